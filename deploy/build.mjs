@@ -1,0 +1,131 @@
+// Bundles every process of the platform into one file each under dist/, which then runs without node_modules (esbuild,
+// a native program, excepted). Skips itself while the contents of sources and outputs are those of the last build.
+import { cpSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { stderr } from 'node:process';
+import { fileURLToPath } from 'node:url';
+import { bundledProtoFolders, protoFolderPlugin } from './build/proto-folders.mjs';
+import { hashFiles, isFresh, listFiles, readStamp, writeStamp } from './lib/content-hash.mjs';
+import { isMain, StepError } from './lib/report.mjs';
+
+const root = resolve(dirname(fileURLToPath(import.meta.url)), '..');
+const dist = join(root, 'dist');
+
+// Bundled code finds it where proto/index.ts does: below its own folder.
+const descriptor = 'generated/descriptor.binpb';
+
+/** One bundle per process; `instance` is CommonJS because that starts soonest and takes a V8 code cache. */
+const entries = {
+  'cli.mjs': 'platform/bin/cli.ts',
+  'gateway.mjs': 'platform/bin/gateway.ts',
+  'agent.mjs': 'platform/bin/agent.ts',
+  'launcher.mjs': 'platform/bin/launcher.ts',
+  'spawner.mjs': 'platform/bin/spawner.ts',
+  'demo.mjs': 'platform/bin/demo.ts',
+  'instance.cjs': 'platform/bin/instance.ts',
+  // What `import ... from 'pilotfish/sdk'` means in a deployed function.
+  'sdk.js': 'platform/sdk/index.ts',
+};
+
+// These start once per instance or live in user code: a package inside would be paid for at every cold start.
+const bare = new Set(['instance.cjs', 'sdk.js']);
+
+// Bundled CommonJS packages call require() and read __dirname, which an ES module does not have.
+const banner = [
+  `import { createRequire as pilotfishCreateRequire } from 'node:module';`,
+  `const require = pilotfishCreateRequire(import.meta.url);`,
+  `const __dirname = import.meta.dirname; const __filename = import.meta.filename;`,
+].join(' ');
+
+function inputHash() {
+  const sources = ['platform', 'proto', 'functions', 'deploy/build', 'deploy/lib']
+    .map((name) => join(root, name))
+    .filter((path) => existsSync(path))
+    .flatMap((path) => listFiles(path));
+  const settings = ['package.json', 'package-lock.json', 'tsconfig.json', 'deploy/build.mjs'].map((name) =>
+    join(root, name),
+  );
+  return hashFiles(root, [...sources, ...settings]);
+}
+
+// Source maps are left out of the hash: they are large, and nothing works differently without one.
+const outputHash = () =>
+  hashFiles(root, [...Object.keys(entries).map((name) => join(dist, name)), join(dist, descriptor)]);
+
+/** True when dist/ was built from what is on disk now. */
+export function isBuilt() {
+  return isFresh(readStamp(root, 'build'), { input: inputHash(), output: outputHash() });
+}
+
+function optionsFor(name, scratch) {
+  const commonJs = name.endsWith('.cjs');
+  return {
+    absWorkingDir: root,
+    entryPoints: [entries[name]],
+    outfile: join(scratch, name),
+    bundle: true,
+    platform: 'node',
+    target: 'node24',
+    format: commonJs ? 'cjs' : 'esm',
+    minify: false,
+    sourcemap: 'linked',
+    legalComments: 'none',
+    external: ['esbuild'],
+    banner: commonJs || bare.has(name) ? {} : { js: banner },
+    plugins: [protoFolderPlugin(root)],
+    metafile: true,
+    logLevel: 'silent',
+  };
+}
+
+async function bundle(esbuild, name, scratch) {
+  const result = await esbuild.build(optionsFor(name, scratch)).catch((error) => {
+    throw new StepError(`${entries[name]} does not bundle: ${error.message}`, 'correct it, then run `npm run build`', {
+      cause: error,
+    });
+  });
+  const packages = Object.keys(result.metafile.inputs).filter((path) => path.includes('node_modules/'));
+  if (bare.has(name) && packages.length > 0) {
+    throw new StepError(
+      `${entries[name]} must not depend on packages, but pulls in ${packages[0]}`,
+      'import only from folders that need no package; every cold start would pay for it',
+    );
+  }
+}
+
+/** Builds if stale; returns what it did, for the set-up's report. */
+export async function build({ force = false } = {}) {
+  if (!force && isBuilt()) return 'fresh';
+  const esbuild = await import('esbuild');
+  const present = Object.keys(entries).filter((name) => existsSync(join(root, entries[name])));
+  const input = inputHash();
+  const scratch = join(root, 'dist', `.build-${process.pid}`);
+  mkdirSync(scratch, { recursive: true });
+  try {
+    await Promise.all(present.map((name) => bundle(esbuild, name, scratch)));
+    // Moved one by one when all are there: a process that starts meanwhile finds the old file or the new one.
+    for (const file of readdirSync(scratch)) renameSync(join(scratch, file), join(dist, file));
+  } finally {
+    rmSync(scratch, { recursive: true, force: true });
+  }
+  copyRunTimeFiles();
+  const missing = Object.keys(entries).filter((name) => !present.includes(name));
+  if (missing.length > 0) return `built; not there yet: ${missing.join(', ')}`;
+  writeStamp(root, 'build', { input, output: outputHash() });
+  return `built ${present.length} bundles`;
+}
+
+// What the bundles read at run time: our descriptor set, and the .proto files of the health and reflection packages.
+function copyRunTimeFiles() {
+  cpSync(join(root, 'proto', descriptor), join(dist, descriptor));
+  for (const { from, to } of bundledProtoFolders(root)) cpSync(from, join(dist, to), { recursive: true });
+}
+
+if (isMain(import.meta.url)) {
+  try {
+    stderr.write(`build: ${await build()}\n`);
+  } catch (error) {
+    stderr.write(`build: ${error.message}\n${error.next ? `next: ${error.next}\n` : ''}`);
+    process.exitCode = 1;
+  }
+}

@@ -1,0 +1,104 @@
+// The work of install.sh: lays out the copy beside its final place, moves it in, and packs it.
+//
+//   DIR/pilotfish/bin/pilotfish        the command, a shell script that finds everything by its own place
+//   DIR/pilotfish/bin/{node,nats-server}
+//   DIR/pilotfish/dist/                bundles and tools.json (paths relative to dist/)
+//   DIR/pilotfish/functions/           the examples
+//   DIR/pilotfish/node_modules/        esbuild with its program, the one package that cannot be bundled
+//   DIR/pilotfish-<version>-linux-<machine>.tar.gz
+import { spawnSync } from 'node:child_process';
+import {
+  chmodSync,
+  copyFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { argv, exit, stderr, stdout } from 'node:process';
+import { fileURLToPath } from 'node:url';
+import { StepError } from './lib/report.mjs';
+import { readTools } from './lib/tools.mjs';
+
+const root = resolve(dirname(fileURLToPath(import.meta.url)), '..');
+const packages = ['esbuild', `@esbuild/linux-${process.arch}`];
+
+function copyPrograms(to) {
+  const { node, natsServer } = readTools(root);
+  mkdirSync(join(to, 'bin'), { recursive: true });
+  for (const [name, from] of [
+    ['node', node],
+    ['nats-server', natsServer],
+  ]) {
+    if (!from || !existsSync(from))
+      throw new StepError(`set-up left no ${name}`, 'run `npm run setup` and look at its notes');
+    copyFileSync(from, join(to, 'bin', name));
+    chmodSync(join(to, 'bin', name), 0o755);
+  }
+  copyFileSync(join(root, 'deploy/launch.sh'), join(to, 'bin/pilotfish'));
+  chmodSync(join(to, 'bin/pilotfish'), 0o755);
+}
+
+function copyTree(to) {
+  // `node` is a link into this clone, stamps are about its sources, and what begins with a dot is half-built.
+  const isOurs = (path) => !/\/dist\/(?:node|stamps|tools\.json|\.[^/]*)(?:\/|$)/.test(path);
+  cpSync(join(root, 'dist'), join(to, 'dist'), { recursive: true, filter: isOurs });
+  cpSync(join(root, 'functions'), join(to, 'functions'), { recursive: true });
+  for (const name of packages) {
+    cpSync(join(root, 'node_modules', name), join(to, 'node_modules', name), { recursive: true, dereference: true });
+  }
+  const { natsServerVersion, nodeVersion } = readTools(root);
+  const tools = { node: '../bin/node', nodeVersion, natsServer: '../bin/nats-server', natsServerVersion };
+  writeFileSync(join(to, 'dist/tools.json'), `${JSON.stringify(tools, null, 2)}\n`);
+  const { name, version, license } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+  const manifest = { name, version, license, private: true, type: 'module', exports: { './sdk': './dist/sdk.js' } };
+  writeFileSync(join(to, 'package.json'), `${JSON.stringify(manifest, null, 2)}\n`);
+  return version;
+}
+
+/** Same files, same bytes: names sorted, times and owners fixed. */
+function pack(folder, tarball) {
+  const stable = ['--sort=name', '--mtime=@0', '--owner=0', '--group=0', '--numeric-owner'];
+  const args = [...stable, '-czf', tarball, '-C', dirname(folder), 'pilotfish'];
+  const {
+    status,
+    error,
+    stderr: output,
+  } = spawnSync('tar', args, { encoding: 'utf8', env: { ...process.env, GZIP: '-n' } });
+  if (status !== 0)
+    throw new StepError(`tar failed: ${error?.message ?? output}`, 'GNU tar and gzip are needed on PATH');
+}
+
+function install(target) {
+  const scratch = mkdtempSync(join(target, '.install-'));
+  try {
+    const fresh = join(scratch, 'pilotfish');
+    copyPrograms(fresh);
+    const version = copyTree(fresh);
+    const tarball = join(target, `pilotfish-${version}-linux-${process.arch}.tar.gz`);
+    pack(fresh, join(scratch, 'tarball'));
+    renameSync(join(scratch, 'tarball'), tarball);
+    // A pilot may run from the old copy: it is moved aside whole, and its open files live until it ends.
+    const place = join(target, 'pilotfish');
+    if (existsSync(place)) renameSync(place, join(scratch, 'old'));
+    renameSync(fresh, place);
+    return tarball;
+  } finally {
+    rmSync(scratch, { recursive: true, force: true });
+  }
+}
+
+try {
+  const tarball = install(argv[2]);
+  stdout.write(`${tarball} ${(statSync(tarball).size / 2 ** 20).toFixed(1)} MiB\n`);
+  stderr.write(`install: the command is ${join(dirname(tarball), 'pilotfish/bin/pilotfish')}\n`);
+} catch (error) {
+  stderr.write(`install: ${error.message}\nnext: ${error.next ?? 'this is a fault of the install itself'}\n`);
+  exit(1);
+}

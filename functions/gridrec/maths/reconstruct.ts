@@ -1,0 +1,29 @@
+// The whole of it in one call: checks the input, reconstructs, masks. For many scans of one shape make one `Reconstructor`.
+import { circularMask } from './circular-mask.ts';
+import { type GridrecMode, Reconstructor } from './reconstructor.ts';
+import { assertScan, resolveCentres, type Scan } from './scan.ts';
+
+export interface ReconstructOptions extends Scan {
+  /** Rotation axis as a sample index (0 = first column), one for all slices or one a slice. Default columns / 2. */
+  readonly centre?: number | Float64Array | undefined;
+  readonly filter?: string | undefined;
+  readonly filterParameters?: readonly number[] | undefined;
+  readonly mode?: GridrecMode | undefined;
+  /** Pixels outside this part of the width are set to 0. Without it nothing is masked. */
+  readonly maskRatio?: number | undefined;
+}
+
+/**
+ * Reconstructs slices (slices x columns x columns, attenuation per column) from line integrals.
+ * Throws `InputError` for input that no picture can be made from: wrong lengths, NaN or infinity, degrees for radians, a
+ * centre outside the detector, no slices, more than 16,384 columns.
+ */
+export function reconstruct(options: ReconstructOptions): Float32Array<ArrayBuffer> {
+  assertScan(options);
+  const { sinogram, slices, angles, columns, theta, filter = 'shepp', filterParameters, mode = 'accurate' } = options;
+  const centres = resolveCentres(options.centre ?? columns / 2, slices, columns);
+  const reconstructor = new Reconstructor({ angles, columns, theta, mode, filter, filterParameters });
+  const values = reconstructor.reconstruct(sinogram, centres);
+  if (options.maskRatio !== undefined) circularMask(values, columns, options.maskRatio);
+  return values;
+}

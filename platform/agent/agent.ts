@@ -1,0 +1,366 @@
+/**
+ * The agent of one node: keeps the wanted instances running and feeds them events and calls.
+ * `apply` states what is wanted; everything else follows from reconciling, again and again.
+ */
+import { mkdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import type { NatsConnection } from '@nats-io/transport-node';
+import { type ArtifactStore, type Buckets, EventPublisher, inboxPrefix } from '#broker';
+import { type Clock, messageOf, PlatformError } from '#common';
+import type { AgentConfig } from '#model';
+import type { ApplyRequest, FunctionVersion, WantedFunction } from '#proto';
+import type { Logger } from '#telemetry';
+import { ArtifactCache } from './artifact-cache.ts';
+import { FunctionPool } from './function-pool.ts';
+import { Gatherers } from './gather/gatherers.ts';
+import { Instance } from './instance.ts';
+import { instanceCommand, instanceEnvironment } from './instance-command.ts';
+import { createIntakes } from './intakes.ts';
+import { LeaseKeeper } from './lease-keeper.ts';
+import { LogSink } from './log-sink.ts';
+import { type ReconcilePool, reconcile, slotsUsed } from './reconcile.ts';
+import type { SpawnerClient } from './spawner-client.ts';
+import { StackMap } from './stack-map.ts';
+import type { TriggerIntake } from './trigger-intake.ts';
+import { WantedFile } from './wanted-file.ts';
+
+export interface AgentOptions {
+  readonly config: AgentConfig;
+  readonly connection: NatsConnection;
+  readonly buckets: Buckets;
+  readonly artifacts: ArtifactStore;
+  readonly spawner: SpawnerClient;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Script of the instance host, the node binary, and the confining prefix. */
+  readonly host: string;
+  readonly nodeBinary: string;
+  readonly confiningPrefix: readonly string[];
+  /** Tells the launcher of a process that must not outlive this agent. */
+  readonly onProcess: (event: { pid: number; startTicks: string } | { endedPid: number }) => void;
+}
+
+/** One function version on this node. */
+interface Running {
+  readonly pool: FunctionPool;
+  readonly intakes: readonly TriggerIntake[];
+  readonly stacks: StackMap;
+}
+
+/** Timeouts, restarts and credit are looked at this often. */
+const tickMs = 100;
+/** Lost pulls and publishes are looked for this often. */
+const lostCheckMs = 1_000;
+
+export class Agent {
+  readonly clock: Clock;
+  readonly config: AgentConfig;
+  readonly publisher: EventPublisher;
+  epoch = 0;
+  generation = 0;
+  draining = false;
+  /** Called when something a report shows has changed. */
+  onChange: () => void = () => undefined;
+  readonly gatherers: Gatherers;
+  readonly #options: AgentOptions;
+  readonly #running = new Map<string, Running>();
+  readonly #instances = new Map<string, { instance: Instance; pool: FunctionPool }>();
+  readonly #cache: ArtifactCache;
+  readonly #leases: LeaseKeeper;
+  readonly #logs: LogSink;
+  readonly #wantedFile: WantedFile;
+  readonly #timers: NodeJS.Timeout[];
+  readonly #inbox: string;
+  #nextInstance = 1;
+
+  constructor(options: AgentOptions) {
+    const { config, connection, clock } = options;
+    this.#options = options;
+    this.clock = clock;
+    this.config = config;
+    this.#inbox = inboxPrefix('agent', config.node);
+    this.publisher = new EventPublisher({ connection, clock, inbox: this.#inbox });
+    this.#cache = new ArtifactCache(join(config.nodeDirectory, 'artifacts'), options.artifacts);
+    this.#logs = new LogSink(connection, clock, config.node);
+    this.#wantedFile = new WantedFile(join(config.nodeDirectory, 'wanted.bin'));
+    this.gatherers = new Gatherers({ connection, buckets: options.buckets, publisher: this.publisher, clock, node: config.node, logger: options.logger });
+    this.#leases = new LeaseKeeper({ connection, clock, held: () => this.#held(), onCutOff: () => this.#cutOff() });
+    this.#timers = [setInterval(() => this.#tick(), tickMs), setInterval(() => this.#checkLost(), lostCheckMs)];
+    void this.#followConnection();
+  }
+
+  /** What was wanted before this process started: it does not need a gateway to go on. */
+  resume(): void {
+    const wanted = this.#wantedFile.read();
+    if (wanted && this.generation === 0) this.#adopt(wanted);
+  }
+
+  /** Throws `conflict` for an epoch lower than one seen: two gateways cannot fight. */
+  apply(request: ApplyRequest): void {
+    if (request.epoch < this.epoch) {
+      throw new PlatformError('conflict', `epoch ${request.epoch} is over, this node follows epoch ${this.epoch}`, {
+        hint: 'Another gateway has taken over; this one must end.',
+      });
+    }
+    if (request.epoch === this.epoch && request.generation < this.generation) return;
+    this.#wantedFile.write(request);
+    this.#adopt(request);
+  }
+
+  pools(): FunctionPool[] {
+    return [...this.#running.values()].map((running) => running.pool);
+  }
+
+  instances(): { instance: Instance; pool: FunctionPool }[] {
+    return [...this.#instances.values()];
+  }
+
+  find(digest: string): { pool: FunctionPool; stacks: StackMap } | undefined {
+    return this.#running.get(digest);
+  }
+
+  slotsUsed(): number {
+    return slotsUsed(this.#reconcilePools());
+  }
+
+  /** Stops pulling, lets running calls end within the grace time, hands back the rest (R5). Returns the instances ended by force. */
+  async drain(graceMs: number): Promise<number> {
+    this.draining = true;
+    for (const { intakes } of this.#running.values()) for (const intake of intakes) intake.stopPulling();
+    for (const { pool } of this.#running.values()) {
+      pool.wanted = 0;
+      pool.abandonWaiting({ kind: 'unstartable', reason: 'the node is draining' });
+      for (const instance of pool.instances) instance.drain();
+    }
+    this.onChange();
+    const deadline = this.clock.monotonic() + graceMs;
+    while (this.#instances.size > 0 && this.clock.monotonic() < deadline) await this.clock.sleep(20);
+    const killed = this.#instances.size;
+    for (const { instance } of this.#instances.values()) instance.end('its grace time was over');
+    const hardDeadline = this.clock.monotonic() + 2_000;
+    while (this.#instances.size > 0 && this.clock.monotonic() < hardDeadline) await this.clock.sleep(20);
+    return killed;
+  }
+
+  async close(): Promise<void> {
+    for (const timer of this.#timers) clearInterval(timer);
+    this.#leases.close();
+    await this.gatherers.close();
+    for (const running of this.#running.values()) for (const intake of running.intakes) await intake.close();
+    await this.#options.connection.flush().catch(() => undefined);
+    this.publisher.close();
+  }
+
+  #adopt(request: ApplyRequest): void {
+    this.epoch = request.epoch;
+    this.generation = request.generation;
+    if (this.draining) return;
+    const wanted = new Map(request.functions.map((entry) => [entry.version?.digest ?? '', entry]));
+    for (const [digest, entry] of wanted) this.#want(digest, entry);
+    for (const [digest, { pool }] of this.#running) {
+      if (wanted.has(digest)) continue;
+      pool.wanted = 0;
+      pool.activator = false;
+      pool.pull = false;
+    }
+    this.gatherers.follow(request.functions);
+    this.#reconcile();
+    this.#updateCredits();
+    this.onChange();
+  }
+
+  #want(digest: string, entry: WantedFunction): void {
+    if (!entry.version) return;
+    const running = this.#running.get(digest) ?? this.#add(entry.version);
+    running.pool.wanted = entry.instances;
+    running.pool.activator = entry.activator;
+    running.pool.pull = entry.pull;
+  }
+
+  #add(version: FunctionVersion): Running {
+    const { connection, buckets, clock, logger, config, artifacts } = this.#options;
+    const pool = new FunctionPool({
+      version,
+      clock,
+      start: (starved) => this.#startIfFree(starved),
+      onRoom: (changed) => this.#updateCredit(changed),
+    });
+    const stacks = new StackMap(artifacts, version.sourceMapDigest);
+    const intakes = createIntakes({
+      version,
+      pool,
+      connection,
+      inbox: this.#inbox,
+      buckets,
+      publisher: this.publisher,
+      clock,
+      logger,
+      node: config.node,
+      spoolDirectory: join(config.runDirectory, 'spool'),
+      mapStack: (stack) => stacks.map(stack),
+    });
+    const running = { pool, intakes, stacks };
+    this.#running.set(version.digest, running);
+    return running;
+  }
+
+  #reconcilePools(): ReconcilePool[] {
+    return this.pools().map((pool) => ({
+      digest: pool.version.digest,
+      // A sleeping function's first instance is the activator's own decision and stays until the gateway has seen it.
+      wanted: pool.wanted === 0 && pool.inFlight > 0 && pool.active > 0 ? pool.active : pool.wanted,
+      cpu: pool.version.spec?.resources?.cpu ?? 1,
+      held: pool.restartHeld,
+      instances: [...pool.instances],
+    }));
+  }
+
+  #reconcile(): void {
+    if (this.draining) return;
+    const actions = reconcile(this.#reconcilePools(), this.config.slots);
+    for (const id of actions.drain) this.#instances.get(id)?.instance.drain();
+    for (const digest of actions.start) {
+      const running = this.#running.get(digest);
+      if (running) this.#start(running.pool);
+    }
+  }
+
+  #startIfFree(pool: FunctionPool): boolean {
+    const cpu = pool.version.spec?.resources?.cpu ?? 1;
+    if (this.draining || this.slotsUsed() + cpu > this.config.slots) return false;
+    this.#start(pool);
+    return true;
+  }
+
+  #start(pool: FunctionPool): void {
+    const { version } = pool;
+    const { spawner, config, clock } = this.#options;
+    const id = `${config.node}-${process.pid.toString(36)}-${(this.#nextInstance++).toString(36)}`;
+    const scratch = join(config.runDirectory, 'scratch', id);
+    const instance = new Instance({
+      id,
+      clock,
+      load: {
+        instance: id,
+        node: config.node,
+        function: version.function,
+        version: version.number,
+        digest: version.digest,
+        artifact: join(config.nodeDirectory, 'artifacts', `${version.artifactDigest}.cjs`),
+        config: version.spec?.configJson ? JSON.parse(version.spec.configJson) : {},
+        concurrency: version.spec?.concurrency ?? 1,
+      },
+      kill: (signal) => spawner.kill(id, signal),
+      events: {
+        onReady: () => {
+          pool.instanceReady();
+          this.onChange();
+        },
+        onRoom: () => pool.dispatch(),
+        onEnded: (ended, reason, unstarted) => this.#instanceEnded(ended, pool, reason, unstarted),
+        onLog: (_, level, call, text) => this.#logs.write(version.function, id, level, call, text),
+      },
+    });
+    pool.instances.add(instance);
+    this.#instances.set(id, { instance, pool });
+    this.onChange();
+    // The artifact is fetched while the slot is already taken: two starts cannot claim the same one.
+    this.#cache.path(version.artifactDigest).then(
+      () => this.#spawn(instance, pool, scratch),
+      (error: unknown) => instance.processEnded(`its artifact could not be had: ${messageOf(error)}`),
+    );
+  }
+
+  #spawn(instance: Instance, pool: FunctionPool, scratch: string): void {
+    const { spawner, config, host, nodeBinary, confiningPrefix, onProcess } = this.#options;
+    if (instance.phase === 'stopped') return;
+    mkdirSync(scratch, { recursive: true, mode: 0o700 });
+    const argv = instanceCommand({
+      node: nodeBinary,
+      host,
+      memoryBytes: pool.version.spec?.resources?.memoryBytes ?? 256 * 2 ** 20,
+      readable: [join(config.nodeDirectory, 'artifacts'), join(config.runDirectory, 'spool')],
+      scratch,
+      prefix: confiningPrefix,
+    });
+    spawner.spawn(
+      { instance: instance.id, argv, env: instanceEnvironment, cwd: scratch },
+      {
+        started: (pid, startTicks) => {
+          instance.pid = pid;
+          onProcess({ pid, startTicks });
+        },
+        connected: (socket, early) => instance.connect(socket, early),
+        output: (level, text) => this.#logs.write(pool.version.function, instance.id, level, '', text),
+        ended: (reason) => {
+          rmSync(scratch, { recursive: true, force: true });
+          if (instance.pid > 0) onProcess({ endedPid: instance.pid });
+          instance.processEnded(reason);
+        },
+      },
+    );
+  }
+
+  #instanceEnded(instance: Instance, pool: FunctionPool, reason: string, unstarted: Parameters<FunctionPool['instanceEnded']>[2]): void {
+    this.#instances.delete(instance.id);
+    this.#options.logger.info({ function: pool.version.function, instance: instance.id, reason: reason.split('\n')[0] }, 'instance ended');
+    pool.instanceEnded(instance, reason, unstarted);
+    this.#reconcile();
+    this.onChange();
+  }
+
+  #tick(): void {
+    const now = this.clock.monotonic();
+    for (const { instance } of [...this.#instances.values()]) instance.checkTimeouts(now);
+    this.#reconcile();
+    this.#updateCredits();
+    this.#dropFinished();
+  }
+
+  /** Versions that are no longer wanted and have nothing left to do. */
+  #dropFinished(): void {
+    for (const [digest, { pool, intakes }] of this.#running) {
+      if (pool.pull || pool.instances.size > 0 || pool.wanted > 0) continue;
+      if (intakes.some((intake) => intake.held.size > 0)) continue;
+      this.#running.delete(digest);
+      for (const intake of intakes) void intake.close();
+    }
+  }
+
+  #updateCredits(): void {
+    for (const { pool } of this.#running.values()) this.#updateCredit(pool);
+  }
+
+  #updateCredit(pool: FunctionPool): void {
+    const running = this.#running.get(pool.version.digest);
+    for (const intake of running?.intakes ?? []) intake.updateCredit(running?.intakes.length ?? 1);
+  }
+
+  *#held() {
+    for (const { intakes } of this.#running.values()) for (const intake of intakes) yield* intake.held.values();
+  }
+
+  /** The events here belong to other agents now: no nak, no ack; whoever works on one ends. */
+  #cutOff(): void {
+    this.#options.logger.warn('cut off from the broker for longer than a lease: giving up the events held');
+    for (const delivery of [...this.#held()]) delivery.abandon();
+    for (const { pool } of this.#running.values()) {
+      pool.abandonWaiting({ kind: 'lost', reason: 'the node was cut off from the broker' });
+      for (const instance of pool.instances) if (instance.inFlight > 0) instance.end('the node was cut off from the broker');
+    }
+  }
+
+  #checkLost(): void {
+    this.publisher.checkLost();
+    for (const { intakes } of this.#running.values()) for (const intake of intakes) intake.puller.checkLost();
+  }
+
+  async #followConnection(): Promise<void> {
+    for await (const status of this.#options.connection.status()) {
+      if (status.type !== 'reconnect') continue;
+      this.#options.logger.info('connected to the broker again');
+      this.publisher.reset();
+      for (const { intakes } of this.#running.values()) for (const intake of intakes) intake.puller.reset();
+    }
+  }
+}

@@ -1,0 +1,33 @@
+/** One call of a function: an event or an invocation on its way through an instance. */
+import type { ErrorHeader } from '#frames';
+
+/** How a call ended. */
+export type CallOutcome =
+  | {
+      readonly kind: 'result';
+      readonly form: number;
+      /** JSON (OutputHeader[]) for the form `several`. */
+      readonly header: string;
+      readonly body: Uint8Array;
+    }
+  | { readonly kind: 'failed'; readonly error: ErrorHeader }
+  | { readonly kind: 'timeout'; readonly timeoutMs: number }
+  /** The instance ended while the call ran in it. */
+  | { readonly kind: 'lost'; readonly reason: string }
+  /** Nobody could run it: no instance could be started. */
+  | { readonly kind: 'unstartable'; readonly reason: string };
+
+export interface Call {
+  /** CallHeader as JSON. */
+  readonly header: string;
+  readonly body: Uint8Array;
+  readonly timeoutMs: number;
+  /** Called once, unless the call was abandoned with its instance. */
+  readonly settle: (outcome: CallOutcome, ran: CallRun) => void;
+}
+
+/** Where and how long a call ran. */
+export interface CallRun {
+  readonly instance: string;
+  readonly ms: number;
+}

@@ -1,0 +1,47 @@
+/** What a dead letter tells: the event, why it was given up, and each attempt. */
+import { decodeHeaders, type PulledEvent, userSubject } from '#broker';
+import type { TriggerRoute } from './trigger-route.ts';
+
+export interface FailedAttempt {
+  /** Milliseconds since 1970. */
+  readonly time: number;
+  readonly node: string;
+  readonly instance: string;
+  readonly durationMs: number;
+  readonly error: string;
+  readonly stack: string;
+}
+
+export interface AttemptRecord {
+  readonly reason: string;
+  readonly attempts: readonly FailedAttempt[];
+  readonly deliveries: number;
+}
+
+/** Stacks are cut to this: an error with a megabyte of stack must not be refused by the stream. */
+const stackCharsMax = 8_192;
+
+/** JSON; `data` is the event's payload in base64. */
+export function deadLetterBody(record: AttemptRecord, event: PulledEvent, route: TriggerRoute): Uint8Array {
+  const headers = decodeHeaders(event.message.headers);
+  return Buffer.from(
+    JSON.stringify({
+      function: route.functionName,
+      version: route.versionNumber,
+      digest: route.digest,
+      trigger: route.triggerName,
+      reason: record.reason,
+      deliveries: record.deliveries,
+      attempts: record.attempts.map((attempt) => ({ ...attempt, stack: attempt.stack.slice(0, stackCharsMax) })),
+      traceparent: headers['traceparent'] ?? '',
+      event: {
+        stream: route.stream,
+        sequence: event.streamSequence,
+        subject: userSubject(event.message.subject),
+        time: event.timeMs,
+        headers,
+        data: Buffer.from(event.message.data).toString('base64'),
+      },
+    }),
+  );
+}

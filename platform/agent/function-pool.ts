@@ -1,0 +1,176 @@
+/**
+ * All instances of one function version on this node, and the calls that wait for one of them.
+ * Hands calls to the least loaded instance; says how many more it can take (the credit of the pulls).
+ */
+import type { Clock } from '#common';
+import type { FunctionVersion } from '#proto';
+import type { Call, CallOutcome, CallRun } from './call.ts';
+import type { Instance } from './instance.ts';
+import { pipelineDepth } from './pipeline.ts';
+
+export interface FunctionPoolOptions {
+  readonly version: FunctionVersion;
+  readonly clock: Clock;
+  /** Starts an instance; false when no slot is free. */
+  readonly start: (pool: FunctionPool) => boolean;
+  /** The room has changed: the pulls' credit may have, too. */
+  readonly onRoom: (pool: FunctionPool) => void;
+}
+
+/** Payloads that one function may hold on a node; past it nothing more is pulled (R6). */
+const heldBytesMax = 128 * 2 ** 20;
+/** Calls waiting for an instance that starts; invocations past it are refused (R6). */
+const waitingCallsMax = 1_024;
+/** Weight of a new measurement in the smoothed service time, once there are enough of them. */
+const smoothing = 1 / 32;
+/** After a failed start, the next one waits: doubling from the first to the second. */
+const restartMinMs = 200;
+const restartMaxMs = 10_000;
+
+export class FunctionPool {
+  readonly version: FunctionVersion;
+  readonly instances = new Set<Instance>();
+  /** Wanted by the gateway. */
+  wanted = 0;
+  activator = false;
+  pull = true;
+  handled = 0;
+  failed = 0;
+  startError = '';
+  serviceMs: number | undefined;
+  /** Gathered events whose parts are being fetched: they will be calls soon. */
+  fetching = 0;
+  readonly #options: FunctionPoolOptions;
+  readonly #waiting: Call[] = [];
+  #heldBytes = 0;
+  #startFailures = 0;
+  #noStartBefore = 0;
+
+  constructor(options: FunctionPoolOptions) {
+    this.#options = options;
+    this.version = options.version;
+  }
+
+  get inFlight(): number {
+    let sum = this.#waiting.length + this.fetching;
+    for (const instance of this.instances) sum += instance.inFlight;
+    return sum;
+  }
+
+  /** Instances that take calls now or soon. */
+  get active(): number {
+    let count = 0;
+    for (const instance of this.instances) if (instance.phase === 'starting' || instance.phase === 'ready') count++;
+    return count;
+  }
+
+  get ready(): boolean {
+    for (const instance of this.instances) if (instance.phase === 'ready') return true;
+    return false;
+  }
+
+  get depth(): number {
+    return pipelineDepth(this.serviceMs, this.version.spec?.concurrency ?? 1);
+  }
+
+  /** True while a start that has just failed should not be tried again. */
+  get restartHeld(): boolean {
+    return this.#options.clock.monotonic() < this.#noStartBefore;
+  }
+
+  /** Events that may be held at most now: those inside and those asked for. */
+  get capacity(): number {
+    if (this.#heldBytes >= heldBytesMax) return 0;
+    let ready = 0;
+    for (const instance of this.instances) if (instance.phase === 'ready') ready++;
+    // A sleeping function's activator keeps one pull of one open (design, "Zero").
+    if (ready === 0) return this.activator && this.active === 0 && !this.restartHeld ? 1 : 0;
+    return ready * this.depth;
+  }
+
+  /** False when the queue is full. */
+  submit(call: Call): boolean {
+    if (this.#waiting.length >= waitingCallsMax) return false;
+    const held = this.#hold(call);
+    const instance = this.#leastLoaded();
+    if (instance) instance.run(held);
+    else {
+      this.#waiting.push(held);
+      if (this.active === 0) this.#wake();
+    }
+    return true;
+  }
+
+  /** Gives waiting calls to instances with room. */
+  dispatch(): void {
+    while (this.#waiting.length > 0) {
+      const instance = this.#leastLoaded();
+      const call = instance && this.#waiting.shift();
+      if (!call) break;
+      instance.run(call);
+    }
+    this.#options.onRoom(this);
+  }
+
+  instanceReady(): void {
+    this.#startFailures = 0;
+    this.startError = '';
+    this.dispatch();
+  }
+
+  instanceEnded(instance: Instance, reason: string, unstarted: readonly Call[]): void {
+    this.instances.delete(instance);
+    this.#waiting.unshift(...unstarted);
+    if (!instance.loaded) this.#startFailed(reason);
+    if (this.#waiting.length > 0 && this.active === 0 && !this.restartHeld) this.#wake();
+    this.dispatch();
+  }
+
+  /** Settles everything that waits, for a pool that goes away or an agent cut off from the broker. */
+  abandonWaiting(outcome: CallOutcome): void {
+    for (const call of this.#waiting.splice(0)) call.settle(outcome, { instance: '', ms: 0 });
+  }
+
+  #startFailed(reason: string): void {
+    this.startError = reason;
+    this.#startFailures++;
+    const delay = Math.min(restartMaxMs, restartMinMs * 2 ** Math.min(this.#startFailures - 1, 10));
+    this.#noStartBefore = this.#options.clock.monotonic() + delay;
+    if (this.active === 0) this.abandonWaiting({ kind: 'unstartable', reason });
+  }
+
+  #wake(): void {
+    if (this.restartHeld) return this.abandonWaiting({ kind: 'unstartable', reason: this.startError });
+    if (!this.#options.start(this)) this.abandonWaiting({ kind: 'unstartable', reason: 'no slot is free on the node' });
+  }
+
+  #leastLoaded(): Instance | undefined {
+    let best: Instance | undefined;
+    const depth = this.depth;
+    for (const instance of this.instances) {
+      if (instance.phase !== 'ready' || instance.inFlight >= depth) continue;
+      if (!best || instance.inFlight < best.inFlight) best = instance;
+    }
+    return best;
+  }
+
+  /** Counts the call's bytes and its outcome around the owner's own settle. */
+  #hold(call: Call): Call {
+    this.#heldBytes += call.body.length;
+    const settle = (outcome: CallOutcome, run: CallRun) => {
+      this.#heldBytes -= call.body.length;
+      this.#measure(outcome, run);
+      call.settle(outcome, run);
+    };
+    return { header: call.header, body: call.body, timeoutMs: call.timeoutMs, settle };
+  }
+
+  #measure(outcome: CallOutcome, run: CallRun): void {
+    if (outcome.kind === 'unstartable') return;
+    if (outcome.kind === 'result') this.handled++;
+    else this.failed++;
+    if (outcome.kind === 'lost') return;
+    const weight = Math.max(smoothing, 1 / (this.handled + this.failed));
+    this.serviceMs = this.serviceMs === undefined ? run.ms : this.serviceMs + weight * (run.ms - this.serviceMs);
+  }
+}

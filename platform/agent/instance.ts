@@ -1,0 +1,244 @@
+/**
+ * One instance as its agent sees it: a process, a frame socket and the calls inside it.
+ * Its life is one tagged phase; whatever ends it, `onEnded` is told exactly once and each of its calls has an outcome.
+ */
+import type { Socket } from 'node:net';
+import type { Clock } from '#common';
+import {
+  type ErrorHeader,
+  type Frame,
+  FrameReader,
+  FrameWriter,
+  frameTypes,
+  type LoadHeader,
+  type LogHeader,
+  type PublishedHeader,
+  type PublishHeader,
+} from '#frames';
+import type { Call } from './call.ts';
+
+export type InstancePhase = 'starting' | 'ready' | 'draining' | 'stopped';
+
+export interface InstanceEvents {
+  readonly onReady: (instance: Instance) => void;
+  /** A call has ended: there is room. */
+  readonly onRoom: (instance: Instance) => void;
+  /** `unstarted` had been handed over but never ran; they belong to another instance now. */
+  readonly onEnded: (instance: Instance, reason: string, unstarted: Call[]) => void;
+  readonly onLog: (instance: Instance, level: string, call: string, text: string) => void;
+  /** ctx.publish(): `done` is told an empty text once the stream has stored it, else why not. */
+  readonly onPublish: (publish: PublishHeader, data: Uint8Array, done: (error: string) => void) => void;
+}
+
+export interface InstanceOptions {
+  readonly id: string;
+  readonly load: LoadHeader;
+  readonly clock: Clock;
+  readonly events: InstanceEvents;
+  /** Ends the process group. */
+  readonly kill: (signal: 'SIGTERM' | 'SIGKILL') => void;
+}
+
+/** From spawn to `ready`: a big bundle compiles for 0.2 s, a slow disk and a busy node take the rest. */
+const startWaitMs = 20_000;
+/** From `stop` to exit, then KILL. */
+const stopGraceMs = 3_000;
+
+interface RunningCall {
+  readonly call: Call;
+  /** When it became one of the `concurrency` oldest, which the instance runs. */
+  startedAt: number;
+}
+
+export class Instance {
+  readonly id: string;
+  readonly startedAt: number;
+  readonly concurrency: number;
+  phase: InstancePhase = 'starting';
+  pid = 0;
+  handled = 0;
+  /** False until it was ready once. */
+  loaded = false;
+  /** The function's own error, when loading failed. */
+  loadError: string | undefined;
+  readonly #options: InstanceOptions;
+  readonly #calls = new Map<number, RunningCall>();
+  #writer: FrameWriter | undefined;
+  #socket: Socket | undefined;
+  #nextCall = 1;
+  #startTimer: NodeJS.Timeout | undefined;
+  #stopTimer: NodeJS.Timeout | undefined;
+  #endReason: string | undefined;
+
+  constructor(options: InstanceOptions) {
+    this.#options = options;
+    this.id = options.id;
+    this.concurrency = options.load.concurrency;
+    this.startedAt = options.clock.now();
+    this.#startTimer = setTimeout(() => this.end(`it was not ready within ${startWaitMs} ms`), startWaitMs);
+  }
+
+  /** Calls inside it. */
+  get inFlight(): number {
+    return this.#calls.size;
+  }
+
+  /** Its frame socket has come: load the function. */
+  connect(socket: Socket, early: Buffer): void {
+    this.#socket = socket;
+    this.#writer = new FrameWriter(socket);
+    const reader = new FrameReader((frame) => this.#receive(frame));
+    const push = (chunk: Buffer) => {
+      try {
+        reader.push(chunk);
+      } catch (error) {
+        this.end(error instanceof Error ? error.message : String(error));
+      }
+    };
+    socket.on('data', push);
+    socket.on('error', () => undefined);
+    if (early.length > 0) push(early);
+    this.#writer.write(frameTypes.load, 0, 0, JSON.stringify(this.#options.load));
+    socket.resume();
+  }
+
+  /** Hands a call over; the caller has checked that there is room. */
+  run(call: Call): void {
+    const id = this.#nextCall;
+    // Ids are a u32 on the wire; an instance that lived for four billion calls starts again at one.
+    this.#nextCall = id === 0xffff_ffff ? 1 : id + 1;
+    const startedAt = this.#calls.size < this.concurrency ? this.#options.clock.monotonic() : 0;
+    this.#calls.set(id, { call, startedAt });
+    this.#writer?.write(frameTypes.call, id, 0, call.header, call.body);
+  }
+
+  /** Nobody waits for this call any more: its handler's signal aborts. */
+  cancel(call: Call): void {
+    for (const [id, running] of this.#calls) if (running.call === call) this.#writer?.write(frameTypes.cancel, id, 0, '');
+  }
+
+  /** Takes no more calls and stops once those inside it have ended (R5). */
+  drain(): void {
+    if (this.phase === 'starting') return this.end('it was no longer wanted');
+    if (this.phase !== 'ready') return;
+    this.phase = 'draining';
+    this.#stopWhenIdle();
+  }
+
+  /** Ends the process now; calls that ran in it are lost, the others unstarted. */
+  end(reason: string): void {
+    if (this.phase === 'stopped') return;
+    this.#endReason ??= reason;
+    this.#options.kill('SIGKILL');
+  }
+
+  /** Ends the instance when its oldest calls have run past their timeout; those get the outcome `timeout`. */
+  checkTimeouts(now: number): void {
+    if (this.phase === 'stopped') return;
+    let late = false;
+    let position = 0;
+    for (const [id, running] of this.#calls) {
+      if (position++ >= this.concurrency) break;
+      if (now - running.startedAt <= running.call.timeoutMs) continue;
+      late = true;
+      this.#calls.delete(id);
+      running.call.settle({ kind: 'timeout', timeoutMs: running.call.timeoutMs }, { instance: this.id, ms: now - running.startedAt });
+    }
+    if (late) this.end('a call ran past its timeout');
+  }
+
+  /** The process has ended, told by the spawner. */
+  processEnded(how: string): void {
+    if (this.phase === 'stopped') return;
+    this.phase = 'stopped';
+    clearTimeout(this.#startTimer);
+    clearTimeout(this.#stopTimer);
+    this.#socket?.destroy();
+    const reason = this.#endReason ?? this.loadError ?? how;
+    const now = this.#options.clock.monotonic();
+    const unstarted: Call[] = [];
+    let position = 0;
+    for (const running of this.#calls.values()) {
+      if (position++ < this.concurrency) {
+        running.call.settle({ kind: 'lost', reason }, { instance: this.id, ms: now - running.startedAt });
+      } else {
+        unstarted.push(running.call);
+      }
+    }
+    this.#calls.clear();
+    this.#options.events.onEnded(this, reason, unstarted);
+  }
+
+  #receive(frame: Frame): void {
+    switch (frame.type) {
+      case frameTypes.result:
+        return this.#settle(frame.id, frame);
+      case frameTypes.error:
+        return frame.id === 0 ? this.#failLoad(parseJson<ErrorHeader>(frame.header)) : this.#settle(frame.id, frame);
+      case frameTypes.log: {
+        const header = parseJson<LogHeader>(frame.header);
+        return this.#options.events.onLog(this, header.level, header.call, Buffer.from(frame.body).toString('utf8'));
+      }
+      case frameTypes.publish:
+        return this.#publish(parseJson<PublishHeader>(frame.header), frame.body);
+      case frameTypes.ready:
+        if (this.phase !== 'starting') return;
+        clearTimeout(this.#startTimer);
+        this.phase = 'ready';
+        this.loaded = true;
+        return this.#options.events.onReady(this);
+      default:
+        this.end(`it sent a frame of unknown type ${frame.type}`);
+    }
+  }
+
+  #settle(id: number, frame: Frame): void {
+    const running = this.#calls.get(id);
+    if (!running) return;
+    this.#calls.delete(id);
+    const now = this.#options.clock.monotonic();
+    this.#promote(now);
+    this.handled++;
+    const run = { instance: this.id, ms: now - running.startedAt };
+    if (frame.type === frameTypes.result) {
+      const header = frame.header.length === 0 ? '' : Buffer.from(frame.header).toString('utf8');
+      running.call.settle({ kind: 'result', form: frame.flags, header, body: frame.body }, run);
+    } else {
+      running.call.settle({ kind: 'failed', error: parseJson<ErrorHeader>(frame.header) }, run);
+    }
+    if (this.phase === 'draining') this.#stopWhenIdle();
+    else this.#options.events.onRoom(this);
+  }
+
+  /** The next call in line starts to run: its clock begins now. */
+  #promote(now: number): void {
+    let position = 0;
+    for (const running of this.#calls.values()) {
+      if (position++ >= this.concurrency) return;
+      if (running.startedAt === 0) running.startedAt = now;
+    }
+  }
+
+  #publish(publish: PublishHeader, data: Uint8Array): void {
+    this.#options.events.onPublish(publish, data, (error) => {
+      const answer: PublishedHeader = { token: publish.token, error };
+      if (this.phase !== 'stopped') this.#writer?.write(frameTypes.published, 0, 0, JSON.stringify(answer));
+    });
+  }
+
+  #failLoad(error: ErrorHeader): void {
+    this.loadError = `${error.message}\n${error.stack}`;
+    this.end(error.message);
+  }
+
+  #stopWhenIdle(): void {
+    if (this.#calls.size > 0 || this.#stopTimer) return;
+    this.#endReason ??= 'it was no longer wanted';
+    this.#writer?.write(frameTypes.stop, 0, 0, '');
+    this.#stopTimer = setTimeout(() => this.#options.kill('SIGKILL'), stopGraceMs);
+  }
+}
+
+function parseJson<T>(bytes: Uint8Array): T {
+  return JSON.parse(Buffer.from(bytes).toString('utf8')) as T;
+}

@@ -1,0 +1,63 @@
+/** One intake a trigger: plain triggers read EVENTS, gather triggers the gather events of their closed keys. */
+import type { NatsConnection } from '@nats-io/transport-node';
+import { type Buckets, consumerName, EventPuller, type EventPublisher, streams } from '#broker';
+import type { Clock } from '#common';
+import type { FunctionVersion, Trigger } from '#proto';
+import type { Logger } from '#telemetry';
+import { AttemptLog } from './attempt-log.ts';
+import type { FunctionPool } from './function-pool.ts';
+import { fetchGathered, gatheredSubject } from './gather/spool.ts';
+import { TriggerIntake } from './trigger-intake.ts';
+import { plainSubject, TriggerRoute } from './trigger-route.ts';
+
+export interface IntakeOptions {
+  readonly version: FunctionVersion;
+  readonly pool: FunctionPool;
+  readonly connection: NatsConnection;
+  readonly inbox: string;
+  readonly buckets: Buckets;
+  readonly publisher: EventPublisher;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly node: string;
+  readonly spoolDirectory: string;
+  readonly mapStack: (stack: string) => Promise<string>;
+}
+
+export function createIntakes(options: IntakeOptions): TriggerIntake[] {
+  return (options.version.spec?.triggers ?? []).map((trigger) => createIntake(options, trigger));
+}
+
+function createIntake(options: IntakeOptions, trigger: Trigger): TriggerIntake {
+  const { version, connection, clock, spoolDirectory } = options;
+  const gathered = trigger.gather !== undefined;
+  const stream = gathered ? streams.gathers : streams.events;
+  return new TriggerIntake({
+    pool: options.pool,
+    route: (released) =>
+      new TriggerRoute({
+        version,
+        trigger,
+        stream,
+        node: options.node,
+        connection,
+        publisher: options.publisher,
+        attempts: new AttemptLog(options.buckets.attempts, version.function, trigger.name),
+        clock,
+        logger: options.logger,
+        mapStack: options.mapStack,
+        released,
+        subjectOf: gathered ? gatheredSubject : plainSubject,
+      }),
+    puller: (onEvent) =>
+      new EventPuller({
+        connection,
+        inbox: options.inbox,
+        stream,
+        consumer: consumerName(version.function, trigger.name),
+        clock,
+        onEvent,
+      }),
+    ...(gathered ? { fetchParts: (event) => fetchGathered(event, { connection, spoolDirectory }) } : {}),
+  });
+}

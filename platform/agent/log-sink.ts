@@ -1,0 +1,67 @@
+/** Functions' log lines into the LOGS stream, at a bounded rate: a function that writes a gigabyte harms only its own log. */
+import type { NatsConnection } from '@nats-io/transport-node';
+import { logSubject } from '#broker';
+import type { Clock } from '#common';
+
+/** A stored log line. */
+export interface LogLine {
+  /** Milliseconds since 1970. */
+  readonly time: number;
+  readonly node: string;
+  readonly level: string;
+  /** Id of the call, empty outside of one. */
+  readonly call: string;
+  readonly text: string;
+}
+
+/** Lines a second and function on one node; a burst may take two seconds' worth. */
+const linesPerSecondMax = 500;
+const textCharsMax = 8_192;
+
+interface Budget {
+  tokens: number;
+  filledAt: number;
+  dropped: number;
+}
+
+export class LogSink {
+  readonly #connection: NatsConnection;
+  readonly #clock: Clock;
+  readonly #node: string;
+  readonly #budgets = new Map<string, Budget>();
+
+  constructor(connection: NatsConnection, clock: Clock, node: string) {
+    this.#connection = connection;
+    this.#clock = clock;
+    this.#node = node;
+  }
+
+  write(functionName: string, instance: string, level: string, call: string, text: string): void {
+    const budget = this.#refill(functionName);
+    if (budget.tokens < 1) {
+      budget.dropped++;
+      return;
+    }
+    budget.tokens--;
+    if (budget.dropped > 0) {
+      this.#publish(functionName, instance, 'warn', '', `${budget.dropped} lines dropped: over ${linesPerSecondMax} a second`);
+      budget.dropped = 0;
+    }
+    this.#publish(functionName, instance, level, call, text.slice(0, textCharsMax));
+  }
+
+  #publish(functionName: string, instance: string, level: string, call: string, text: string): void {
+    if (this.#connection.isClosed()) return;
+    const line: LogLine = { time: this.#clock.now(), node: this.#node, level, call, text };
+    this.#connection.publish(logSubject(functionName, instance), JSON.stringify(line));
+  }
+
+  #refill(functionName: string): Budget {
+    const now = this.#clock.monotonic();
+    const budget = this.#budgets.get(functionName) ?? { tokens: 2 * linesPerSecondMax, filledAt: now, dropped: 0 };
+    budget.tokens = Math.min(2 * linesPerSecondMax, budget.tokens + ((now - budget.filledAt) / 1_000) * linesPerSecondMax);
+    budget.filledAt = now;
+    this.#budgets.set(functionName, budget);
+    return budget;
+  }
+}

@@ -1,0 +1,75 @@
+/** The node's state as the gateway sees it: at once, on change, and at least each half second. */
+import { type Clock, platformVersion } from '#common';
+import type { FunctionLoad, Instance as InstanceState, Node, ReportResponse } from '#proto';
+import type { Agent } from './agent.ts';
+
+/** Changes within this long leave in one report. */
+const gatherChangesMs = 25;
+const reportEveryMs = 500;
+
+export class NodeReports {
+  readonly #agent: Agent;
+  readonly #clock: Clock;
+  readonly #listeners = new Set<() => void>();
+
+  constructor(agent: Agent, clock: Clock) {
+    this.#agent = agent;
+    this.#clock = clock;
+    agent.onChange = () => {
+      for (const wake of this.#listeners) wake();
+    };
+  }
+
+  async *stream(signal: AbortSignal): AsyncGenerator<ReportResponse, void, void> {
+    while (!signal.aborted) {
+      yield this.current();
+      const change = Promise.withResolvers<void>();
+      this.#listeners.add(change.resolve);
+      await Promise.race([change.promise, this.#clock.sleep(reportEveryMs, signal)]);
+      this.#listeners.delete(change.resolve);
+      await this.#clock.sleep(gatherChangesMs, signal);
+    }
+  }
+
+  current(): ReportResponse {
+    const agent = this.#agent;
+    return { node: this.#node(), epoch: agent.epoch, generation: agent.generation, loads: agent.pools().map((pool) => this.#load(pool)) };
+  }
+
+  #node(): Node {
+    const { config } = this.#agent;
+    return {
+      id: config.node,
+      address: config.host,
+      state: this.#agent.draining ? 'draining' : 'ready',
+      slots: config.slots,
+      slotsUsed: this.#agent.slotsUsed(),
+      memoryBytes: config.memoryBytes,
+      version: platformVersion,
+      instances: this.#agent.instances().map(({ instance, pool }): InstanceState => ({
+        id: instance.id,
+        function: pool.version.function,
+        digest: pool.version.digest,
+        node: config.node,
+        pid: instance.pid,
+        state: instance.phase,
+        busy: instance.inFlight,
+        startedAtMs: instance.startedAt,
+        handled: instance.handled,
+      })),
+    };
+  }
+
+  #load(pool: ReturnType<Agent['pools']>[number]): FunctionLoad {
+    return {
+      function: pool.version.function,
+      digest: pool.version.digest,
+      inFlight: pool.inFlight,
+      serviceMs: pool.serviceMs ?? 0,
+      handled: pool.handled,
+      failed: pool.failed,
+      startError: pool.startError.split('\n')[0] ?? '',
+      openKeys: this.#agent.gatherers.openKeys(pool.version.function),
+    };
+  }
+}

@@ -1,0 +1,63 @@
+/** Tells the pilot where this agent is: an entry in the nodes bucket that ends by age when it is no longer renewed. */
+import type { KV } from '@nats-io/kv';
+import { type Clock, messageOf, platformVersion } from '#common';
+import type { AgentConfig, NodeEntry } from '#model';
+import type { Logger } from '#telemetry';
+
+/** Four renewals fit into the bucket's age: one lost message loses no node. */
+const renewEveryMs = 1_000;
+/** The gateway makes the bucket; agents may be there first. */
+const firstRetryMs = 30;
+
+export class Registration {
+  readonly #nodes: KV;
+  readonly #entry: NodeEntry;
+  readonly #clock: Clock;
+  readonly #logger: Logger;
+  readonly #stop = new AbortController();
+  #loop: Promise<void> = Promise.resolve();
+
+  constructor(nodes: KV, config: AgentConfig, address: string, clock: Clock, logger: Logger) {
+    this.#nodes = nodes;
+    this.#clock = clock;
+    this.#logger = logger;
+    this.#entry = {
+      node: config.node,
+      address,
+      slots: config.slots,
+      memoryBytes: config.memoryBytes,
+      version: platformVersion,
+      startedAt: clock.now(),
+    };
+  }
+
+  /** Resolves once the entry is stored; goes on renewing it until `close`. */
+  async start(): Promise<void> {
+    while (!(await this.#put()) && !this.#stop.signal.aborted) await this.#clock.sleep(firstRetryMs, this.#stop.signal);
+    this.#loop = this.#renew();
+  }
+
+  /** Takes the entry away: the gateway need not wait for its age. */
+  async close(): Promise<void> {
+    this.#stop.abort();
+    await this.#loop;
+    await this.#nodes.delete(this.#entry.node).catch(() => undefined);
+  }
+
+  async #renew(): Promise<void> {
+    while (!this.#stop.signal.aborted) {
+      await this.#clock.sleep(renewEveryMs, this.#stop.signal);
+      if (!this.#stop.signal.aborted) await this.#put();
+    }
+  }
+
+  async #put(): Promise<boolean> {
+    try {
+      await this.#nodes.put(this.#entry.node, JSON.stringify(this.#entry));
+      return true;
+    } catch (error) {
+      this.#logger.debug({ error: messageOf(error) }, 'registration not stored');
+      return false;
+    }
+  }
+}

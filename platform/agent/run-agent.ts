@@ -1,0 +1,96 @@
+/** Wires an agent: broker, spawner, gRPC server, registration; and takes it down again in the opposite order. */
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { ArtifactStore, connectNats, inboxPrefix, openBuckets, readSeed } from '#broker';
+import { type Clock, systemClock } from '#common';
+import type { AgentConfig, ChildMessage } from '#model';
+import { startRpcServer, type TlsIdentity } from '#rpc';
+import { createLogger } from '#telemetry';
+import { Agent } from './agent.ts';
+import { agentService } from './agent-service.ts';
+import { clearSpools } from './gather/spool.ts';
+import { confiningPrefix } from './instance-command.ts';
+import { NodeReports } from './node-report.ts';
+import { Registration } from './registration.ts';
+import { SpawnerClient } from './spawner-client.ts';
+
+export interface RunAgentOptions {
+  readonly config: AgentConfig;
+  /** Scripts of the spawner and of the instance host. */
+  readonly spawnerScript: string;
+  readonly hostScript: string;
+  readonly nodeBinary: string;
+  readonly toLauncher: (message: ChildMessage) => void;
+}
+
+export interface RunningAgent {
+  readonly address: string;
+  /** Drains for at most `graceMs`, then ends everything the agent started. */
+  close(graceMs: number): Promise<void>;
+}
+
+export async function runAgent(options: RunAgentOptions): Promise<RunningAgent> {
+  const { config, toLauncher } = options;
+  const clock: Clock = systemClock;
+  const logger = createLogger({ pilot: config.pilot, node: config.node, process: 'agent' });
+  const spools = join(config.runDirectory, 'spool');
+  mkdirSync(spools, { recursive: true, mode: 0o700 });
+  clearSpools(spools);
+  const [connection, spawner] = await Promise.all([
+    connectNats({ servers: config.brokers, seed: readSeed(config.seedFile), role: 'agent', member: config.node, firstAttemptsMax: -1 }),
+    SpawnerClient.start({
+      script: options.spawnerScript,
+      execPath: options.nodeBinary,
+      socketPath: join(config.runDirectory, `agent-${process.pid}.sock`),
+      logger,
+    }),
+  ]);
+  const buckets = await openBuckets(connection);
+  const agent = new Agent({
+    config,
+    connection,
+    buckets,
+    artifacts: ArtifactStore.lazy(connection),
+    spawner,
+    clock,
+    logger,
+    host: options.hostScript,
+    nodeBinary: options.nodeBinary,
+    confiningPrefix: probeConfining(),
+    onProcess: (event) => toLauncher('pid' in event ? { started: event } : { ended: { pid: event.endedPid } }),
+  });
+  const reports = new NodeReports(agent, clock);
+  const server = await startRpcServer({
+    host: config.host,
+    port: 0,
+    tls: readTls(config.tls),
+    services: [agentService({ agent, reports, connection })],
+    reflection: false,
+  });
+  const registration = new Registration(buckets.nodes, config, server.address, clock, logger);
+  await registration.start();
+  agent.resume();
+  logger.info({ address: server.address, inbox: inboxPrefix('agent', config.node) }, 'agent ready');
+  return {
+    address: server.address,
+    async close(graceMs) {
+      await agent.drain(graceMs);
+      await registration.close();
+      await agent.close();
+      await server.close(500);
+      await spawner.close();
+      await connection.close();
+    },
+  };
+}
+
+/** Not every node has a setpriv that knows the parent-death signal; without it the spawner's own watch must do. */
+function probeConfining(): readonly string[] {
+  const [program, ...rest] = confiningPrefix;
+  return spawnSync(program, [...rest, 'true']).status === 0 ? confiningPrefix : [];
+}
+
+export function readTls(files: AgentConfig['tls']): TlsIdentity {
+  return { ca: readFileSync(files.ca, 'utf8'), cert: readFileSync(files.cert, 'utf8'), key: readFileSync(files.key, 'utf8') };
+}

@@ -1,0 +1,147 @@
+/** The agent's side of the spawner: starts it, restarts it, and gives each new instance its socket. */
+import { type ChildProcess, fork } from 'node:child_process';
+import { rmSync } from 'node:fs';
+import { createServer, type Server, type Socket } from 'node:net';
+import { PlatformError } from '#common';
+import { FrameReader, frameTypes, type HelloHeader } from '#frames';
+import type { SpawnerReport, SpawnerRequest, SpawnRequest } from '#model';
+import type { Logger } from '#telemetry';
+
+/** What happens to one started process, told to who asked for it. */
+export interface ProcessEvents {
+  readonly started: (pid: number, startTicks: string) => void;
+  /** Its frame socket; the first chunk after the hello may already be there. */
+  readonly connected: (socket: Socket, early: Buffer) => void;
+  readonly output: (level: 'info' | 'error', text: string) => void;
+  /** Called exactly once, also when it never started. */
+  readonly ended: (reason: string) => void;
+}
+
+export interface SpawnerClientOptions {
+  /** Program and arguments that start the spawner; the last is its script. */
+  readonly script: string;
+  readonly execPath: string;
+  readonly socketPath: string;
+  readonly logger: Logger;
+}
+
+/** The hello comes with the connection; a peer that sends none within this long is not a spawner. */
+const helloWaitMs = 5_000;
+
+export class SpawnerClient {
+  readonly #options: SpawnerClientOptions;
+  readonly #waiting = new Map<string, ProcessEvents>();
+  readonly #server: Server;
+  #spawner: ChildProcess | undefined;
+  #closed = false;
+
+  private constructor(options: SpawnerClientOptions) {
+    this.#options = options;
+    this.#server = createServer((socket) => this.#accept(socket));
+  }
+
+  static async start(options: SpawnerClientOptions): Promise<SpawnerClient> {
+    const client = new SpawnerClient(options);
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    client.#server.once('error', reject);
+    client.#server.listen(options.socketPath, resolve);
+    await promise;
+    client.#fork();
+    return client;
+  }
+
+  spawn(request: Omit<SpawnRequest, 'kind' | 'socketPath'>, events: ProcessEvents): void {
+    this.#waiting.set(request.instance, events);
+    this.#send({ kind: 'spawn', socketPath: this.#options.socketPath, ...request });
+  }
+
+  kill(instance: string, signal: 'SIGTERM' | 'SIGKILL'): void {
+    if (this.#waiting.has(instance)) this.#send({ kind: 'kill', instance, signal });
+  }
+
+  /** Ends the spawner, and with it every instance left. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#server.close();
+    const spawner = this.#spawner;
+    if (spawner && spawner.exitCode === null && spawner.signalCode === null) {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      spawner.once('exit', () => resolve());
+      if (spawner.connected) spawner.disconnect();
+      else spawner.kill('SIGKILL');
+      await promise;
+    }
+    rmSync(this.#options.socketPath, { force: true });
+  }
+
+  #send(request: SpawnerRequest): void {
+    this.#spawner?.send(request, (error) => {
+      if (error) this.#options.logger.warn({ error: error.message }, 'spawner did not take a request');
+    });
+  }
+
+  #fork(): void {
+    const { script, execPath, logger } = this.#options;
+    const spawner = fork(script, [], { execPath, execArgv: [], stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+    this.#spawner = spawner;
+    spawner.on('message', (report: SpawnerReport) => this.#handle(report));
+    spawner.once('exit', (code, signal) => {
+      // Its children died with it (parent-death signal): tell their owners, then start anew.
+      for (const instance of [...this.#waiting.keys()]) this.#end(instance, `its spawner ended (${signal ?? code})`);
+      if (this.#closed) return;
+      logger.error({ code, signal }, 'spawner ended, starting another');
+      this.#fork();
+    });
+  }
+
+  #handle(report: SpawnerReport): void {
+    const events = this.#waiting.get(report.instance);
+    if (!events) return;
+    if (report.kind === 'spawned') events.started(report.pid, report.startTicks);
+    else if (report.kind === 'output') events.output(report.level, report.text);
+    else if (report.kind === 'failed') this.#end(report.instance, `it could not be started: ${report.message}`);
+    else this.#end(report.instance, describeExit(report.code, report.signal));
+  }
+
+  #end(instance: string, reason: string): void {
+    const events = this.#waiting.get(instance);
+    this.#waiting.delete(instance);
+    events?.ended(reason);
+  }
+
+  #accept(socket: Socket): void {
+    const chunks: Buffer[] = [];
+    const timer = setTimeout(() => socket.destroy(), helloWaitMs);
+    socket.on('error', () => socket.destroy());
+    const onData = (chunk: Buffer) => {
+      chunks.push(chunk);
+      const hello = readHello(Buffer.concat(chunks));
+      if (!hello) return;
+      clearTimeout(timer);
+      socket.off('data', onData);
+      socket.pause();
+      const events = this.#waiting.get(hello.header.instance);
+      if (events) events.connected(socket, hello.rest);
+      else socket.destroy();
+    };
+    socket.on('data', onData);
+    socket.once('close', () => clearTimeout(timer));
+  }
+}
+
+function readHello(bytes: Buffer): { header: HelloHeader; rest: Buffer } | undefined {
+  let header: HelloHeader | undefined;
+  let used = 0;
+  const reader = new FrameReader((frame) => {
+    if (header) return;
+    if (frame.type !== frameTypes.hello) throw new PlatformError('invalid', 'the first frame on an instance socket is not a hello');
+    header = JSON.parse(Buffer.from(frame.header).toString('utf8')) as HelloHeader;
+    used = frame.header.byteOffset + frame.header.length + frame.body.length - bytes.byteOffset;
+  });
+  reader.push(bytes);
+  return header ? { header, rest: bytes.subarray(used) } : undefined;
+}
+
+function describeExit(code: number | null, signal: string | null): string {
+  return signal ? `it was ended by ${signal}` : `it exited with code ${code}`;
+}

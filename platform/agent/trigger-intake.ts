@@ -1,0 +1,142 @@
+/** Pulls one trigger's events by its function's credit and turns each into a call. */
+import { decodeHeaders, type EventPuller, messageIdHeader, type PulledEvent } from '#broker';
+import { messageOf } from '#common';
+import { Delivery, deliveriesMax } from './delivery.ts';
+import type { FunctionPool } from './function-pool.ts';
+import type { GatheredSpool } from './gather/spool.ts';
+import type { TriggerRoute } from './trigger-route.ts';
+
+export interface TriggerIntakeOptions {
+  readonly route: (released: (delivery: Delivery) => void) => TriggerRoute;
+  readonly pool: FunctionPool;
+  readonly puller: (onEvent: (event: PulledEvent) => void) => EventPuller;
+  /** For a gather trigger: brings the parts of a gather event into a spool file. */
+  readonly fetchParts?: (event: PulledEvent) => Promise<GatheredSpool>;
+}
+
+/** Results without PubAck at one agent; past it nothing more is pulled (R6). */
+const openPublishesMax = 4_096;
+
+export class TriggerIntake {
+  readonly route: TriggerRoute;
+  readonly puller: EventPuller;
+  /** By stream sequence: an event that comes again while we hold it is not run twice. */
+  readonly held = new Map<number, Delivery>();
+  readonly #pool: FunctionPool;
+  readonly #fetchParts: ((event: PulledEvent) => Promise<GatheredSpool>) | undefined;
+  readonly #timeoutMs: number;
+  #pulling = true;
+
+  constructor(options: TriggerIntakeOptions) {
+    this.#pool = options.pool;
+    this.#fetchParts = options.fetchParts;
+    this.#timeoutMs = options.pool.version.spec?.timeoutMs ?? 30_000;
+    this.route = options.route((delivery) => {
+      // Only the delivery we hold: an abandoned one of the same sequence may end after its successor came.
+      if (this.held.get(delivery.sequence) === delivery) this.held.delete(delivery.sequence);
+    });
+    this.puller = options.puller((event) => this.#receive(event));
+  }
+
+  /** Asks for as many events as the function has room for; `triggers` share the room. */
+  updateCredit(triggers: number): void {
+    const congested = this.route.publisher.openPublishes >= openPublishesMax;
+    const free = this.#pulling && this.#pool.pull && !congested ? this.#pool.capacity - this.#pool.inFlight : 0;
+    this.puller.setCredit(free <= 0 ? 0 : Math.ceil(free / triggers));
+  }
+
+  /** Stops asking; what was asked for ends with its pull. */
+  stopPulling(): void {
+    this.#pulling = false;
+    this.puller.setCredit(0);
+  }
+
+  async close(): Promise<void> {
+    this.stopPulling();
+    await this.puller.close();
+  }
+
+  #receive(event: PulledEvent): void {
+    const known = this.held.get(event.streamSequence);
+    if (known) return known.renew(event);
+    const delivery = new Delivery(event, this.route);
+    this.held.set(delivery.sequence, delivery);
+    if (!this.#pulling) return delivery.nak(1);
+    if (event.deliveries > 1) this.#receiveAgain(delivery);
+    else this.#submit(delivery);
+  }
+
+  /** A redelivery: its record says how often it has failed. */
+  #receiveAgain(delivery: Delivery): void {
+    this.route.attempts.read(delivery.sequence).then(
+      (earlier) => {
+        delivery.earlier = earlier;
+        // Deliveries that failed attempts explain are bounded by the retry policy instead.
+        if (delivery.deliveries - earlier.length >= deliveriesMax) {
+          delivery.deadLetter(`given out ${delivery.deliveries} times without an end: it may be ending its instances`, earlier);
+        } else {
+          this.#submit(delivery);
+        }
+      },
+      () => delivery.nak(1_000),
+    );
+  }
+
+  #submit(delivery: Delivery): void {
+    if (this.#fetchParts) {
+      this.#submitGathered(delivery, this.#fetchParts);
+      return;
+    }
+    const { event } = delivery;
+    this.#run(delivery, this.#callHeader(delivery, decodeHeaderText(event)), event.message.data, undefined);
+  }
+
+  #submitGathered(delivery: Delivery, fetchParts: (event: PulledEvent) => Promise<GatheredSpool>): void {
+    this.#pool.fetching++;
+    fetchParts(delivery.event).then(
+      (spool) => {
+        this.#pool.fetching--;
+        const header = this.#callHeader(delivery, `,"g":${JSON.stringify(spool.header)}`);
+        this.#run(delivery, header, new Uint8Array(0), spool);
+      },
+      (error: unknown) => {
+        this.#pool.fetching--;
+        // "part gone" is for good after its retries; both count as attempts of the event.
+        const failure = { kind: 'failed', message: messageOf(error), stack: '' } as const;
+        delivery.settle({ kind: 'failed', error: failure }, { instance: '', ms: 0 });
+      },
+    );
+  }
+
+  #run(delivery: Delivery, header: string, body: Uint8Array, spool: GatheredSpool | undefined): void {
+    const taken = this.#pool.submit({
+      header,
+      body,
+      timeoutMs: this.#timeoutMs,
+      settle: (outcome, run) => {
+        spool?.remove();
+        delivery.settle(outcome, run);
+      },
+    });
+    if (taken) return;
+    spool?.remove();
+    delivery.nak(1_000);
+  }
+
+  /** CallHeader as JSON, built by hand: it is made once an event. */
+  #callHeader(delivery: Delivery, rest: string): string {
+    const { event } = delivery;
+    const subject = JSON.stringify(this.route.subjectOf(event));
+    const id = this.route.idOf(delivery.sequence);
+    return `{"s":${subject},"i":"${id}","q":${delivery.sequence},"t":${event.timeMs},"a":${delivery.attempt},"d":${this.#timeoutMs}${rest}}`;
+  }
+}
+
+/** The event's own headers, without the stream's bookkeeping. */
+function decodeHeaderText(event: PulledEvent): string {
+  const { headers } = event.message;
+  if (!headers) return '';
+  const pairs = decodeHeaders(headers);
+  const own = Object.entries(pairs).filter(([name]) => name === messageIdHeader || !name.startsWith('Nats-'));
+  return own.length === 0 ? '' : `,"h":${JSON.stringify(Object.fromEntries(own))}`;
+}

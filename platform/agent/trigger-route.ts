@@ -1,0 +1,97 @@
+/** All that is the same for every event of one trigger of one function version, worked out once. */
+import type { NatsConnection } from '@nats-io/transport-node';
+import { type EventPublisher, eventSubject, headerLines, type PulledEvent, type StreamName, userSubject } from '#broker';
+import type { Clock } from '#common';
+import type { FunctionVersion, Trigger } from '#proto';
+import { compileTemplate } from '#routing';
+import type { Logger } from '#telemetry';
+import type { AttemptLog } from './attempt-log.ts';
+import type { Delivery } from './delivery.ts';
+
+export interface TriggerRouteOptions {
+  readonly version: FunctionVersion;
+  readonly trigger: Trigger;
+  readonly stream: StreamName;
+  readonly node: string;
+  readonly connection: NatsConnection;
+  readonly publisher: EventPublisher;
+  readonly attempts: AttemptLog;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly mapStack: (stack: string) => Promise<string>;
+  /** The event is over for this agent. */
+  readonly released: (delivery: Delivery) => void;
+  /** The subject, as users write it, that an event stands for; a gathered one stands for its key's parts. */
+  readonly subjectOf: (event: PulledEvent) => string;
+}
+
+export class TriggerRoute {
+  readonly functionName: string;
+  readonly versionNumber: number;
+  readonly versionText: string;
+  readonly digest: string;
+  readonly triggerName: string;
+  readonly stream: StreamName;
+  readonly node: string;
+  readonly retry: { readonly attempts: number; readonly minMs: number; readonly maxMs: number };
+  readonly connection: NatsConnection;
+  readonly publisher: EventPublisher;
+  readonly attempts: AttemptLog;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly mapStack: (stack: string) => Promise<string>;
+  readonly released: (delivery: Delivery) => void;
+  /** Header lines of every single output. */
+  readonly outputLines: string;
+  readonly #outputOf: ((subject: string) => string) | undefined;
+  readonly #subjectOf: (event: PulledEvent) => string;
+  readonly #idPrefix: string;
+
+  constructor(options: TriggerRouteOptions) {
+    const { version, trigger } = options;
+    this.functionName = version.function;
+    this.versionNumber = version.number;
+    this.versionText = `${version.function}:${version.number}:${version.digest.slice(0, 12)}`;
+    this.digest = version.digest;
+    this.triggerName = trigger.name;
+    this.stream = options.stream;
+    this.node = options.node;
+    this.retry = version.spec?.retry ?? { attempts: 1, minMs: 1_000, maxMs: 60_000 };
+    this.connection = options.connection;
+    this.publisher = options.publisher;
+    this.attempts = options.attempts;
+    this.clock = options.clock;
+    this.logger = options.logger;
+    this.mapStack = options.mapStack;
+    this.released = options.released;
+    this.outputLines = headerLines([['Pilotfish-Version', this.versionText]]);
+    const output = version.spec?.output ?? '';
+    this.#outputOf = output === '' ? undefined : compileTemplate(output, trigger.subject);
+    this.#subjectOf = options.subjectOf;
+    // R3: not the version, a redelivery after a deploy must not double a result.
+    this.#idPrefix = `${version.function}.${trigger.name}.${options.stream}.`;
+  }
+
+  idOf(sequence: number): string {
+    return this.#idPrefix + sequence;
+  }
+
+  /** R3: trigger, stream, sequence and output index. */
+  outputId(sequence: number, index: number): string {
+    return `${this.#idPrefix}${sequence}.${index}`;
+  }
+
+  /** Stored subject of the event's result; undefined where the manifest names no output. */
+  outputSubject(event: PulledEvent): string | undefined {
+    return this.#outputOf === undefined ? undefined : eventSubject(this.#outputOf(this.#subjectOf(event)));
+  }
+
+  subjectOf(event: PulledEvent): string {
+    return this.#subjectOf(event);
+  }
+}
+
+/** The subject of a plain event. */
+export function plainSubject(event: PulledEvent): string {
+  return userSubject(event.message.subject);
+}

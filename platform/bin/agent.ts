@@ -1,0 +1,23 @@
+/** The agent process. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { runAgent } from '#agent';
+import { agentConfigSchema, openLauncherLink } from '#model';
+import { configPath, runProcess } from './process.ts';
+
+/** Running calls may end within this long after SIGTERM; then their events are given back. */
+const drainGraceMs = 5_000;
+
+await runProcess('agent', async (stop) => {
+  const link = openLauncherLink(() => stop('its launcher is gone'));
+  const config = agentConfigSchema.parse(JSON.parse(readFileSync(configPath(), 'utf8')));
+  const agent = await runAgent({
+    config,
+    spawnerScript: join(import.meta.dirname, 'spawner.mjs'),
+    hostScript: join(import.meta.dirname, 'instance.cjs'),
+    nodeBinary: process.execPath,
+    toLauncher: link.send,
+  });
+  link.send({ ready: { address: agent.address } });
+  return () => agent.close(drainGraceMs);
+});

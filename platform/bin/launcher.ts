@@ -1,0 +1,50 @@
+/** The launcher process: `launcher --config nodes/<id>/node.json [--progress-fd 3]`. */
+import { readFileSync, writeSync } from 'node:fs';
+import { extname, join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { Launcher } from '#launcher';
+import { nodeConfigSchema } from '#model';
+import { createLogger } from '#telemetry';
+
+process.umask(0o077);
+const { values } = parseArgs({ options: { config: { type: 'string' }, 'progress-fd': { type: 'string' } } });
+const config = nodeConfigSchema.parse(JSON.parse(readFileSync(values.config ?? '', 'utf8')));
+const progressFile = values['progress-fd'] === undefined ? undefined : Number(values['progress-fd']);
+
+// Its siblings lie beside it: bundles in dist, or sources when it runs from source.
+const extension = extname(import.meta.filename);
+const sibling = (name: string) => join(import.meta.dirname, name + extension);
+const distDirectory = extension === '.ts' ? join(import.meta.dirname, '..', '..', 'dist') : import.meta.dirname;
+
+const launcher = new Launcher({
+  config,
+  commands: {
+    gateway: (file) => [process.execPath, sibling('gateway'), '--config', file],
+    agent: (file) => [process.execPath, sibling('agent'), '--config', file],
+  },
+  natsServer: {
+    setting: process.env['PILOTFISH_NATS_SERVER'],
+    toolsFile: join(distDirectory, 'tools.json'),
+    path: process.env['PATH'] ?? '',
+  },
+  logger: createLogger({ pilot: config.pilot, node: config.node, process: 'launcher' }),
+  onProgress: (progress) => {
+    if (progressFile === undefined) return;
+    try {
+      writeSync(progressFile, `${JSON.stringify(progress)}\n`);
+    } catch {
+      // Whoever listened has gone; the node goes on without.
+    }
+  },
+});
+
+let signals = 0;
+for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
+  process.on(signal, () => {
+    signals += 1;
+    if (signals > 1) launcher.hasten();
+    else void launcher.stop();
+  });
+}
+void launcher.start();
+process.exit(await launcher.finished);

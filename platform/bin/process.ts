@@ -1,0 +1,44 @@
+/** What every long-lived process of a pilot does alike: private files, one way to stop, no half-dead state. */
+import { parseArgs } from 'node:util';
+import { messageOf, PlatformError } from '#common';
+
+/** Starts a process; its start returns how it is closed. */
+export type Start = (stop: (reason: string) => void) => Promise<() => Promise<void>>;
+
+/** SIGTERM and SIGINT close once; a second signal ends at once. A failed start exits with 1 and says why on stderr. */
+export async function runProcess(name: string, start: Start): Promise<void> {
+  process.umask(0o077);
+  const stopped = Promise.withResolvers<string>();
+  let stopping = false;
+  const stop = (reason: string) => {
+    if (stopping) process.exit(1);
+    stopping = true;
+    stopped.resolve(reason);
+  };
+  process.on('SIGTERM', () => stop('SIGTERM'));
+  process.on('SIGINT', () => stop('SIGINT'));
+  process.on('unhandledRejection', (error) => crash(name, error));
+  process.on('uncaughtException', (error) => crash(name, error));
+  try {
+    const close = await start(stop);
+    await stopped.promise;
+    await close();
+    process.exit(0);
+  } catch (error) {
+    crash(name, error);
+  }
+}
+
+/** A process that does not know its own state any more ends; its launcher starts another. */
+function crash(name: string, error: unknown): never {
+  const stack = error instanceof Error ? error.stack : messageOf(error);
+  process.stderr.write(`${JSON.stringify({ level: 60, time: new Date().toISOString(), process: name, msg: messageOf(error), stack })}\n`);
+  process.exit(1);
+}
+
+/** The value of --config. Throws `usage` without it. */
+export function configPath(): string {
+  const { values } = parseArgs({ options: { config: { type: 'string' } } });
+  if (!values.config) throw new PlatformError('usage', '--config FILE is missing', { hint: 'This process is started by a launcher.' });
+  return values.config;
+}

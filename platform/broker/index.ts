@@ -1,0 +1,46 @@
+/** NATS and JetStream: names, streams and buckets, pulling, publishing, artifacts, the server's configuration. */
+export { ArtifactStore, sha256 } from './nats/artifact-store.ts';
+export { connectNats, type NatsOptions, readSeed } from './nats/connect.ts';
+export { EventPublisher, type EventPublisherOptions, type Settled } from './nats/event-publisher.ts';
+export { EventPuller, type EventPullerOptions, type PulledEvent } from './nats/event-puller.ts';
+export { decodeHeaders, encodeHeaders, encodeHeadersWithId, headerLines, messageIdHeader } from './nats/message-headers.ts';
+export {
+  type Buckets,
+  createBuckets,
+  deleteConsumer,
+  duplicateWindowMs,
+  ensureConsumer,
+  ensureStreams,
+  gatherLeaseMs,
+  leaseMs,
+  messageBytesMax,
+  nodeSilenceMs,
+  openBuckets,
+  readLag,
+  type TopologyOptions,
+} from './nats/topology.ts';
+export {
+  checkServerVersion,
+  locateServer,
+  readServerAddress,
+  renderServerConfig,
+  rolePermissions,
+  type ServerConfigOptions,
+  type ServerSearch,
+} from './server/index.ts';
+export {
+  attemptsKey,
+  consumerName,
+  deadLetterSubject,
+  eventSubject,
+  gatherKey,
+  gatherSubject,
+  inboxPrefix,
+  logFilter,
+  logSubject,
+  type NatsRole,
+  registryKeys,
+  type StreamName,
+  streams,
+  userSubject,
+} from './subjects.ts';

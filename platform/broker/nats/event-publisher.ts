@@ -1,0 +1,120 @@
+/**
+ * Publishes into streams with one reply subject a publish and waits for each PubAck (R2). The client's own publish()
+ * builds an error object for every success and costs four times as much.
+ */
+import type { Msg, MsgHdrs, NatsConnection, Subscription } from '@nats-io/transport-node';
+import { type Clock, PlatformError } from '#common';
+
+export interface EventPublisherOptions {
+  readonly connection: NatsConnection;
+  /** The connection's inbox prefix. */
+  readonly inbox: string;
+  readonly clock: Clock;
+}
+
+/** Told once: without an error when the stream has stored the message (or had it already), with one when it refused. */
+export type Settled = (error: PlatformError | undefined) => void;
+
+/** No PubAck within this long: the same message is sent again; its id makes the stream drop a double. */
+const pubAckWaitMs = 3_000;
+/** After so many silent sends the publish fails; the event behind it is then redelivered. */
+const sendsMax = 5;
+
+interface OpenPublish {
+  readonly subject: string;
+  readonly payload: Uint8Array;
+  readonly headers: MsgHdrs;
+  readonly settled: Settled;
+  sentAt: number;
+  sends: number;
+}
+
+export class EventPublisher {
+  readonly #options: EventPublisherOptions;
+  readonly #inbox: string;
+  readonly #subscription: Subscription;
+  readonly #open = new Map<string, OpenPublish>();
+  #next = 1;
+
+  constructor(options: EventPublisherOptions) {
+    this.#options = options;
+    this.#inbox = `${options.inbox}.pub.${Math.random().toString(36).slice(2)}.`;
+    this.#subscription = options.connection.subscribe(`${this.#inbox}*`, {
+      callback: (error, message) => {
+        if (!error) this.#receive(message);
+      },
+    });
+  }
+
+  /** Publishes without PubAck yet. */
+  get openPublishes(): number {
+    return this.#open.size;
+  }
+
+  /** The headers must carry a message id (`encodeHeadersWithId`): a publish may be sent more than once. */
+  publish(subject: string, payload: Uint8Array, headers: MsgHdrs, settled: Settled): void {
+    const token = (this.#next++).toString(36);
+    const open: OpenPublish = { subject, payload, headers, settled, sentAt: 0, sends: 0 };
+    this.#open.set(token, open);
+    this.#send(token, open);
+  }
+
+  /** Called each second or so: sends again what has had no answer. */
+  checkLost(): void {
+    const now = this.#options.clock.monotonic();
+    for (const [token, open] of this.#open) if (now - open.sentAt > pubAckWaitMs) this.#sendAgain(token, open);
+  }
+
+  /** After a reconnect: answers of the old connection will not come. */
+  reset(): void {
+    for (const [token, open] of this.#open) this.#send(token, open);
+  }
+
+  close(): void {
+    this.#subscription.unsubscribe();
+    const error = new PlatformError('unavailable', 'the connection to the broker was closed before the PubAck came');
+    for (const open of this.#open.values()) open.settled(error);
+    this.#open.clear();
+  }
+
+  #send(token: string, open: OpenPublish): void {
+    open.sentAt = this.#options.clock.monotonic();
+    open.sends++;
+    try {
+      this.#options.connection.publish(open.subject, open.payload, { headers: open.headers, reply: this.#inbox + token });
+    } catch (error) {
+      this.#settle(token, open, PlatformError.from(error));
+    }
+  }
+
+  #sendAgain(token: string, open: OpenPublish): void {
+    if (open.sends < sendsMax) return this.#send(token, open);
+    this.#settle(token, open, new PlatformError('unavailable', `no PubAck for ${open.subject} after ${sendsMax} sends`));
+  }
+
+  #receive(message: Msg): void {
+    const token = message.subject.slice(this.#inbox.length);
+    const open = this.#open.get(token);
+    if (!open) return;
+    const { data } = message;
+    // {"stream":...} is the usual answer; only {"error":...} (or an empty 503) is worth parsing.
+    if (data.length > 2 && data[2] !== 0x65) return this.#settle(token, open, undefined);
+    this.#settle(token, open, refusal(open.subject, data));
+  }
+
+  #settle(token: string, open: OpenPublish, error: PlatformError | undefined): void {
+    this.#open.delete(token);
+    open.settled(error);
+  }
+}
+
+function refusal(subject: string, data: Uint8Array): PlatformError {
+  if (data.length === 0) {
+    return new PlatformError('unavailable', `no stream takes ${subject} now`, { hint: 'JetStream may be starting; it is tried again.' });
+  }
+  const answer = JSON.parse(Buffer.from(data).toString('utf8')) as { error?: { err_code?: number; description?: string } };
+  const description = answer.error?.description ?? 'refused';
+  // 10077: maximum bytes (or messages) exceeded, R8: a full stream refuses the publisher.
+  const code = answer.error?.err_code === 10077 ? 'no-capacity' : 'unavailable';
+  return new PlatformError(code, `the stream refused ${subject}: ${description}`);
+}

@@ -1,0 +1,154 @@
+/**
+ * Pulls events of one durable consumer by credit: the owner says how many it can take, the puller keeps so many asked for.
+ * The client's own consume() re-asks on arrival, which is no back-pressure for handlers that take time.
+ */
+import type { Msg, NatsConnection, Subscription } from '@nats-io/transport-node';
+import type { Clock } from '#common';
+import { pullSubject, type StreamName } from '../subjects.ts';
+
+export interface PulledEvent {
+  readonly message: Msg;
+  /** Where acks go. */
+  readonly ackSubject: string;
+  readonly streamSequence: number;
+  readonly deliveries: number;
+  /** When the stream stored it, milliseconds since 1970. */
+  readonly timeMs: number;
+}
+
+export interface EventPullerOptions {
+  readonly connection: NatsConnection;
+  /** The connection's inbox prefix. */
+  readonly inbox: string;
+  readonly stream: StreamName;
+  readonly consumer: string;
+  readonly clock: Clock;
+  readonly onEvent: (event: PulledEvent) => void;
+}
+
+/** A pull lives at most this long at the server, below the lease of 6 s: a dead agent's pulls take no events with them. */
+const pullExpiresMs = 5_000;
+/** A pull that neither filled nor ended by this long after its end was lost with its server. */
+const pullLostMs = 1_500;
+/** Events asked for in one pull at most; the server answers a pull in one burst. */
+const pullBatchMax = 512;
+
+interface OpenPull {
+  remaining: number;
+  readonly endsAt: number;
+}
+
+export class EventPuller {
+  readonly #options: EventPullerOptions;
+  readonly #subject: string;
+  readonly #inbox: string;
+  #subscription: Subscription;
+  readonly #pulls = new Map<string, OpenPull>();
+  #outstanding = 0;
+  #credit = 0;
+  #nextPull = 1;
+  #closed = false;
+
+  constructor(options: EventPullerOptions) {
+    this.#options = options;
+    this.#subject = pullSubject(options.stream, options.consumer);
+    this.#inbox = `${options.inbox}.pull.${options.consumer}.${Math.random().toString(36).slice(2)}`;
+    this.#subscription = this.#subscribe();
+  }
+
+  /** Events that may still arrive. */
+  get outstanding(): number {
+    return this.#outstanding;
+  }
+
+  /** States how many events the owner can take now, those asked for already included. */
+  setCredit(credit: number): void {
+    this.#credit = credit;
+    // Asking again for each single event would double the server's work: wait until half is used up.
+    const missing = credit - this.#outstanding;
+    if (missing > 0 && (this.#outstanding === 0 || missing >= credit / 2)) this.#pull(Math.min(missing, pullBatchMax));
+  }
+
+  /** Called each second or so: pulls that a restarted server forgot are asked for again. */
+  checkLost(): void {
+    const now = this.#options.clock.monotonic();
+    for (const [token, pull] of this.#pulls) if (now > pull.endsAt + pullLostMs) this.#end(token, pull);
+    this.setCredit(this.#credit);
+  }
+
+  /** After a reconnect: the server has forgotten all pulls. */
+  reset(): void {
+    this.#pulls.clear();
+    this.#outstanding = 0;
+    this.setCredit(this.#credit);
+  }
+
+  /** No event arrives after the returned promise; pulls still open end at the server by themselves. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#subscription.unsubscribe();
+    await this.#options.connection.flush().catch(() => undefined);
+  }
+
+  #subscribe(): Subscription {
+    return this.#options.connection.subscribe(`${this.#inbox}.*`, {
+      callback: (error, message) => {
+        if (!error) this.#receive(message);
+      },
+    });
+  }
+
+  #pull(batch: number): void {
+    if (this.#closed || this.#options.connection.isClosed()) return;
+    const token = String(this.#nextPull++);
+    this.#pulls.set(token, { remaining: batch, endsAt: this.#options.clock.monotonic() + pullExpiresMs });
+    this.#outstanding += batch;
+    this.#options.connection.publish(this.#subject, `{"batch":${batch},"expires":${pullExpiresMs}000000}`, {
+      reply: `${this.#inbox}.${token}`,
+    });
+  }
+
+  #receive(message: Msg): void {
+    const { reply } = message;
+    if (reply?.startsWith('$JS.ACK.')) {
+      this.#countOne();
+      this.#options.onEvent(parsePulled(message, reply));
+      return;
+    }
+    // A status: the pull it names is over, whatever it still had to give.
+    const token = message.subject.slice(this.#inbox.length + 1);
+    const pull = this.#pulls.get(token);
+    if (!pull || message.headers?.code === 100) return;
+    this.#end(token, pull);
+    // 409 "consumer deleted" and the like would answer at once, for ever: the next checkLost() asks again.
+    if (message.headers?.code === 408) this.setCredit(this.#credit);
+  }
+
+  /** Events do not name their pull; the server serves pulls in order, so the oldest one gave it. */
+  #countOne(): void {
+    if (this.#outstanding > 0) this.#outstanding--;
+    for (const [token, pull] of this.#pulls) {
+      if (--pull.remaining <= 0) this.#pulls.delete(token);
+      return;
+    }
+  }
+
+  #end(token: string, pull: OpenPull): void {
+    this.#pulls.delete(token);
+    this.#outstanding = this.#pulls.size === 0 ? 0 : Math.max(0, this.#outstanding - pull.remaining);
+  }
+}
+
+/** $JS.ACK.<stream>.<consumer>.<deliveries>.<stream seq>.<consumer seq>.<time ns>.<pending> (v1 of the ack subject). */
+function parsePulled(message: Msg, ackSubject: string): PulledEvent {
+  const tokens = ackSubject.split('.');
+  // The v2 form has a domain and an account hash in front of the stream's name.
+  const shift = tokens.length > 9 ? 2 : 0;
+  return {
+    message,
+    ackSubject,
+    deliveries: Number(tokens[4 + shift]),
+    streamSequence: Number(tokens[5 + shift]),
+    timeMs: Math.floor(Number(tokens[7 + shift]) / 1e6),
+  };
+}

@@ -1,0 +1,166 @@
+/** The pilot's streams, buckets and consumers, and the shares of the store that each may fill (R8). */
+import {
+  AckPolicy,
+  type ConsumerConfig,
+  DeliverPolicy,
+  DiscardPolicy,
+  type JetStreamManager,
+  JetStreamApiError,
+  RetentionPolicy,
+  StorageType,
+  type StreamConfig,
+} from '@nats-io/jetstream';
+import { type KV, Kvm } from '@nats-io/kv';
+import type { NatsConnection } from '@nats-io/transport-node';
+import { buckets, type StreamName, streamSubjects, streams } from '../subjects.ts';
+
+/** A lease on an event: it comes back this long after its agent fell silent (design, "Leases"). */
+export const leaseMs = 6_000;
+
+/** At least 3 x (lease + longest restart of a server); costs the server ~240 bytes an id. */
+export const duplicateWindowMs = 120_000;
+
+/** An agent's entry in the nodes bucket ends after this long without a heartbeat. */
+export const nodeSilenceMs = 4_000;
+
+/** A gatherer's lease (G2). */
+export const gatherLeaseMs = 3_000;
+
+/** Largest message the broker takes; a larger one is refused by name before it is sent. */
+export const messageBytesMax = 16 * 10 ** 6;
+
+/** A key closed this long ago may be gathered anew (G11, tombstones). */
+const tombstoneMs = 24 * 3_600_000;
+
+/** Shares of the store; what is left over serves buckets and the artifact store. */
+const shares: Record<StreamName, number> = { EVENTS: 0.7, GATHERS: 0.03, DEAD_LETTERS: 0.07, LOGS: 0.03 };
+const artifactShare = 0.1;
+
+/** Unacked events of one consumer at all agents together: nodes x instances x pipeline. */
+const ackPendingMax = 20_000;
+/** Pulls waiting at one consumer: two an agent on a thousand nodes. */
+const pullsWaitingMax = 4_096;
+
+const nanosecondsPerMs = 1_000_000;
+
+export interface TopologyOptions {
+  readonly storeBytes: number;
+  readonly replicas: number;
+}
+
+/** Creates what is missing and leaves alone what is there; safe to call at every start of a gateway. */
+export async function ensureStreams(manager: JetStreamManager, options: TopologyOptions): Promise<void> {
+  for (const name of Object.values(streams)) {
+    const config = streamConfig(name, options);
+    try {
+      await manager.streams.add(config);
+    } catch (error) {
+      // 10058: it exists with another configuration, of an older gateway say: bring it up to date.
+      if (!(error instanceof JetStreamApiError) || error.code !== 10058) throw error;
+      await manager.streams.update(name, config);
+    }
+  }
+}
+
+function streamConfig(name: StreamName, options: TopologyOptions): Partial<StreamConfig> & { name: string } {
+  const logs = name === streams.logs;
+  return {
+    name,
+    subjects: [streamSubjects[name]],
+    retention: RetentionPolicy.Limits,
+    storage: StorageType.File,
+    // Logs give way to newer ones; events never do (R8).
+    discard: logs ? DiscardPolicy.Old : DiscardPolicy.New,
+    max_bytes: Math.floor(options.storeBytes * shares[name]),
+    max_msg_size: messageBytesMax,
+    max_age: name === streams.gathers ? tombstoneMs * nanosecondsPerMs : 0,
+    duplicate_window: duplicateWindowMs * nanosecondsPerMs,
+    num_replicas: options.replicas,
+    allow_direct: true,
+  };
+}
+
+export interface Buckets {
+  readonly registry: KV;
+  readonly nodes: KV;
+  readonly attempts: KV;
+  readonly gatherLeases: KV;
+  readonly gatherMarks: KV;
+}
+
+/** Creates the buckets; for the gateway, whose role may. */
+export async function createBuckets(connection: NatsConnection, options: TopologyOptions): Promise<Buckets> {
+  const kvm = new Kvm(connection);
+  const { replicas } = options;
+  const max_bytes = Math.floor(options.storeBytes * 0.01);
+  return {
+    registry: await kvm.create(buckets.registry, { replicas, max_bytes }),
+    nodes: await kvm.create(buckets.nodes, { replicas, max_bytes, ttl: nodeSilenceMs }),
+    attempts: await kvm.create(buckets.attempts, { replicas, max_bytes, ttl: tombstoneMs }),
+    gatherLeases: await kvm.create(buckets.gatherLeases, { replicas, max_bytes, ttl: gatherLeaseMs }),
+    gatherMarks: await kvm.create(buckets.gatherMarks, { replicas, max_bytes }),
+  };
+}
+
+/** Opens the buckets that a gateway has created. */
+export async function openBuckets(connection: NatsConnection): Promise<Buckets> {
+  const kvm = new Kvm(connection);
+  const open = (name: string) => kvm.open(name, { bindOnly: true });
+  return {
+    registry: await open(buckets.registry),
+    nodes: await open(buckets.nodes),
+    attempts: await open(buckets.attempts),
+    gatherLeases: await open(buckets.gatherLeases),
+    gatherMarks: await open(buckets.gatherMarks),
+  };
+}
+
+/** Bytes the artifact store may fill. */
+export function artifactStoreBytes(options: TopologyOptions): number {
+  return Math.floor(options.storeBytes * artifactShare);
+}
+
+/** One durable consumer a trigger (R1); attempts are counted by us, not by the server (design, "Attempts"). */
+export async function ensureConsumer(
+  manager: JetStreamManager,
+  stream: StreamName,
+  consumer: string,
+  filter: string,
+): Promise<void> {
+  const config: Partial<ConsumerConfig> = {
+    durable_name: consumer,
+    filter_subject: filter,
+    ack_policy: AckPolicy.Explicit,
+    ack_wait: leaseMs * nanosecondsPerMs,
+    deliver_policy: DeliverPolicy.All,
+    max_deliver: -1,
+    max_ack_pending: ackPendingMax,
+    max_waiting: pullsWaitingMax,
+  };
+  await manager.consumers.add(stream, config);
+}
+
+/** Pending and unacked messages of a consumer, read at its stream's leader; undefined when it cannot be read now. */
+export async function readLag(
+  manager: JetStreamManager,
+  stream: StreamName,
+  consumer: string,
+): Promise<{ pending: number; ackPending: number; ackFloor: number } | undefined> {
+  try {
+    const info = await manager.consumers.info(stream, consumer);
+    return { pending: info.num_pending, ackPending: info.num_ack_pending, ackFloor: info.ack_floor.stream_seq };
+  } catch {
+    // Unknown is an answer of its own: the autoscaler holds on it.
+    return undefined;
+  }
+}
+
+/** Deletes a trigger's consumer; one that is not there is fine. */
+export async function deleteConsumer(manager: JetStreamManager, stream: StreamName, consumer: string): Promise<void> {
+  try {
+    await manager.consumers.delete(stream, consumer);
+  } catch (error) {
+    // 10014: consumer not found.
+    if (!(error instanceof JetStreamApiError) || error.code !== 10014) throw error;
+  }
+}

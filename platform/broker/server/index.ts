@@ -1,0 +1,5 @@
+/** Running a nats-server: which program, with which configuration and permissions, at which port. */
+export { checkServerVersion, locateServer, type ServerSearch } from './locate-server.ts';
+export { rolePermissions, type SubjectPermissions } from './permissions.ts';
+export { readServerAddress } from './ports-file.ts';
+export { renderServerConfig, type ServerConfigOptions } from './render-config.ts';

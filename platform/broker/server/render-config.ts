@@ -1,0 +1,62 @@
+/** The text of a nats-server's configuration. JSON is a subset of its format, so nothing needs quoting by hand. */
+import type { NatsRole } from '../subjects.ts';
+import { rolePermissions } from './permissions.ts';
+
+export interface ServerConfigOptions {
+  readonly serverName: string;
+  readonly host: string;
+  /** -1: any free port, told through the ports file. */
+  readonly port: number;
+  readonly storeDirectory: string;
+  readonly storeBytes: number;
+  /** Where the server says which port it took. */
+  readonly portsDirectory: string;
+  /** Public nkeys. */
+  readonly users: Record<NatsRole, string>;
+  /**
+   * Files of the pilot's CA and the server's certificate. Left off on one machine: the address is loopback, an nkey signs a
+   * nonce and is never sent, and TLS would cost more than the rest of an event's way.
+   */
+  readonly tls?: { readonly ca: string; readonly cert: string; readonly key: string };
+}
+
+/** A little above the largest message the streams take (16 MB with headers), so that our own refusal comes first. */
+const payloadBytesMax = 16 * 2 ** 20;
+/** Bytes waiting for one slow reader: some seconds of frames; past it the server drops the connection. */
+const pendingBytesMax = 256 * 2 ** 20;
+/** A reader may stall as long as a long garbage collection or a swapped node, not 10 s (the default). */
+const writeDeadline = '60s';
+/** Two unanswered pings mean gone: a lost node is seen within 5 s (design, "Leases"). */
+const pingInterval = '2s';
+const pingsOutMax = 2;
+/** One connection an agent on a thousand nodes, and three times as many sources and readers. */
+const connectionsMax = 4_096;
+/** For consumers' state only: no stream of ours lives in memory. */
+const memoryStoreBytes = 64 * 2 ** 20;
+
+/** No monitoring port: it would answer anybody on the machine. */
+export function renderServerConfig(options: ServerConfigOptions): string {
+  const { tls } = options;
+  const config = {
+    server_name: options.serverName,
+    listen: `${options.host}:${options.port}`,
+    ports_file_dir: options.portsDirectory,
+    max_payload: payloadBytesMax,
+    max_pending: pendingBytesMax,
+    write_deadline: writeDeadline,
+    ping_interval: pingInterval,
+    ping_max: pingsOutMax,
+    max_connections: connectionsMax,
+    jetstream: {
+      store_dir: options.storeDirectory,
+      max_file_store: options.storeBytes,
+      max_memory_store: memoryStoreBytes,
+    },
+    authorization: { users: Object.entries(rolePermissions).map(([role, { publish, subscribe }]) => ({
+      nkey: options.users[role as NatsRole],
+      permissions: { publish: { allow: publish }, subscribe: { allow: subscribe } },
+    })) },
+    ...(tls ? { tls: { cert_file: tls.cert, key_file: tls.key, ca_file: tls.ca, verify: true, timeout: 5 } } : {}),
+  };
+  return `${JSON.stringify(config, undefined, 2)}\n`;
+}

@@ -1,0 +1,110 @@
+/**
+ * The only place where a stream, bucket, consumer or subject is named.
+ *
+ *   ev.<subject as users write it>     EVENTS        sources' events and functions' outputs
+ *   gather.<function>.<trigger>.<key>  GATHERS       one event a closed key (G4)
+ *   dlq.<function>                     DEAD_LETTERS  what failed for good (R4)
+ *   log.<function>.<instance>          LOGS          bounded, oldest lines go first
+ */
+
+export const streams = {
+  events: 'EVENTS',
+  gathers: 'GATHERS',
+  deadLetters: 'DEAD_LETTERS',
+  logs: 'LOGS',
+} as const;
+
+export type StreamName = (typeof streams)[keyof typeof streams];
+
+export const streamSubjects: Record<StreamName, string> = {
+  EVENTS: 'ev.>',
+  GATHERS: 'gather.>',
+  DEAD_LETTERS: 'dlq.>',
+  LOGS: 'log.>',
+};
+
+export const buckets = {
+  /** Versions, aliases, wanted sets, the gateway's epoch: history kept, no age. */
+  registry: 'registry',
+  /** Agents' addresses; entries end by age when an agent falls silent. */
+  nodes: 'nodes',
+  /** Failed attempts of events still being tried. */
+  attempts: 'attempts',
+  /** Gatherers' leases, ended by age. */
+  gatherLeases: 'gather-leases',
+  /** Gatherers' watermarks. */
+  gatherMarks: 'gather-marks',
+} as const;
+
+/** Object store of artifacts and source maps, named by digest. */
+export const artifactStore = 'artifacts';
+
+const eventPrefix = 'ev.';
+
+/** ev.<subject>: where an event that users call `subject` is stored. Wildcards pass through. */
+export function eventSubject(subject: string): string {
+  return eventPrefix + subject;
+}
+
+/** The users' name of a stored event's subject. */
+export function userSubject(stored: string): string {
+  return stored.startsWith(eventPrefix) ? stored.slice(eventPrefix.length) : stored;
+}
+
+/** gather.<function>.<trigger>.<key>; pass "*" as key for a consumer's filter. Keys may hold several tokens. */
+export function gatherSubject(functionName: string, trigger: string, key: string): string {
+  return `gather.${functionName}.${trigger}.${key}`;
+}
+
+/** dlq.<function> */
+export function deadLetterSubject(functionName: string): string {
+  return `dlq.${functionName}`;
+}
+
+/** log.<function>.<instance> */
+export function logSubject(functionName: string, instanceId: string): string {
+  return `log.${functionName}.${instanceId}`;
+}
+
+/** Filter of all log lines of a function. */
+export function logFilter(functionName: string): string {
+  return `log.${functionName}.*`;
+}
+
+/** fn-<function>-<trigger>: the durable consumer of one trigger (R1). */
+export function consumerName(functionName: string, trigger: string): string {
+  return `fn-${functionName}-${trigger}`;
+}
+
+/** The API subject of a pull. */
+export function pullSubject(stream: StreamName, consumer: string): string {
+  return `$JS.API.CONSUMER.MSG.NEXT.${stream}.${consumer}`;
+}
+
+/** Keys of the registry bucket. */
+export const registryKeys = {
+  epoch: 'gateway.epoch',
+  version: (functionName: string, number: number) => `version.${functionName}.${number}`,
+  versions: 'version.>',
+  alias: (functionName: string, alias: string) => `alias.${functionName}.${alias}`,
+  aliases: 'alias.>',
+  wanted: (functionName: string) => `wanted.${functionName}`,
+  wantedAll: 'wanted.>',
+} as const;
+
+/** attempts.<function>.<trigger>.<stream sequence> */
+export function attemptsKey(functionName: string, trigger: string, sequence: number): string {
+  return `${functionName}.${trigger}.${sequence}`;
+}
+
+/** Key of a gather trigger's lease and watermark. */
+export function gatherKey(functionName: string, trigger: string): string {
+  return `${functionName}.${trigger}`;
+}
+
+/** The roles that hold NATS keys; an inbox prefix belongs to a role, so that no role hears another's answers. */
+export type NatsRole = 'gateway' | 'agent' | 'source' | 'viewer';
+
+export function inboxPrefix(role: NatsRole, member: string): string {
+  return `_INBOX.${role}.${member}`;
+}

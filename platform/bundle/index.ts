@@ -1,0 +1,10 @@
+/**
+ * From a path to what a pilot stores: `project.ts` finds the functions, `manifest.ts` reads pilotfish.yaml (`manifest-schema.ts`
+ * says what may stand there, `function-spec.ts` checks what it means), `bundle-function.ts` runs esbuild, `digest.ts` names it.
+ */
+export { type Bundle, bundleBytesMax, bundleFunction } from './bundle-function.ts';
+export { canonicalJson, sha256Hex, versionDigest } from './digest.ts';
+export { manifestFileName, parseManifest } from './manifest.ts';
+export { manifestJsonSchema } from './manifest-json-schema.ts';
+export { type Project, type ProjectFunction, readProject } from './project.ts';
+export { subjectProblem } from './subject-template.ts';

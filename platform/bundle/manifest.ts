@@ -1,0 +1,184 @@
+/** Reads `pilotfish.yaml`. Every error names file, line and column, and the nearest key or value that would be right. */
+import { type Document, isMap, isNode, isScalar, LineCounter, parseDocument } from 'yaml';
+import type { z } from 'zod';
+import { messageOf, nearestName, PlatformError } from '#common';
+import type { FunctionSpec } from '#proto';
+import { resolveSpec, SpecProblem } from './function-spec.ts';
+import { validKeysAt } from './manifest-json-schema.ts';
+import { functionNamePattern, functionsMax, manifestSchema, unsupportedKeys } from './manifest-schema.ts';
+
+export const manifestFileName = 'pilotfish.yaml';
+
+/** More text than this is no manifest; the parser is kept from it. */
+const manifestBytesMax = 2 ** 20;
+/** The first few problems help; a hundred hide them. */
+const problemsShownMax = 5;
+
+export interface ManifestFunction {
+  readonly spec: FunctionSpec;
+  /** As written, relative to the manifest. */
+  readonly entry: string;
+}
+
+type Path = readonly PropertyKey[];
+
+interface Problem {
+  readonly path: Path;
+  readonly message: string;
+  readonly hint: string;
+  /** Where the key, not its value, is at fault. */
+  readonly atKey?: boolean;
+}
+
+/** Parses a manifest; throws `invalid` with one line a problem, "FILE:LINE:COLUMN: what". */
+export function parseManifest(text: string, file: string): ManifestFunction[] {
+  if (text.length > manifestBytesMax)
+    throw new PlatformError('invalid', `${file} is larger than a manifest may be, 1 MiB`);
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: true });
+  const locate = (path: Path, atKey = false) => position(document, lines, path, atKey);
+  const [broken] = document.errors;
+  if (broken) throw invalid(file, [{ at: lines.linePos(broken.pos[0]), message: firstLine(broken.message), hint: '' }]);
+  const read = readFunctions(toPlain(document, file));
+  if (Array.isArray(read)) return read;
+  throw invalid(
+    file,
+    read.problems.map(({ path, message, hint, atKey }) => ({ at: locate(path, atKey), message, hint })),
+  );
+}
+
+/** Aliases can blow a small text up beyond all memory; the library counts them and refuses. */
+function toPlain(document: Document, file: string): unknown {
+  try {
+    return document.toJS();
+  } catch (error) {
+    throw unreadable(file, error);
+  }
+}
+
+function readFunctions(plain: unknown): ManifestFunction[] | { problems: readonly Problem[] } {
+  const early = [...unsupportedProblems(plain), ...nameProblems(plain)];
+  if (early.length > 0) return { problems: early };
+  const parsed = manifestSchema.safeParse(plain ?? {});
+  if (!parsed.success) return { problems: parsed.error.issues.flatMap(issueProblems) };
+  const problems: Problem[] = [];
+  const functions: ManifestFunction[] = [];
+  for (const [name, manifest] of Object.entries(parsed.data.functions)) {
+    try {
+      functions.push({ spec: resolveSpec(name, manifest), entry: manifest.entry });
+    } catch (error) {
+      if (!(error instanceof SpecProblem)) throw error;
+      problems.push({ path: ['functions', name, ...error.path], message: error.message, hint: error.hint });
+    }
+  }
+  return problems.length > 0 ? { problems } : functions;
+}
+
+/** Keys and kinds of the design that this version does not have. */
+function unsupportedProblems(plain: unknown): Problem[] {
+  return functionEntries(plain).flatMap(([name, body]) => {
+    if (typeof body !== 'object' || body === null) return [];
+    const path = ['functions', name];
+    const problems: Problem[] = Object.keys(body)
+      .filter((key) => unsupportedKeys.has(key))
+      .map((key) => ({
+        path: [...path, key],
+        message: `"${key}" is not supported by this version`,
+        hint: 'Leave it out.',
+        atKey: true,
+      }));
+    const entry = 'entry' in body ? body.entry : undefined;
+    if (typeof entry === 'string' && !/\.(ts|js)$/.test(entry)) {
+      problems.push({ path: [...path, 'entry'], ...entryProblem(entry) });
+    }
+    return problems;
+  });
+}
+
+function entryProblem(entry: string): { message: string; hint: string } {
+  const hint = 'Name a .ts or .js file with a default export.';
+  if (entry.endsWith('.wasm')) return { message: 'a .wasm entry is not supported by this version', hint };
+  return { message: `"${entry}" is neither a .ts nor a .js file`, hint };
+}
+
+function nameProblems(plain: unknown): Problem[] {
+  const entries = functionEntries(plain);
+  if (entries.length > functionsMax) {
+    return [
+      {
+        path: ['functions'],
+        message: `${entries.length} functions; a manifest holds at most ${functionsMax}`,
+        hint: '',
+      },
+    ];
+  }
+  return entries
+    .filter(([name]) => !functionNamePattern.test(name))
+    .map(([name]) => ({
+      path: ['functions', name],
+      message: `"${name}" is no function name`,
+      hint: 'Begin with a small letter, then small letters, digits and hyphens, at most 63 characters.',
+      atKey: true,
+    }));
+}
+
+function functionEntries(plain: unknown): [string, unknown][] {
+  if (typeof plain !== 'object' || plain === null || !('functions' in plain)) return [];
+  const { functions } = plain;
+  return typeof functions === 'object' && functions !== null ? Object.entries(functions) : [];
+}
+
+function issueProblems(issue: z.core.$ZodIssue): Problem[] {
+  const { path } = issue;
+  if (issue.code === 'unrecognized_keys') {
+    const valid = validKeysAt(path);
+    return issue.keys.map((key) => {
+      const near = nearestName(key, valid);
+      const hint = near ? `Did you mean "${near}"?` : `Known here: ${valid.join(', ')}.`;
+      return { path: [...path, key], message: `"${key}" is not a known key`, hint, atKey: true };
+    });
+  }
+  const last = String(path.at(-1) ?? 'the manifest');
+  if (issue.code === 'invalid_format') return [{ path, message: `"${last}" ${issue.message}`, hint: '' }];
+  const missing = issue.code === 'invalid_type' && issue.message.includes('received undefined');
+  if (missing) return [{ path, message: `"${last}" is missing`, hint: '' }];
+  return [{ path, message: `"${last}": ${issue.message.replace(/^Invalid input: /, '')}`, hint: '' }];
+}
+
+/** Position of the node at a path, or of the nearest one above it that exists. */
+function position(document: Document, lines: LineCounter, path: Path, atKey: boolean): { line: number; col: number } {
+  for (let length = path.length; length >= 0; length--) {
+    const offset = offsetOf(document, path.slice(0, length), atKey && length === path.length);
+    if (offset !== undefined) return lines.linePos(offset);
+  }
+  return { line: 1, col: 1 };
+}
+
+function offsetOf(document: Document, path: Path, atKey: boolean): number | undefined {
+  const node = path.length === 0 ? document.contents : document.getIn(path, true);
+  if (!atKey && isNode(node) && node.range) return node.range[0];
+  const parent = document.getIn(path.slice(0, -1), true);
+  if (!isMap(parent)) return undefined;
+  const pair = parent.items.find(({ key }) => isScalar(key) && String(key.value) === String(path.at(-1)));
+  return isScalar(pair?.key) ? pair.key.range?.[0] : undefined;
+}
+
+function invalid(
+  file: string,
+  problems: readonly { at: { line: number; col: number }; message: string; hint: string }[],
+): PlatformError {
+  const shown = problems
+    .slice(0, problemsShownMax)
+    .map(({ at, message }) => `${file}:${at.line}:${at.col}: ${message}`);
+  if (problems.length > problemsShownMax) shown.push(`... and ${problems.length - problemsShownMax} more`);
+  const hints = [...new Set(problems.slice(0, problemsShownMax).map(({ hint }) => hint))].filter((hint) => hint !== '');
+  return new PlatformError('invalid', shown.join('\n'), { hint: hints.join(' ') });
+}
+
+function unreadable(file: string, cause: unknown): PlatformError {
+  return new PlatformError('invalid', `${file}: ${messageOf(cause)}`, { cause });
+}
+
+function firstLine(text: string): string {
+  return text.split('\n', 1)[0] ?? text;
+}

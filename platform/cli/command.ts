@@ -1,0 +1,59 @@
+/** How every command is declared: the same common options, an environment variable a flag, an example in each help. */
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { messageOf, parseDurationMs } from '#common';
+import type { CliContext, ExitCode } from './context.ts';
+import { Output, outputFormats } from './output.ts';
+
+export interface CommonOptions {
+  readonly pilot?: string;
+  readonly output?: (typeof outputFormats)[number];
+}
+
+export interface CommandSpec {
+  readonly name: string;
+  readonly summary: string;
+  /** Lines as one would type them, shown under "Examples". */
+  readonly examples: readonly string[];
+  /** False for commands that work without a pilot. */
+  readonly pilot?: boolean;
+}
+
+/** A command with `--pilot`, `-o` and its examples. */
+export function newCommand({ name, summary, examples, pilot = true }: CommandSpec): Command {
+  const command = new Command(name).description(summary);
+  if (pilot) command.addOption(flag('--pilot <id>', 'the pilot to use, where there are several'));
+  command.addOption(flag('-o, --output <format>', `how data is printed: ${outputFormats.join(', ')}`).choices(outputFormats));
+  return command.addHelpText('after', `\nExamples:\n${examples.map((line) => `  $ ${line}`).join('\n')}`);
+}
+
+/** A flag whose default can come from the environment: --max-wait from PILOTFISH_MAX_WAIT. */
+export function flag(flags: string, description: string): Option {
+  const option = new Option(flags, description);
+  return option.env(`PILOTFISH_${option.name().replace(/^no-/, '').replaceAll('-', '_').toUpperCase()}`);
+}
+
+/** Parsers for flags; commander turns their errors into usage errors. */
+export function positiveInteger(text: string): number {
+  const value = Number(text);
+  if (Number.isSafeInteger(value) && value > 0) return value;
+  throw new InvalidArgumentError('It must be a whole number above 0.');
+}
+
+export function durationMs(text: string): number {
+  try {
+    return parseDurationMs(text);
+  } catch (error) {
+    throw new InvalidArgumentError(`${messageOf(error)}. Write it like 250ms, 30s, 5m or 1h30m.`);
+  }
+}
+
+/** What a command's action needs, made from its parsed options. */
+export function outputOf(context: CliContext, options: CommonOptions): Output {
+  return new Output(context, options.output ?? 'table');
+}
+
+/** Ends of actions are collected here, because commander drops what an action returns. */
+export type Report = (code: ExitCode) => void;
+
+/** What every command file exports: builds the command for this run. */
+export type CommandFactory = (context: CliContext, report: Report) => Command;

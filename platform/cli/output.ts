@@ -1,0 +1,109 @@
+/**
+ * All that commands print. Data goes to stdout in the chosen format, everything else to stderr. A terminal gets aligned
+ * columns, a pipe gets tabs; lists are `{items: [...]}` in JSON and YAML.
+ */
+import { styleText } from 'node:util';
+import type { CliContext, CliStream } from './context.ts';
+
+export const outputFormats = ['table', 'wide', 'json', 'yaml', 'name'] as const;
+export type OutputFormat = (typeof outputFormats)[number];
+
+export interface Column<T> {
+  readonly title: string;
+  readonly text: (item: T) => string;
+  /** Shown with `-o wide` only. */
+  readonly wide?: boolean;
+}
+
+export interface ListView<T> {
+  readonly columns: readonly Column<T>[];
+  readonly name: (item: T) => string;
+  /** The stable shape for JSON and YAML. */
+  readonly plain: (item: T) => object;
+  /** Said on stderr where there is nothing to list. */
+  readonly empty: string;
+}
+
+export class Output {
+  readonly format: OutputFormat;
+  readonly #context: CliContext;
+
+  constructor(context: CliContext, format: OutputFormat) {
+    this.#context = context;
+    this.format = format;
+  }
+
+  /** True where every item is to be one JSON object, as machines read it. */
+  get isJson(): boolean {
+    return this.format === 'json';
+  }
+
+  get isTerminal(): boolean {
+    return this.#context.stdout.isTTY === true;
+  }
+
+  /** A line for people, on stderr. */
+  note(text: string): void {
+    this.#context.stderr.write(`${text}\n`);
+  }
+
+  /** A line of data. */
+  line(text: string): void {
+    this.#context.stdout.write(`${text}\n`);
+  }
+
+  /** Bytes exactly as they are. */
+  bytes(data: Uint8Array): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#context.stdout.write(data, (error) => (error ? reject(error) : resolve()));
+    });
+  }
+
+  async list<T>(items: readonly T[], view: ListView<T>): Promise<void> {
+    if (this.format === 'name') return items.forEach((item) => this.line(view.name(item)));
+    if (this.format === 'json' || this.format === 'yaml') return this.#structured({ items: items.map(view.plain) });
+    if (items.length === 0) return this.note(view.empty);
+    const columns = view.columns.filter(({ wide }) => this.format === 'wide' || wide !== true);
+    this.table([columns.map(({ title }) => title), ...items.map((item) => columns.map(({ text }) => text(item)))]);
+  }
+
+  /** One thing: `name` for `-o name`, `rows` (key, value) for people, `plain` for machines. */
+  async one(name: string, plain: object, rows: readonly (readonly [string, string])[]): Promise<void> {
+    if (this.format === 'name') return this.line(name);
+    if (this.format === 'json' || this.format === 'yaml') return this.#structured(plain);
+    this.table(rows);
+  }
+
+  /** Aligned on a terminal, tabs in a pipe. */
+  table(rows: readonly (readonly string[])[]): void {
+    if (!this.isTerminal) return rows.forEach((row) => this.line(row.join('\t')));
+    const widths: number[] = [];
+    for (const row of rows) for (const [at, cell] of row.entries()) widths[at] = Math.max(widths[at] ?? 0, cell.length);
+    for (const row of rows) this.line(row.map((cell, at) => cell.padEnd(widths[at] ?? 0)).join('  ').trimEnd());
+  }
+
+  async #structured(value: object): Promise<void> {
+    if (this.format === 'json') return this.line(JSON.stringify(value, null, 2));
+    const { stringify } = await import('yaml');
+    this.#context.stdout.write(stringify(value));
+  }
+}
+
+/** Coloured where the stream is a terminal and neither NO_COLOR nor TERM=dumb asks for plain text. */
+export function paint(context: CliContext, stream: CliStream, style: 'red' | 'yellow' | 'green', text: string): string {
+  const plain = stream.isTTY !== true || context.env['NO_COLOR'] || context.env['TERM'] === 'dumb';
+  return plain ? text : styleText(style, text, { validateStream: false });
+}
+
+/** "3m", "2h", "5d": ages for people. */
+export function ageText(sinceMs: number, nowMs: number): string {
+  const seconds = Math.max(0, Math.round((nowMs - sinceMs) / 1_000));
+  if (seconds < 120) return `${seconds}s`;
+  if (seconds < 7_200) return `${Math.floor(seconds / 60)}m`;
+  return seconds < 172_800 ? `${Math.floor(seconds / 3_600)}h` : `${Math.floor(seconds / 86_400)}d`;
+}
+
+/** 12,345 */
+export function countText(value: number): string {
+  return value.toLocaleString('en-US');
+}

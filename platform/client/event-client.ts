@@ -1,0 +1,120 @@
+/** A program's way to a pilot's events: publish as `source`, read as `viewer`. The keys of one role cannot do the other's work. */
+import { randomBytes } from 'node:crypto';
+import { type ConsumerMessages, DeliverPolicy, jetstream, type OrderedConsumerOptions } from '@nats-io/jetstream';
+import type { NatsConnection } from '@nats-io/transport-node';
+import { connectNats, decodeHeaders, eventSubject, inboxPrefix, messageIdHeader, streams, userSubject } from '#broker';
+import { systemClock } from '#common';
+import type { Connection } from '#model';
+import { readAheadBytesMax, readerSilenceMs } from './limits.ts';
+import { type EventCounts, type PublishOptions, PublishWindow } from './publish-window.ts';
+
+export interface StoredEvent {
+  readonly subject: string;
+  readonly data: Uint8Array;
+  readonly headers: Readonly<Record<string, string>>;
+  /** The message id that the publisher gave, "" for none. */
+  readonly id: string;
+  readonly sequence: number;
+  /** When the stream stored it, the server's time. */
+  readonly time: Date;
+}
+
+export interface ReadOptions {
+  /** Default "new": what is stored after `read` has resolved. */
+  readonly from?: 'new' | 'all' | { readonly sequence: number };
+  readonly signal?: AbortSignal;
+}
+
+/** Throws `unavailable` when no broker of the pilot answers. */
+export async function connectEvents(connection: Connection, role: 'source' | 'viewer'): Promise<EventClient> {
+  // Unguessable: two programs of one role must not hear each other's answers.
+  const member = randomBytes(8).toString('hex');
+  const nats = await connectNats({ servers: connection.brokers, seed: connection.seeds[role], role, member });
+  return new EventClient(nats, role, member);
+}
+
+export class EventClient {
+  readonly #nats: NatsConnection;
+  readonly #window: PublishWindow;
+
+  constructor(nats: NatsConnection, role: 'source' | 'viewer', member: string) {
+    this.#nats = nats;
+    this.#window = new PublishWindow({
+      connection: nats,
+      inbox: inboxPrefix(role, member),
+      member,
+      clock: systemClock,
+    });
+  }
+
+  /**
+   * Sends an event; resolves when it is on its way, and waits first while too many are unacknowledged (R6). Refused ones are
+   * sent again under the same id, so that each is stored once. Throws `invalid` or `payload-too-large`, and at the next call
+   * whatever made an earlier event fail for good.
+   */
+  publish(subject: string, data: Uint8Array | string, options: PublishOptions = {}): Promise<void> {
+    return this.#window.publish(subject, data, options);
+  }
+
+  /** Resolves when all that was published is stored; throws where one of them could not be. */
+  flush(): Promise<void> {
+    return this.#window.flush();
+  }
+
+  get counts(): EventCounts {
+    return this.#window.counts;
+  }
+
+  /** Reads events in the order of the stream; resolves once the server knows of the reader. Leaving the loop ends it. */
+  async read(subject: string, { from = 'new', signal }: ReadOptions = {}): Promise<AsyncIterable<StoredEvent>> {
+    const options: Partial<OrderedConsumerOptions> = {
+      filter_subjects: eventSubject(subject),
+      inactive_threshold: readerSilenceMs,
+      ...startOf(from),
+    };
+    const consumer = await jetstream(this.#nats).consumers.get(streams.events, options);
+    const messages = await consumer.consume({ max_bytes: readAheadBytesMax });
+    return events(messages, signal);
+  }
+
+  /** Ends the connection at once; call `flush` first where events must not be lost. */
+  async close(): Promise<void> {
+    this.#window.close();
+    await this.#nats.close();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+}
+
+function startOf(from: NonNullable<ReadOptions['from']>): Partial<OrderedConsumerOptions> {
+  if (from === 'all') return { deliver_policy: DeliverPolicy.All };
+  if (from === 'new') return { deliver_policy: DeliverPolicy.New };
+  return { deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: from.sequence };
+}
+
+async function* events(
+  messages: ConsumerMessages,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<StoredEvent, void, void> {
+  const stop = () => messages.stop();
+  if (signal?.aborted) stop();
+  signal?.addEventListener('abort', stop, { once: true });
+  try {
+    for await (const message of messages) {
+      const headers = decodeHeaders(message.headers);
+      yield {
+        subject: userSubject(message.subject),
+        data: message.data,
+        headers,
+        id: headers[messageIdHeader] ?? '',
+        sequence: message.seq,
+        time: new Date(message.info.timestampNanos / 1e6),
+      };
+    }
+  } finally {
+    signal?.removeEventListener('abort', stop);
+    await messages.close();
+  }
+}

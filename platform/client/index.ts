@@ -1,0 +1,14 @@
+/**
+ * `pilotfish/client`: what programs import to use a pilot. `pilot-client.ts` speaks with the gateway, `event-client.ts` with the
+ * streams (`publish-window.ts` bounds what is under way), `limits.ts` holds the bounds.
+ */
+export { connectEvents, EventClient, type ReadOptions, type StoredEvent } from './event-client.ts';
+export { bytesInFlightMax, publishesInFlightMax } from './limits.ts';
+export {
+  connectPilot,
+  type Deployable,
+  type InvokeOptions,
+  type LogsOptions,
+  PilotClient,
+} from './pilot-client.ts';
+export type { EventCounts, PublishOptions } from './publish-window.ts';

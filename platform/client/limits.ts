@@ -1,0 +1,28 @@
+/** The bounds of a program's side, each with its reason. */
+
+/** Small events: enough to cover a round trip of 10 ms at 60,000 events/s; more would only wait in the broker's memory. */
+export const publishesInFlightMax = 1_024;
+
+/** Large events: a 2 MiB frame a millisecond fills this in 32 ms; the server's buffer for one client is 256 MB. */
+export const bytesInFlightMax = 64 * 2 ** 20;
+
+/** A full stream drains at the speed of its functions. An event refused for this long is not waiting but stuck. */
+export const refusedMsMax = 10 * 60_000;
+
+/** Waits between tries of a refused publish. */
+export const refusedBackoff = { minMs: 50, maxMs: 2_000 } as const;
+
+/** How often publishes without an answer are looked for. */
+export const lostCheckMs = 1_000;
+
+/** Read ahead of the loop that takes the events; the largest event is 16 MB. */
+export const readAheadBytesMax = 32 * 2 ** 20;
+
+/** A reader that is gone is forgotten by the server after this. */
+export const readerSilenceMs = 30_000;
+
+/** Beyond the timeout that the gateway keeps itself: its own answer, which says more, should come first. */
+export const answerMarginMs = 2_000;
+
+/** An invocation without a timeout of its own is bounded by the function's, of which 24 h is the longest. */
+export const invokeMsMax = 24 * 3_600_000 + answerMarginMs;

@@ -1,0 +1,157 @@
+/** A program's way to a pilot's gateway: deploy, look, invoke. Every method rejects with a PlatformError. */
+import { once } from 'node:events';
+import { formatBytes, PlatformError } from '#common';
+import type { Connection } from '#model';
+import {
+  type DeployRequest,
+  type DeployResponse,
+  type FunctionSpec,
+  type FunctionSummary,
+  GatewayClient,
+  type GetFunctionResponse,
+  type InvokeResponse,
+  type LogsResponse,
+  type Node,
+  type WatchResponse,
+} from '#proto';
+import { artifactChunkBytes, callUnary, fromServiceError, invokePayloadBytesMax, openClient, readStream } from '#rpc';
+import { answerMarginMs, invokeMsMax } from './limits.ts';
+
+/** What `bundleFunction` makes. */
+export interface Deployable {
+  readonly spec: FunctionSpec;
+  readonly artifact: Uint8Array;
+  readonly artifactDigest: string;
+  readonly sourceMap: Uint8Array;
+}
+
+export interface InvokeOptions {
+  /** Number or alias; default "latest". */
+  readonly version?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Default: the function's own timeout. */
+  readonly timeoutMs?: number;
+  readonly signal?: AbortSignal;
+}
+
+export interface LogsOptions {
+  readonly follow?: boolean;
+  /** Milliseconds since 1970; default: all that is kept. */
+  readonly sinceMs?: number;
+  readonly signal?: AbortSignal;
+}
+
+/** Opens nothing yet: the first call dials. Close it, or the process stays. */
+export function connectPilot(connection: Connection): PilotClient {
+  return new PilotClient(connection);
+}
+
+export class PilotClient {
+  readonly pilot: string;
+  readonly #client: GatewayClient;
+
+  constructor(connection: Connection) {
+    this.pilot = connection.pilot;
+    const { gateway, tls } = connection;
+    this.#client = openClient(GatewayClient, { address: gateway.address, serverName: gateway.serverName, tls });
+  }
+
+  /** Uploads a function; the same artifact and spec again change nothing. */
+  async deploy(bundle: Deployable): Promise<DeployResponse> {
+    const { promise, resolve, reject } = Promise.withResolvers<DeployResponse>();
+    const stream = this.#client.deploy((error, response) =>
+      error ? reject(fromServiceError(error)) : resolve(response),
+    );
+    // grpc-js tells of a refusal twice; the callback's is enough.
+    stream.on('error', () => undefined);
+    const failed = promise.then(
+      () => undefined,
+      () => undefined,
+    );
+    for (const part of deployParts(bundle)) {
+      if (!stream.writable) break;
+      if (!stream.write(part)) await Promise.race([once(stream, 'drain'), failed]);
+    }
+    stream.end();
+    return promise;
+  }
+
+  async list(): Promise<FunctionSummary[]> {
+    return (await callUnary(this.#client.listFunctions.bind(this.#client), {})).functions;
+  }
+
+  /** Throws `not-found`. */
+  async get(name: string): Promise<GetFunctionResponse> {
+    return callUnary(this.#client.getFunction.bind(this.#client), { name });
+  }
+
+  async remove(name: string): Promise<void> {
+    await callUnary(this.#client.deleteFunction.bind(this.#client), { name });
+  }
+
+  async setAlias(name: string, alias: string, number: number): Promise<void> {
+    await callUnary(this.#client.setAlias.bind(this.#client), { name, alias, number });
+  }
+
+  /** Throws `payload-too-large` before anything is sent, `not-found`, `function-failed` with the mapped stack, and others. */
+  async invoke(name: string, payload: Uint8Array, options: InvokeOptions = {}): Promise<InvokeResponse> {
+    if (payload.byteLength > invokePayloadBytesMax) {
+      const sizes = `${formatBytes(payload.byteLength)} (${payload.byteLength} bytes); the limit is ${formatBytes(invokePayloadBytesMax)}`;
+      throw new PlatformError('payload-too-large', `the payload for "${name}" has ${sizes}`, {
+        hint: 'Publish it as an event, or send a reference to a file that the nodes can read.',
+      });
+    }
+    const { version = '', headers = {}, timeoutMs = 0, signal } = options;
+    const request = {
+      function: name,
+      version,
+      payload: Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength),
+      headers: { ...headers },
+      timeoutMs,
+    };
+    return callUnary(this.#client.invoke.bind(this.#client), request, {
+      timeoutMs: timeoutMs > 0 ? timeoutMs + answerMarginMs : invokeMsMax,
+      ...(signal ? { signal } : {}),
+    });
+  }
+
+  async nodes(): Promise<Node[]> {
+    return (await callUnary(this.#client.listNodes.bind(this.#client), {})).nodes;
+  }
+
+  /** Resolves once so many nodes are ready; throws `timeout`. */
+  async waitReady(nodes: number, timeoutMs: number): Promise<Node[]> {
+    const call = this.#client.waitReady.bind(this.#client);
+    return (await callUnary(call, { nodes, timeoutMs }, { timeoutMs: timeoutMs + answerMarginMs })).nodes;
+  }
+
+  /** The pilot's state, now and after every change, until the signal aborts or the loop is left. */
+  watch(signal?: AbortSignal): AsyncIterable<WatchResponse> {
+    return readStream(this.#client.watch({}), signal);
+  }
+
+  /** Kept lines, oldest first; with `follow` also those to come. */
+  logs(name: string, { follow = false, sinceMs = 0, signal }: LogsOptions = {}): AsyncIterable<LogsResponse> {
+    return readStream(this.#client.logs({ function: name, follow, sinceMs }), signal);
+  }
+
+  close(): void {
+    this.#client.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}
+
+function* deployParts(bundle: Deployable): Generator<DeployRequest> {
+  yield { part: { $case: 'header', header: { spec: bundle.spec, artifactDigest: bundle.artifactDigest } } };
+  for (const chunk of chunks(bundle.artifact)) yield { part: { $case: 'artifactChunk', artifactChunk: chunk } };
+  for (const chunk of chunks(bundle.sourceMap)) yield { part: { $case: 'sourceMapChunk', sourceMapChunk: chunk } };
+}
+
+function* chunks(bytes: Uint8Array): Generator<Buffer> {
+  for (let from = 0; from < bytes.byteLength; from += artifactChunkBytes) {
+    yield Buffer.from(bytes.subarray(from, from + artifactChunkBytes));
+  }
+}

@@ -1,0 +1,194 @@
+/**
+ * A bounded window of publishes under way. What the stream refuses (it is full, or its server restarts) is sent again under
+ * the same message id after a pause; the window stays taken meanwhile, so a full stream slows its source down (R6, R8).
+ */
+import type { NatsConnection } from '@nats-io/transport-node';
+import { EventPublisher, encodeHeadersWithId, eventSubject, headerLines, messageBytesMax } from '#broker';
+import { backoffMs, type Clock, formatBytes, PlatformError } from '#common';
+import { bytesInFlightMax, lostCheckMs, publishesInFlightMax, refusedBackoff, refusedMsMax } from './limits.ts';
+
+export interface PublishOptions {
+  readonly headers?: Readonly<Record<string, string>>;
+  /** A stream drops a second event with the same id (within two minutes). Default: a fresh one. */
+  readonly id?: string;
+}
+
+export interface EventCounts {
+  readonly sent: number;
+  readonly acked: number;
+  /** Refusals after which an event was sent again. */
+  readonly retried: number;
+}
+
+export interface PublishWindowOptions {
+  readonly connection: NatsConnection;
+  readonly inbox: string;
+  /** Begins the default ids, so that two sources never share one. */
+  readonly member: string;
+  readonly clock: Clock;
+}
+
+type EncodedHeaders = ReturnType<typeof encodeHeadersWithId>;
+
+interface Entry {
+  readonly subject: string;
+  readonly payload: Uint8Array;
+  readonly headers: EncodedHeaders;
+  readonly startedAt: number;
+  tries: number;
+}
+
+const encoder = new TextEncoder();
+/** Around a payload: headers and the subject. The broker counts them too. */
+const envelopeBytes = 64 * 2 ** 10;
+
+export class PublishWindow {
+  readonly #options: PublishWindowOptions;
+  readonly #publisher: EventPublisher;
+  readonly #lostCheck: NodeJS.Timeout;
+  readonly #closing = new AbortController();
+  /** Publishes that wait for room, in order. */
+  readonly #queue: { readonly bytes: number; readonly admit: () => void }[] = [];
+  #flushes: (() => void)[] = [];
+  #ids = 0;
+  #inFlight = 0;
+  #bytesInFlight = 0;
+  #sent = 0;
+  #acked = 0;
+  #retried = 0;
+  #failure: PlatformError | undefined;
+
+  constructor(options: PublishWindowOptions) {
+    this.#options = options;
+    this.#publisher = new EventPublisher(options);
+    this.#lostCheck = setInterval(() => this.#publisher.checkLost(), lostCheckMs);
+    void this.#watchReconnects();
+  }
+
+  get counts(): EventCounts {
+    return { sent: this.#sent, acked: this.#acked, retried: this.#retried };
+  }
+
+  async publish(subject: string, data: Uint8Array | string, options: PublishOptions): Promise<void> {
+    const entry = this.#prepare(subject, data, options);
+    const bytes = entry.payload.byteLength;
+    if (this.#queue.length === 0 && this.#hasRoom(bytes)) this.#reserve(bytes);
+    else await new Promise<void>((admit) => this.#queue.push({ bytes, admit }));
+    if (this.#failure) throw this.#failure;
+    this.#sent++;
+    this.#send(entry);
+  }
+
+  async flush(): Promise<void> {
+    while (this.#inFlight > 0 && !this.#failure) await new Promise<void>((resolve) => this.#flushes.push(resolve));
+    if (this.#failure) throw this.#failure;
+  }
+
+  close(): void {
+    clearInterval(this.#lostCheck);
+    this.#closing.abort();
+    this.#failure ??= new PlatformError('unavailable', 'the connection was closed');
+    this.#publisher.close();
+    this.#wake();
+  }
+
+  #prepare(subject: string, data: Uint8Array | string, { headers = {}, id }: PublishOptions): Entry {
+    checkSubject(subject);
+    const payload = typeof data === 'string' ? encoder.encode(data) : data;
+    if (payload.byteLength > messageBytesMax - envelopeBytes) {
+      const sizes = `${formatBytes(payload.byteLength)}; the limit is ${formatBytes(messageBytesMax - envelopeBytes)}`;
+      throw new PlatformError('payload-too-large', `the event for "${subject}" has ${sizes}`, {
+        hint: 'Send it in pieces, or a reference to a file that the nodes can read.',
+      });
+    }
+    const messageId = id ?? `${this.#options.member}-${this.#ids++}`;
+    if (!/^[\x21-\x7e]{1,256}$/.test(messageId)) {
+      throw new PlatformError('invalid', `${JSON.stringify(messageId)} is no event id`, {
+        hint: 'Use 1 to 256 printable ASCII characters without blanks.',
+      });
+    }
+    return {
+      subject: eventSubject(subject),
+      payload,
+      headers: encodeHeadersWithId(messageId, userHeaderLines(headers)),
+      startedAt: this.#options.clock.monotonic(),
+      tries: 0,
+    };
+  }
+
+  #send(entry: Entry): void {
+    entry.tries++;
+    this.#publisher.publish(entry.subject, entry.payload, entry.headers, (error) => this.#settle(entry, error));
+  }
+
+  #settle(entry: Entry, error: PlatformError | undefined): void {
+    if (!error) {
+      this.#acked++;
+    } else if (this.#closing.signal.aborted) {
+      return;
+    } else if (error.retryable && this.#options.clock.monotonic() - entry.startedAt < refusedMsMax) {
+      this.#retried++;
+      void this.#sendLater(entry);
+      return;
+    } else {
+      this.#failure ??= error;
+    }
+    this.#inFlight--;
+    this.#bytesInFlight -= entry.payload.byteLength;
+    this.#wake();
+  }
+
+  async #sendLater(entry: Entry): Promise<void> {
+    const { clock } = this.#options;
+    await clock.sleep(refusedBackoff.minMs + backoffMs(entry.tries, refusedBackoff), this.#closing.signal);
+    if (!this.#closing.signal.aborted) this.#send(entry);
+  }
+
+  /** Answers of the old connection never come: asked again at once rather than after the wait for a PubAck. */
+  async #watchReconnects(): Promise<void> {
+    for await (const status of this.#options.connection.status()) {
+      if (status.type === 'reconnect') this.#publisher.reset();
+    }
+  }
+
+  /** One event always fits, however large; after a failure nobody waits any more. */
+  #hasRoom(bytes: number): boolean {
+    if (this.#failure || this.#inFlight === 0) return true;
+    return this.#inFlight < publishesInFlightMax && this.#bytesInFlight + bytes <= bytesInFlightMax;
+  }
+
+  #reserve(bytes: number): void {
+    this.#inFlight++;
+    this.#bytesInFlight += bytes;
+  }
+
+  #wake(): void {
+    for (let next = this.#queue[0]; next && this.#hasRoom(next.bytes); next = this.#queue[0]) {
+      this.#queue.shift();
+      this.#reserve(next.bytes);
+      next.admit();
+    }
+    if (this.#inFlight > 0 && !this.#failure) return;
+    const flushes = this.#flushes;
+    this.#flushes = [];
+    for (const resolve of flushes) resolve();
+  }
+}
+
+/** A wildcard or blank in a published subject is a mistake that NATS would answer with silence. */
+function checkSubject(subject: string): void {
+  const tokens = subject.split('.');
+  if (subject.length <= 256 && tokens.every((token) => /^[^\s*>{}]+$/.test(token))) return;
+  throw new PlatformError('invalid', `"${subject}" is no subject to publish on`, {
+    hint: 'Join tokens with dots; no blanks, no "*" or ">".',
+  });
+}
+
+function userHeaderLines(headers: Readonly<Record<string, string>>): string {
+  const pairs = Object.entries(headers);
+  const reserved = pairs.find(([name]) => /^nats-/i.test(name));
+  if (!reserved) return pairs.length === 0 ? '' : headerLines(pairs);
+  throw new PlatformError('invalid', `header "${reserved[0]}" belongs to the broker`, {
+    hint: 'Choose a name that does not begin with "Nats-".',
+  });
+}

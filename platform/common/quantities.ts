@@ -1,0 +1,40 @@
+/** Durations ("30s", "1h30m") and sizes ("512MiB") as people write them; results in milliseconds and bytes. */
+import { PlatformError } from './platform-error.ts';
+
+const durationUnitsMs: Record<string, number> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+const sizeUnits: Record<string, number> = { B: 1, KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30, kB: 1e3, MB: 1e6, GB: 1e9 };
+
+/** Parses "250ms", "30s", "1h30m"; throws `invalid` naming the text. */
+export function parseDurationMs(text: string): number {
+  const parts = [...text.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h|d)/g)];
+  if (parts.length === 0 || parts.map((part) => part[0]).join('') !== text) {
+    throw new PlatformError('invalid', `"${text}" is not a duration`, { hint: 'Write it like 250ms, 30s, 5m or 1h30m.' });
+  }
+  return Math.round(parts.reduce((sum, part) => sum + Number(part[1]) * (durationUnitsMs[part[2] ?? ''] ?? 0), 0));
+}
+
+/** Parses "512MiB", "1.5GiB", "1048576"; throws `invalid` naming the text. */
+export function parseSizeBytes(text: string): number {
+  const match = /^(\d+(?:\.\d+)?)\s*(B|KiB|MiB|GiB|kB|MB|GB)?$/.exec(text);
+  if (!match) {
+    throw new PlatformError('invalid', `"${text}" is not a size`, { hint: 'Write it like 64KiB, 512MiB or 2GiB.' });
+  }
+  return Math.round(Number(match[1]) * (sizeUnits[match[2] ?? 'B'] ?? 1));
+}
+
+/** "1.5 MiB", "320 B": for people. */
+export function formatBytes(bytes: number): string {
+  if (bytes < 1024) return `${bytes} B`;
+  const units = ['KiB', 'MiB', 'GiB', 'TiB'];
+  let value = bytes / 1024;
+  let unit = 0;
+  for (; value >= 1024 && unit < units.length - 1; unit++) value /= 1024;
+  return `${value.toFixed(value < 10 ? 1 : 0)} ${units[unit]}`;
+}
+
+/** "12 ms", "3.4 s", "5m12s": for people. */
+export function formatDuration(ms: number): string {
+  if (ms < 1_000) return `${ms < 10 ? ms.toFixed(1) : Math.round(ms)} ms`;
+  if (ms < 60_000) return `${(ms / 1_000).toFixed(1)} s`;
+  return `${Math.floor(ms / 60_000)}m${Math.round((ms % 60_000) / 1_000)}s`;
+}

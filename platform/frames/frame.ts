@@ -1,0 +1,57 @@
+/**
+ * The frame: a 12-byte little-endian prefix, a JSON header, a raw body.
+ *
+ *   u32 length of everything after this field
+ *   u32 id      of the call it belongs to, 0 for none
+ *   u8  type
+ *   u8  flags   (a result's form)
+ *   u16 length of the JSON header, 0 for none
+ */
+
+export const framePrefixBytes = 12;
+
+/** The largest event (16 MB in the broker's configuration) with its headers and room to spare. */
+export const frameBytesMax = 20 * 2 ** 20;
+
+/** What the prefix's u16 can say. */
+export const frameHeaderBytesMax = 2 ** 16 - 1;
+
+export const frameTypes = {
+  /** spawner -> agent, the first frame on a new socket: which instance it belongs to. */
+  hello: 1,
+  /** agent -> instance: the function to load. */
+  load: 2,
+  /** instance -> agent: loaded, init() done. */
+  ready: 3,
+  call: 4,
+  result: 5,
+  error: 6,
+  log: 7,
+  /** agent -> instance: nobody waits for this call any more. */
+  cancel: 8,
+  /** agent -> instance: run dispose() and exit. */
+  stop: 9,
+  /** instance -> agent: ctx.publish(); the id is the call's, the header a PublishHeader. */
+  publish: 10,
+  /** agent -> instance: what became of it, a PublishedHeader. */
+  published: 11,
+} as const;
+export type FrameType = (typeof frameTypes)[keyof typeof frameTypes];
+
+/** The flags of a `result`: what its body is. */
+export const resultForms = {
+  none: 0,
+  /** The body is the one output. */
+  single: 1,
+  /** The header lists the outputs, whose bytes follow each other in the body. */
+  several: 2,
+} as const;
+
+export interface Frame {
+  readonly type: number;
+  readonly id: number;
+  readonly flags: number;
+  /** JSON text in UTF-8, empty for none. A view: valid until the reader's callback returns, copy to keep. */
+  readonly header: Uint8Array;
+  readonly body: Uint8Array;
+}

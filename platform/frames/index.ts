@@ -1,0 +1,13 @@
+/** What an agent and an instance say to each other over one inherited socket; see frame.ts for the layout. */
+export { FrameReader } from './frame-reader.ts';
+export { FrameWriter } from './frame-writer.ts';
+export {
+  type Frame,
+  type FrameType,
+  frameBytesMax,
+  frameHeaderBytesMax,
+  framePrefixBytes,
+  frameTypes,
+  resultForms,
+} from './frame.ts';
+export type { CallHeader, ErrorHeader, GatheredPart, HelloHeader, LoadHeader, LogHeader, OutputHeader, PublishedHeader, PublishHeader, SpoolHeader } from './headers.ts';

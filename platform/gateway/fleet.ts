@@ -1,0 +1,128 @@
+/** All nodes of the pilot: who is there (nodes bucket), what they report, which are lost. */
+import type { KV, KvWatchEntry } from '@nats-io/kv';
+import { nodeSilenceMs } from '#broker';
+import { type Clock, messageOf } from '#common';
+import { type NodeEntry, nodeEntrySchema } from '#model';
+import type { Node, ReportResponse } from '#proto';
+import type { TlsIdentity } from '#rpc';
+import { agentServerName } from '#security';
+import type { Logger } from '#telemetry';
+import { NodeLink } from './node-link.ts';
+
+export interface FleetOptions {
+  readonly pilot: string;
+  readonly nodes: KV;
+  readonly tls: TlsIdentity;
+  readonly epoch: number;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly onChange: () => void;
+}
+
+/** Silence is looked for this often, so that a lost node is seen within 5 s of its last sign. */
+const checkEveryMs = 250;
+/** A lost node stays in the lists for this long. */
+const rememberLostMs = 10 * 60_000;
+
+interface Member {
+  link: NodeLink;
+  lastSeen: number;
+  lost: boolean;
+}
+
+export class Fleet {
+  readonly #options: FleetOptions;
+  readonly #members = new Map<string, Member>();
+  readonly #timer: NodeJS.Timeout;
+  #closed = false;
+
+  constructor(options: FleetOptions) {
+    this.#options = options;
+    this.#timer = setInterval(() => this.#checkSilence(), checkEveryMs);
+    void this.#watch();
+  }
+
+  /** Nodes that are there and have reported. */
+  ready(): NodeLink[] {
+    return [...this.#members.values()].filter((member) => !member.lost && member.link.report?.node?.state === 'ready').map((member) => member.link);
+  }
+
+  link(node: string): NodeLink | undefined {
+    const member = this.#members.get(node);
+    return member && !member.lost ? member.link : undefined;
+  }
+
+  /** As people see them, lost ones included. */
+  list(): Node[] {
+    return [...this.#members.values()]
+      .flatMap(({ link, lost }) => {
+        const node = link.report?.node;
+        if (!node) return [];
+        return [lost ? { ...node, state: 'lost', slotsUsed: 0, instances: [] } : node];
+      })
+      .sort((a, b) => a.id.localeCompare(b.id, 'en', { numeric: true }));
+  }
+
+  reports(): ReportResponse[] {
+    return this.ready().flatMap((link) => (link.report ? [link.report] : []));
+  }
+
+  close(): void {
+    this.#closed = true;
+    clearInterval(this.#timer);
+    for (const { link } of this.#members.values()) link.close();
+  }
+
+  async #watch(): Promise<void> {
+    while (!this.#closed) {
+      try {
+        for await (const entry of await this.#options.nodes.watch()) {
+          if (this.#closed) return;
+          this.#see(entry);
+        }
+      } catch (error) {
+        this.#options.logger.warn({ error: messageOf(error) }, 'the nodes bucket cannot be watched, trying again');
+      }
+      await this.#options.clock.sleep(checkEveryMs);
+    }
+  }
+
+  #see(entry: KvWatchEntry): void {
+    if (entry.operation !== 'PUT') return this.#lose(entry.key, 'it has left');
+    const parsed = nodeEntrySchema.safeParse(entry.json());
+    if (!parsed.success) {
+      this.#options.logger.warn({ peer: entry.key, error: parsed.error.message }, 'malformed registration ignored');
+      return;
+    }
+    const member = this.#members.get(parsed.data.node);
+    if (member && member.link.entry.startedAt === parsed.data.startedAt && !member.lost) {
+      member.lastSeen = this.#options.clock.monotonic();
+      return;
+    }
+    member?.link.close();
+    this.#members.set(parsed.data.node, { link: this.#open(parsed.data), lastSeen: this.#options.clock.monotonic(), lost: false });
+    this.#options.logger.info({ peer: parsed.data.node, address: parsed.data.address }, member ? 'node is back' : 'node has joined');
+  }
+
+  #open(entry: NodeEntry): NodeLink {
+    const { pilot, tls, epoch, clock, logger, onChange } = this.#options;
+    return new NodeLink({ entry, serverName: agentServerName(pilot, entry.node), tls, epoch, clock, logger, onReport: onChange });
+  }
+
+  #checkSilence(): void {
+    const now = this.#options.clock.monotonic();
+    for (const [node, member] of this.#members) {
+      if (!member.lost && now - member.lastSeen > nodeSilenceMs) this.#lose(node, `silent for ${nodeSilenceMs} ms`);
+      if (member.lost && now - member.lastSeen > rememberLostMs) this.#members.delete(node);
+    }
+  }
+
+  #lose(node: string, why: string): void {
+    const member = this.#members.get(node);
+    if (!member || member.lost) return;
+    member.lost = true;
+    member.link.close();
+    this.#options.logger.warn({ peer: node, why }, 'node is lost');
+    this.#options.onChange();
+  }
+}

@@ -1,0 +1,119 @@
+/** The gateway's gRPC face: each method is a line or two of somebody else's work. */
+import type { NatsConnection } from '@nats-io/transport-node';
+import { type Clock, PlatformError } from '#common';
+import {
+  type FunctionSummary,
+  type GatewayServer,
+  GatewayService,
+  type GetFunctionResponse,
+  type Node,
+  type WaitReadyRequest,
+  type WatchResponse,
+} from '#proto';
+import type { RegisteredFunction } from '#registry';
+import { clientStream, type RpcServiceBinding, serverStream, unary } from '#rpc';
+import { type DeployOptions, deploy, remove } from './deploy.ts';
+import type { Fleet } from './fleet.ts';
+import { invoke } from './invoke.ts';
+import { readLogs } from './logs.ts';
+import type { ScalingLoop } from './scaling-loop.ts';
+import type { Changes } from './changes.ts';
+
+export interface GatewayServiceOptions extends DeployOptions {
+  readonly connection: NatsConnection;
+  readonly fleet: Fleet;
+  readonly scaling: ScalingLoop;
+  readonly changes: Changes;
+  readonly epoch: number;
+}
+
+/** Longest wait for nodes; a batch queue is waited for elsewhere. */
+const waitReadyMsMax = 10 * 60_000;
+/** Changes within this long are one message of a watch. */
+const watchEveryMs = 100;
+
+export function gatewayService(options: GatewayServiceOptions): RpcServiceBinding {
+  const { registry, fleet, scaling, connection } = options;
+  const implementation: Omit<GatewayServer, never> | Record<string, unknown> = {
+    deploy: clientStream(async (requests: Parameters<typeof deploy>[0]) => {
+      const response = await deploy(requests, options);
+      scaling.hurry();
+      return response;
+    }),
+    listFunctions: unary(() => ({ functions: summaries(options) })),
+    getFunction: unary((request: { name: string }) => describeFunction(request.name, options)),
+    deleteFunction: unary(async (request: { name: string }) => {
+      await remove(request.name, options);
+      scaling.hurry();
+      return {};
+    }),
+    setAlias: unary(async (request: { name: string; alias: string; number: number }) => {
+      if (!/^[a-z][a-z0-9-]{0,62}$/.test(request.alias)) {
+        throw new PlatformError('usage', `"${request.alias}" is not an alias`, { hint: 'Lower-case letters, digits and hyphens, a letter first.' });
+      }
+      await registry.setAlias(request.name, request.alias, request.number);
+      scaling.hurry();
+      return {};
+    }),
+    invoke: unary((request: Parameters<typeof invoke>[0], { signal }) => invoke(request, signal, { registry, fleet })),
+    listNodes: unary(() => ({ nodes: fleet.list() })),
+    waitReady: unary((request: WaitReadyRequest, { signal }) => waitReady(request, signal, options)),
+    watch: serverStream((_request: unknown, { signal }) => watch(options, signal)),
+    logs: serverStream((request: Parameters<typeof readLogs>[1], { signal }) => {
+      registry.get(request.function);
+      return readLogs(connection, request, signal);
+    }),
+  };
+  return [GatewayService, implementation];
+}
+
+async function waitReady(request: WaitReadyRequest, signal: AbortSignal, { fleet, changes, clock }: GatewayServiceOptions): Promise<{ nodes: Node[] }> {
+  const deadline = clock.monotonic() + Math.min(request.timeoutMs || waitReadyMsMax, waitReadyMsMax);
+  for (;;) {
+    const ready = fleet.list().filter((node) => node.state === 'ready');
+    if (ready.length >= request.nodes) return { nodes: ready };
+    const left = deadline - clock.monotonic();
+    if (left <= 0 || signal.aborted) {
+      throw new PlatformError('timeout', `${ready.length} of ${request.nodes} nodes are ready`, { hint: "The nodes' logs lie in the pilot's directory under nodes/." });
+    }
+    await changes.next(clock, left, signal);
+  }
+}
+
+async function* watch(options: GatewayServiceOptions, signal: AbortSignal): AsyncGenerator<WatchResponse, void, void> {
+  const { fleet, clock, changes, epoch } = options;
+  while (!signal.aborted) {
+    yield { timeMs: clock.now(), nodes: fleet.list(), functions: summaries(options), epoch };
+    await changes.next(clock, 1_000, signal);
+    await clock.sleep(watchEveryMs, signal);
+  }
+}
+
+function summaries(options: GatewayServiceOptions): FunctionSummary[] {
+  return options.registry.list().map((entry) => summary(entry, options));
+}
+
+function summary(entry: RegisteredFunction, { registry, fleet, scaling }: GatewayServiceOptions): FunctionSummary {
+  const scale = scaling.scaleOf(entry.name);
+  const reports = fleet.reports();
+  const loads = reports.flatMap((report) => report.loads.filter((load) => load.function === entry.name));
+  const instances = reports.flatMap((report) => report.node?.instances ?? []).filter((instance) => instance.function === entry.name);
+  const startError = loads.find((load) => load.startError !== '')?.startError;
+  return {
+    name: entry.name,
+    latest: registry.latest(entry.name),
+    aliases: Object.fromEntries(entry.aliases),
+    instancesReady: instances.filter((instance) => instance.state === 'ready').length,
+    instancesWanted: scale?.wanted ?? 0,
+    lag: scale?.lag ?? -1,
+    handled: loads.reduce((sum, load) => sum + load.handled, 0),
+    failed: loads.reduce((sum, load) => sum + load.failed, 0),
+    scaleReason: startError ? `cannot start: ${startError}` : (scale?.reason ?? 'not looked at yet'),
+  };
+}
+
+function describeFunction(name: string, options: GatewayServiceOptions): GetFunctionResponse {
+  const entry = options.registry.get(name);
+  const instances = options.fleet.reports().flatMap((report) => report.node?.instances ?? []);
+  return { summary: summary(entry, options), versions: [...entry.versions], instances: instances.filter((instance) => instance.function === name) };
+}

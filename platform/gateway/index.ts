@@ -1,0 +1,9 @@
+/**
+ * The gateway: one a pilot.
+ *   run-gateway.ts     wiring          gateway-service.ts  gRPC
+ *   fleet.ts           the nodes       node-link.ts        one of them
+ *   scaling-loop.ts    look, decide, place, apply
+ *   deploy.ts invoke.ts logs.ts        what the methods do
+ *   trimmer.ts         what may leave the event stream
+ */
+export { type RunningGateway, runGateway } from './run-gateway.ts';

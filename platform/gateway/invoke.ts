@@ -1,0 +1,71 @@
+/** Routes a synchronous call to a node: a ready instance first, else a node that can start one. */
+import { PlatformError } from '#common';
+import type { FunctionVersion, InvokeRequest, InvokeResponse } from '#proto';
+import type { Registry } from '#registry';
+import { invokePayloadBytesMax } from '#rpc';
+import type { Fleet } from './fleet.ts';
+import type { NodeLink } from './node-link.ts';
+
+export interface InvokeOptions {
+  readonly registry: Registry;
+  readonly fleet: Fleet;
+}
+
+/** A call may ask for a shorter timeout than the function's, or up to this. */
+const timeoutMsMax = 24 * 3_600_000;
+
+export async function invoke(request: InvokeRequest, signal: AbortSignal, options: InvokeOptions): Promise<InvokeResponse> {
+  const version = options.registry.resolve(request.function, request.version);
+  if (request.payload.length > invokePayloadBytesMax) {
+    throw new PlatformError('payload-too-large', `the payload has ${request.payload.length} bytes, the limit of an invocation is ${invokePayloadBytesMax}`, {
+      hint: 'Publish large data as an event instead.',
+    });
+  }
+  const link = chooseNode(options.fleet.ready(), version);
+  if (!link) {
+    throw new PlatformError('no-capacity', `no node has a free slot for ${version.function}`, { hint: '`pilotfish node list` shows the slots in use.' });
+  }
+  const response = await link.call({
+    function: version.function,
+    digest: version.digest,
+    payload: request.payload,
+    headers: request.headers,
+    timeoutMs: Math.min(request.timeoutMs || (version.spec?.timeoutMs ?? 30_000), timeoutMsMax),
+    signal,
+  });
+  return {
+    payload: response.outcome?.$case === 'result' ? response.outcome.result : Buffer.alloc(0),
+    headers: response.headers,
+    instance: response.instance,
+    node: link.entry.node,
+    cold: response.cold,
+    durationMs: response.durationMs,
+    version: version.number,
+  };
+}
+
+/** Least calls an instance among nodes with a ready one; else one that is starting; else the one with most free slots. */
+function chooseNode(links: readonly NodeLink[], version: FunctionVersion): NodeLink | undefined {
+  let best: NodeLink | undefined;
+  let bestRank = Number.POSITIVE_INFINITY;
+  for (const link of links) {
+    const rank = rankOf(link, version);
+    if (rank < bestRank) {
+      best = link;
+      bestRank = rank;
+    }
+  }
+  return best;
+}
+
+/** Lower is better; Infinity cannot serve. */
+function rankOf(link: NodeLink, version: FunctionVersion): number {
+  const node = link.report?.node;
+  if (!node) return Number.POSITIVE_INFINITY;
+  const own = node.instances.filter((instance) => instance.digest === version.digest);
+  const ready = own.filter((instance) => instance.state === 'ready').length;
+  if (ready > 0) return link.openCalls / ready;
+  if (own.some((instance) => instance.state === 'starting')) return 1e6 + link.openCalls;
+  const free = node.slots - node.slotsUsed;
+  return free >= (version.spec?.resources?.cpu ?? 1) ? 2e6 - free : Number.POSITIVE_INFINITY;
+}

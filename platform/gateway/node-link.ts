@@ -1,0 +1,148 @@
+/** The gateway's line to one agent: its reports, its wanted set, its calls. Reconnects as long as the agent is registered. */
+import { randomUUID } from 'node:crypto';
+import type { ClientDuplexStream } from '@grpc/grpc-js';
+import { type Clock, messageOf, PlatformError } from '#common';
+import type { NodeEntry } from '#model';
+import { AgentClient, type AgentInvokeRequest, type AgentInvokeResponse, type ReportResponse, type WantedFunction } from '#proto';
+import { callUnary, fromErrorDetail, openClient, readStream, type TlsIdentity } from '#rpc';
+import type { Logger } from '#telemetry';
+
+export interface NodeLinkOptions {
+  readonly entry: NodeEntry;
+  readonly serverName: string;
+  readonly tls: TlsIdentity;
+  readonly epoch: number;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly onReport: (report: ReportResponse) => void;
+}
+
+export interface AgentCallOptions {
+  readonly function: string;
+  readonly digest: string;
+  readonly payload: Buffer;
+  readonly headers: Record<string, string>;
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal;
+}
+
+const reconnectMs = 200;
+const applyTimeoutMs = 5_000;
+/** Calls in flight to one agent; more are refused at once rather than queued without end (R6). */
+const openCallsMax = 4_096;
+
+export class NodeLink {
+  readonly entry: NodeEntry;
+  report: ReportResponse | undefined;
+  readonly #options: NodeLinkOptions;
+  readonly #client: AgentClient;
+  readonly #closed = new AbortController();
+  readonly #calls = new Map<string, PromiseWithResolvers<AgentInvokeResponse>>();
+  #stream: ClientDuplexStream<AgentInvokeRequest, AgentInvokeResponse> | undefined;
+  #wanted: { generation: number; functions: readonly WantedFunction[] } | undefined;
+  #applying = false;
+
+  constructor(options: NodeLinkOptions) {
+    this.#options = options;
+    this.entry = options.entry;
+    this.#client = openClient(AgentClient, { address: options.entry.address, serverName: options.serverName, tls: options.tls });
+    void this.#followReports();
+  }
+
+  get openCalls(): number {
+    return this.#calls.size;
+  }
+
+  /** States the node's wanted set; said again until the agent has taken it. */
+  apply(generation: number, functions: readonly WantedFunction[]): void {
+    this.#wanted = { generation, functions };
+    void this.#apply();
+  }
+
+  /** Rejects with the error that the agent names, or `unavailable` when it went away during the call. */
+  async call(options: AgentCallOptions): Promise<AgentInvokeResponse> {
+    if (this.#calls.size >= openCallsMax) {
+      throw new PlatformError('no-capacity', `node ${this.entry.node} has ${openCallsMax} calls in flight`, { hint: 'Call again a little later.' });
+    }
+    const callId = randomUUID();
+    const outcome = Promise.withResolvers<AgentInvokeResponse>();
+    this.#calls.set(callId, outcome);
+    const { signal, ...call } = options;
+    const cancel = () => this.#invokeStream().write({ command: { $case: 'cancelCallId', cancelCallId: callId } });
+    signal.addEventListener('abort', cancel, { once: true });
+    try {
+      this.#invokeStream().write({ command: { $case: 'call', call: { callId, ...call } } });
+      const response = await outcome.promise;
+      if (response.outcome?.$case === 'error') throw fromErrorDetail(response.outcome.error);
+      return response;
+    } finally {
+      signal.removeEventListener('abort', cancel);
+      this.#calls.delete(callId);
+    }
+  }
+
+  close(): void {
+    this.#closed.abort();
+    this.#stream?.cancel();
+    this.#client.close();
+    this.#failCalls('is no longer part of the pilot');
+  }
+
+  async #followReports(): Promise<void> {
+    const { clock, epoch, logger, onReport } = this.#options;
+    while (!this.#closed.signal.aborted) {
+      try {
+        const stream = this.#client.report({ epoch });
+        for await (const report of readStream(stream, this.#closed.signal)) {
+          this.report = report;
+          onReport(report);
+          // An agent that started anew, or missed a set, is told again.
+          if (this.#wanted && (report.epoch < epoch || report.generation < this.#wanted.generation)) void this.#apply();
+        }
+      } catch (error) {
+        if (!this.#closed.signal.aborted) logger.warn({ peer: this.entry.node, error: messageOf(error) }, 'agent does not report');
+      }
+      await clock.sleep(reconnectMs, this.#closed.signal);
+    }
+  }
+
+  async #apply(): Promise<void> {
+    if (this.#applying) return;
+    this.#applying = true;
+    try {
+      for (let sent = -1; this.#wanted && sent !== this.#wanted.generation; ) {
+        const { generation, functions } = this.#wanted;
+        await callUnary(this.#client.apply.bind(this.#client), { epoch: this.#options.epoch, generation, functions: [...functions] }, { timeoutMs: applyTimeoutMs });
+        sent = generation;
+      }
+    } catch (error) {
+      // The next report shows the old generation, and the set is said again.
+      if (PlatformError.from(error).code === 'conflict') throw error;
+      if (!this.#closed.signal.aborted) this.#options.logger.warn({ peer: this.entry.node, error: messageOf(error) }, 'wanted set not taken');
+    } finally {
+      this.#applying = false;
+    }
+  }
+
+  /** One persistent stream a node: a third of what a call each would cost. */
+  #invokeStream(): ClientDuplexStream<AgentInvokeRequest, AgentInvokeResponse> {
+    if (this.#stream) return this.#stream;
+    const stream = this.#client.invoke();
+    this.#stream = stream;
+    const ended = () => {
+      if (this.#stream !== stream) return;
+      this.#stream = undefined;
+      this.#failCalls('went away during the call');
+    };
+    stream.on('data', (response: AgentInvokeResponse) => this.#calls.get(response.callId)?.resolve(response));
+    stream.on('error', ended);
+    stream.on('end', ended);
+    return stream;
+  }
+
+  #failCalls(why: string): void {
+    for (const call of this.#calls.values()) {
+      call.reject(new PlatformError('unavailable', `node ${this.entry.node} ${why}`, { hint: 'The call may have run; call again if that does no harm.' }));
+    }
+  }
+}

@@ -1,0 +1,66 @@
+/** Wires a gateway: takes its epoch, loads what the last one left, serves. */
+import { readFileSync } from 'node:fs';
+import { jetstreamManager } from '@nats-io/jetstream';
+import { ArtifactStore, connectNats, createBuckets, ensureStreams, readSeed, type TopologyOptions } from '#broker';
+import { systemClock } from '#common';
+import type { GatewayConfig } from '#model';
+import { Registry, takeEpoch, WantedStore } from '#registry';
+import { startRpcServer } from '#rpc';
+import { createLogger } from '#telemetry';
+import { Changes } from './changes.ts';
+import { Fleet } from './fleet.ts';
+import { gatewayService } from './gateway-service.ts';
+import { ScalingLoop } from './scaling-loop.ts';
+
+export interface RunningGateway {
+  readonly address: string;
+  close(): Promise<void>;
+}
+
+export async function runGateway(config: GatewayConfig): Promise<RunningGateway> {
+  const clock = systemClock;
+  const logger = createLogger({ pilot: config.pilot, node: config.node, process: 'gateway' });
+  const tls = { ca: readFileSync(config.tls.ca, 'utf8'), cert: readFileSync(config.tls.cert, 'utf8'), key: readFileSync(config.tls.key, 'utf8') };
+  const connection = await connectNats({ servers: config.brokers, seed: readSeed(config.seedFile), role: 'gateway', member: config.node, firstAttemptsMax: -1 });
+  const topology: TopologyOptions = { storeBytes: config.storeBytes, replicas: config.brokerReplicas };
+  const manager = await jetstreamManager(connection);
+  const buckets = await createBuckets(connection, topology);
+  await ensureStreams(manager, topology);
+  const artifacts = await ArtifactStore.create(connection, topology);
+  const epoch = await takeEpoch(buckets.registry);
+  const registry = await Registry.load(buckets.registry);
+  const store = new WantedStore(buckets.registry);
+  const initial = await store.load();
+  const changes = new Changes();
+  const fleet = new Fleet({
+    pilot: config.pilot,
+    nodes: buckets.nodes,
+    tls,
+    epoch,
+    clock,
+    logger,
+    onChange: () => {
+      changes.announce();
+      scaling?.hurry();
+    },
+  });
+  let scaling: ScalingLoop | undefined;
+  scaling = new ScalingLoop({ registry, store, fleet, manager, clock, logger, initial });
+  const server = await startRpcServer({
+    host: config.host,
+    port: config.port,
+    tls,
+    reflection: true,
+    services: [gatewayService({ registry, artifacts, manager, clock, connection, fleet, scaling, changes, epoch })],
+  });
+  logger.info({ address: server.address, epoch, functions: registry.list().length }, 'gateway ready');
+  return {
+    address: server.address,
+    async close() {
+      await server.close(500);
+      await scaling?.close();
+      fleet.close();
+      await connection.close();
+    },
+  };
+}

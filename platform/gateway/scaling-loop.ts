@@ -1,0 +1,216 @@
+/** Looks, decides, places, applies: again and again. The decisions are #autoscaler's and #placement's; here are their effects. */
+import type { JetStreamManager } from '@nats-io/jetstream';
+import { decide, type ScaleMemory, type ScalePolicy } from '#autoscaler';
+import { consumerName, readLag, streams } from '#broker';
+import { type Clock, messageOf } from '#common';
+import { place } from '#placement';
+import type { FunctionLoad, FunctionVersion, WantedFunction } from '#proto';
+import type { Registry, WantedByFunction, WantedStore } from '#registry';
+import type { Logger } from '#telemetry';
+import type { Fleet } from './fleet.ts';
+
+export interface ScalingLoopOptions {
+  readonly registry: Registry;
+  readonly store: WantedStore;
+  readonly fleet: Fleet;
+  readonly manager: JetStreamManager;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** What the last gateway wanted. */
+  readonly initial: WantedByFunction;
+}
+
+/** A round at least this often; a change on a node brings one sooner. */
+const roundEveryMs = 250;
+/** A new gateway waits this long for the nodes that the old one had before it moves anything. */
+const settleMs = 3_000;
+
+/** What the last round saw and wanted of a function, for `list` and `get`. */
+export interface FunctionScale {
+  readonly lag: number | undefined;
+  readonly wanted: number;
+  readonly reason: string;
+}
+
+export class ScalingLoop {
+  readonly #options: ScalingLoopOptions;
+  readonly #memories = new Map<string, ScaleMemory>();
+  readonly #scales = new Map<string, FunctionScale>();
+  readonly #stop = new AbortController();
+  readonly #startedAt: number;
+  #wanted: WantedByFunction;
+  #generation = 0;
+  #applied = '';
+  #wake = Promise.withResolvers<void>();
+  #loop: Promise<void>;
+
+  constructor(options: ScalingLoopOptions) {
+    this.#options = options;
+    this.#wanted = options.initial;
+    this.#startedAt = options.clock.monotonic();
+    this.#loop = this.#run();
+  }
+
+  scaleOf(name: string): FunctionScale | undefined {
+    return this.#scales.get(name);
+  }
+
+  /** Asks for a round now: something was deployed, or a node has changed. */
+  hurry(): void {
+    this.#wake.resolve();
+  }
+
+  async close(): Promise<void> {
+    this.#stop.abort();
+    this.#wake.resolve();
+    await this.#loop;
+  }
+
+  async #run(): Promise<void> {
+    const { clock, logger } = this.#options;
+    while (!this.#stop.signal.aborted) {
+      try {
+        await this.#round();
+      } catch (error) {
+        logger.error({ error: messageOf(error) }, 'scaling round failed');
+      }
+      await Promise.race([this.#wake.promise, clock.sleep(roundEveryMs, this.#stop.signal)]);
+      this.#wake = Promise.withResolvers<void>();
+      // Reports of a burst of changes are seen together.
+      await clock.sleep(20, this.#stop.signal);
+    }
+  }
+
+  async #round(): Promise<void> {
+    const versions = this.#options.registry.list().map((entry) => this.#options.registry.latest(entry.name));
+    if (!this.#settled()) return this.#apply(versions);
+    const loads = this.#loads();
+    const counts = await Promise.all(versions.map((version) => this.#decide(version, loads.get(version.digest) ?? [])));
+    const nodes = this.#options.fleet.ready().map((link) => ({ id: link.entry.node, slots: link.entry.slots }));
+    const placement = place(
+      nodes,
+      versions.map((version, at) => ({
+        id: version.function,
+        wanted: counts[at] ?? 0,
+        cpu: version.spec?.resources?.cpu ?? 1,
+        current: this.#wanted.get(version.function) ?? new Map(),
+      })),
+    );
+    this.#wanted = new Map([...placement.instances].map(([name, placed]) => [name, new Map(placed)]));
+    this.#noteUnplaced(placement.unplaced);
+    await this.#options.store.save(this.#wanted);
+    this.#apply(versions);
+  }
+
+  /** Until the old gateway's nodes are here, or have had their time, what it wanted stands. */
+  #settled(): boolean {
+    if (this.#options.clock.monotonic() - this.#startedAt > settleMs) return true;
+    const here = new Set(this.#options.fleet.ready().map((link) => link.entry.node));
+    for (const nodes of this.#options.initial.values()) for (const node of nodes.keys()) if (!here.has(node)) return false;
+    return here.size > 0;
+  }
+
+  #loads(): Map<string, FunctionLoad[]> {
+    const loads = new Map<string, FunctionLoad[]>();
+    for (const report of this.#options.fleet.reports()) {
+      for (const load of report.loads) loads.set(load.digest, [...(loads.get(load.digest) ?? []), load]);
+    }
+    return loads;
+  }
+
+  async #decide(version: FunctionVersion, loads: readonly FunctionLoad[]): Promise<number> {
+    const { clock } = this.#options;
+    const name = version.function;
+    const current = total(this.#wanted.get(name));
+    const lag = await this.#lag(version);
+    const decision = decide(
+      {
+        now: clock.monotonic(),
+        lag,
+        openKeys: loads.reduce((sum, load) => sum + load.openKeys, 0),
+        inFlight: loads.reduce((sum, load) => sum + load.inFlight, 0),
+        serviceMs: meanServiceMs(loads),
+        concurrency: version.spec?.concurrency ?? 1,
+        current,
+      },
+      policyOf(version),
+      this.#memories.get(name) ?? [],
+    );
+    this.#memories.set(name, decision.memory);
+    if (decision.wanted !== current) this.#options.logger.info({ function: name, from: current, to: decision.wanted, reason: decision.reason }, 'scale');
+    this.#scales.set(name, { lag: lag && lag.pending + lag.ackPending, wanted: decision.wanted, reason: decision.reason });
+    return decision.wanted;
+  }
+
+  async #lag(version: FunctionVersion): Promise<{ pending: number; ackPending: number } | undefined> {
+    const sum = { pending: 0, ackPending: 0 };
+    for (const trigger of version.spec?.triggers ?? []) {
+      const stream = trigger.gather ? streams.gathers : streams.events;
+      const lag = await readLag(this.#options.manager, stream, consumerName(version.function, trigger.name));
+      if (!lag) return undefined;
+      sum.pending += lag.pending;
+      sum.ackPending += lag.ackPending;
+    }
+    return sum;
+  }
+
+  #noteUnplaced(unplaced: ReadonlyMap<string, number>): void {
+    for (const [name, count] of unplaced) {
+      const scale = this.#scales.get(name);
+      if (scale) this.#scales.set(name, { ...scale, reason: `${scale.reason}; ${count} held back, the nodes are full` });
+    }
+  }
+
+  /** Every node is told its whole set, sleeping functions included: it can then start one for a call, or as activator. */
+  #apply(versions: readonly FunctionVersion[]): void {
+    const links = this.#options.fleet.ready();
+    const activator = [...links].sort((a, b) => freeSlots(b) - freeSlots(a) || a.entry.node.localeCompare(b.entry.node))[0]?.entry.node;
+    const sets = new Map(
+      links.map((link) => [
+        link,
+        versions.map((version): WantedFunction => {
+          const placed = this.#wanted.get(version.function);
+          return {
+            version,
+            instances: placed?.get(link.entry.node) ?? 0,
+            activator: total(placed) === 0 && (version.spec?.scale?.max ?? 1) > 0 && link.entry.node === activator,
+            pull: true,
+          };
+        }),
+      ]),
+    );
+    const state = JSON.stringify([...sets].map(([link, set]) => [link.entry.node, link.entry.startedAt, set.map((wanted) => [wanted.version?.digest, wanted.instances, wanted.activator])]));
+    if (state === this.#applied) return;
+    this.#applied = state;
+    this.#generation++;
+    for (const [link, set] of sets) link.apply(this.#generation, set);
+  }
+}
+
+function freeSlots(link: { entry: { slots: number }; report: { node?: { slotsUsed: number } | undefined } | undefined }): number {
+  return link.entry.slots - (link.report?.node?.slotsUsed ?? 0);
+}
+
+function policyOf(version: FunctionVersion): ScalePolicy {
+  const scale = version.spec?.scale;
+  return { min: scale?.min ?? 0, max: scale?.max ?? 1, drainTargetMs: scale?.drainTargetMs ?? 10_000, cooldownMs: scale?.cooldownMs ?? 30_000 };
+}
+
+/** Weighted by what each node has handled: an idle node's old figure says little. */
+function meanServiceMs(loads: readonly FunctionLoad[]): number | undefined {
+  let weight = 0;
+  let sum = 0;
+  for (const load of loads) {
+    if (load.serviceMs === 0) continue;
+    const handled = 1 + Math.min(load.handled, 1_000);
+    weight += handled;
+    sum += handled * load.serviceMs;
+  }
+  return weight === 0 ? undefined : sum / weight;
+}
+
+function total(placed: ReadonlyMap<string, number> | undefined): number {
+  let sum = 0;
+  for (const count of placed?.values() ?? []) sum += count;
+  return sum;
+}

@@ -1,0 +1,136 @@
+/** The event and the context that a handler is given. Parsed lazily: a handler that reads only `data` pays for no more. */
+import type { CallHeader, LoadHeader } from '#frames';
+import type { FunctionContext, FunctionEvent, FunctionIdentity, FunctionLog, Parts, PublishOptions } from '#sdk';
+import { SpooledParts } from './spooled-parts.ts';
+
+export class HostEvent implements FunctionEvent {
+  readonly data: Uint8Array;
+  readonly #call: LazyCall;
+
+  constructor(call: LazyCall, data: Uint8Array) {
+    this.#call = call;
+    this.data = data;
+  }
+
+  get subject(): string {
+    return this.#call.header.s;
+  }
+  get id(): string {
+    return this.#call.header.i;
+  }
+  get sequence(): number {
+    return this.#call.header.q;
+  }
+  get time(): Date {
+    return new Date(this.#call.header.t);
+  }
+  get headers(): Readonly<Record<string, string>> {
+    return this.#call.header.h ?? {};
+  }
+  get parts(): Parts {
+    const { g } = this.#call.header;
+    // Only a gathered event has parts; the type says so by its question mark.
+    return (g === undefined ? undefined : new SpooledParts(g)) as Parts;
+  }
+
+  text(): string {
+    return Buffer.from(this.data.buffer, this.data.byteOffset, this.data.byteLength).toString('utf8');
+  }
+
+  json<T = unknown>(): T {
+    return JSON.parse(this.text()) as T;
+  }
+}
+
+/** What a call needs of its host. */
+export interface HostLink {
+  readonly load: LoadHeader;
+  log(level: string, callId: string, message: string, fields?: Readonly<Record<string, unknown>>): void;
+  publish(call: LazyCall, subject: string, data: Uint8Array | string, options: PublishOptions): Promise<void>;
+}
+
+/** One call: its header in bytes until somebody asks. */
+export class LazyCall {
+  readonly frameId: number;
+  readonly receivedAt = Date.now();
+  publishes = 0;
+  readonly #bytes: Uint8Array;
+  #header: CallHeader | undefined;
+  #abort: AbortController | undefined;
+  #cancelled = false;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(frameId: number, headerBytes: Uint8Array) {
+    this.frameId = frameId;
+    this.#bytes = headerBytes;
+  }
+
+  get header(): CallHeader {
+    this.#header ??= JSON.parse(Buffer.from(this.#bytes.buffer, this.#bytes.byteOffset, this.#bytes.length).toString('utf8')) as CallHeader;
+    return this.#header;
+  }
+
+  get deadline(): number {
+    return this.receivedAt + this.header.d;
+  }
+
+  get signal(): AbortSignal {
+    if (!this.#abort) {
+      this.#abort = new AbortController();
+      if (this.#cancelled) this.#abort.abort();
+      else this.#timer = setTimeout(() => this.cancel(), Math.max(0, this.deadline - Date.now()));
+    }
+    return this.#abort.signal;
+  }
+
+  cancel(): void {
+    this.#cancelled = true;
+    this.#abort?.abort();
+  }
+
+  end(): void {
+    clearTimeout(this.#timer);
+  }
+}
+
+export class HostContext implements FunctionContext {
+  readonly #call: LazyCall;
+  readonly #link: HostLink;
+
+  constructor(call: LazyCall, link: HostLink) {
+    this.#call = call;
+    this.#link = link;
+  }
+
+  get function(): FunctionIdentity {
+    return identityOf(this.#link.load);
+  }
+  get config(): Readonly<Record<string, unknown>> {
+    return this.#link.load.config as Record<string, unknown>;
+  }
+  get log(): FunctionLog {
+    return createLog(this.#link, this.#call.header.i);
+  }
+  get signal(): AbortSignal {
+    return this.#call.signal;
+  }
+  get deadline(): number {
+    return this.#call.deadline;
+  }
+  get attempt(): number {
+    return this.#call.header.a;
+  }
+
+  publish(subject: string, data: Uint8Array | string, options: PublishOptions = {}): Promise<void> {
+    return this.#link.publish(this.#call, subject, data, options);
+  }
+}
+
+export function identityOf(load: LoadHeader): FunctionIdentity {
+  return { name: load.function, version: load.version, instance: load.instance, node: load.node };
+}
+
+export function createLog(link: HostLink, callId: string): FunctionLog {
+  const at = (level: string) => (message: string, fields?: Readonly<Record<string, unknown>>) => link.log(level, callId, message, fields);
+  return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') };
+}

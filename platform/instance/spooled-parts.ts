@@ -1,0 +1,37 @@
+/** A gathered event's parts, read one by one from the spool file that the agent has filled. */
+import { open } from 'node:fs/promises';
+import type { GatheredPart, SpoolHeader } from '#frames';
+import type { Part, Parts } from '#sdk';
+
+export class SpooledParts implements Parts {
+  readonly key: string;
+  readonly count: number;
+  readonly counts: Readonly<Record<string, number>>;
+  readonly missing: Readonly<Record<string, readonly number[]>>;
+  readonly reason: Parts['reason'];
+  readonly #spool: SpoolHeader;
+
+  constructor(spool: SpoolHeader) {
+    this.#spool = spool;
+    this.key = spool.key;
+    this.counts = spool.counts;
+    this.count = Object.values(spool.counts).reduce((sum, count) => sum + count, 0);
+    this.missing = spool.missing;
+    this.reason = spool.reason as Parts['reason'];
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<Part, void, void> {
+    const file = await open(this.#spool.path, 'r');
+    try {
+      const index = Buffer.alloc(this.#spool.indexBytes);
+      await file.read(index, 0, index.length, 0);
+      for (const part of JSON.parse(index.toString('utf8')) as GatheredPart[]) {
+        const data = Buffer.alloc(part.length);
+        if (part.length > 0) await file.read(data, 0, part.length, part.offset);
+        yield { kind: part.kind, index: part.index, headers: part.headers, data };
+      }
+    } finally {
+      await file.close();
+    }
+  }
+}

@@ -1,0 +1,4 @@
+/** The launcher: one a node, parent of its other processes. */
+export { rotateLog } from './child-logs.ts';
+export { Launcher, type LauncherOptions } from './launcher.ts';
+export { restartDelayMs } from './restart-delay.ts';

@@ -1,0 +1,294 @@
+/**
+ * The launcher of one node: parent of its nats-server, gateway and agent. Its record is written before anything else
+ * happens, so that `down` can find what it started at whatever moment either of them is killed.
+ */
+import { existsSync, readFileSync } from 'node:fs';
+import { checkServerVersion, locateServer, readServerAddress, type ServerSearch } from '#broker';
+import { messageOf, PlatformError } from '#common';
+import { type ChildMessage, type NodeConfig, readStartTicks } from '#model';
+import {
+  brokerRecordSchema,
+  failedProgress,
+  type LauncherProgress,
+  type LauncherRecord,
+  nodePaths,
+  type ProcessId,
+  pilotPaths,
+  signalProcess,
+  waitForFile,
+} from '#pilot';
+import { makePrivateDirectory, writePrivate } from '#security';
+import type { Logger } from '#telemetry';
+import { agentConfig, connectionOf, gatewayConfig, serverConfigText } from './child-configs.ts';
+import { keepLogsBounded } from './child-logs.ts';
+import { probeParentDeath } from './parent-death.ts';
+import { chooseRunDirectory, emptyDirectory, makeRunDirectory, removeDirectory, runPaths } from './run-directory.ts';
+import { type ChildName, type ChildOptions, SupervisedChild } from './supervised-child.ts';
+
+export interface LauncherOptions {
+  readonly config: NodeConfig;
+  /** What to run, given the file of its configuration. */
+  readonly commands: Record<'gateway' | 'agent', (configFile: string) => readonly string[]>;
+  readonly natsServer: ServerSearch;
+  readonly logger: Logger;
+  readonly onProgress: (progress: LauncherProgress) => void;
+}
+
+/** An agent drains its instances meanwhile. */
+const agentGraceMs = 10_000;
+const gatewayGraceMs = 5_000;
+const serverGraceMs = 5_000;
+/** Nodes of one scheduler job start together, give or take a slow file system. */
+const brokerWaitMs = 60_000;
+/** A stop file may be written on another node. */
+const stopPollMs = 1_000;
+
+export class Launcher {
+  readonly #options: LauncherOptions;
+  readonly #startedAt = performance.now();
+  readonly #runDirectory: string;
+  readonly #stopSignal = new AbortController();
+  readonly #finished = Promise.withResolvers<number>();
+  readonly #instances = new Map<number, ProcessId>();
+  readonly #children = new Map<ChildName, SupervisedChild>();
+  #prefix: readonly string[] = [];
+  #recordTimer: NodeJS.Timeout | undefined;
+  #releaseLogs: () => void = () => undefined;
+
+  constructor(options: LauncherOptions) {
+    this.#options = options;
+    this.#runDirectory = chooseRunDirectory(options.config.pilot, options.config.node);
+  }
+
+  /** The exit code, once everything has ended. */
+  get finished(): Promise<number> {
+    return this.#finished.promise;
+  }
+
+  /** Brings the node up; failures end the launcher with exit code 1. */
+  async start(): Promise<void> {
+    const { config, onProgress } = this.#options;
+    this.#writeRecord();
+    if (this.#mustStop() || this.#stopSignal.signal.aborted) return this.stop();
+    try {
+      makeRunDirectory(this.#runDirectory);
+      makePrivateDirectory(nodePaths(config.nodeDirectory).logs);
+      this.#prefix = probeParentDeath();
+      this.#watchStopFile();
+      const brokers = config.broker ? await this.#startBroker() : await this.#waitForBroker();
+      await this.#waitForKeys();
+      const agent = this.#startAgent(brokers);
+      const gateway = config.gateway ? this.#startGateway(brokers) : undefined;
+      await Promise.all([agent, gateway]);
+      onProgress({ ready: true, ms: this.#elapsedMs() });
+    } catch (error) {
+      if (this.#stopSignal.signal.aborted) return;
+      this.#options.logger.error({ error: messageOf(error) }, 'the node cannot start');
+      onProgress(failedProgress(error, this.#explainingLog(error)));
+      await this.#end(1, true);
+    }
+  }
+
+  /** Ends the children in order, then the launcher; safe to call again. */
+  async stop(): Promise<void> {
+    await this.#end(0, false);
+  }
+
+  /** For a second signal: no more grace. */
+  hasten(): void {
+    for (const child of this.#children.values()) child.kill();
+  }
+
+  async #end(exitCode: number, hasty: boolean): Promise<void> {
+    if (this.#stopSignal.signal.aborted) return;
+    this.#stopSignal.abort();
+    if (hasty) this.hasten();
+    await this.#children.get('agent')?.stop(agentGraceMs);
+    this.#killInstances();
+    await this.#children.get('gateway')?.stop(gatewayGraceMs);
+    await this.#children.get('nats-server')?.stop(serverGraceMs);
+    this.#releaseLogs();
+    clearTimeout(this.#recordTimer);
+    removeDirectory(this.#runDirectory);
+    this.#finished.resolve(exitCode);
+  }
+
+  async #startBroker(): Promise<string[]> {
+    const { config, natsServer, onProgress } = this.#options;
+    const paths = nodePaths(config.nodeDirectory);
+    const { ports } = runPaths(this.#runDirectory);
+    const program = locateServer(natsServer);
+    let port = -1;
+    const server = this.#addChild({
+      name: 'nats-server',
+      prepare: () => {
+        const where = { port, portsDirectory: ports, storeDirectory: paths.store };
+        writePrivate(paths.serverConfig, serverConfigText(config, where));
+        return [program, '--config', paths.serverConfig];
+      },
+      watchReady: (pid, signal) =>
+        waitForFile({ directory: ports, look: () => readServerAddress(ports, pid), what: 'the broker', signal, pollMs: 50 }),
+      onReady: (address) => {
+        port = portOf(address);
+      },
+    });
+    // Beside the start, not before it; but its answer comes first: an old server fails in ways that explain nothing.
+    const version = checkServerVersion(program);
+    version.catch(() => undefined);
+    server.start();
+    const address = await Promise.all([version, server.ready]).then(([, ready]) => ready, (error) => version.then(() => Promise.reject(error)));
+    const servers = [`nats://${address}`];
+    writePrivate(pilotPaths(config.pilotDirectory).broker, JSON.stringify({ servers }));
+    onProgress({ phase: 'broker', ms: this.#elapsedMs() });
+    return servers;
+  }
+
+  async #waitForBroker(): Promise<string[]> {
+    const { pilotDirectory } = this.#options.config;
+    const { broker } = pilotPaths(pilotDirectory);
+    return waitForFile({
+      directory: pilotDirectory,
+      look: () => (existsSync(broker) ? brokerRecordSchema.parse(JSON.parse(readFileSync(broker, 'utf8'))).servers : undefined),
+      timeoutMs: brokerWaitMs,
+      what: "the broker's address",
+      signal: this.#stopSignal.signal,
+    });
+  }
+
+  /** `up` signs certificates while the broker starts; the owner's, written last, tells that all are there. */
+  async #waitForKeys(): Promise<void> {
+    const { keys, cert } = pilotPaths(this.#options.config.pilotDirectory);
+    await waitForFile({
+      directory: keys,
+      look: () => (existsSync(cert('owner')) ? true : undefined),
+      timeoutMs: brokerWaitMs,
+      what: "the pilot's certificates",
+      signal: this.#stopSignal.signal,
+    });
+  }
+
+  async #startGateway(brokers: string[]): Promise<void> {
+    const { config, commands, onProgress } = this.#options;
+    const file = nodePaths(config.nodeDirectory).gatewayConfig;
+    let port = 0;
+    const gateway = this.#addChild({
+      name: 'gateway',
+      prepare: () => {
+        writePrivate(file, JSON.stringify(gatewayConfig(config, brokers, port)));
+        return commands.gateway(file);
+      },
+      onReady: (address) => {
+        port = portOf(address);
+      },
+    });
+    gateway.start();
+    const connection = connectionOf(config, brokers, await gateway.ready);
+    writePrivate(pilotPaths(config.pilotDirectory).connection, JSON.stringify(connection, undefined, 2));
+    onProgress({ phase: 'gateway', ms: this.#elapsedMs() });
+  }
+
+  async #startAgent(brokers: string[]): Promise<void> {
+    const { config, commands, onProgress } = this.#options;
+    const file = nodePaths(config.nodeDirectory).agentConfig;
+    const directory = runPaths(this.#runDirectory).agent;
+    const agent = this.#addChild({
+      name: 'agent',
+      prepare: () => {
+        emptyDirectory(directory);
+        writePrivate(file, JSON.stringify(agentConfig(config, brokers, directory)));
+        return commands.agent(file);
+      },
+      onMessage: (message) => this.#onInstance(message),
+      onDeath: () => this.#killInstances(),
+    });
+    agent.start();
+    await agent.ready;
+    onProgress({ phase: 'agent', ms: this.#elapsedMs() });
+  }
+
+  #addChild(options: Omit<ChildOptions, 'prefix' | 'logFile' | 'logger' | 'onChange'>): SupervisedChild {
+    const { config, logger } = this.#options;
+    const paths = nodePaths(config.nodeDirectory);
+    const logFile = paths.log(options.name);
+    const child = new SupervisedChild({ ...options, logFile, logger, prefix: this.#prefix, onChange: () => this.#writeRecord() });
+    this.#children.set(options.name, child);
+    this.#releaseLogs();
+    this.#releaseLogs = keepLogsBounded([...this.#children.keys(), 'launcher'].map((name) => paths.log(name)));
+    return child;
+  }
+
+  #onInstance(message: ChildMessage): void {
+    if ('started' in message) this.#instances.set(message.started.pid, message.started);
+    else if ('ended' in message) this.#instances.delete(message.ended.pid);
+    // Many instances start together: their records are written together.
+    this.#recordTimer ??= setTimeout(() => this.#writeRecord(), 20);
+  }
+
+  /** What a dead agent leaves behind would go on working beside its successor's instances. */
+  #killInstances(): void {
+    for (const instance of this.#instances.values()) {
+      if (signalProcess(instance, 'SIGKILL')) this.#options.logger.warn({ pid: instance.pid }, 'left-over instance killed');
+    }
+    this.#instances.clear();
+  }
+
+  #writeRecord(): void {
+    clearTimeout(this.#recordTimer);
+    this.#recordTimer = undefined;
+    const { config } = this.#options;
+    const children = [...this.#children.values()].flatMap((child) =>
+      child.process ? [{ name: child.name, ...child.process }] : [],
+    );
+    const record: LauncherRecord = {
+      node: config.node,
+      launcher: { pid: process.pid, startTicks: readStartTicks(process.pid) ?? '0' },
+      runDirectory: this.#runDirectory,
+      children,
+      instances: [...this.#instances.values()],
+    };
+    try {
+      writePrivate(nodePaths(config.nodeDirectory).record, JSON.stringify(record));
+    } catch (error) {
+      // The directory went away under us: somebody removed the pilot by hand.
+      this.#options.logger.error({ error: messageOf(error) }, 'the record cannot be written');
+      void this.stop();
+    }
+  }
+
+  #mustStop(): boolean {
+    const { pilotDirectory } = this.#options.config;
+    return existsSync(pilotPaths(pilotDirectory).stop) || !existsSync(pilotDirectory);
+  }
+
+  #watchStopFile(): void {
+    const { pilotDirectory } = this.#options.config;
+    waitForFile({
+      directory: pilotDirectory,
+      look: () => (this.#mustStop() ? true : undefined),
+      what: 'the stop file',
+      signal: this.#stopSignal.signal,
+      pollMs: stopPollMs,
+    }).then(
+      () => this.stop(),
+      // Cancelled: the launcher is ending already.
+      () => undefined,
+    );
+  }
+
+  #explainingLog(error: unknown): string {
+    const paths = nodePaths(this.#options.config.nodeDirectory);
+    const text = messageOf(error);
+    const guilty = [...this.#children.keys()].find((name) => text.startsWith(name));
+    return paths.log(guilty ?? 'launcher');
+  }
+
+  #elapsedMs(): number {
+    return Math.round(performance.now() - this.#startedAt);
+  }
+}
+
+function portOf(address: string): number {
+  const port = Number(address.slice(address.lastIndexOf(':') + 1));
+  if (!Number.isInteger(port) || port <= 0) throw new PlatformError('internal', `"${address}" is not host:port`);
+  return port;
+}

@@ -1,0 +1,46 @@
+/** A node's private, node-local directory: sockets, spools and scratch, in memory where there is /dev/shm. */
+import { randomBytes } from 'node:crypto';
+import { accessSync, constants, mkdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+const sharedMemory = '/dev/shm';
+
+/** Only chosen, not made: the record names it before it exists, so that it can be removed whatever happens next. */
+export function chooseRunDirectory(pilot: string, node: string): string {
+  const random = randomBytes(6).toString('hex');
+  return join(isWritable(sharedMemory) ? sharedMemory : tmpdir(), `pilotfish-${process.getuid?.() ?? 0}-${pilot}-${node}-${random}`);
+}
+
+export function runPaths(runDirectory: string) {
+  return { ports: join(runDirectory, 'ports'), agent: join(runDirectory, 'agent') };
+}
+
+/** Fails where the name is taken: nobody else's directory is ever used. */
+export function makeRunDirectory(runDirectory: string): void {
+  mkdirSync(runDirectory, { mode: 0o700 });
+  const { ports, agent } = runPaths(runDirectory);
+  mkdirSync(ports, { mode: 0o700 });
+  mkdirSync(agent, { mode: 0o700 });
+}
+
+/** An agent starts with nothing of its dead predecessor's. */
+export function emptyDirectory(directory: string): void {
+  removeDirectory(directory);
+  mkdirSync(directory, { mode: 0o700 });
+}
+
+export function removeDirectory(directory: string): void {
+  // Instances that are just being killed may still write: tried again for up to a second.
+  rmSync(directory, { recursive: true, force: true, maxRetries: 10, retryDelay: 20 });
+}
+
+function isWritable(path: string): boolean {
+  try {
+    accessSync(path, constants.W_OK);
+    return true;
+  } catch {
+    // No shared memory here (or a read-only one): the temporary directory serves.
+    return false;
+  }
+}

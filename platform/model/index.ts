@@ -1,0 +1,18 @@
+/** The nouns that several processes share. */
+export {
+  type AgentConfig,
+  agentConfigSchema,
+  type ChildMessage,
+  type Connection,
+  childMessageSchema,
+  connectionSchema,
+  type GatewayConfig,
+  gatewayConfigSchema,
+  type NodeConfig,
+  nodeConfigSchema,
+  type NodeEntry,
+  nodeEntrySchema,
+} from './process-config.ts';
+export { readStartTicks } from './process-identity.ts';
+export type { KillRequest, SpawnerReport, SpawnerRequest, SpawnRequest } from './spawn-messages.ts';
+export { type LauncherLink, openLauncherLink } from './launcher-link.ts';

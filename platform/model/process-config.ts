@@ -1,0 +1,92 @@
+/**
+ * What the processes of a node are told at their start: the pilot writes `node.json`, the launcher reads it and
+ * writes `agent.json` and `gateway.json`. Strict: an unknown or wrong setting stops the start. Files hold paths of keys, never keys.
+ */
+import { z } from 'zod';
+
+const tlsFiles = z.strictObject({ ca: z.string(), cert: z.string(), key: z.string() });
+
+/** `nodes/<id>/node.json`: what `up` (or a job script) gives a launcher. */
+export const nodeConfigSchema = z.strictObject({
+  pilot: z.string(),
+  node: z.string(),
+  /** Address the node's processes bind to. */
+  host: z.string(),
+  /** Slots of the scheduler's grant. */
+  slots: z.int().positive(),
+  memoryBytes: z.int().positive(),
+  /** The pilot's directory (shared between nodes), and this node's own below it. */
+  pilotDirectory: z.string(),
+  nodeDirectory: z.string(),
+  broker: z.boolean(),
+  gateway: z.boolean(),
+  /** Bytes that JetStream may keep on disk. */
+  storeBytes: z.int().positive(),
+});
+export type NodeConfig = z.infer<typeof nodeConfigSchema>;
+
+/** `nodes/<id>/agent.json` */
+export const agentConfigSchema = z.strictObject({
+  pilot: z.string(),
+  node: z.string(),
+  host: z.string(),
+  slots: z.int().positive(),
+  memoryBytes: z.int().positive(),
+  nodeDirectory: z.string(),
+  /** Private, node-local, gone with the launcher: sockets, spools, instances' scratch. */
+  runDirectory: z.string(),
+  brokers: z.array(z.string()).min(1),
+  seedFile: z.string(),
+  tls: tlsFiles,
+});
+export type AgentConfig = z.infer<typeof agentConfigSchema>;
+
+/** `nodes/<id>/gateway.json` */
+export const gatewayConfigSchema = z.strictObject({
+  pilot: z.string(),
+  node: z.string(),
+  host: z.string(),
+  /** 0 at the first start; the same port ever after. */
+  port: z.int().nonnegative(),
+  brokers: z.array(z.string()).min(1),
+  seedFile: z.string(),
+  tls: tlsFiles,
+  storeBytes: z.int().positive(),
+  brokerReplicas: z.int().positive(),
+});
+export type GatewayConfig = z.infer<typeof gatewayConfigSchema>;
+
+/** One line of JSON that a child writes to its launcher on fd 3. */
+export const childMessageSchema = z.union([
+  z.strictObject({ ready: z.strictObject({ address: z.string() }) }),
+  /** An instance (or spawner) that must not outlive the agent; startTicks is field 22 of /proc/PID/stat. */
+  z.strictObject({ started: z.strictObject({ pid: z.int(), startTicks: z.string() }) }),
+  z.strictObject({ ended: z.strictObject({ pid: z.int() }) }),
+]);
+export type ChildMessage = z.infer<typeof childMessageSchema>;
+
+/** `connection.json`, 0600: all that a command or program needs to reach a pilot. */
+export const connectionSchema = z.strictObject({
+  pilot: z.string(),
+  version: z.string(),
+  gateway: z.strictObject({ address: z.string(), serverName: z.string() }),
+  brokers: z.array(z.string()).min(1),
+  /** PEM texts of the pilot's CA and the owner's certificate. */
+  tls: z.strictObject({ ca: z.string(), cert: z.string(), key: z.string() }),
+  /** NATS nkey seeds for publishing events and for reading them. */
+  seeds: z.strictObject({ source: z.string(), viewer: z.string() }),
+});
+export type Connection = z.infer<typeof connectionSchema>;
+
+/** An agent's entry in the nodes bucket. */
+export const nodeEntrySchema = z.strictObject({
+  node: z.string(),
+  /** host:port of its gRPC server. */
+  address: z.string(),
+  slots: z.int().positive(),
+  memoryBytes: z.int().positive(),
+  version: z.string(),
+  /** Changes when the agent is another process than before; milliseconds since 1970. */
+  startedAt: z.int(),
+});
+export type NodeEntry = z.infer<typeof nodeEntrySchema>;

@@ -1,0 +1,27 @@
+/** What an agent and its spawner say to each other over Node's IPC channel. */
+
+export interface SpawnRequest {
+  readonly kind: 'spawn';
+  readonly instance: string;
+  /** Program and arguments. */
+  readonly argv: readonly [string, ...string[]];
+  readonly env: Record<string, string>;
+  readonly cwd: string;
+  /** The agent's Unix socket; the instance finds its end as fd 3. */
+  readonly socketPath: string;
+}
+
+export interface KillRequest {
+  readonly kind: 'kill';
+  readonly instance: string;
+  readonly signal: 'SIGTERM' | 'SIGKILL';
+}
+
+export type SpawnerRequest = SpawnRequest | KillRequest;
+
+export type SpawnerReport =
+  | { readonly kind: 'spawned'; readonly instance: string; readonly pid: number; readonly startTicks: string }
+  | { readonly kind: 'failed'; readonly instance: string; readonly message: string }
+  | { readonly kind: 'exited'; readonly instance: string; readonly code: number | null; readonly signal: string | null }
+  /** Lines that the instance wrote to stdout or stderr itself. */
+  | { readonly kind: 'output'; readonly instance: string; readonly level: 'info' | 'error'; readonly text: string };

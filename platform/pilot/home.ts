@@ -1,0 +1,80 @@
+/**
+ * Where a user's pilots are kept:
+ *
+ *   HOME/pilots/<id>/pilot.json           what was asked for
+ *   HOME/pilots/<id>/keys/                certificates, nkey seeds (0600)
+ *   HOME/pilots/<id>/broker.json          where the broker listens
+ *   HOME/pilots/<id>/connection.json      all that other commands need (0600); there once the gateway is ready
+ *   HOME/pilots/<id>/stop                 there once the pilot is to end
+ *   HOME/pilots/<id>/nodes/<node>/        node.json, launcher.json, agent.json, logs/, jetstream/
+ */
+import { join, resolve } from 'node:path';
+import { PlatformError } from '#common';
+import { makePrivateDirectory } from '#security';
+
+/** Values of the environment that say where a user keeps state. */
+export interface HomeSettings {
+  readonly PILOTFISH_HOME?: string | undefined;
+  readonly XDG_STATE_HOME?: string | undefined;
+  readonly HOME?: string | undefined;
+}
+
+/** Absolute path; throws `usage` when the environment names no place. */
+export function resolveHome(settings: HomeSettings): string {
+  if (settings.PILOTFISH_HOME) return resolve(settings.PILOTFISH_HOME);
+  if (settings.XDG_STATE_HOME) return resolve(settings.XDG_STATE_HOME, 'pilotfish');
+  if (settings.HOME) return resolve(settings.HOME, '.local', 'state', 'pilotfish');
+  throw new PlatformError('usage', 'there is no place to keep pilots: neither PILOTFISH_HOME nor HOME is set', {
+    hint: 'Set PILOTFISH_HOME to a directory of your own.',
+  });
+}
+
+/** Makes HOME and HOME/pilots, 0700. */
+export function openHome(home: string): void {
+  makePrivateDirectory(home, { recursive: true });
+  makePrivateDirectory(pilotsDirectory(home));
+}
+
+export function pilotsDirectory(home: string): string {
+  return join(home, 'pilots');
+}
+
+/** Names of the files of one pilot. */
+export function pilotPaths(pilotDirectory: string) {
+  const keys = join(pilotDirectory, 'keys');
+  return {
+    record: join(pilotDirectory, 'pilot.json'),
+    broker: join(pilotDirectory, 'broker.json'),
+    connection: join(pilotDirectory, 'connection.json'),
+    stop: join(pilotDirectory, 'stop'),
+    nodes: join(pilotDirectory, 'nodes'),
+    keys,
+    /** Public nkeys by role. */
+    users: join(keys, 'nats-users.json'),
+    caCert: join(keys, 'ca.pem'),
+    caKey: join(keys, 'ca.key'),
+    cert: (member: string) => join(keys, `${member}.pem`),
+    key: (member: string) => join(keys, `${member}.key`),
+    seed: (role: string) => join(keys, `${role}.seed`),
+  };
+}
+
+/** Names of the files of one node. */
+export function nodePaths(nodeDirectory: string) {
+  const logs = join(nodeDirectory, 'logs');
+  return {
+    config: join(nodeDirectory, 'node.json'),
+    record: join(nodeDirectory, 'launcher.json'),
+    agentConfig: join(nodeDirectory, 'agent.json'),
+    gatewayConfig: join(nodeDirectory, 'gateway.json'),
+    serverConfig: join(nodeDirectory, 'nats.conf'),
+    store: join(nodeDirectory, 'jetstream'),
+    logs,
+    log: (process: string) => join(logs, `${process}.log`),
+  };
+}
+
+/** Who an agent is among the keys' files. */
+export function agentMember(node: string): string {
+  return `agent-${node}`;
+}

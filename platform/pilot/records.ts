@@ -1,0 +1,52 @@
+/** What is written down about a pilot and its nodes, so that any later command can find and end every process. */
+import { existsSync, readFileSync } from 'node:fs';
+import { z } from 'zod';
+
+const processSchema = z.object({ pid: z.int(), startTicks: z.string() });
+/** A process; the start time tells it from a later one with the same pid. */
+export type ProcessId = z.infer<typeof processSchema>;
+
+/** `pilot.json` */
+const pilotRecordSchema = z.object({
+  pilot: z.string(),
+  version: z.string(),
+  resource: z.string(),
+  /** Name of the machine on which `up` ran: pids mean nothing elsewhere. */
+  machine: z.string(),
+  createdAtMs: z.number(),
+  nodes: z.array(z.object({ node: z.string(), host: z.string(), slots: z.int() })),
+});
+export type PilotRecord = z.infer<typeof pilotRecordSchema>;
+
+/** `nodes/<id>/launcher.json`: a launcher's first act, kept current. */
+const launcherRecordSchema = z.object({
+  node: z.string(),
+  launcher: processSchema,
+  runDirectory: z.string(),
+  children: z.array(processSchema.extend({ name: z.string() })),
+  /** Instances that the node's agent has started. */
+  instances: z.array(processSchema),
+});
+export type LauncherRecord = z.infer<typeof launcherRecordSchema>;
+
+export const brokerRecordSchema = z.object({ servers: z.array(z.string()).min(1) });
+
+export function readPilotRecord(path: string): PilotRecord | undefined {
+  return readRecord(path, pilotRecordSchema);
+}
+
+export function readLauncherRecord(path: string): LauncherRecord | undefined {
+  return readRecord(path, launcherRecordSchema);
+}
+
+/** Records are replaced whole, so one that cannot be parsed is not ours: counted as missing. */
+function readRecord<T>(path: string, schema: z.ZodType<T>): T | undefined {
+  try {
+    if (!existsSync(path)) return undefined;
+    const parsed = schema.safeParse(JSON.parse(readFileSync(path, 'utf8')));
+    return parsed.success ? parsed.data : undefined;
+  } catch {
+    // Removed or cut off meanwhile: the pilot is going away.
+    return undefined;
+  }
+}

@@ -1,0 +1,42 @@
+/** How many instances of each function were wanted where: kept, so that a new gateway changes nothing by being new. */
+import type { KV } from '@nats-io/kv';
+import { registryKeys } from '#broker';
+import { readAll } from './registry.ts';
+
+/** Function -> node -> instances. */
+export type WantedByFunction = Map<string, Map<string, number>>;
+
+export class WantedStore {
+  readonly #bucket: KV;
+  readonly #stored = new Map<string, string>();
+
+  constructor(bucket: KV) {
+    this.#bucket = bucket;
+  }
+
+  async load(): Promise<WantedByFunction> {
+    const wanted: WantedByFunction = new Map();
+    for (const { key, value } of await readAll(this.#bucket, registryKeys.wantedAll)) {
+      const text = Buffer.from(value).toString('utf8');
+      const name = key.split('.')[1] ?? '';
+      this.#stored.set(name, text);
+      wanted.set(name, new Map(Object.entries(JSON.parse(text) as Record<string, number>)));
+    }
+    return wanted;
+  }
+
+  /** Writes only what has changed. */
+  async save(wanted: WantedByFunction): Promise<void> {
+    for (const [name, nodes] of wanted) {
+      const text = JSON.stringify(Object.fromEntries([...nodes].sort(([a], [b]) => a.localeCompare(b))));
+      if (this.#stored.get(name) === text) continue;
+      await this.#bucket.put(registryKeys.wanted(name), text);
+      this.#stored.set(name, text);
+    }
+    for (const name of [...this.#stored.keys()]) {
+      if (wanted.has(name)) continue;
+      await this.#bucket.purge(registryKeys.wanted(name));
+      this.#stored.delete(name);
+    }
+  }
+}

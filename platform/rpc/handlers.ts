@@ -1,0 +1,113 @@
+/**
+ * Turns async functions into grpc-js handlers: errors are translated once, a caller who went away aborts the signal,
+ * and a stream is written no faster than its reader takes it.
+ */
+import { once } from 'node:events';
+import type {
+  handleBidiStreamingCall,
+  handleClientStreamingCall,
+  handleServerStreamingCall,
+  handleUnaryCall,
+  Metadata,
+  ServerWritableStream,
+} from '@grpc/grpc-js';
+import { PlatformError } from '#common';
+import { toServiceError } from './service-error.ts';
+
+/** What a handler may know of its call. */
+export interface CallContext {
+  /** Aborts when the caller cancels, its deadline passes, or its connection ends. */
+  readonly signal: AbortSignal;
+  /** Milliseconds since 1970, or Infinity where the caller set none. */
+  readonly deadline: number;
+  /** Common name of the caller's certificate. */
+  readonly peer: string;
+}
+
+/** The part of a server call that every kind has. */
+interface AnyCall {
+  readonly metadata: Metadata;
+  getDeadline(): Date | number;
+  getAuthContext(): { sslPeerCertificate?: { subject?: { CN?: string | string[] } } };
+  once(event: 'cancelled', listener: () => void): unknown;
+}
+
+export function unary<Request, Response>(
+  handle: (request: Request, context: CallContext) => Promise<Response> | Response,
+): handleUnaryCall<Request, Response> {
+  return (call, callback) => {
+    const context = contextOf(call as unknown as AnyCall);
+    void attempt(() => handle(call.request, context)).then(
+      (response) => callback(null, response),
+      (thrown: unknown) => callback(toServiceError(thrown)),
+    );
+  };
+}
+
+export function clientStream<Request, Response>(
+  handle: (requests: AsyncIterable<Request>, context: CallContext) => Promise<Response>,
+): handleClientStreamingCall<Request, Response> {
+  return (call, callback) => {
+    const context = contextOf(call as unknown as AnyCall);
+    void attempt(() => handle(call as AsyncIterable<Request>, context)).then(
+      (response) => callback(null, response),
+      (thrown: unknown) => callback(toServiceError(thrown)),
+    );
+  };
+}
+
+export function serverStream<Request, Response>(
+  handle: (request: Request, context: CallContext) => AsyncIterable<Response>,
+): handleServerStreamingCall<Request, Response> {
+  return (call) => {
+    const context = contextOf(call as unknown as AnyCall);
+    void pump(() => handle(call.request, context), call, context.signal);
+  };
+}
+
+export function bidiStream<Request, Response>(
+  handle: (requests: AsyncIterable<Request>, context: CallContext) => AsyncIterable<Response>,
+): handleBidiStreamingCall<Request, Response> {
+  return (call) => {
+    const context = contextOf(call as unknown as AnyCall);
+    const writable = call as unknown as ServerWritableStream<Request, Response>;
+    void pump(() => handle(call as AsyncIterable<Request>, context), writable, context.signal);
+  };
+}
+
+/** A handler that throws before its first await counts like one that rejects. */
+async function attempt<T>(run: () => Promise<T> | T): Promise<T> {
+  return await run();
+}
+
+async function pump<Request, Response>(
+  open: () => AsyncIterable<Response>,
+  call: ServerWritableStream<Request, Response>,
+  signal: AbortSignal,
+): Promise<void> {
+  try {
+    for await (const response of open()) {
+      if (signal.aborted) return;
+      // grpc-js buffers without a bound: waiting for the drain hands its reader's pace on to the source.
+      if (!call.write(response)) await once(call, 'drain', { signal });
+    }
+    call.end();
+  } catch (thrown) {
+    if (!signal.aborted) call.emit('error', toServiceError(thrown));
+  }
+}
+
+function contextOf(call: AnyCall): CallContext {
+  const controller = new AbortController();
+  call.once('cancelled', () => controller.abort(new PlatformError('cancelled', 'The caller went away')));
+  return {
+    signal: controller.signal,
+    get deadline() {
+      return Number(call.getDeadline());
+    },
+    get peer() {
+      const name = call.getAuthContext().sslPeerCertificate?.subject?.CN;
+      return (Array.isArray(name) ? name[0] : name) ?? '';
+    },
+  };
+}

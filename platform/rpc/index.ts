@@ -1,0 +1,20 @@
+/**
+ * gRPC as every process of a pilot speaks it: `rpc-server.ts` serves, `channel.ts` calls, `handlers.ts` wraps async
+ * functions, `service-error.ts` carries errors across, `limits.ts` holds the bounds, `reflection.ts` describes the services.
+ */
+export { type CallSettings, callUnary, openClient, type PeerAddress, readStream } from './channel.ts';
+export { bidiStream, type CallContext, clientStream, serverStream, unary } from './handlers.ts';
+export {
+  artifactBytesMax,
+  artifactChunkBytes,
+  callTimeoutMs,
+  errorMessageCharsMax,
+  errorStackCharsMax,
+  invokePayloadBytesMax,
+  keepaliveTimeMs,
+  keepaliveTimeoutMs,
+  messageBytesMax,
+} from './limits.ts';
+export { type RpcServer, type RpcServerOptions, type RpcServiceBinding, startRpcServer } from './rpc-server.ts';
+export { errorTrailer, fromErrorDetail, fromServiceError, toErrorDetail, toServiceError } from './service-error.ts';
+export type { TlsIdentity } from './tls-credentials.ts';

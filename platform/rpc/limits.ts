@@ -1,0 +1,34 @@
+/** Every bound of the gRPC surface, each with its reason. */
+
+/**
+ * Largest payload of one invocation. The broker's events are cut at the same size: a 2 MiB slice in one unary call already
+ * costs 25 ms here, so anything larger goes by reference.
+ */
+export const invokePayloadBytesMax = 8 * 2 ** 20;
+
+/** A bundle of this size takes seconds to load: whoever needs more ships data, not code. */
+export const artifactBytesMax = 64 * 2 ** 20;
+
+/** Artifacts travel in pieces small enough that one upload does not hold up the connection's other calls. */
+export const artifactChunkBytes = 256 * 2 ** 10;
+
+/** Room for a message's own fields and headers around the largest payload. */
+const envelopeBytesMax = 64 * 2 ** 10;
+
+/** What gRPC itself refuses: just above the payload's limit, so that our own error, which names the limit, comes first. */
+export const messageBytesMax = invokePayloadBytesMax + envelopeBytesMax;
+
+/** A dead peer is found within time + timeout, 4 s: inside the 5 s in which a lost node has to be noticed. */
+export const keepaliveTimeMs = 2_000;
+export const keepaliveTimeoutMs = 2_000;
+
+/** Restarted processes come back on the same port within a second; a longer pause between attempts would only add to it. */
+export const reconnectMinMs = 100;
+export const reconnectMaxMs = 1_000;
+
+/** HTTP/2 peers accept 16 KiB of trailers by default; message and stack of an error have to fit, base64 included. */
+export const errorMessageCharsMax = 2_000;
+export const errorStackCharsMax = 6_000;
+
+/** A call without a deadline of its own ends after this, so that nobody waits for ever for a silent peer. */
+export const callTimeoutMs = 30_000;

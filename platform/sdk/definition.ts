@@ -1,0 +1,89 @@
+/** The shape of a function: what it exports, what it is given. */
+import type { Parts } from './parts.ts';
+import type { FunctionResult } from './results.ts';
+
+/** What a function's file exports by default. Exactly one of `handle` and `handleBatch`. */
+export type FunctionDefinition = {
+  /** Runs once in every instance, before its first event; an error keeps the instance from starting. */
+  init?(ctx: InitContext): Promise<void> | void;
+  /** Runs once when the instance stops; what it opened is closed here. */
+  dispose?(): Promise<void> | void;
+} & (
+  | {
+      /** Handles one event. See `FunctionResult` for what the returned value becomes. */
+      handle(event: FunctionEvent, ctx: FunctionContext): Promise<FunctionResult> | FunctionResult;
+    }
+  | {
+      /** Handles several events at once; returns one result an event, in order. An Error in a place fails that event only. */
+      handleBatch(
+        events: readonly FunctionEvent[],
+        ctx: FunctionContext,
+      ): Promise<readonly (FunctionResult | Error)[]> | readonly (FunctionResult | Error)[];
+    }
+);
+
+/** Gives the definition its types; at run time it returns what it was given. */
+export function defineFunction(definition: FunctionDefinition): FunctionDefinition {
+  return definition;
+}
+
+export interface FunctionEvent {
+  /** The payload as it was published or sent. Gathered events carry theirs in `parts` and none here. */
+  readonly data: Uint8Array;
+  /** The payload as JSON; throws SyntaxError where it is none. */
+  json<T = unknown>(): T;
+  /** The payload as UTF-8. */
+  text(): string;
+  /** As the source wrote it; "" for an invocation. */
+  readonly subject: string;
+  /** Without the platform's own headers, but for `Pilotfish-Part`. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** The same at every delivery of the event: good as a key for effects outside the pilot. */
+  readonly id: string;
+  /** Place in the stream; 0 for an invocation. */
+  readonly sequence: number;
+  /** When the stream stored it (server's time), or when the call arrived. */
+  readonly time: Date;
+  /** The collected parts, where the trigger gathers. */
+  readonly parts?: Parts;
+}
+
+export interface FunctionIdentity {
+  readonly name: string;
+  /** Number of the version, 1, 2, 3 in order of deployment. */
+  readonly version: number;
+  readonly instance: string;
+  readonly node: string;
+}
+
+/** Lines go to `pilotfish logs`, with the call's id; fields should be JSON. */
+export interface FunctionLog {
+  debug(message: string, fields?: Readonly<Record<string, unknown>>): void;
+  info(message: string, fields?: Readonly<Record<string, unknown>>): void;
+  warn(message: string, fields?: Readonly<Record<string, unknown>>): void;
+  error(message: string, fields?: Readonly<Record<string, unknown>>): void;
+}
+
+export interface InitContext {
+  readonly log: FunctionLog;
+  readonly function: FunctionIdentity;
+  /** The manifest's `config`. */
+  readonly config: Readonly<Record<string, unknown>>;
+}
+
+export interface FunctionContext extends InitContext {
+  /** Aborts when the timeout passes, the caller gives up, or the instance has to stop. */
+  readonly signal: AbortSignal;
+  /** When the timeout passes, milliseconds since 1970. */
+  readonly deadline: number;
+  /** 1 for the first try. */
+  readonly attempt: number;
+  /** Publishes an event besides the result; resolves when the stream has stored it. */
+  publish(subject: string, data: Uint8Array | string, options?: PublishOptions): Promise<void>;
+}
+
+export interface PublishOptions {
+  readonly headers?: Readonly<Record<string, string>>;
+  /** A stream drops a second message with the same id. Default: the event's id and a count, so that a retry does not double. */
+  readonly id?: string;
+}

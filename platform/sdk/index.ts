@@ -1,0 +1,22 @@
+/**
+ * `pilotfish/sdk`: what a function's author imports. It is bundled into every function, so it holds types, three small
+ * classes and nothing that needs a package.
+ *
+ *   import { defineFunction } from 'pilotfish/sdk';
+ *   export default defineFunction({ handle: (event) => event.text().toUpperCase() });
+ */
+export type {
+  FunctionContext,
+  FunctionDefinition,
+  FunctionEvent,
+  FunctionIdentity,
+  FunctionLog,
+  InitContext,
+  PublishOptions,
+} from './definition.ts';
+export { defineFunction } from './definition.ts';
+// Symbols below are for the platform, not for functions.
+export { type EncodedOutput, encodeResult } from './encode-result.ts';
+export { type Failure, type FailureOptions, Reject, Retry, readFailure } from './failures.ts';
+export type { Part, Parts } from './parts.ts';
+export { type FunctionResult, type JsonValue, Output, type OutputOptions, outputs } from './results.ts';

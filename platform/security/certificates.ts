@@ -1,0 +1,123 @@
+/**
+ * The pilot's own certificate authority (EC P-256): made by `up`, known to nobody outside, gone with the pilot.
+ * Slow to load (an ASN.1 library), so only `up` asks for it, and late.
+ */
+import 'reflect-metadata';
+import { randomBytes, webcrypto } from 'node:crypto';
+import {
+  BasicConstraintsExtension,
+  cryptoProvider,
+  ExtendedKeyUsage,
+  ExtendedKeyUsageExtension,
+  type Extension,
+  type JsonGeneralName,
+  KeyUsageFlags,
+  KeyUsagesExtension,
+  PemConverter,
+  SubjectAlternativeNameExtension,
+  X509CertificateGenerator,
+} from '@peculiar/x509';
+
+/** PEM texts. */
+export interface Certificate {
+  readonly cert: string;
+  readonly key: string;
+}
+
+export interface CertificateRequest {
+  readonly commonName: string;
+  /** What it may be used for: an agent only serves, so its key opens no other door. */
+  readonly usage: readonly ('server' | 'client')[];
+  readonly dnsNames?: readonly string[];
+  readonly addresses?: readonly string[];
+}
+
+/** Longer than any walltime a site grants in one piece (commonly 7 days) and no longer: nothing can be revoked, so it must end. */
+export const certificateDaysMax = 8;
+/** Nodes' clocks differ a little. */
+const clockSkewMs = 5 * 60_000;
+const dayMs = 86_400_000;
+
+const keyAlgorithm = { name: 'ECDSA', namedCurve: 'P-256' };
+const signingAlgorithm = { name: 'ECDSA', hash: 'SHA-256' };
+
+export class CertificateAuthority {
+  /** The CA's own certificate, PEM. */
+  readonly cert: string;
+  /** The CA's key, PEM: needed again when nodes join. */
+  readonly key: string;
+  readonly #signingKey: webcrypto.CryptoKey;
+  readonly #issuer: string;
+
+  private constructor(cert: string, key: string, signingKey: webcrypto.CryptoKey, issuer: string) {
+    this.cert = cert;
+    this.key = key;
+    this.#signingKey = signingKey;
+    this.#issuer = issuer;
+  }
+
+  static async create(pilot: string, nowMs: number): Promise<CertificateAuthority> {
+    cryptoProvider.set(webcrypto);
+    const issuer = `CN=pilotfish ${pilot}`;
+    const pair = await webcrypto.subtle.generateKey(keyAlgorithm, true, ['sign', 'verify']);
+    const cert = await X509CertificateGenerator.createSelfSigned({
+      serialNumber: serialNumber(),
+      name: issuer,
+      ...validity(nowMs),
+      signingAlgorithm,
+      keys: pair,
+      extensions: [
+        // Path length 0: what it signs can sign nothing itself.
+        new BasicConstraintsExtension(true, 0, true),
+        new KeyUsagesExtension(KeyUsageFlags.keyCertSign | KeyUsageFlags.cRLSign, true),
+      ],
+    });
+    return new CertificateAuthority(cert.toString('pem'), await exportKey(pair.privateKey), pair.privateKey, issuer);
+  }
+
+  /** Makes a key pair and signs its certificate. */
+  async issue(request: CertificateRequest, nowMs: number): Promise<Certificate> {
+    const pair = await webcrypto.subtle.generateKey(keyAlgorithm, true, ['sign', 'verify']);
+    const cert = await X509CertificateGenerator.create({
+      serialNumber: serialNumber(),
+      subject: `CN=${request.commonName}`,
+      issuer: this.#issuer,
+      ...validity(nowMs),
+      signingAlgorithm,
+      publicKey: pair.publicKey,
+      signingKey: this.#signingKey,
+      extensions: extensionsOf(request),
+    });
+    return { cert: cert.toString('pem'), key: await exportKey(pair.privateKey) };
+  }
+}
+
+function extensionsOf(request: CertificateRequest): Extension[] {
+  const purposes = { server: ExtendedKeyUsage.serverAuth, client: ExtendedKeyUsage.clientAuth };
+  const names: JsonGeneralName[] = [
+    ...(request.dnsNames ?? []).map((value) => ({ type: 'dns' as const, value })),
+    ...(request.addresses ?? []).map((value) => ({ type: 'ip' as const, value })),
+  ];
+  const extensions: Extension[] = [
+    new BasicConstraintsExtension(false, undefined, true),
+    new KeyUsagesExtension(KeyUsageFlags.digitalSignature, true),
+    new ExtendedKeyUsageExtension(request.usage.map((usage) => purposes[usage])),
+  ];
+  if (names.length > 0) extensions.push(new SubjectAlternativeNameExtension(names));
+  return extensions;
+}
+
+function validity(nowMs: number): { notBefore: Date; notAfter: Date } {
+  return { notBefore: new Date(nowMs - clockSkewMs), notAfter: new Date(nowMs + certificateDaysMax * dayMs) };
+}
+
+/** 16 random bytes, the first made positive and not zero (X.690, 8.3). */
+function serialNumber(): string {
+  const bytes = randomBytes(16);
+  bytes[0] = ((bytes[0] ?? 0) & 0x7f) | 0x40;
+  return bytes.toString('hex');
+}
+
+async function exportKey(key: webcrypto.CryptoKey): Promise<string> {
+  return PemConverter.encode(await webcrypto.subtle.exportKey('pkcs8', key), 'PRIVATE KEY');
+}

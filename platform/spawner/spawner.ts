@@ -1,0 +1,96 @@
+/**
+ * Forks instances at the agent's word and tells how they end. It must be the instances' parent from its main thread:
+ * the parent-death signal follows the thread that forked. When the agent goes, it goes, and the instances with it.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { createConnection, type Socket } from 'node:net';
+import { FrameWriter, frameTypes } from '#frames';
+import { readStartTicks, type SpawnerReport, type SpawnerRequest, type SpawnRequest } from '#model';
+
+/** A line of raw output longer than this is cut; whole dumps belong into files. */
+const outputLineCharsMax = 8_192;
+
+/** Starts listening on the IPC channel of the process; returns at once. */
+export function runSpawner(): void {
+  const children = new Map<string, ChildProcess>();
+  const report = (message: SpawnerReport) => {
+    if (process.connected) process.send?.(message);
+  };
+  process.on('message', (request: SpawnerRequest) => {
+    if (request.kind === 'spawn') startInstance(request, children, report);
+    else killGroup(children.get(request.instance), request.signal);
+  });
+  process.on('disconnect', () => {
+    for (const child of children.values()) killGroup(child, 'SIGKILL');
+    process.exit(0);
+  });
+}
+
+function startInstance(
+  request: SpawnRequest,
+  children: Map<string, ChildProcess>,
+  report: (message: SpawnerReport) => void,
+): void {
+  const { instance } = request;
+  const failed = (error: Error) => report({ kind: 'failed', instance, message: error.message });
+  const socket = createConnection(request.socketPath);
+  socket.once('error', failed);
+  // Paused before it connects: bytes that the agent sends belong to the child, none may be read here.
+  socket.pause();
+  socket.once('connect', () => {
+    const hello = new FrameWriter(socket);
+    hello.write(frameTypes.hello, 0, 0, JSON.stringify({ instance }));
+    hello.flush();
+    socket.write('', () => forkInstance(request, socket, children, report));
+  });
+}
+
+function forkInstance(
+  request: SpawnRequest,
+  socket: Socket,
+  children: Map<string, ChildProcess>,
+  report: (message: SpawnerReport) => void,
+): void {
+  const { instance, argv } = request;
+  const child = spawn(argv[0], argv.slice(1), {
+    cwd: request.cwd,
+    env: request.env,
+    // An own process group, so that what the function itself starts can be ended with it.
+    detached: true,
+    stdio: ['ignore', 'pipe', 'pipe', socket],
+  });
+  socket.destroy();
+  child.once('error', (error) => report({ kind: 'failed', instance, message: error.message }));
+  if (child.pid === undefined) return;
+  children.set(instance, child);
+  report({ kind: 'spawned', instance, pid: child.pid, startTicks: readStartTicks(child.pid) ?? '0' });
+  forwardLines(child.stdout, (text) => report({ kind: 'output', instance, level: 'info', text }));
+  forwardLines(child.stderr, (text) => report({ kind: 'output', instance, level: 'error', text }));
+  child.once('exit', (code, signal) => {
+    killGroup(child, 'SIGKILL');
+    children.delete(instance);
+    report({ kind: 'exited', instance, code, signal });
+  });
+}
+
+function forwardLines(stream: NodeJS.ReadableStream | null, onLine: (text: string) => void): void {
+  let tail = '';
+  stream?.setEncoding('utf8');
+  stream?.on('data', (text: string) => {
+    const lines = (tail + text).split('\n');
+    tail = (lines.pop() ?? '').slice(0, outputLineCharsMax);
+    for (const line of lines) if (line !== '') onLine(line.slice(0, outputLineCharsMax));
+  });
+  stream?.on('end', () => {
+    if (tail !== '') onLine(tail);
+  });
+}
+
+function killGroup(child: ChildProcess | undefined, signal: NodeJS.Signals): void {
+  if (child?.pid === undefined) return;
+  try {
+    process.kill(-child.pid, signal);
+  } catch {
+    // The group is gone already: nothing is left to end.
+  }
+}
