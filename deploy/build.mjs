@@ -102,13 +102,15 @@ export async function build({ force = false } = {}) {
   const scratch = join(root, 'dist', `.build-${process.pid}`);
   mkdirSync(scratch, { recursive: true });
   try {
-    await Promise.all(present.map((name) => bundle(esbuild, name, scratch)));
+    const results = await Promise.allSettled(present.map((name) => bundle(esbuild, name, scratch)));
     // Moved one by one when all are there: a process that starts meanwhile finds the old file or the new one.
     for (const file of readdirSync(scratch)) renameSync(join(scratch, file), join(dist, file));
+    copyRunTimeFiles();
+    const broken = results.find(({ status }) => status === 'rejected');
+    if (broken) throw broken.reason;
   } finally {
     rmSync(scratch, { recursive: true, force: true });
   }
-  copyRunTimeFiles();
   const missing = Object.keys(entries).filter((name) => !present.includes(name));
   if (missing.length > 0) return `built; not there yet: ${missing.join(', ')}`;
   writeStamp(root, 'build', { input, output: outputHash() });

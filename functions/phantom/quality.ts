@@ -16,13 +16,17 @@ export interface QualityOptions {
   readonly diskRatio?: number | undefined;
   /** The range of values psnr refers to. Default 1. */
   readonly range?: number | undefined;
+  /** The picture is divided by this first: `truthScale(columns)` for slices of a phantom scan. Default 1. */
+  readonly scale?: number | undefined;
 }
 
 /** Compares one square slice (columns x columns) with its truth. Equal pictures give psnr Infinity. */
 export function measureQuality(image: Float32Array, truth: Float32Array, options: QualityOptions): Quality {
-  const { columns, diskRatio = diskRatioDefault, range = 1 } = options;
+  const { columns, diskRatio = diskRatioDefault, range = 1, scale = 1 } = options;
   if (image.length !== columns * columns || truth.length !== image.length) {
-    throw new RangeError(`image has ${image.length} and truth ${truth.length} pixels; ${columns} x ${columns} are expected of both.`);
+    throw new RangeError(
+      `image has ${image.length} and truth ${truth.length} pixels; ${columns} x ${columns} are expected of both.`,
+    );
   }
   const limit = ((diskRatio * columns) / 2) ** 2;
   let squares = 0;
@@ -33,7 +37,7 @@ export function measureQuality(image: Float32Array, truth: Float32Array, options
       if ((column + 0.5 - columns / 2) ** 2 + (row + 0.5 - columns / 2) ** 2 >= limit) continue;
       const at = row * columns + column;
       const expected = truth[at] as number;
-      squares += ((image[at] as number) - expected) ** 2;
+      squares += ((image[at] as number) / scale - expected) ** 2;
       reference += expected * expected;
       count++;
     }

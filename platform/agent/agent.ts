@@ -2,42 +2,31 @@
  * The agent of one node: keeps the wanted instances running and feeds them events and calls.
  * `apply` states what is wanted; everything else follows from reconciling, again and again.
  */
-import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { type ArtifactStore, type Buckets, EventPublisher, inboxPrefix } from '#broker';
-import { type Clock, messageOf, PlatformError } from '#common';
+import { type Clock, PlatformError } from '#common';
 import type { AgentConfig } from '#model';
 import type { ApplyRequest, FunctionVersion, WantedFunction } from '#proto';
 import type { Logger } from '#telemetry';
 import { ArtifactCache } from './artifact-cache.ts';
 import { FunctionPool } from './function-pool.ts';
 import { Gatherers } from './gather/gatherers.ts';
-import { Instance } from './instance.ts';
-import { instanceCommand, instanceEnvironment } from './instance-command.ts';
+import type { Instance } from './instance.ts';
+import { InstanceStarter, type InstanceStarterOptions } from './instance-starter.ts';
 import { createIntakes } from './intakes.ts';
 import { LeaseKeeper } from './lease-keeper.ts';
 import { LogSink } from './log-sink.ts';
 import { type ReconcilePool, reconcile, slotsUsed } from './reconcile.ts';
-import type { SpawnerClient } from './spawner-client.ts';
 import { StackMap } from './stack-map.ts';
 import type { TriggerIntake } from './trigger-intake.ts';
 import { WantedFile } from './wanted-file.ts';
 
-export interface AgentOptions {
-  readonly config: AgentConfig;
+export interface AgentOptions extends Pick<InstanceStarterOptions, 'config' | 'spawner' | 'clock' | 'hostScript' | 'nodeBinary' | 'confiningPrefix' | 'onProcess'> {
   readonly connection: NatsConnection;
   readonly buckets: Buckets;
   readonly artifacts: ArtifactStore;
-  readonly spawner: SpawnerClient;
-  readonly clock: Clock;
   readonly logger: Logger;
-  /** Script of the instance host, the node binary, and the confining prefix. */
-  readonly host: string;
-  readonly nodeBinary: string;
-  readonly confiningPrefix: readonly string[];
-  /** Tells the launcher of a process that must not outlive this agent. */
-  readonly onProcess: (event: { pid: number; startTicks: string } | { endedPid: number }) => void;
 }
 
 /** One function version on this node. */
@@ -65,13 +54,11 @@ export class Agent {
   readonly #options: AgentOptions;
   readonly #running = new Map<string, Running>();
   readonly #instances = new Map<string, { instance: Instance; pool: FunctionPool }>();
-  readonly #cache: ArtifactCache;
+  readonly #starter: InstanceStarter;
   readonly #leases: LeaseKeeper;
-  readonly #logs: LogSink;
   readonly #wantedFile: WantedFile;
   readonly #timers: NodeJS.Timeout[];
   readonly #inbox: string;
-  #nextInstance = 1;
 
   constructor(options: AgentOptions) {
     const { config, connection, clock } = options;
@@ -80,8 +67,12 @@ export class Agent {
     this.config = config;
     this.#inbox = inboxPrefix('agent', config.node);
     this.publisher = new EventPublisher({ connection, clock, inbox: this.#inbox });
-    this.#cache = new ArtifactCache(join(config.nodeDirectory, 'artifacts'), options.artifacts);
-    this.#logs = new LogSink(connection, clock, config.node);
+    this.#starter = new InstanceStarter({
+      ...options,
+      cache: new ArtifactCache(join(config.nodeDirectory, 'artifacts'), options.artifacts),
+      publisher: this.publisher,
+      logs: new LogSink(connection, clock, config.node),
+    });
     this.#wantedFile = new WantedFile(join(config.nodeDirectory, 'wanted.bin'));
     this.gatherers = new Gatherers({ connection, buckets: options.buckets, publisher: this.publisher, clock, node: config.node, logger: options.logger });
     this.#leases = new LeaseKeeper({ connection, clock, held: () => this.#held(), onCutOff: () => this.#cutOff() });
@@ -233,72 +224,18 @@ export class Agent {
   }
 
   #start(pool: FunctionPool): void {
-    const { version } = pool;
-    const { spawner, config, clock } = this.#options;
-    const id = `${config.node}-${process.pid.toString(36)}-${(this.#nextInstance++).toString(36)}`;
-    const scratch = join(config.runDirectory, 'scratch', id);
-    const instance = new Instance({
-      id,
-      clock,
-      load: {
-        instance: id,
-        node: config.node,
-        function: version.function,
-        version: version.number,
-        digest: version.digest,
-        artifact: join(config.nodeDirectory, 'artifacts', `${version.artifactDigest}.cjs`),
-        config: version.spec?.configJson ? JSON.parse(version.spec.configJson) : {},
-        concurrency: version.spec?.concurrency ?? 1,
+    const instance = this.#starter.start(pool.version, {
+      onReady: () => {
+        pool.instanceReady();
+        this.onChange();
       },
-      kill: (signal) => spawner.kill(id, signal),
-      events: {
-        onReady: () => {
-          pool.instanceReady();
-          this.onChange();
-        },
-        onRoom: () => pool.dispatch(),
-        onEnded: (ended, reason, unstarted) => this.#instanceEnded(ended, pool, reason, unstarted),
-        onLog: (_, level, call, text) => this.#logs.write(version.function, id, level, call, text),
-      },
+      onRoom: () => pool.dispatch(),
+      onEnded: (ended, reason, unstarted) => this.#instanceEnded(ended, pool, reason, unstarted),
     });
+    // The slot is taken from now on: two starts cannot claim the same one.
     pool.instances.add(instance);
-    this.#instances.set(id, { instance, pool });
+    this.#instances.set(instance.id, { instance, pool });
     this.onChange();
-    // The artifact is fetched while the slot is already taken: two starts cannot claim the same one.
-    this.#cache.path(version.artifactDigest).then(
-      () => this.#spawn(instance, pool, scratch),
-      (error: unknown) => instance.processEnded(`its artifact could not be had: ${messageOf(error)}`),
-    );
-  }
-
-  #spawn(instance: Instance, pool: FunctionPool, scratch: string): void {
-    const { spawner, config, host, nodeBinary, confiningPrefix, onProcess } = this.#options;
-    if (instance.phase === 'stopped') return;
-    mkdirSync(scratch, { recursive: true, mode: 0o700 });
-    const argv = instanceCommand({
-      node: nodeBinary,
-      host,
-      memoryBytes: pool.version.spec?.resources?.memoryBytes ?? 256 * 2 ** 20,
-      readable: [join(config.nodeDirectory, 'artifacts'), join(config.runDirectory, 'spool')],
-      scratch,
-      prefix: confiningPrefix,
-    });
-    spawner.spawn(
-      { instance: instance.id, argv, env: instanceEnvironment, cwd: scratch },
-      {
-        started: (pid, startTicks) => {
-          instance.pid = pid;
-          onProcess({ pid, startTicks });
-        },
-        connected: (socket, early) => instance.connect(socket, early),
-        output: (level, text) => this.#logs.write(pool.version.function, instance.id, level, '', text),
-        ended: (reason) => {
-          rmSync(scratch, { recursive: true, force: true });
-          if (instance.pid > 0) onProcess({ endedPid: instance.pid });
-          instance.processEnded(reason);
-        },
-      },
-    );
   }
 
   #instanceEnded(instance: Instance, pool: FunctionPool, reason: string, unstarted: Parameters<FunctionPool['instanceEnded']>[2]): void {

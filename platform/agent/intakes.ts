@@ -58,6 +58,6 @@ function createIntake(options: IntakeOptions, trigger: Trigger): TriggerIntake {
         clock,
         onEvent,
       }),
-    ...(gathered ? { fetchParts: (event) => fetchGathered(event, { connection, spoolDirectory }) } : {}),
+    ...(gathered ? { fetchParts: (event) => fetchGathered(event, { connection, inbox: options.inbox, spoolDirectory }) } : {}),
   });
 }

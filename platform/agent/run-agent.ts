@@ -55,7 +55,7 @@ export async function runAgent(options: RunAgentOptions): Promise<RunningAgent> 
     spawner,
     clock,
     logger,
-    host: options.hostScript,
+    hostScript: options.hostScript,
     nodeBinary: options.nodeBinary,
     confiningPrefix: probeConfining(),
     onProcess: (event) => toLauncher('pid' in event ? { started: event } : { ended: { pid: event.endedPid } }),

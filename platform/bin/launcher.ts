@@ -11,20 +11,19 @@ const { values } = parseArgs({ options: { config: { type: 'string' }, 'progress-
 const config = nodeConfigSchema.parse(JSON.parse(readFileSync(values.config ?? '', 'utf8')));
 const progressFile = values['progress-fd'] === undefined ? undefined : Number(values['progress-fd']);
 
-// Its siblings lie beside it: bundles in dist, or sources when it runs from source.
-const extension = extname(import.meta.filename);
-const sibling = (name: string) => join(import.meta.dirname, name + extension);
-const distDirectory = extension === '.ts' ? join(import.meta.dirname, '..', '..', 'dist') : import.meta.dirname;
+// Its siblings lie beside it, in dist.
+const dist =
+  extname(import.meta.filename) === '.ts' ? join(import.meta.dirname, '..', '..', 'dist') : import.meta.dirname;
 
 const launcher = new Launcher({
   config,
   commands: {
-    gateway: (file) => [process.execPath, sibling('gateway'), '--config', file],
-    agent: (file) => [process.execPath, sibling('agent'), '--config', file],
+    gateway: (file) => [process.execPath, join(dist, 'gateway.mjs'), '--config', file],
+    agent: (file) => [process.execPath, join(dist, 'agent.mjs'), '--config', file],
   },
   natsServer: {
     setting: process.env['PILOTFISH_NATS_SERVER'],
-    toolsFile: join(distDirectory, 'tools.json'),
+    toolsFile: join(dist, 'tools.json'),
     path: process.env['PATH'] ?? '',
   },
   logger: createLogger({ pilot: config.pilot, node: config.node, process: 'launcher' }),

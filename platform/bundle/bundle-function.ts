@@ -33,10 +33,7 @@ export async function bundleFunction(entry: string, spec: FunctionSpec): Promise
   const esbuild = await import('esbuild');
   const options = buildOptions(entry);
   try {
-    // Only an unbundled ES module lists its exports, and it is a matter of a millisecond.
-    const shape = await esbuild.build({ ...options, bundle: false, alias: {}, format: 'esm', metafile: true });
-    const outputs = Object.values(shape.metafile.outputs);
-    requireDefaultExport(entry, outputs.find(({ entryPoint }) => entryPoint !== undefined)?.exports ?? []);
+    await requireDefaultExport(esbuild, entry, options);
     const { outputFiles, warnings } = await esbuild.build(options);
     const artifact = pick(outputFiles, '.js');
     if (artifact.byteLength > bundleBytesMax) throw tooLarge(entry, artifact.byteLength);
@@ -55,7 +52,9 @@ export async function bundleFunction(entry: string, spec: FunctionSpec): Promise
   }
 }
 
-function buildOptions(entry: string): BuildOptions & { write: false } {
+type FunctionBuild = BuildOptions & { readonly write: false };
+
+function buildOptions(entry: string): FunctionBuild {
   const folder = dirname(entry);
   return {
     entryPoints: [`./${basename(entry)}`],
@@ -90,8 +89,17 @@ function pick(files: readonly OutputFile[], ending: string): Uint8Array {
   return file.contents;
 }
 
-function requireDefaultExport(entry: string, exported: readonly string[]): void {
-  if (exported.includes('default')) return;
+/** Only an unbundled ES module lists its exports; that build takes a millisecond. */
+async function requireDefaultExport(
+  esbuild: typeof import('esbuild'),
+  entry: string,
+  options: FunctionBuild,
+): Promise<void> {
+  const { metafile } = await esbuild.build({ ...options, bundle: false, alias: {}, format: 'esm', metafile: true });
+  const output = Object.values(metafile.outputs).find(({ entryPoint }) => entryPoint !== undefined);
+  // esbuild gives CommonJS a default export of its own making, which would not be the function.
+  const isModule = metafile.inputs[output?.entryPoint ?? '']?.format !== 'cjs';
+  if (isModule && output?.exports.includes('default')) return;
   throw new PlatformError('invalid', `${basename(entry)} has no default export`, {
     hint: 'Write `export default defineFunction({ handle(event, ctx) { ... } })`.',
   });

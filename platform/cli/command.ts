@@ -22,7 +22,9 @@ export interface CommandSpec {
 export function newCommand({ name, summary, examples, pilot = true }: CommandSpec): Command {
   const command = new Command(name).description(summary);
   if (pilot) command.addOption(flag('--pilot <id>', 'the pilot to use, where there are several'));
-  command.addOption(flag('-o, --output <format>', `how data is printed: ${outputFormats.join(', ')}`).choices(outputFormats));
+  command.addOption(
+    flag('-o, --output <format>', `how data is printed: ${outputFormats.join(', ')}`).choices(outputFormats),
+  );
   return command.addHelpText('after', `\nExamples:\n${examples.map((line) => `  $ ${line}`).join('\n')}`);
 }
 

@@ -11,6 +11,8 @@ export interface CliContext {
   readonly stderr: CliStream;
   /** The environment, read once. */
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** What set-up found (nats-server): a file beside the bundles. */
+  readonly toolsFile: string;
   /** Aborts at the first SIGINT; a second one ends the process. */
   readonly signal: AbortSignal;
 }

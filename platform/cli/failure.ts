@@ -19,7 +19,9 @@ export function printFailure(context: CliContext, thrown: unknown, argv: readonl
 function print(context: CliContext, error: PlatformError, argv: readonly string[]): ExitCode {
   const { code, message, hint, foreignStack } = error;
   if (wantsJson(argv, context.env)) {
-    context.stderr.write(`${JSON.stringify({ error: { code, message, hint, ...(foreignStack ? { stack: foreignStack } : {}) } })}\n`);
+    context.stderr.write(
+      `${JSON.stringify({ error: { code, message, hint, ...(foreignStack ? { stack: foreignStack } : {}) } })}\n`,
+    );
   } else {
     context.stderr.write(`${paint(context, context.stderr, 'red', 'error:')} ${message}\n`);
     if (foreignStack) context.stderr.write(`${foreignStack}\n`);
@@ -35,7 +37,9 @@ function causeText(cause: unknown): string {
 
 function usageError(thrown: CommanderError, argv: readonly string[]): PlatformError {
   const message = thrown.message.replace(/^error: /, '');
-  const command = argv.filter((word) => /^[a-z][a-z-]*$/.test(word)).slice(0, argv[0] === 'pilot' || argv[0] === 'node' ? 2 : 1);
+  const command = argv
+    .filter((word) => /^[a-z][a-z-]*$/.test(word))
+    .slice(0, argv[0] === 'pilot' || argv[0] === 'node' ? 2 : 1);
   const known = thrown.code === 'commander.unknownCommand' ? [] : command;
   return new PlatformError('usage', message, { hint: `See: ${['pilotfish', ...known, '--help'].join(' ')}` });
 }
@@ -43,6 +47,7 @@ function usageError(thrown: CommanderError, argv: readonly string[]): PlatformEr
 /** Read from the raw words: parsing them may be what failed. */
 function wantsJson(argv: readonly string[], env: CliContext['env']): boolean {
   const at = argv.findIndex((word) => word === '-o' || word === '--output');
-  const asked = at >= 0 ? argv[at + 1] : argv.find((word) => /^(-o|--output=)/.test(word))?.replace(/^(-o|--output=)/, '');
+  const asked =
+    at >= 0 ? argv[at + 1] : argv.find((word) => /^(-o|--output=)/.test(word))?.replace(/^(-o|--output=)/, '');
   return (asked ?? env['PILOTFISH_OUTPUT']) === 'json';
 }

@@ -16,10 +16,13 @@ export async function readInput(
   bytesMax: number,
 ): Promise<Uint8Array> {
   if (argument !== undefined && argument !== '-') {
-    throw new PlatformError('usage', `unexpected argument "${argument}"`, { hint: 'Give text with -d, a file with -f, or "-" for stdin.' });
+    throw new PlatformError('usage', `unexpected argument "${argument}"`, {
+      hint: 'Give text with -d, a file with -f, or "-" for stdin.',
+    });
   }
   const given = [argument, options.data, options.file].filter((source) => source !== undefined);
-  if (given.length > 1) throw new PlatformError('usage', 'the payload is given twice', { hint: 'Use one of -d, -f and "-".' });
+  if (given.length > 1)
+    throw new PlatformError('usage', 'the payload is given twice', { hint: 'Use one of -d, -f and "-".' });
   if (options.data !== undefined) return checkSize(Buffer.from(options.data), bytesMax);
   if (argument === '-' || options.file === '-') return readStdin(context, bytesMax);
   return options.file === undefined ? new Uint8Array(0) : readFile(options.file, bytesMax);
@@ -61,7 +64,11 @@ function checkSize(data: Uint8Array, bytesMax: number): Uint8Array {
 
 function tooLarge(size: string, bytes: number | undefined, bytesMax: number): PlatformError {
   const exact = bytes === undefined ? '' : ` (${bytes} bytes)`;
-  return new PlatformError('payload-too-large', `the payload has ${size}${exact}; the limit is ${formatBytes(bytesMax)} (${bytesMax} bytes)`, {
-    hint: 'Send it in pieces, or a reference to a file that the nodes can read.',
-  });
+  return new PlatformError(
+    'payload-too-large',
+    `the payload has ${size}${exact}; the limit is ${formatBytes(bytesMax)} (${bytesMax} bytes)`,
+    {
+      hint: 'Send it in pieces, or a reference to a file that the nodes can read.',
+    },
+  );
 }

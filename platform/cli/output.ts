@@ -60,34 +60,48 @@ export class Output {
   }
 
   async list<T>(items: readonly T[], view: ListView<T>): Promise<void> {
-    if (this.format === 'name') return items.forEach((item) => this.line(view.name(item)));
-    if (this.format === 'json' || this.format === 'yaml') return this.#structured({ items: items.map(view.plain) });
-    if (items.length === 0) return this.note(view.empty);
+    if (this.format === 'json' || this.format === 'yaml') {
+      await this.#structured({ items: items.map(view.plain) });
+    } else if (this.format === 'name') {
+      for (const item of items) this.line(view.name(item));
+    } else if (items.length === 0) {
+      this.note(view.empty);
+    } else {
+      this.#columns(items, view);
+    }
+  }
+
+  #columns<T>(items: readonly T[], view: ListView<T>): void {
     const columns = view.columns.filter(({ wide }) => this.format === 'wide' || wide !== true);
     this.table([columns.map(({ title }) => title), ...items.map((item) => columns.map(({ text }) => text(item)))]);
   }
 
   /** One thing: `name` for `-o name`, `rows` (key, value) for people, `plain` for machines. */
   async one(name: string, plain: object, rows: readonly (readonly [string, string])[]): Promise<void> {
-    if (this.format === 'name') return this.line(name);
-    if (this.format === 'json' || this.format === 'yaml') return this.#structured(plain);
-    this.table(rows);
+    if (this.format === 'json' || this.format === 'yaml') await this.#structured(plain);
+    else if (this.format === 'name') this.line(name);
+    else this.table(rows);
   }
 
   /** Aligned on a terminal, tabs in a pipe. */
   table(rows: readonly (readonly string[])[]): void {
-    if (!this.isTerminal) return rows.forEach((row) => this.line(row.join('\t')));
     const widths: number[] = [];
     for (const row of rows) for (const [at, cell] of row.entries()) widths[at] = Math.max(widths[at] ?? 0, cell.length);
-    for (const row of rows) this.line(row.map((cell, at) => cell.padEnd(widths[at] ?? 0)).join('  ').trimEnd());
+    const aligned = (row: readonly string[]) =>
+      row
+        .map((cell, at) => cell.padEnd(widths[at] ?? 0))
+        .join('  ')
+        .trimEnd();
+    for (const row of rows) this.line(this.isTerminal ? aligned(row) : row.join('\t'));
   }
 
   async #structured(value: object): Promise<void> {
-    if (this.format === 'json') return this.line(JSON.stringify(value, null, 2));
-    const { stringify } = await import('yaml');
+    const { stringify } = this.format === 'json' ? plainJson : await import('yaml');
     this.#context.stdout.write(stringify(value));
   }
 }
+
+const plainJson = { stringify: (value: object) => `${JSON.stringify(value, null, 2)}\n` };
 
 /** Coloured where the stream is a terminal and neither NO_COLOR nor TERM=dumb asks for plain text. */
 export function paint(context: CliContext, stream: CliStream, style: 'red' | 'yellow' | 'green', text: string): string {

@@ -1,6 +1,6 @@
 /** The gateway's gRPC face: each method is a line or two of somebody else's work. */
 import type { NatsConnection } from '@nats-io/transport-node';
-import { type Clock, PlatformError } from '#common';
+import { PlatformError } from '#common';
 import {
   type FunctionSummary,
   type GatewayServer,
@@ -34,7 +34,7 @@ const watchEveryMs = 100;
 
 export function gatewayService(options: GatewayServiceOptions): RpcServiceBinding {
   const { registry, fleet, scaling, connection } = options;
-  const implementation: Omit<GatewayServer, never> | Record<string, unknown> = {
+  const implementation: Omit<GatewayServer, never> = {
     deploy: clientStream(async (requests: Parameters<typeof deploy>[0]) => {
       const response = await deploy(requests, options);
       scaling.hurry();

@@ -1,11 +1,11 @@
 /** What a launcher writes for its children before it starts them. */
 import { readFileSync } from 'node:fs';
+import { z } from 'zod';
 import { type NatsRole, renderServerConfig } from '#broker';
 import { platformVersion } from '#common';
 import { type AgentConfig, type Connection, connectionSchema, type GatewayConfig, type NodeConfig } from '#model';
 import { agentMember, pilotPaths } from '#pilot';
 import { gatewayServerName, readPrivate } from '#security';
-import { z } from 'zod';
 
 const usersSchema = z.object({ gateway: z.string(), agent: z.string(), source: z.string(), viewer: z.string() });
 
@@ -24,7 +24,18 @@ export function agentConfig(config: NodeConfig, brokers: string[], runDirectory:
   const { pilot, node, host, slots, memoryBytes, nodeDirectory, pilotDirectory } = config;
   const paths = pilotPaths(pilotDirectory);
   const tls = tlsFiles(pilotDirectory, agentMember(node));
-  return { pilot, node, host, slots, memoryBytes, nodeDirectory, runDirectory, brokers, seedFile: paths.seed('agent'), tls };
+  return {
+    pilot,
+    node,
+    host,
+    slots,
+    memoryBytes,
+    nodeDirectory,
+    runDirectory,
+    brokers,
+    seedFile: paths.seed('agent'),
+    tls,
+  };
 }
 
 export function gatewayConfig(config: NodeConfig, brokers: string[], port: number): GatewayConfig {

@@ -5,16 +5,13 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { checkServerVersion, locateServer, readServerAddress, type ServerSearch } from '#broker';
 import { messageOf, PlatformError } from '#common';
-import { type ChildMessage, type NodeConfig, readStartTicks } from '#model';
+import type { NodeConfig } from '#model';
 import {
   brokerRecordSchema,
   failedProgress,
   type LauncherProgress,
-  type LauncherRecord,
   nodePaths,
-  type ProcessId,
   pilotPaths,
-  signalProcess,
   waitForFile,
 } from '#pilot';
 import { makePrivateDirectory, writePrivate } from '#security';
@@ -22,6 +19,7 @@ import type { Logger } from '#telemetry';
 import { agentConfig, connectionOf, gatewayConfig, serverConfigText } from './child-configs.ts';
 import { keepLogsBounded } from './child-logs.ts';
 import { probeParentDeath } from './parent-death.ts';
+import { RecordKeeper } from './record-keeper.ts';
 import { chooseRunDirectory, emptyDirectory, makeRunDirectory, removeDirectory, runPaths } from './run-directory.ts';
 import { type ChildName, type ChildOptions, SupervisedChild } from './supervised-child.ts';
 
@@ -49,15 +47,22 @@ export class Launcher {
   readonly #runDirectory: string;
   readonly #stopSignal = new AbortController();
   readonly #finished = Promise.withResolvers<number>();
-  readonly #instances = new Map<number, ProcessId>();
   readonly #children = new Map<ChildName, SupervisedChild>();
+  readonly #record: RecordKeeper;
   #prefix: readonly string[] = [];
-  #recordTimer: NodeJS.Timeout | undefined;
   #releaseLogs: () => void = () => undefined;
 
   constructor(options: LauncherOptions) {
     this.#options = options;
-    this.#runDirectory = chooseRunDirectory(options.config.pilot, options.config.node);
+    const { config, logger } = options;
+    this.#runDirectory = chooseRunDirectory(config.pilot, config.node);
+    this.#record = new RecordKeeper({
+      config,
+      logger,
+      runDirectory: this.#runDirectory,
+      children: () => this.#children.values(),
+      onLost: () => void this.stop(),
+    });
   }
 
   /** The exit code, once everything has ended. */
@@ -68,7 +73,7 @@ export class Launcher {
   /** Brings the node up; failures end the launcher with exit code 1. */
   async start(): Promise<void> {
     const { config, onProgress } = this.#options;
-    this.#writeRecord();
+    this.#record.write();
     if (this.#mustStop() || this.#stopSignal.signal.aborted) return this.stop();
     try {
       makeRunDirectory(this.#runDirectory);
@@ -104,11 +109,11 @@ export class Launcher {
     this.#stopSignal.abort();
     if (hasty) this.hasten();
     await this.#children.get('agent')?.stop(agentGraceMs);
-    this.#killInstances();
+    this.#record.killInstances();
     await this.#children.get('gateway')?.stop(gatewayGraceMs);
     await this.#children.get('nats-server')?.stop(serverGraceMs);
     this.#releaseLogs();
-    clearTimeout(this.#recordTimer);
+    this.#record.close();
     removeDirectory(this.#runDirectory);
     this.#finished.resolve(exitCode);
   }
@@ -127,7 +132,13 @@ export class Launcher {
         return [program, '--config', paths.serverConfig];
       },
       watchReady: (pid, signal) =>
-        waitForFile({ directory: ports, look: () => readServerAddress(ports, pid), what: 'the broker', signal, pollMs: 50 }),
+        waitForFile({
+          directory: ports,
+          look: () => readServerAddress(ports, pid),
+          what: 'the broker',
+          signal,
+          pollMs: 50,
+        }),
       onReady: (address) => {
         port = portOf(address);
       },
@@ -136,7 +147,10 @@ export class Launcher {
     const version = checkServerVersion(program);
     version.catch(() => undefined);
     server.start();
-    const address = await Promise.all([version, server.ready]).then(([, ready]) => ready, (error) => version.then(() => Promise.reject(error)));
+    const address = await Promise.all([version, server.ready]).then(
+      ([, ready]) => ready,
+      (error) => version.then(() => Promise.reject(error)),
+    );
     const servers = [`nats://${address}`];
     writePrivate(pilotPaths(config.pilotDirectory).broker, JSON.stringify({ servers }));
     onProgress({ phase: 'broker', ms: this.#elapsedMs() });
@@ -148,7 +162,8 @@ export class Launcher {
     const { broker } = pilotPaths(pilotDirectory);
     return waitForFile({
       directory: pilotDirectory,
-      look: () => (existsSync(broker) ? brokerRecordSchema.parse(JSON.parse(readFileSync(broker, 'utf8'))).servers : undefined),
+      look: () =>
+        existsSync(broker) ? brokerRecordSchema.parse(JSON.parse(readFileSync(broker, 'utf8'))).servers : undefined,
       timeoutMs: brokerWaitMs,
       what: "the broker's address",
       signal: this.#stopSignal.signal,
@@ -198,8 +213,8 @@ export class Launcher {
         writePrivate(file, JSON.stringify(agentConfig(config, brokers, directory)));
         return commands.agent(file);
       },
-      onMessage: (message) => this.#onInstance(message),
-      onDeath: () => this.#killInstances(),
+      onMessage: (message) => this.#record.onMessage(message),
+      onDeath: () => this.#record.killInstances(),
     });
     agent.start();
     await agent.ready;
@@ -207,52 +222,21 @@ export class Launcher {
   }
 
   #addChild(options: Omit<ChildOptions, 'prefix' | 'logFile' | 'logger' | 'onChange'>): SupervisedChild {
+    if (this.#stopSignal.signal.aborted) throw new PlatformError('cancelled', 'the launcher is ending');
     const { config, logger } = this.#options;
     const paths = nodePaths(config.nodeDirectory);
     const logFile = paths.log(options.name);
-    const child = new SupervisedChild({ ...options, logFile, logger, prefix: this.#prefix, onChange: () => this.#writeRecord() });
+    const child = new SupervisedChild({
+      ...options,
+      logFile,
+      logger,
+      prefix: this.#prefix,
+      onChange: () => this.#record.write(),
+    });
     this.#children.set(options.name, child);
     this.#releaseLogs();
     this.#releaseLogs = keepLogsBounded([...this.#children.keys(), 'launcher'].map((name) => paths.log(name)));
     return child;
-  }
-
-  #onInstance(message: ChildMessage): void {
-    if ('started' in message) this.#instances.set(message.started.pid, message.started);
-    else if ('ended' in message) this.#instances.delete(message.ended.pid);
-    // Many instances start together: their records are written together.
-    this.#recordTimer ??= setTimeout(() => this.#writeRecord(), 20);
-  }
-
-  /** What a dead agent leaves behind would go on working beside its successor's instances. */
-  #killInstances(): void {
-    for (const instance of this.#instances.values()) {
-      if (signalProcess(instance, 'SIGKILL')) this.#options.logger.warn({ pid: instance.pid }, 'left-over instance killed');
-    }
-    this.#instances.clear();
-  }
-
-  #writeRecord(): void {
-    clearTimeout(this.#recordTimer);
-    this.#recordTimer = undefined;
-    const { config } = this.#options;
-    const children = [...this.#children.values()].flatMap((child) =>
-      child.process ? [{ name: child.name, ...child.process }] : [],
-    );
-    const record: LauncherRecord = {
-      node: config.node,
-      launcher: { pid: process.pid, startTicks: readStartTicks(process.pid) ?? '0' },
-      runDirectory: this.#runDirectory,
-      children,
-      instances: [...this.#instances.values()],
-    };
-    try {
-      writePrivate(nodePaths(config.nodeDirectory).record, JSON.stringify(record));
-    } catch (error) {
-      // The directory went away under us: somebody removed the pilot by hand.
-      this.#options.logger.error({ error: messageOf(error) }, 'the record cannot be written');
-      void this.stop();
-    }
   }
 
   #mustStop(): boolean {

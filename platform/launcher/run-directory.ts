@@ -9,7 +9,10 @@ const sharedMemory = '/dev/shm';
 /** Only chosen, not made: the record names it before it exists, so that it can be removed whatever happens next. */
 export function chooseRunDirectory(pilot: string, node: string): string {
   const random = randomBytes(6).toString('hex');
-  return join(isWritable(sharedMemory) ? sharedMemory : tmpdir(), `pilotfish-${process.getuid?.() ?? 0}-${pilot}-${node}-${random}`);
+  return join(
+    isWritable(sharedMemory) ? sharedMemory : tmpdir(),
+    `pilotfish-${process.getuid?.() ?? 0}-${pilot}-${node}-${random}`,
+  );
 }
 
 export function runPaths(runDirectory: string) {

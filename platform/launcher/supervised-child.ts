@@ -36,6 +36,9 @@ const healthyMs = 30_000;
 /** Deaths in a row before it was ever ready: then its set-up is wrong and no restart will mend it. */
 const firstDeathsMax = 3;
 
+/** The pipe ends with the child, unless something it started holds it open. */
+const lastWordsMs = 500;
+
 export class SupervisedChild {
   readonly name: ChildName;
   readonly #options: ChildOptions;
@@ -93,7 +96,7 @@ export class SupervisedChild {
       gone = true;
       ended.abort();
       if (readySince !== undefined && performance.now() - readySince >= healthyMs) this.#deaths = 0;
-      this.#afterDeath(child, reason);
+      void this.#afterDeath(child, reason);
     };
     child.once('error', (error) => onGone(error.message));
     child.once('exit', (code, signal) => onGone(signal ?? `exit code ${code}`));
@@ -127,10 +130,10 @@ export class SupervisedChild {
     this.#child?.kill('SIGKILL');
   }
 
-  #afterDeath(child: ChildProcess, reason: string): void {
+  async #afterDeath(child: ChildProcess, reason: string): Promise<void> {
     const { logger, name, onChange, onDeath } = this.#options;
     this.#process = undefined;
-    child.stdio[3]?.destroy();
+    await lastWords(child.stdio[3] as Readable | undefined);
     onDeath?.();
     onChange();
     if (this.#stopping) return;
@@ -152,11 +155,23 @@ export class SupervisedChild {
     pipe.on('error', () => undefined);
     createInterface({ input: pipe }).on('line', (line) => {
       const message = parseMessage(line);
-      if (message === undefined) logger.warn({ child: name, chars: line.length }, 'child sent a line that is no message');
+      if (message === undefined)
+        logger.warn({ child: name, chars: line.length }, 'child sent a line that is no message');
       else if ('ready' in message) onReady(message.ready.address);
       else onMessage?.(message);
     });
   }
+}
+
+/** What the child wrote before it died is still in the pipe: instances among it that must not outlive it. */
+async function lastWords(pipe: Readable | undefined): Promise<void> {
+  if (!pipe || pipe.closed) return;
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const timer = setTimeout(resolve, lastWordsMs);
+  pipe.once('close', resolve);
+  await promise;
+  clearTimeout(timer);
+  pipe.destroy();
 }
 
 function parseMessage(line: string): ChildMessage | undefined {

@@ -19,13 +19,25 @@ export function signalProcess(id: ProcessId, signal: NodeJS.Signals): boolean {
   }
 }
 
+/** Kills an instance with everything it started in its process group; false when it is gone. */
+export function killGroup(id: ProcessId): boolean {
+  if (!isAlive(id)) return false;
+  try {
+    process.kill(-id.pid, 'SIGKILL');
+  } catch {
+    // It leads no group: it is killed alone.
+  }
+  signalProcess(id, 'SIGKILL');
+  return true;
+}
+
 /**
  * Our processes that were started for this pilot: those whose arguments hold `--config` and a file of its nodes. Finds
  * what no record tells, such as a launcher that was started but has not yet written its own.
  */
-export function findPilotProcesses(pilotDirectory: string): ProcessId[] {
+export function findPilotProcesses(pilotDirectory: string): (ProcessId & { config: string })[] {
   const ownUid = process.getuid?.();
-  const found: ProcessId[] = [];
+  const found: (ProcessId & { config: string })[] = [];
   for (const name of readdirSync('/proc')) {
     if (!/^\d+$/.test(name)) continue;
     const pid = Number(name);
@@ -35,7 +47,7 @@ export function findPilotProcesses(pilotDirectory: string): ProcessId[] {
       const argv = readFileSync(`/proc/${name}/cmdline`, 'utf8').split('\0');
       const config = argv[argv.indexOf('--config') + 1] ?? '';
       if (argv.includes('--config') && config.startsWith(`${pilotDirectory}/nodes/`) && startTicks !== undefined) {
-        found.push({ pid, startTicks });
+        found.push({ pid, startTicks, config });
       }
     } catch {
       // It ended while we looked: nothing to find.

@@ -1,13 +1,16 @@
 /** One line of JSON that a launcher writes to `up` on its progress descriptor. */
-import { isErrorCode, messageOf, PlatformError } from '#common';
+
 import { z } from 'zod';
+import { isErrorCode, messageOf, PlatformError } from '#common';
 
 const progressSchema = z.union([
   /** A part of the node is up; milliseconds since the launcher's start. */
   z.strictObject({ phase: z.string(), ms: z.number() }),
   z.strictObject({ ready: z.literal(true), ms: z.number() }),
   /** The launcher gives up; `log` is the file that explains it. */
-  z.strictObject({ failed: z.strictObject({ code: z.string(), message: z.string(), hint: z.string(), log: z.string() }) }),
+  z.strictObject({
+    failed: z.strictObject({ code: z.string(), message: z.string(), hint: z.string(), log: z.string() }),
+  }),
 ]);
 export type LauncherProgress = z.infer<typeof progressSchema>;
 
@@ -28,7 +31,10 @@ export function failedProgress(thrown: unknown, log: string): LauncherProgress {
 }
 
 /** The error that a launcher reported. */
-export function progressError(failed: Extract<LauncherProgress, { failed: unknown }>['failed'], node: string): PlatformError {
+export function progressError(
+  failed: Extract<LauncherProgress, { failed: unknown }>['failed'],
+  node: string,
+): PlatformError {
   const code = isErrorCode(failed.code) ? failed.code : 'internal';
   return new PlatformError(code, `node ${node}: ${failed.message}`, { hint: failed.hint });
 }

@@ -1,2 +1,21 @@
 /** Which event goes where: subjects, templates, gathers. */
+export {
+  type ClosedKey,
+  compileGather,
+  decodeGatherEvent,
+  encodeGatherEvent,
+  expandMissing,
+  expectHeader,
+  type FoldEffect,
+  type GatherEvent,
+  GatherFold,
+  type GatherRules,
+  gatherHeaderPairs,
+  gatherHeaders,
+  parseGatherHeaders,
+  partHeader,
+  partsPerKeyMax,
+  parsePartMark,
+  type StoredPart,
+} from './gather/index.ts';
 export { compileTemplate, matchSubject, patternsOverlap, templatePattern } from './subject-pattern.ts';

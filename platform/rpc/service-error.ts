@@ -88,7 +88,7 @@ const readings: Partial<Record<status, Reading>> = {
 
 function byStatus(code: status, text: string): Reading {
   if (code === status.RESOURCE_EXHAUSTED) {
-    return { code: /message larger|max.*message/i.test(text) ? 'payload-too-large' : 'no-capacity', hint: '' };
+    return { code: /larger than/i.test(text) ? 'payload-too-large' : 'no-capacity', hint: '' };
   }
   if (code === status.UNAVAILABLE) {
     // A refused certificate looks like any lost connection to gRPC; only the text of the TLS layer tells them apart.

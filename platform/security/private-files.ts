@@ -3,7 +3,18 @@
  * (new file, then rename), never through a symbolic link, never into a directory that others can write.
  */
 import { randomBytes } from 'node:crypto';
-import { closeSync, constants, fstatSync, lstatSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { PlatformError } from '#common';
 
@@ -86,9 +97,13 @@ function openPrivate(path: string): number {
   } catch (error) {
     if (isCode(error, 'ENOENT')) throw new PlatformError('not-found', `there is no file "${path}"`, { cause: error });
     if (isCode(error, 'ELOOP')) {
-      throw new PlatformError('permission-denied', `"${path}" is a symbolic link; keys are read from plain files only`, {
-        cause: error,
-      });
+      throw new PlatformError(
+        'permission-denied',
+        `"${path}" is a symbolic link; keys are read from plain files only`,
+        {
+          cause: error,
+        },
+      );
     }
     throw error;
   }

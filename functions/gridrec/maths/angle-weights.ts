@@ -12,7 +12,8 @@ export function angleWeights(theta: Float64Array): Float64Array {
   const gaps = new Float64Array(count);
   for (let i = 0; i < count; i++) {
     const here = folded[order[i] as number] as number;
-    const next = i + 1 < count ? (folded[order[i + 1] as number] as number) : (folded[order[0] as number] as number) + Math.PI;
+    const next =
+      i + 1 < count ? (folded[order[i + 1] as number] as number) : (folded[order[0] as number] as number) + Math.PI;
     gaps[i] = next - here;
   }
   const capped = capWedges(gaps);

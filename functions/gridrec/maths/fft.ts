@@ -50,7 +50,13 @@ export function createFftScratch(plan: FftPlan, batch: number): FftScratch {
  * Transforms `batch` signals: sample k of signal q is read at `from.offset + k * from.stride + 2 q` and written at
  * `to.offset + 2 (k * batch + q)`. `from` and `to` may be the same memory; neither may be the scratch.
  */
-export function runFft(plan: FftPlan, from: FftView, to: Omit<FftView, 'stride'>, batch: number, scratch: FftScratch): void {
+export function runFft(
+  plan: FftPlan,
+  from: FftView,
+  to: Omit<FftView, 'stride'>,
+  batch: number,
+  scratch: FftScratch,
+): void {
   const stageCount = plan.stages.length + (plan.endsWithRadix2 ? 1 : 0);
   let source = from.buffer;
   let sourceOffset = from.offset;
@@ -194,6 +200,7 @@ function radix4(
 }
 
 /** The last stage of an odd power of two: length 2, no twiddle factors. */
+// biome-ignore lint/complexity/useMaxParams: as for radix4.
 function radix2(x: Complexes, xo: number, y: Complexes, yo: number, span: number): void {
   for (let q = 0; q < span; q++) {
     const a = x[xo + q] as number;

@@ -49,7 +49,10 @@ export function resolveFilter(
   }
   const [cutOff, order] = [parameters[0] ?? filterParametersDefault[0], parameters[1] ?? filterParametersDefault[1]];
   if (!(Number.isFinite(cutOff) && cutOff > 0 && Number.isFinite(order))) {
-    throw new InputError('filter', `Filter parameters [${parameters.join(', ')}] of "${name}": give a cut-off > 0 and a finite order.`);
+    throw new InputError(
+      'filter',
+      `Filter parameters [${parameters.join(', ')}] of "${name}": give a cut-off > 0 and a finite order.`,
+    );
   }
   return { name: known, parameters: [cutOff, order] };
 }

@@ -110,6 +110,7 @@ function spreadInner(grid: Grid, line: FilteredLine, { cosine, sine, firstBin }:
 }
 
 /** One point in general: up to 5 x 5 taps, at the edge as the grid says. Index 0 is never written when clipping. */
+// biome-ignore lint/complexity/useMaxParams: called from the hot loop, where an options object would be garbage.
 function spreadPoint(grid: Grid, line: FilteredLine, j: number, u: number, v: number): void {
   const { size, values, kernel, density, edge, singlePrecision } = grid;
   const uHigh = Math.floor(singlePrecision ? Math.fround(u + kernelHalfWidth) : u + kernelHalfWidth);

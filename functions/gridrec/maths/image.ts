@@ -35,7 +35,11 @@ export function accurateAxis(size: number, columns: number, prolate: ProlateFunc
 export function compatAxis(
   size: number,
   columns: number,
-  { kernel, concentration, bandwidth }: { readonly kernel: Float64Array; readonly concentration: number; readonly bandwidth: number },
+  {
+    kernel,
+    concentration,
+    bandwidth,
+  }: { readonly kernel: Float64Array; readonly concentration: number; readonly bandwidth: number },
 ): ImageAxis {
   const last = kernel.length - 1;
   const norm = Math.sqrt(Math.PI / 2 / bandwidth / concentration) / 1.2;
@@ -99,7 +103,8 @@ export class ImageMaker {
     const row = (pixels - 1 - k) * pixels;
     const down = correction[k] as number;
     writeLine(out.values, out.first + row, this.#columns, 2 * q, together, correction, origin, down);
-    if (out.second >= 0) writeLine(out.values, out.second + row, this.#columns, 2 * q + 1, together, correction, origin, down);
+    if (out.second >= 0)
+      writeLine(out.values, out.second + row, this.#columns, 2 * q + 1, together, correction, origin, down);
   }
 }
 

@@ -79,7 +79,11 @@ function smallestEigenvector(bandwidth: number, order: number): Float64Array {
 }
 
 /** Solves a symmetric tridiagonal system (Thomas' algorithm; positive definite, so no pivoting is needed). */
-function solveTridiagonal(diagonal: Float64Array, beside: Float64Array, right: Float64Array): Float64Array<ArrayBuffer> {
+function solveTridiagonal(
+  diagonal: Float64Array,
+  beside: Float64Array,
+  right: Float64Array,
+): Float64Array<ArrayBuffer> {
   const size = diagonal.length;
   const factor = new Float64Array(size);
   const solution = new Float64Array(size);

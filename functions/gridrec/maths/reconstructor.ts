@@ -89,7 +89,10 @@ export class Reconstructor {
   }
 
   /** Reconstructs two slices into `out` at the offsets given (`second` < 0 drops the second). Allocates nothing large. */
-  reconstructPair(pair: SlicePair, out: { readonly values: Float32Array; readonly first: number; readonly second: number }): void {
+  reconstructPair(
+    pair: SlicePair,
+    out: { readonly values: Float32Array; readonly first: number; readonly second: number },
+  ): void {
     const { sinogram, first, second, firstCentre, secondCentre } = pair;
     const sameCentre = firstCentre === secondCentre || second < 0;
     const [phases, secondPhases] = this.#phases;

@@ -28,7 +28,10 @@ export function assertScanShape({ angles, columns, theta }: ScanShape): void {
     );
   }
   if (!Number.isInteger(angles) || angles < 1) {
-    throw new InputError('angles', `angles is ${angles}; at least one projection is needed. Did the scan's projections arrive?`);
+    throw new InputError(
+      'angles',
+      `angles is ${angles}; at least one projection is needed. Did the scan's projections arrive?`,
+    );
   }
   if (theta.length !== angles) {
     throw new InputError(
@@ -38,7 +41,8 @@ export function assertScanShape({ angles, columns, theta }: ScanShape): void {
   }
   for (let i = 0; i < theta.length; i++) {
     const angle = theta[i] as number;
-    if (!Number.isFinite(angle)) throw new InputError('theta', `theta[${i}] is ${angle}; every angle must be a finite number.`);
+    if (!Number.isFinite(angle))
+      throw new InputError('theta', `theta[${i}] is ${angle}; every angle must be a finite number.`);
     if (Math.abs(angle) > thetaAbsoluteMax) {
       throw new InputError(
         'degrees',
@@ -53,7 +57,10 @@ export function assertScan(scan: Scan): void {
   assertScanShape(scan);
   const { sinogram, slices, angles, columns } = scan;
   if (!Number.isInteger(slices) || slices < 1) {
-    throw new InputError('slices', `slices is ${slices}; there is nothing to reconstruct. Give at least one detector row.`);
+    throw new InputError(
+      'slices',
+      `slices is ${slices}; there is nothing to reconstruct. Give at least one detector row.`,
+    );
   }
   const expected = slices * angles * columns;
   if (sinogram.length !== expected) {
@@ -72,7 +79,10 @@ export function assertScan(scan: Scan): void {
 /** One centre a slice, from one number for all or a list. */
 export function resolveCentres(centre: number | Float64Array, slices: number, columns: number): Float64Array {
   if (typeof centre !== 'number' && centre.length !== slices) {
-    throw new InputError('centre', `centre has ${centre.length} values for ${slices} slices; give one number, or one a slice.`);
+    throw new InputError(
+      'centre',
+      `centre has ${centre.length} values for ${slices} slices; give one number, or one a slice.`,
+    );
   }
   const centres = typeof centre === 'number' ? new Float64Array(slices).fill(centre) : centre;
   for (const value of centres) {

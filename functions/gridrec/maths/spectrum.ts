@@ -1,7 +1,7 @@
 // From line integrals to filtered spectra: two slices (or one slice at two centres) in one complex FFT per angle.
 // With z = a + i b the spectrum Z holds both; Z[j] and Z[P - j] are the two half-lines of the projection in frequency space.
 import { type Complexes, createFftPlan, createFftScratch, type FftPlan, type FftScratch, runFft } from './fft.ts';
-import { filterAt, type FilterName, hasRamp, windowAt } from './filters.ts';
+import { type FilterName, filterAt, hasRamp, windowAt } from './filters.ts';
 
 /** The filter on bins 0 .. P/2 - 1, without phase: what a spectrum is multiplied with, gain and angle weight included. */
 export type FilterBins = Float64Array;

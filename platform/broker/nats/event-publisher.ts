@@ -3,7 +3,7 @@
  * builds an error object for every success and costs four times as much.
  */
 import type { Msg, MsgHdrs, NatsConnection, Subscription } from '@nats-io/transport-node';
-import { type Clock, PlatformError } from '#common';
+import { type Clock, type ErrorCode, PlatformError } from '#common';
 
 export interface EventPublisherOptions {
   readonly connection: NatsConnection;
@@ -114,7 +114,12 @@ function refusal(subject: string, data: Uint8Array): PlatformError {
   }
   const answer = JSON.parse(Buffer.from(data).toString('utf8')) as { error?: { err_code?: number; description?: string } };
   const description = answer.error?.description ?? 'refused';
+  return new PlatformError(refusalCode(answer.error?.err_code), `the stream refused ${subject}: ${description}`);
+}
+
+function refusalCode(serverCode: number | undefined): ErrorCode {
   // 10077: maximum bytes (or messages) exceeded, R8: a full stream refuses the publisher.
-  const code = answer.error?.err_code === 10077 ? 'no-capacity' : 'unavailable';
-  return new PlatformError(code, `the stream refused ${subject}: ${description}`);
+  if (serverCode === 10077) return 'no-capacity';
+  // 10071: not the last sequence that the publisher expected; sending it again is refused for good (G4).
+  return serverCode === 10071 ? 'conflict' : 'unavailable';
 }

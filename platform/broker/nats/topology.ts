@@ -137,7 +137,13 @@ export async function ensureConsumer(
     max_ack_pending: ackPendingMax,
     max_waiting: pullsWaitingMax,
   };
-  await manager.consumers.add(stream, config);
+  try {
+    await manager.consumers.add(stream, config);
+  } catch (error) {
+    // 10148: it exists with another configuration, its filter say.
+    if (!(error instanceof JetStreamApiError) || error.code !== 10148) throw error;
+    await manager.consumers.update(stream, consumer, config);
+  }
 }
 
 /** Pending and unacked messages of a consumer, read at its stream's leader; undefined when it cannot be read now. */

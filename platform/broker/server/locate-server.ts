@@ -3,8 +3,8 @@ import { execFile } from 'node:child_process';
 import { accessSync, constants, readFileSync } from 'node:fs';
 import { delimiter, isAbsolute, join } from 'node:path';
 import { promisify } from 'node:util';
-import { PlatformError } from '#common';
 import { z } from 'zod';
+import { PlatformError } from '#common';
 
 export interface ServerSearch {
   /** The setting PILOTFISH_NATS_SERVER, where given. */
@@ -26,26 +26,41 @@ const toolsSchema = z.object({ natsServer: z.string().optional() });
 export function locateServer(search: ServerSearch): string {
   if (search.setting !== undefined && search.setting !== '') {
     if (isProgram(search.setting)) return search.setting;
-    throw new PlatformError('not-found', `PILOTFISH_NATS_SERVER is "${search.setting}", which is not a program`, { hint: howToGet });
+    throw new PlatformError('not-found', `PILOTFISH_NATS_SERVER is "${search.setting}", which is not a program`, {
+      hint: howToGet,
+    });
   }
-  const candidates = [toolsPath(search.toolsFile), ...search.path.split(delimiter).map((entry) => join(entry, 'nats-server'))];
-  const found = candidates.find((candidate) => candidate !== undefined && isAbsolute(candidate) && isProgram(candidate));
+  const candidates = [
+    toolsPath(search.toolsFile),
+    ...search.path.split(delimiter).map((entry) => join(entry, 'nats-server')),
+  ];
+  const found = candidates.find(
+    (candidate) => candidate !== undefined && isAbsolute(candidate) && isProgram(candidate),
+  );
   if (found !== undefined) return found;
-  throw new PlatformError('not-found', `no nats-server found, neither in ${search.toolsFile} nor on PATH`, { hint: howToGet });
+  throw new PlatformError('not-found', `no nats-server found, neither in ${search.toolsFile} nor on PATH`, {
+    hint: howToGet,
+  });
 }
 
 /** Throws `invalid` when the program is older than 2.11 or no nats-server at all. */
 export async function checkServerVersion(program: string): Promise<string> {
-  const answer = await promisify(execFile)(program, ['--version'], { timeout: versionTimeoutMs }).catch((error: unknown) => {
-    throw new PlatformError('invalid', `"${program} --version" failed`, { hint: howToGet, cause: error });
-  });
+  const answer = await promisify(execFile)(program, ['--version'], { timeout: versionTimeoutMs }).catch(
+    (error: unknown) => {
+      throw new PlatformError('invalid', `"${program} --version" failed`, { hint: howToGet, cause: error });
+    },
+  );
   const match = /v(\d+)\.(\d+)\.\d+\S*/.exec(answer.stdout);
   if (!match) throw new PlatformError('invalid', `"${program}" is not a nats-server`, { hint: howToGet });
   const [major, minor] = [Number(match[1]), Number(match[2])];
   if (major < versionMin[0] || (major === versionMin[0] && minor < versionMin[1])) {
-    throw new PlatformError('invalid', `"${program}" is nats-server ${match[0]}; Pilotfish needs v${versionMin.join('.')} or later`, {
-      hint: howToGet,
-    });
+    throw new PlatformError(
+      'invalid',
+      `"${program}" is nats-server ${match[0]}; Pilotfish needs v${versionMin.join('.')} or later`,
+      {
+        hint: howToGet,
+      },
+    );
   }
   return match[0];
 }

@@ -52,10 +52,12 @@ export function renderServerConfig(options: ServerConfigOptions): string {
       max_file_store: options.storeBytes,
       max_memory_store: memoryStoreBytes,
     },
-    authorization: { users: Object.entries(rolePermissions).map(([role, { publish, subscribe }]) => ({
-      nkey: options.users[role as NatsRole],
-      permissions: { publish: { allow: publish }, subscribe: { allow: subscribe } },
-    })) },
+    authorization: {
+      users: Object.entries(rolePermissions).map(([role, { publish, subscribe }]) => ({
+        nkey: options.users[role as NatsRole],
+        permissions: { publish: { allow: publish }, subscribe: { allow: subscribe } },
+      })),
+    },
     ...(tls ? { tls: { cert_file: tls.cert, key_file: tls.key, ca_file: tls.ca, verify: true, timeout: 5 } } : {}),
   };
   return `${JSON.stringify(config, undefined, 2)}\n`;

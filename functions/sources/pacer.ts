@@ -1,0 +1,39 @@
+// Holds a rate: the n-th item is due at start + n / rate, an absolute schedule, so that late timers do not add up to a slow run.
+
+/** Time as the pacer sees it; a test gives its own. */
+export interface PacerClock {
+  /** Milliseconds, monotonic. */
+  readonly now: () => number;
+  readonly sleep: (ms: number, signal?: AbortSignal) => Promise<void>;
+}
+
+export interface Pacer {
+  /** Resolves when the next item is due; at once when it is late. Rejects with the signal's reason when aborted. */
+  readonly next: (signal?: AbortSignal) => Promise<void>;
+  /** Milliseconds given up because the run was held up for longer than it may catch up; 0 in a run that held its rate. */
+  readonly slippedMs: () => number;
+}
+
+/** After a longer hold-up the schedule moves instead of sending all that was missed in one burst. */
+const catchUpMaxMs = 1_000;
+
+export function createPacer(ratePerSecond: number, clock: PacerClock): Pacer {
+  if (!(ratePerSecond > 0) || !Number.isFinite(ratePerSecond)) {
+    throw new RangeError(`rate is ${ratePerSecond}; give frames per second, > 0.`);
+  }
+  let start: number | undefined;
+  let items = 0;
+  let slipped = 0;
+  return {
+    next: async (signal) => {
+      signal?.throwIfAborted();
+      const now = clock.now();
+      start ??= now;
+      const wait = start + slipped + (items * 1_000) / ratePerSecond - now;
+      items++;
+      if (wait > 0) await clock.sleep(wait, signal);
+      else if (-wait > catchUpMaxMs) slipped += -wait - catchUpMaxMs;
+    },
+    slippedMs: () => slipped,
+  };
+}

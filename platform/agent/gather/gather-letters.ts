@@ -1,0 +1,111 @@
+/** The messages that a gatherer writes: gather events, and dead letters of what cannot be gathered. */
+import {
+  deadLetterSubject,
+  encodeHeaders,
+  gatherSubject,
+  messageIdHeader,
+  streams,
+} from '#broker';
+import type { FunctionVersion } from '#proto';
+import { type ClosedKey, encodeGatherEvent, expectHeader, gatherHeaderPairs, partHeader, type StoredPart } from '#routing';
+import type { OutboxEntry } from './gather-outbox.ts';
+
+/** The stream refuses the message unless the subject's last sequence is this one; 0 means: none yet (G4). */
+const expectedLastHeader = 'Nats-Expected-Last-Subject-Sequence';
+
+export interface GatherOrigin {
+  readonly version: FunctionVersion;
+  readonly trigger: string;
+}
+
+type Letter = Omit<OutboxEntry, 'onStored'>;
+
+/** Closes a key for good: a second event on its subject is refused. */
+export function gatherLetter({ version, trigger }: GatherOrigin, closed: ClosedKey): Letter {
+  const subject = gatherSubject(version.function, trigger, closed.key);
+  return {
+    subject,
+    payload: encodeGatherEvent(closed, streams.events),
+    headers: encodeHeaders([
+      // First and last message tell a key that is used again a day later from the one before.
+      [messageIdHeader, `${subject}.${closed.first}-${closed.last}`],
+      [expectedLastHeader, '0'],
+      ...gatherHeaderPairs(closed),
+    ]),
+    holdsFrom: closed.first,
+  };
+}
+
+/** onIncomplete: dlq. Keeps its parts in the stream until it is redriven or purged (G10). */
+export function incompleteLetter(origin: GatherOrigin, closed: ClosedKey): Letter {
+  const gather: unknown = JSON.parse(Buffer.from(encodeGatherEvent(closed, streams.events)).toString('utf8'));
+  return deadLetter(origin, {
+    id: `incomplete.${closed.key}.${closed.first}`,
+    reason: `incomplete:${closed.reason}`,
+    event: { sequence: closed.first, subject: closed.subject, time: closed.closedAt, headers: {} },
+    details: { gather },
+    headers: gatherHeaderPairs(closed),
+  });
+}
+
+/** One a key: `count` of the others is in the log. */
+export function lateLetter(origin: GatherOrigin, key: string, part: StoredPart): Letter {
+  const [kind = '', index = ''] = (part.part ?? '').split(':');
+  return deadLetter(origin, {
+    id: `late.${key}.${part.sequence}`,
+    reason: 'late part',
+    event: eventOf(part),
+    details: { key, kind, index: Number(index) },
+    headers: [],
+  });
+}
+
+export function refusedLetter(origin: GatherOrigin, part: StoredPart, reason: string): Letter {
+  return deadLetter(origin, {
+    id: `refused.${part.sequence}`,
+    reason: `not a part: ${reason}`,
+    event: eventOf(part),
+    details: {},
+    headers: [],
+  });
+}
+
+interface LetterContent {
+  readonly id: string;
+  readonly reason: string;
+  readonly event: { sequence: number; subject: string; time: number; headers: Record<string, string> };
+  readonly details: Record<string, unknown>;
+  readonly headers: [string, string][];
+}
+
+/** The same form as the dead letters of failed events, without the payload: that is still in the stream. */
+function deadLetter({ version, trigger }: GatherOrigin, content: LetterContent): Letter {
+  const body = {
+    function: version.function,
+    version: version.number,
+    digest: version.digest,
+    trigger,
+    reason: content.reason,
+    deliveries: 0,
+    attempts: [],
+    traceparent: '',
+    event: { stream: streams.events, ...content.event, data: '' },
+    ...content.details,
+  };
+  return {
+    subject: deadLetterSubject(version.function),
+    payload: Buffer.from(JSON.stringify(body)),
+    headers: encodeHeaders([
+      [messageIdHeader, `dlq.${version.function}.${trigger}.${streams.events}.${content.id}`],
+      ...content.headers,
+    ]),
+    holdsFrom: content.event.sequence,
+  };
+}
+
+function eventOf(part: StoredPart): LetterContent['event'] {
+  const headers: Record<string, string> = {};
+  if (part.part !== undefined) headers[partHeader] = part.part;
+  if (part.expect !== undefined) headers[expectHeader] = part.expect;
+  return { sequence: part.sequence, subject: part.subject, time: part.timeMs, headers };
+}

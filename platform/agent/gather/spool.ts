@@ -1,0 +1,127 @@
+/**
+ * Brings the parts of a closed key from the stream into one file in tmpfs, which the instance maps or reads (G6):
+ * first the index (JSON, GatheredPart[]), then the payloads at the offsets that the index tells.
+ */
+import { randomUUID } from 'node:crypto';
+import { mkdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { jetstreamManager } from '@nats-io/jetstream';
+import type { NatsConnection } from '@nats-io/transport-node';
+import { decodeHeaders, eventSubject, type PulledEvent, type StoredMessage, StreamReader, streams } from '#broker';
+import { PlatformError, systemClock } from '#common';
+import type { GatheredPart, SpoolHeader } from '#frames';
+import { decodeGatherEvent, expandMissing, type GatherEvent, gatherHeaders, parsePartMark, partHeader } from '#routing';
+import { SpoolFile } from './spool-file.ts';
+import { reserveSpool } from './spool-space.ts';
+
+export interface GatheredSpool {
+  readonly header: SpoolHeader;
+  /** Unlinks the file; again is a no-op. */
+  readonly remove: () => void;
+}
+
+export interface FetchOptions {
+  readonly connection: NatsConnection;
+  /** The connection's inbox prefix. */
+  readonly inbox: string;
+  /** In tmpfs; made when it is missing. */
+  readonly spoolDirectory: string;
+}
+
+/** No part for this long: the broker is away; the gather event is tried again later. */
+const stallMs = 15_000;
+
+/** Subject, as users write it, of the parts that a gather event stands for. */
+export function gatheredSubject(event: PulledEvent): string {
+  return event.message.headers?.get(gatherHeaders.subject) ?? '';
+}
+
+/** Removes what an earlier agent left in the directory. */
+export function clearSpools(spoolDirectory: string): void {
+  rmSync(spoolDirectory, { recursive: true, force: true });
+  mkdirSync(spoolDirectory, { recursive: true, mode: 0o700 });
+}
+
+/**
+ * Reads all listed parts; the server's flow control bounds what is under way (32 MiB), the file is written as they come.
+ * Throws `not-found` when a listed part is gone, `corrupt` for what is no gather event, `no-capacity` when the node's
+ * spools are full for too long, `unavailable` when the broker falls silent.
+ */
+export async function fetchGathered(event: PulledEvent, options: FetchOptions): Promise<GatheredSpool> {
+  const { event: gathered, sequences } = decodeGatherEvent(event.message.data);
+  mkdirSync(options.spoolDirectory, { recursive: true, mode: 0o700 });
+  const path = join(options.spoolDirectory, `${randomUUID()}.spool`);
+  const file = await reserveSpool(options.spoolDirectory, () => new SpoolFile(path, sequences.length, gathered.bytes), gathered.bytes);
+  try {
+    if (sequences.length > 0) await readParts(gathered, sequences, options, file);
+    const indexBytes = file.finish();
+    return { header: spoolHeader(gathered, path, indexBytes), remove: () => file.remove() };
+  } catch (error) {
+    file.remove();
+    throw error;
+  }
+}
+
+function spoolHeader(gathered: GatherEvent, path: string, indexBytes: number): SpoolHeader {
+  const { key, reason, parts } = gathered;
+  return { path, key, reason, counts: parts, missing: expandMissing(gathered.missing), indexBytes };
+}
+
+async function readParts(gathered: GatherEvent, sequences: readonly number[], options: FetchOptions, file: SpoolFile): Promise<void> {
+  const manager = await jetstreamManager(options.connection, { checkAPI: false });
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const last = sequences.at(-1) ?? 0;
+  let wanted = 0;
+  let progressAt = systemClock.monotonic();
+  let trouble: unknown;
+  const gone = () => reject(new PlatformError('not-found', `part gone: message ${sequences[wanted]} of gather "${gathered.key}" is not in the stream any more`));
+  const reader = new StreamReader({
+    connection: options.connection,
+    manager,
+    inbox: options.inbox,
+    clock: systemClock,
+    stream: streams.events,
+    filter: eventSubject(gathered.subject),
+    from: sequences[0] ?? 1,
+    headersOnly: false,
+    onMessage: (stored) => {
+      progressAt = systemClock.monotonic();
+      const next = sequences[wanted] ?? Number.POSITIVE_INFINITY;
+      // Below: a double, an end marker. Above: the listed one is not there.
+      if (stored.sequence < next) return;
+      if (stored.sequence > next) return gone();
+      try {
+        file.append(stored.message.data, partOf(stored));
+      } catch (error) {
+        return reject(PlatformError.from(error));
+      }
+      wanted++;
+      if (stored.sequence === last) resolve();
+    },
+    // Everything stored has been read, and the part was not there.
+    onCurrent: () => {
+      if (wanted < sequences.length) gone();
+    },
+    onTrouble: (error) => {
+      trouble = error;
+    },
+  });
+  const watch = setInterval(() => {
+    if (systemClock.monotonic() - progressAt < stallMs) return;
+    reject(new PlatformError('unavailable', `the parts of gather "${gathered.key}" cannot be read`, { cause: trouble }));
+  }, 1_000);
+  try {
+    await promise;
+  } finally {
+    clearInterval(watch);
+    reader.close();
+  }
+}
+
+function partOf({ message, sequence }: StoredMessage): Omit<GatheredPart, 'offset' | 'length'> {
+  const headers = decodeHeaders(message.headers);
+  const mark = parsePartMark(headers[partHeader], undefined);
+  if (mark.type !== 'part') throw new PlatformError('corrupt', `message ${sequence} is listed as a part and is none`);
+  const own = Object.fromEntries(Object.entries(headers).filter(([name]) => !name.startsWith('Nats-')));
+  return { kind: mark.kind, index: mark.index, sequence, headers: own };
+}

@@ -1,0 +1,104 @@
+/** `pilotfish deploy PATH`: bundles all functions first, so that a mistake in one deploys none; then uploads one by one. */
+import type { Command } from 'commander';
+import type { Bundle } from '#bundle';
+import type { PilotClient } from '#client';
+import { formatBytes, messageOf, PlatformError } from '#common';
+import { type CommandFactory, type CommonOptions, newCommand, outputOf } from './command.ts';
+import { withPilot } from './connection.ts';
+import { type CliContext, type ExitCode, partialExitCode } from './context.ts';
+import type { ListView, Output } from './output.ts';
+
+interface Deployed {
+  readonly name: string;
+  readonly change: string;
+  readonly version: number;
+  readonly digest: string;
+  readonly bytes: number;
+}
+
+export const deployCommand: CommandFactory = (context, report): Command =>
+  newCommand({
+    name: 'deploy',
+    summary: 'bundle functions and make them the latest version',
+    examples: [
+      'pilotfish deploy functions/echo',
+      'pilotfish deploy functions/echo/echo.ts',
+      'pilotfish deploy . -o json',
+    ],
+  })
+    .argument('[path]', 'a folder with a pilotfish.yaml or one function, or a file', '.')
+    .action(async (path: string, options: CommonOptions) => report(await deploy(context, path, options)));
+
+async function deploy(context: CliContext, path: string, options: CommonOptions): Promise<ExitCode> {
+  const output = outputOf(context, options);
+  const bundles = await bundleAll(path, output);
+  return withPilot(context, options.pilot, async (pilot) => {
+    const done: Deployed[] = [];
+    const failure = await uploadAll(pilot, bundles, done);
+    if (done.length > 0 || !failure) await output.list(done, deployedView);
+    if (failure && done.length === 0) throw failure;
+    if (failure) {
+      output.note(`error: ${done.length} of ${bundles.length} functions were deployed, then: ${failure.message}`);
+      if (failure.hint) output.note(failure.hint);
+      return partialExitCode;
+    }
+    const [first] = bundles;
+    if (first) output.note(`next: ${nextCommand(first)}`);
+    return 0;
+  });
+}
+
+async function bundleAll(path: string, output: Output): Promise<Bundle[]> {
+  const { bundleFunction, readProject } = await import('#bundle');
+  const { functions, notes } = readProject(path);
+  for (const note of notes) output.note(`note: ${note}`);
+  const bundles: Bundle[] = [];
+  for (const { entry, spec } of functions) bundles.push(await bundleFunction(entry, spec));
+  for (const { warnings } of bundles) for (const warning of warnings) output.note(`warning: ${warning}`);
+  return bundles;
+}
+
+async function uploadAll(
+  pilot: PilotClient,
+  bundles: readonly Bundle[],
+  done: Deployed[],
+): Promise<PlatformError | undefined> {
+  for (const bundle of bundles) {
+    try {
+      const { version, change } = await pilot.deploy(bundle);
+      done.push({
+        name: bundle.spec.name,
+        change,
+        version: version?.number ?? 0,
+        digest: version?.digest ?? bundle.digest,
+        bytes: bundle.artifact.byteLength,
+      });
+    } catch (thrown) {
+      const error = PlatformError.from(thrown);
+      return new PlatformError(error.code, `${bundle.spec.name}: ${messageOf(error)}`, {
+        hint: error.hint,
+        cause: error,
+      });
+    }
+  }
+  return undefined;
+}
+
+function nextCommand({ spec }: Bundle): string {
+  const [trigger] = spec.triggers;
+  if (!trigger || trigger.gather) return `pilotfish invoke ${spec.name} -d hi`;
+  return `pilotfish invoke ${spec.name} -d hi, or pilotfish pub ${trigger.subject.replaceAll('*', '1').replace('>', '1')} -d hi`;
+}
+
+const deployedView: ListView<Deployed> = {
+  columns: [
+    { title: 'FUNCTION', text: ({ name }) => name },
+    { title: 'CHANGE', text: ({ change }) => change },
+    { title: 'VERSION', text: ({ version }) => String(version) },
+    { title: 'DIGEST', text: ({ digest }) => digest.slice(0, 12) },
+    { title: 'SIZE', text: ({ bytes }) => formatBytes(bytes) },
+  ],
+  name: ({ name }) => name,
+  plain: (deployed) => deployed,
+  empty: 'nothing to deploy',
+};

@@ -1,0 +1,6 @@
+/**
+ * The command line: one file a command, `run-cli.ts` puts them together, `command.ts` says how they are declared, `output.ts`
+ * prints, `failure.ts` fails, `connection.ts` finds the pilot.
+ */
+export type { CliContext } from './context.ts';
+export { createProgram, runCli } from './run-cli.ts';

@@ -1,0 +1,74 @@
+/** `pilotfish invoke FN`: the result's bytes on stdout exactly as they are; how it went on stderr. */
+import type { Command } from 'commander';
+import { formatDuration, PlatformError } from '#common';
+import { type CommandFactory, type CommonOptions, durationMs, flag, newCommand, outputOf } from './command.ts';
+import { suggestFunction, withPilot } from './connection.ts';
+import type { CliContext } from './context.ts';
+import { readInput } from './input.ts';
+import type { Output } from './output.ts';
+
+interface InvokeFlags extends CommonOptions {
+  readonly data?: string;
+  readonly file?: string;
+  readonly functionVersion?: string;
+  readonly header?: readonly string[];
+  readonly timeout?: number;
+}
+
+export const invokeCommand: CommandFactory = (context): Command =>
+  newCommand({
+    name: 'invoke',
+    summary: 'call a function and wait for its result',
+    examples: [
+      'pilotfish invoke echo -d hi',
+      'pilotfish invoke gridrec -f slice.bin > out.bin',
+      'cat in.json | pilotfish invoke echo -',
+    ],
+  })
+    .argument('<function>', 'its name')
+    .argument('[input]', '"-" reads the payload from stdin')
+    .addOption(flag('-d, --data <text>', 'the payload as text'))
+    .addOption(flag('-f, --file <path>', 'the payload from a file'))
+    .addOption(flag('--function-version <version>', 'a version number or alias (default: latest)'))
+    .addOption(flag('-H, --header <name=value...>', 'headers of the event'))
+    .addOption(
+      flag('--timeout <duration>', "give up after this long (default: the function's timeout)").argParser(durationMs),
+    )
+    .action((name: string, input: string | undefined, flags: InvokeFlags) => invoke(context, name, input, flags));
+
+async function invoke(context: CliContext, name: string, input: string | undefined, flags: InvokeFlags): Promise<void> {
+  const { invokePayloadBytesMax } = await import('#rpc');
+  const payload = await readInput(context, input, flags, invokePayloadBytesMax);
+  const options = {
+    headers: parseHeaders(flags.header),
+    signal: context.signal,
+    ...(flags.functionVersion === undefined ? {} : { version: flags.functionVersion }),
+    ...(flags.timeout === undefined ? {} : { timeoutMs: flags.timeout }),
+  };
+  const result = await withPilot(context, flags.pilot, (pilot) =>
+    suggestFunction(pilot, name, () => pilot.invoke(name, payload, options)),
+  );
+  const output = outputOf(context, flags);
+  await output.bytes(result.payload);
+  endLine(output, result.payload);
+  const { durationMs: ms, instance, node, cold, version } = result;
+  output.note(
+    `${formatDuration(ms)}, version ${version}, instance ${instance}, node ${node}, ${cold ? 'cold' : 'warm'}`,
+  );
+}
+
+/** On a terminal the result gets a line of its own; in a pipe its bytes stay as they are. */
+function endLine(output: Output, payload: Uint8Array): void {
+  if (output.isTerminal && payload.byteLength > 0 && payload.at(-1) !== 0x0a) output.line('');
+}
+
+/** "name=value" pairs. Throws `usage`. */
+export function parseHeaders(pairs: readonly string[] = []): Record<string, string> {
+  return Object.fromEntries(
+    pairs.map((pair) => {
+      const at = pair.indexOf('=');
+      if (at > 0) return [pair.slice(0, at), pair.slice(at + 1)] as const;
+      throw new PlatformError('usage', `"${pair}" is no header`, { hint: 'Write it like --header name=value.' });
+    }),
+  );
+}

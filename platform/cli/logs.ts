@@ -1,0 +1,55 @@
+/** `pilotfish logs FN`: what its instances wrote, one line each. */
+import type { Command } from 'commander';
+import { PlatformError, parseDurationMs } from '#common';
+import type { LogsResponse } from '#proto';
+import { type CommandFactory, type CommonOptions, flag, newCommand, outputOf } from './command.ts';
+import { suggestFunction, withPilot } from './connection.ts';
+import type { CliContext } from './context.ts';
+
+interface LogsFlags extends CommonOptions {
+  readonly follow?: boolean;
+  readonly since?: string;
+}
+
+export const logsCommand: CommandFactory = (context): Command =>
+  newCommand({
+    name: 'logs',
+    summary: "print a function's log lines",
+    examples: ['pilotfish logs echo', 'pilotfish logs echo -f --since 5m', 'pilotfish logs echo -o json'],
+  })
+    .argument('<function>', 'its name')
+    .addOption(flag('-f, --follow', 'go on with the lines to come'))
+    .addOption(
+      flag('--since <when>', 'only lines after this: a duration such as 5m, or a time such as 2026-01-31T12:00:00Z'),
+    )
+    .action((name: string, flags: LogsFlags) => printLogs(context, name, flags));
+
+async function printLogs(context: CliContext, name: string, flags: LogsFlags): Promise<void> {
+  const sinceMs = flags.since === undefined ? 0 : parseSince(flags.since, Date.now());
+  const output = outputOf(context, flags);
+  const { follow = false } = flags;
+  await withPilot(context, flags.pilot, (pilot) =>
+    suggestFunction(pilot, name, async () => {
+      // A function that is not there has no lines either: the difference is worth a call.
+      await pilot.get(name);
+      for await (const line of pilot.logs(name, { follow, sinceMs, signal: context.signal })) {
+        output.line(output.isJson ? JSON.stringify(line) : lineText(line));
+      }
+      context.signal.throwIfAborted();
+    }),
+  );
+}
+
+/** Milliseconds since 1970 of "5m" (ago) or of an RFC 3339 time. Throws `usage`. */
+export function parseSince(text: string, nowMs: number): number {
+  if (/^[\d.]+[a-z]/.test(text)) return nowMs - parseDurationMs(text);
+  const time = Date.parse(text);
+  if (!Number.isNaN(time)) return time;
+  throw new PlatformError('usage', `"${text}" is neither a duration nor a time`, {
+    hint: 'Write --since 5m or --since 2026-01-31T12:00:00Z.',
+  });
+}
+
+function lineText({ timeMs, level, instance, node, message }: LogsResponse): string {
+  return `${new Date(timeMs).toISOString()} ${level.toUpperCase().padEnd(5)} ${node}/${instance} ${message}`;
+}

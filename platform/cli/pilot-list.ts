@@ -1,0 +1,37 @@
+/** `pilotfish pilot list`: the pilots of this home and the state they are truly in. */
+import type { Command } from 'commander';
+import type { PilotSummary } from '#pilot';
+import { type CommandFactory, type CommonOptions, newCommand, outputOf } from './command.ts';
+import { ageText, type ListView } from './output.ts';
+
+export const pilotListCommand: CommandFactory = (context): Command =>
+  newCommand({
+    name: 'list',
+    summary: 'list your pilots and their states',
+    examples: ['pilotfish pilot list', 'pilotfish pilot list -o json'],
+    pilot: false,
+  })
+    .alias('ls')
+    .action(async (options: CommonOptions) => {
+      const { listPilots, resolveHome } = await import('#pilot');
+      await outputOf(context, options).list(listPilots(resolveHome(context.env)), pilotsView);
+    });
+
+const pilotsView: ListView<PilotSummary> = {
+  columns: [
+    { title: 'PILOT', text: ({ pilot }) => pilot },
+    { title: 'STATE', text: ({ state }) => state },
+    { title: 'NODES', text: ({ nodes, nodesAlive }) => `${nodesAlive}/${nodes}` },
+    { title: 'SLOTS', text: ({ slots }) => String(slots) },
+    { title: 'RESOURCE', text: ({ resource }) => resource },
+    { title: 'AGE', text: ({ createdAtMs }) => (createdAtMs === 0 ? '-' : ageText(createdAtMs, Date.now())) },
+    { title: 'MACHINE', text: ({ machine }) => machine, wide: true },
+    { title: 'DIRECTORY', text: ({ directory }) => directory, wide: true },
+  ],
+  name: ({ pilot }) => pilot,
+  plain: ({ createdAtMs, ...rest }) => ({
+    ...rest,
+    createdAt: createdAtMs === 0 ? null : new Date(createdAtMs).toISOString(),
+  }),
+  empty: 'no pilots; bring one up: pilotfish up',
+};

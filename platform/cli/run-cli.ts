@@ -1,0 +1,91 @@
+/** Puts the commands together, runs the one that was asked for, and returns the exit code. */
+import { Command } from 'commander';
+import type { CommandFactory } from './command.ts';
+import { type CliContext, type ExitCode, interruptedExitCode } from './context.ts';
+import { deployCommand } from './deploy.ts';
+import { doctorCommand } from './doctor.ts';
+import { downCommand } from './down.ts';
+import { printFailure } from './failure.ts';
+import { getCommand } from './get.ts';
+import { invokeCommand } from './invoke.ts';
+import { listCommand } from './list.ts';
+import { logsCommand } from './logs.ts';
+import { nodeListCommand } from './node-list.ts';
+import { pilotListCommand } from './pilot-list.ts';
+import { pubCommand } from './pub.ts';
+import { rmCommand } from './rm.ts';
+import { tailCommand } from './tail.ts';
+import { upCommand } from './up.ts';
+import { versionCommand } from './version.ts';
+
+interface CommandGroup {
+  readonly title: string;
+  readonly commands: readonly CommandFactory[];
+  /** Commands that stand under a noun: `node list`. */
+  readonly under?: { readonly name: string; readonly summary: string };
+}
+
+const groups: readonly CommandGroup[] = [
+  { title: 'Pilots:', commands: [upCommand, downCommand] },
+  { title: 'Pilots:', commands: [pilotListCommand], under: { name: 'pilot', summary: 'look at your pilots' } },
+  { title: 'Pilots:', commands: [nodeListCommand], under: { name: 'node', summary: "look at the pilot's nodes" } },
+  { title: 'Functions:', commands: [deployCommand, listCommand, getCommand, invokeCommand, logsCommand, rmCommand] },
+  { title: 'Events:', commands: [pubCommand, tailCommand] },
+  { title: 'Setup:', commands: [doctorCommand, versionCommand] },
+];
+
+/** `argv` without program and script. Never throws. */
+export async function runCli(context: CliContext, argv: readonly string[]): Promise<ExitCode> {
+  let exitCode: ExitCode = 0;
+  const program = createProgram(context, (code) => {
+    exitCode = code;
+  });
+  try {
+    await program.parseAsync([...argv], { from: 'user' });
+    return context.signal.aborted ? interruptedExitCode : exitCode;
+  } catch (thrown) {
+    return printFailure(context, thrown, argv);
+  }
+}
+
+/** The whole command tree; also walked by a test that holds every command to the same rules. */
+export function createProgram(context: CliContext, report: (code: ExitCode) => void): Command {
+  const program = new Command('pilotfish')
+    .description('Functions inside an HPC pilot job: bring a pilot up, deploy functions, send events.')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  $ pilotfish up --nodes 2\n  $ pilotfish deploy functions/echo\n  $ pilotfish invoke echo -d hi',
+    )
+    .showSuggestionAfterError(true)
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => context.stdout.write(text),
+      writeErr: (text) => context.stderr.write(text),
+      // Errors are printed in one place, `failure.ts`.
+      outputError: () => undefined,
+    });
+  for (const { title, commands, under } of groups) {
+    const built = commands.map((factory) => factory(context, report));
+    if (!under) for (const command of built) add(program, command.helpGroup(title));
+    else add(program, nounCommand(program, under, built).helpGroup(title));
+  }
+  return program;
+}
+
+function nounCommand(
+  program: Command,
+  { name, summary }: { name: string; summary: string },
+  commands: readonly Command[],
+): Command {
+  const noun = new Command(name).description(summary).copyInheritedSettings(program);
+  for (const command of commands) add(noun, command);
+  return noun.addHelpText(
+    'after',
+    `\nExamples:\n${commands.map((command) => `  $ pilotfish ${name} ${command.name()}`).join('\n')}`,
+  );
+}
+
+/** Settings such as the handling of errors do not reach commands that were made elsewhere. */
+function add(parent: Command, command: Command): void {
+  parent.addCommand(command.copyInheritedSettings(parent));
+}

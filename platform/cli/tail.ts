@@ -1,0 +1,73 @@
+/** `pilotfish tail SUBJECT`: prints events as they are stored, or from the beginning. */
+import { isUtf8 } from 'node:buffer';
+import type { Command } from 'commander';
+import { InvalidArgumentError } from 'commander';
+import type { ReadOptions, StoredEvent } from '#client';
+import { formatBytes } from '#common';
+import { type CommandFactory, type CommonOptions, flag, newCommand, outputOf, positiveInteger } from './command.ts';
+import { withEvents } from './connection.ts';
+import type { CliContext } from './context.ts';
+
+interface TailFlags extends CommonOptions {
+  readonly from: NonNullable<ReadOptions['from']>;
+  readonly count?: number;
+}
+
+/** Longer payloads are cut on a terminal; `-o json` has them whole. */
+const previewCharsMax = 120;
+
+export const tailCommand: CommandFactory = (context): Command =>
+  newCommand({
+    name: 'tail',
+    summary: 'print events',
+    examples: [
+      "pilotfish tail 'echoed.*'",
+      "pilotfish tail 'numbers.>' --from all --count 10",
+      "pilotfish tail 'echoed.*' -o json",
+    ],
+  })
+    .argument('<subject>', 'which events; "*" stands for one token, ">" for the rest')
+    .addOption(flag('--from <place>', 'new, all, or a sequence number').default('new').argParser(parseFrom))
+    .addOption(flag('--count <events>', 'end after so many').argParser(positiveInteger))
+    .action((subject: string, flags: TailFlags) => tail(context, subject, flags));
+
+async function tail(context: CliContext, subject: string, flags: TailFlags): Promise<void> {
+  const output = outputOf(context, flags);
+  let left = flags.count ?? Number.POSITIVE_INFINITY;
+  await withEvents(context, flags.pilot, 'viewer', async (client) => {
+    const events = await client.read(subject, { from: flags.from, signal: context.signal });
+    output.note(`reading ${subject}; Ctrl-C ends`);
+    for await (const event of events) {
+      if (output.format === 'name') output.line(event.subject);
+      else output.line(output.isJson ? JSON.stringify(eventRecord(event)) : eventText(event));
+      if (--left <= 0) return;
+    }
+    context.signal.throwIfAborted();
+  });
+}
+
+function eventText({ sequence, time, subject, data }: StoredEvent): string {
+  return [sequence, time.toISOString(), subject, formatBytes(data.byteLength), preview(data)].join('\t');
+}
+
+/** Text is shown as JSON shows it, so that no control character reaches the terminal; bytes as hexadecimal. */
+function preview(data: Uint8Array): string {
+  const head = data.subarray(0, previewCharsMax);
+  const text = isUtf8(data)
+    ? JSON.stringify(Buffer.from(data).toString('utf8').slice(0, previewCharsMax))
+    : `0x${Buffer.from(head).toString('hex').slice(0, previewCharsMax)}`;
+  return data.byteLength > previewCharsMax ? `${text}...` : text;
+}
+
+function eventRecord({ sequence, time, subject, id, headers, data }: StoredEvent): object {
+  const bytes = Buffer.from(data);
+  const body = isUtf8(data) ? { data: bytes.toString('utf8') } : { dataBase64: bytes.toString('base64') };
+  return { sequence, time: time.toISOString(), subject, id, headers, ...body };
+}
+
+function parseFrom(text: string): TailFlags['from'] {
+  if (text === 'new' || text === 'all') return text;
+  const sequence = Number(text);
+  if (Number.isSafeInteger(sequence) && sequence > 0) return { sequence };
+  throw new InvalidArgumentError('It must be new, all or a sequence number.');
+}

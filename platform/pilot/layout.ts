@@ -1,0 +1,120 @@
+/** Makes a pilot's directory: records, keys and one configuration for each node. Everything in it is 0600 in 0700. */
+import { randomInt } from 'node:crypto';
+import { mkdirSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { PlatformError, platformVersion } from '#common';
+import type { NodeConfig } from '#model';
+import {
+  agentServerName,
+  createNatsKey,
+  gatewayServerName,
+  loadCertificates,
+  makePrivateDirectory,
+  writePrivate,
+} from '#security';
+import { agentMember, nodePaths, openHome, pilotPaths, pilotsDirectory } from './home.ts';
+import type { PilotRecord } from './records.ts';
+
+export interface PilotShape {
+  readonly resource: string;
+  readonly hosts: readonly string[];
+  readonly slots: number;
+  /** Of one node. */
+  readonly memoryBytes: number;
+  readonly storeBytes: number;
+}
+
+/** Without letters that look like others; 32^4 are a million pilots. */
+const idLetters = 'abcdefghjkmnpqrstuvwxyz234567899';
+const idTriesMax = 20;
+const roles = ['gateway', 'agent', 'source', 'viewer'] as const;
+
+/** Takes a free id and makes its directory, 0700. */
+export function makePilotDirectory(home: string): { pilot: string; pilotDirectory: string } {
+  openHome(home);
+  for (let attempt = 0; attempt < idTriesMax; attempt++) {
+    const letters = Array.from({ length: 4 }, () => idLetters[randomInt(idLetters.length)]);
+    const pilot = `p-${letters.join('')}`;
+    const pilotDirectory = join(pilotsDirectory(home), pilot);
+    try {
+      mkdirSync(pilotDirectory, { mode: 0o700 });
+      return { pilot, pilotDirectory };
+    } catch (error) {
+      // Taken: the next one.
+      if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
+    }
+  }
+  throw new PlatformError('conflict', `no free pilot id found in ${home}`, {
+    hint: 'End old pilots: pilotfish down --all',
+  });
+}
+
+/** All that launchers need to start the broker: records, NATS keys, nodes' configurations (returned in order). */
+export function writePilot(pilot: string, pilotDirectory: string, shape: PilotShape): NodeConfig[] {
+  const paths = pilotPaths(pilotDirectory);
+  const nodes = shape.hosts.map((host, index): NodeConfig => {
+    const node = `n${index + 1}`;
+    const first = index === 0;
+    const { slots, memoryBytes, storeBytes } = shape;
+    const nodeDirectory = join(paths.nodes, node);
+    return {
+      pilot,
+      node,
+      host,
+      slots,
+      memoryBytes,
+      pilotDirectory,
+      nodeDirectory,
+      broker: first,
+      gateway: first,
+      storeBytes,
+    };
+  });
+  const record: PilotRecord = {
+    pilot,
+    version: platformVersion,
+    resource: shape.resource,
+    machine: hostname(),
+    createdAtMs: Date.now(),
+    nodes: nodes.map(({ node, host, slots }) => ({ node, host, slots })),
+  };
+  writePrivate(paths.record, JSON.stringify(record, undefined, 2));
+  makePrivateDirectory(paths.keys);
+  makePrivateDirectory(paths.nodes);
+  const users = roles.map((role) => {
+    const { seed, publicKey } = createNatsKey();
+    writePrivate(paths.seed(role), `${seed}\n`);
+    return [role, publicKey];
+  });
+  writePrivate(paths.users, JSON.stringify(Object.fromEntries(users)));
+  for (const config of nodes) {
+    makePrivateDirectory(config.nodeDirectory);
+    makePrivateDirectory(nodePaths(config.nodeDirectory).logs);
+    writePrivate(nodePaths(config.nodeDirectory).config, JSON.stringify(config, undefined, 2));
+  }
+  return nodes;
+}
+
+/** Signs everybody's certificate. The owner's is written last: launchers wait for it. */
+export async function writeCertificates(nodes: readonly NodeConfig[]): Promise<void> {
+  const first = nodes[0];
+  if (!first) throw new PlatformError('internal', 'a pilot has at least one node');
+  const { pilot, pilotDirectory } = first;
+  const paths = pilotPaths(pilotDirectory);
+  const { CertificateAuthority } = await loadCertificates();
+  const now = Date.now();
+  const authority = await CertificateAuthority.create(pilot, now);
+  writePrivate(paths.caCert, authority.cert);
+  writePrivate(paths.caKey, authority.key);
+  const issue = async (member: string, usage: ('server' | 'client')[], dnsNames: string[], addresses: string[]) => {
+    const { cert, key } = await authority.issue({ commonName: member, usage, dnsNames, addresses }, now);
+    writePrivate(paths.key(member), key);
+    writePrivate(paths.cert(member), cert);
+  };
+  await Promise.all([
+    issue('gateway', ['server', 'client'], [gatewayServerName(pilot)], [first.host]),
+    ...nodes.map(({ node, host }) => issue(agentMember(node), ['server'], [agentServerName(pilot, node)], [host])),
+  ]);
+  await issue('owner', ['client'], [], []);
+}

@@ -1,0 +1,106 @@
+/** Which pilots there are, and in what state they truly are. */
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { formatDuration, nearestName, PlatformError } from '#common';
+import { type Connection, connectionSchema } from '#model';
+import { readPrivate } from '#security';
+import { nodePaths, pilotPaths, pilotsDirectory } from './home.ts';
+import { isAlive } from './processes.ts';
+import { readLauncherRecord, readPilotRecord } from './records.ts';
+
+/** `starting`: all launchers live, no gateway yet. `broken`: some launchers are gone. `stopped`: all are. */
+export type PilotState = 'starting' | 'running' | 'broken' | 'stopped';
+
+export interface PilotSummary {
+  readonly pilot: string;
+  readonly state: PilotState;
+  readonly resource: string;
+  readonly machine: string;
+  readonly nodes: number;
+  readonly nodesAlive: number;
+  readonly slots: number;
+  /** Milliseconds since 1970; 0 where the record is missing. */
+  readonly createdAtMs: number;
+  readonly directory: string;
+}
+
+/** Oldest first. */
+export function listPilots(home: string): PilotSummary[] {
+  const directory = pilotsDirectory(home);
+  if (!existsSync(directory)) return [];
+  const pilots = readdirSync(directory).map((pilot) => summarize(pilot, join(directory, pilot)));
+  return pilots.sort((a, b) => a.createdAtMs - b.createdAtMs);
+}
+
+function summarize(pilot: string, directory: string): PilotSummary {
+  const paths = pilotPaths(directory);
+  const record = readPilotRecord(paths.record);
+  const nodes = record?.nodes ?? [];
+  const alive = nodes.filter(({ node }) => {
+    const launcher = readLauncherRecord(nodePaths(join(paths.nodes, node)).record)?.launcher;
+    return launcher !== undefined && isAlive(launcher);
+  });
+  return {
+    pilot,
+    state: stateOf(nodes.length, alive.length, existsSync(paths.connection)),
+    resource: record?.resource ?? '',
+    machine: record?.machine ?? '',
+    nodes: nodes.length,
+    nodesAlive: alive.length,
+    slots: nodes.reduce((sum, { slots }) => sum + slots, 0),
+    createdAtMs: record?.createdAtMs ?? 0,
+    directory,
+  };
+}
+
+function stateOf(nodes: number, alive: number, connected: boolean): PilotState {
+  if (alive === 0) return 'stopped';
+  if (alive < nodes) return 'broken';
+  return connected ? 'running' : 'starting';
+}
+
+/** The pilot that is meant: the named one, or the only one. Throws `not-found`, or `usage` where several could be meant. */
+export function resolvePilot(home: string, id: string | undefined): PilotSummary {
+  const pilots = listPilots(home);
+  if (id !== undefined) {
+    const named = pilots.find(({ pilot }) => pilot === id);
+    if (named) return named;
+    const near = nearestName(
+      id,
+      pilots.map(({ pilot }) => pilot),
+    );
+    const hint = near === undefined ? '`pilotfish pilot list` shows the pilots there are.' : `Did you mean ${near}?`;
+    throw new PlatformError('not-found', `there is no pilot "${id}" in ${home}`, { hint });
+  }
+  const living = pilots.filter(({ state }) => state !== 'stopped');
+  const candidates = living.length > 0 ? living : pilots;
+  const [only, ...others] = candidates;
+  if (!only) {
+    throw new PlatformError('not-found', `there is no pilot in ${home}`, { hint: 'Bring one up: pilotfish up' });
+  }
+  if (others.length > 0) {
+    const lines = candidates.map(({ pilot, state, createdAtMs }) => `  ${pilot}  ${state}, ${age(createdAtMs)}`);
+    throw new PlatformError('usage', `there are ${candidates.length} pilots:\n${lines.join('\n')}`, {
+      hint: `Say which: --pilot ${only.pilot}, or PILOTFISH_PILOT=${only.pilot}`,
+    });
+  }
+  return only;
+}
+
+/** How to reach the pilot. Throws `unavailable` before it is ready, `permission-denied` where others can read the file. */
+export function readConnection(pilot: PilotSummary): Connection {
+  const { connection } = pilotPaths(pilot.directory);
+  if (!existsSync(connection)) {
+    throw new PlatformError('unavailable', `pilot ${pilot.pilot} is ${pilot.state}: it has no gateway to talk to`, {
+      hint:
+        pilot.state === 'starting'
+          ? 'Try again in a moment.'
+          : `End it and bring up a new one: pilotfish down ${pilot.pilot}`,
+    });
+  }
+  return connectionSchema.parse(JSON.parse(readPrivate(connection)));
+}
+
+function age(createdAtMs: number): string {
+  return createdAtMs === 0 ? 'age unknown' : `up for ${formatDuration(Date.now() - createdAtMs)}`;
+}

@@ -1,0 +1,206 @@
+/**
+ * Brings a pilot up: launchers start the broker while certificates are signed, then everything else at once. Ready is
+ * what the gateway says. Whatever goes wrong on the way, nothing is left behind.
+ */
+import { readFileSync, statfsSync } from 'node:fs';
+import { totalmem } from 'node:os';
+import { basename } from 'node:path';
+import { type Clock, PlatformError, systemClock, withDeadline } from '#common';
+import { type Connection, connectionSchema, type NodeConfig } from '#model';
+import { readPrivate } from '#security';
+import type { PilotAdapter, StartedNode } from './adapter.ts';
+import { endPilot } from './end-pilot.ts';
+import { nodePaths, openHome, pilotPaths } from './home.ts';
+import { makePilotDirectory, writeCertificates, writePilot } from './layout.ts';
+import { type LauncherProgress, progressError } from './progress.ts';
+
+export interface StartPilotOptions {
+  readonly home: string;
+  readonly resource: string;
+  readonly adapter: PilotAdapter;
+  readonly nodes: number;
+  readonly slotsPerNode: number;
+  /** Default: 2 GiB, or half of what is free on the disk. */
+  readonly storeBytes?: number;
+  /** Asks the gateway; resolves once so many nodes are ready. */
+  readonly waitReady: (connection: Connection, nodes: number, timeoutMs: number) => Promise<unknown>;
+  readonly onPhase: (phase: StartPhase) => void;
+  /** Aborted: everything is taken back, then `cancelled` is thrown. */
+  readonly signal: AbortSignal;
+  readonly clock?: Clock;
+}
+
+export interface StartPhase {
+  /** Empty for the pilot as a whole. */
+  readonly node: string;
+  readonly phase: string;
+  /** Since the start of `up`. */
+  readonly ms: number;
+}
+
+export interface StartedPilot {
+  readonly pilot: string;
+  readonly directory: string;
+  readonly connection: Connection;
+  readonly readyMs: number;
+}
+
+export const nodesMax = 64;
+const startTimeoutMs = 60_000;
+const storeBytesDefault = 2 * 2 ** 30;
+/** Below it JetStream's streams would not hold one scan. */
+const storeBytesMin = 64 * 2 ** 20;
+const tailLines = 15;
+const tailLineCharsMax = 400;
+
+/** Throws the error of what failed, with the end of the log that explains it as its stack; `timeout` after 60 s. */
+export async function startPilot(options: StartPilotOptions): Promise<StartedPilot> {
+  const clock = options.clock ?? systemClock;
+  const startedAt = clock.monotonic();
+  checkOptions(options);
+  const { pilot, pilotDirectory } = makePilotDirectory(options.home);
+  const launched: StartedNode[] = [];
+  const elapsedMs = () => Math.round(clock.monotonic() - startedAt);
+  try {
+    const nodes = writePilot(pilot, pilotDirectory, shapeOf(options));
+    options.onPhase({ node: '', phase: `pilot ${pilot}`, ms: elapsedMs() });
+    const connection = await untilReady(options, nodes, launched, elapsedMs);
+    return { pilot, directory: pilotDirectory, connection, readyMs: elapsedMs() };
+  } catch (error) {
+    const explained = explain(error, pilotDirectory);
+    // No grace: nothing runs yet that could be drained.
+    await endPilot(pilotDirectory, { graceMs: 0 });
+    throw options.signal.aborted ? new PlatformError('cancelled', 'the start was interrupted') : explained;
+  } finally {
+    for (const node of launched) node.release();
+  }
+}
+
+async function untilReady(
+  options: StartPilotOptions,
+  nodes: readonly NodeConfig[],
+  launched: StartedNode[],
+  elapsedMs: () => number,
+): Promise<Connection> {
+  const { adapter, onPhase, signal, waitReady } = options;
+  signal.throwIfAborted();
+  const failed = Promise.withResolvers<never>();
+  const cancel = () => failed.reject(new PlatformError('cancelled', 'the start was interrupted'));
+  signal.addEventListener('abort', cancel, { once: true });
+  const gatewayReady = Promise.withResolvers<void>();
+  const ready = nodes.map((config) => {
+    const nodeReady = Promise.withResolvers<void>();
+    const onProgress = (progress: LauncherProgress) => {
+      if ('failed' in progress)
+        return failed.reject(new LaunchError(progressError(progress.failed, config.node), progress.failed.log));
+      const phase = 'phase' in progress ? progress.phase : 'ready';
+      onPhase({ node: config.node, phase, ms: elapsedMs() });
+      if (phase === 'gateway') gatewayReady.resolve();
+      if (phase === 'ready') nodeReady.resolve();
+    };
+    launched.push(
+      adapter.startNode({
+        ...startFiles(config),
+        config,
+        onProgress,
+        onEnd: (reason) => failed.reject(launcherEnded(config, reason)),
+      }),
+    );
+    return nodeReady.promise;
+  });
+  const answered = (async () => {
+    await gatewayReady.promise;
+    const connection = readConnectionFile(nodes);
+    await waitReady(connection, nodes.length, startTimeoutMs - elapsedMs());
+    return connection;
+  })();
+  // Told to whoever awaits below; when something else fails first nobody does.
+  answered.catch(() => undefined);
+  const all = Promise.all([answered, writeCertificates(nodes), ...ready]);
+  const what = 'that all nodes are ready';
+  try {
+    const [connection] = await withDeadline(Promise.race([all, failed.promise]), startTimeoutMs, what);
+    return connection;
+  } finally {
+    signal.removeEventListener('abort', cancel);
+  }
+}
+
+/** An error together with the log that explains it. */
+class LaunchError extends Error {
+  readonly log: string;
+
+  constructor(cause: PlatformError, log: string) {
+    super(cause.message, { cause });
+    this.log = log;
+  }
+}
+
+function launcherEnded({ node, nodeDirectory }: NodeConfig, reason: string): LaunchError {
+  const error = new PlatformError('unavailable', `the launcher of node ${node} ended (${reason})`);
+  return new LaunchError(error, nodePaths(nodeDirectory).log('launcher'));
+}
+
+/** Adds the log's end to the error: the log itself is about to go. */
+function explain(thrown: unknown, pilotDirectory: string): PlatformError {
+  if (thrown instanceof LaunchError) return withTail(PlatformError.from(thrown.cause), thrown.log);
+  const error = PlatformError.from(thrown);
+  if (error.code !== 'timeout') return error;
+  return withTail(error, nodePaths(`${pilotPaths(pilotDirectory).nodes}/n1`).log('gateway'));
+}
+
+function withTail(error: PlatformError, log: string): PlatformError {
+  const foreignStack = `the end of ${basename(log)}:\n${readTail(log)}`;
+  return new PlatformError(error.code, error.message, { hint: error.hint, cause: error, foreignStack });
+}
+
+function readTail(log: string): string {
+  try {
+    const lines = readFileSync(log, 'utf8').trimEnd().split('\n').slice(-tailLines);
+    return lines.map((line) => `  ${line.slice(0, tailLineCharsMax)}`).join('\n');
+  } catch {
+    // The process never got so far as to open it.
+    return '  (empty)';
+  }
+}
+
+function readConnectionFile(nodes: readonly NodeConfig[]): Connection {
+  const { connection } = pilotPaths(nodes[0]?.pilotDirectory ?? '');
+  return connectionSchema.parse(JSON.parse(readPrivate(connection)));
+}
+
+function startFiles({ nodeDirectory }: NodeConfig) {
+  const paths = nodePaths(nodeDirectory);
+  return { configFile: paths.config, logFile: paths.log('launcher') };
+}
+
+function checkOptions({ nodes, slotsPerNode }: StartPilotOptions): void {
+  if (!Number.isInteger(nodes) || nodes < 1 || nodes > nodesMax) {
+    throw new PlatformError('usage', `--nodes is ${nodes}; a pilot has 1 to ${nodesMax} nodes`);
+  }
+  if (!Number.isInteger(slotsPerNode) || slotsPerNode < 1) {
+    throw new PlatformError('usage', `--cores-per-node is ${slotsPerNode}; a node has at least one`);
+  }
+}
+
+function shapeOf({ home, nodes, resource, adapter, slotsPerNode, storeBytes }: StartPilotOptions) {
+  const machineBytes = Math.min(totalmem(), process.constrainedMemory() || Number.POSITIVE_INFINITY);
+  return {
+    resource,
+    hosts: Array.from({ length: nodes }, (_, index) => adapter.hostOf(index)),
+    slots: slotsPerNode,
+    // One machine's memory, shared by its nodes.
+    memoryBytes: Math.floor(machineBytes / nodes),
+    storeBytes: storeBytes ?? defaultStoreBytes(home),
+  };
+}
+
+function defaultStoreBytes(home: string): number {
+  openHome(home);
+  const { bavail, bsize } = statfsSync(home);
+  const bytes = Math.min(storeBytesDefault, Math.floor((bavail * bsize) / 2));
+  if (bytes >= storeBytesMin) return bytes;
+  throw new PlatformError('no-capacity', `the disk of ${home} is nearly full: ${bytes * 2} bytes are free`, {
+    hint: 'Free some space, or set PILOTFISH_HOME to another disk.',
+  });
+}

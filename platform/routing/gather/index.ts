@@ -1,0 +1,17 @@
+/** Gathers: rules, the fold of parts into keys, and the event of a closed key. All of it pure. */
+export {
+  decodeGatherEvent,
+  encodeGatherEvent,
+  expandMissing,
+  type GatherEvent,
+  type GatherSummary,
+  gatherHeaderPairs,
+  gatherHeaders,
+  parseGatherHeaders,
+} from './gather-event.ts';
+export { type FoldCounts, type FoldEffect, GatherFold, type StoredPart } from './gather-fold.ts';
+export { compileGather, type GatherRules } from './gather-rules.ts';
+export { gatherEventBytesMax, openKeysMax, partsPerKeyMax, tombstonesMax } from './limits.ts';
+export type { ClosedKey, CloseReason } from './open-key.ts';
+export { expectHeader, type PartMark, parsePartMark, partHeader } from './part-header.ts';
+export { decodeSequences, SequenceEncoder } from './sequence-codec.ts';

@@ -1,0 +1,123 @@
+/**
+ * Events per CPU second of what a pilot adds to an event (agent, spawner and instances) through `echo` at 128 B, against
+ * two loops that do the same by hand: consume, publish with a message id, ack after the PubAck. Same server, same stream,
+ * same ids, same TLS setting (none on loopback). Runs take turns.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { jetstreamManager } from '@nats-io/jetstream';
+import { type NatsConnection } from '@nats-io/transport-node';
+import { connectNats, ensureConsumer, eventSubject, readLag, streams } from '#broker';
+import { TestPilot } from '../harness/pilot.ts';
+import type { BaselineSettings } from './baseline/settings.ts';
+import { cpuNanoseconds } from './cpu.ts';
+import { type BenchResult, compare } from './report.ts';
+import type { BenchOptions } from './run.ts';
+
+const payloadBytes = 128;
+/** Not counted: code is compiled, pipelines fill. */
+const warmUpEvents = 30_000;
+const runSecondsMax = 120;
+
+interface Side {
+  readonly subject: string;
+  readonly consumer: string;
+  readonly pid: number;
+  close(): Promise<void>;
+}
+
+export async function benchEvents(options: BenchOptions): Promise<BenchResult[]> {
+  await using pilot = await TestPilot.start({ nodes: 1, coresPerNode: 1 });
+  const seedOf = (role: string) => readFileSync(join(pilot.directory, 'keys', `${role}.seed`), 'utf8').trim();
+  const gateway = await connectNats({ servers: pilot.connection.brokers, seed: seedOf('gateway'), role: 'gateway', member: 'bench' });
+  const source = await connectNats({ servers: pilot.connection.brokers, seed: seedOf('source'), role: 'source', member: 'bench' });
+  try {
+    const sides = { ours: [] as number[], textbook: [] as number[], tuned: [] as number[] };
+    for (let run = 0; run < options.runs; run++) {
+      for (const name of ['ours', 'textbook', 'tuned'] as const) {
+        const side = name === 'ours' ? await openOurs(pilot) : await openBaseline(name, pilot, gateway, seedOf('agent'));
+        const perSecond = await measure(side, gateway, source, options.events);
+        await side.close();
+        sides[name].push(perSecond);
+        process.stderr.write(`run ${run + 1}/${options.runs} ${name}: ${Math.round(perSecond).toLocaleString('en')} events per CPU second\n`);
+        await (await jetstreamManager(gateway)).streams.purge(streams.events);
+      }
+    }
+    return [
+      compare('echo128-vs-textbook', 'events/CPU s', sides.ours, sides.textbook),
+      compare('echo128-vs-tuned', 'events/CPU s', sides.ours, sides.tuned),
+    ];
+  } finally {
+    await gateway.close();
+    await source.close();
+  }
+}
+
+async function openOurs(pilot: TestPilot): Promise<Side> {
+  const deployed = await pilot.cli(['deploy', join(import.meta.dirname, '../../functions/echo')]);
+  if (deployed.code !== 0) throw new Error(deployed.stderr);
+  return {
+    subject: eventSubject('numbers'),
+    consumer: 'fn-echo-on0',
+    pid: pilot.pid('n1', 'agent'),
+    close: async () => {
+      await pilot.client.remove('echo');
+    },
+  };
+}
+
+async function openBaseline(name: 'textbook' | 'tuned', pilot: TestPilot, gateway: NatsConnection, seed: string): Promise<Side> {
+  const subject = eventSubject(`bench-${name}`);
+  const consumer = `bench-${name}`;
+  await ensureConsumer(await jetstreamManager(gateway), streams.events, consumer, `${subject}.*`);
+  const settings: BaselineSettings = { servers: pilot.connection.brokers, seed, inbox: `_INBOX.agent.${name}`, consumer };
+  const child = spawn(process.execPath, [join(import.meta.dirname, 'baseline', `${name}.ts`), JSON.stringify(settings)], { stdio: ['ignore', 'pipe', 'inherit'] });
+  await ready(child);
+  return {
+    subject,
+    consumer,
+    pid: child.pid ?? 0,
+    close: async () => {
+      child.kill('SIGKILL');
+      await (await jetstreamManager(gateway)).consumers.delete(streams.events, consumer);
+    },
+  };
+}
+
+function ready(child: ChildProcess): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  child.stdout?.once('data', () => resolve());
+  child.once('exit', (code) => reject(new Error(`the baseline ended with ${code}`)));
+  return promise;
+}
+
+/** Events per CPU second of `side` and its children. */
+async function measure(side: Side, gateway: NatsConnection, source: NatsConnection, events: number): Promise<number> {
+  const manager = await jetstreamManager(gateway);
+  const drained = async () => {
+    const deadline = Date.now() + runSecondsMax * 1_000;
+    for (;;) {
+      const lag = await readLag(manager, streams.events, side.consumer);
+      if (lag && lag.pending + lag.ackPending === 0) return;
+      if (Date.now() > deadline) throw new Error(`${side.consumer} did not finish within ${runSecondsMax} s: ${JSON.stringify(lag)}`);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  };
+  await publish(source, side.subject, warmUpEvents);
+  await drained();
+  const before = cpuNanoseconds(side.pid);
+  await publish(source, side.subject, events);
+  await drained();
+  return events / ((cpuNanoseconds(side.pid) - before) / 1e9);
+}
+
+/** Stored without PubAcks: the publisher is no part of the measurement, the server's backlog is awaited by flushing. */
+async function publish(source: NatsConnection, subject: string, count: number): Promise<void> {
+  const payload = Buffer.alloc(payloadBytes, 'x');
+  for (let number = 0; number < count; number++) {
+    source.publish(`${subject}.${number}`, payload);
+    if (number % 500 === 499) await source.flush();
+  }
+  await source.flush();
+}

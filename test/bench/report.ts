@@ -1,0 +1,46 @@
+/** What a benchmark gives: per name the samples of ours and of its baseline, taken in turn in one run, as a ratio of medians. */
+
+export interface BenchResult {
+  readonly name: string;
+  /** Median of ours. */
+  readonly value: number;
+  readonly unit: string;
+  /** Median of the baseline. */
+  readonly baseline: number;
+  readonly ratio: number;
+  readonly samples: { readonly value: readonly number[]; readonly baseline: readonly number[] };
+}
+
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 === 1 ? (sorted[middle] ?? Number.NaN) : ((sorted[middle - 1] ?? Number.NaN) + (sorted[middle] ?? Number.NaN)) / 2;
+}
+
+export function compare(name: string, unit: string, value: readonly number[], baseline: readonly number[]): BenchResult {
+  return { name, value: median(value), unit, baseline: median(baseline), ratio: median(value) / median(baseline), samples: { value, baseline } };
+}
+
+/** A table for people. */
+export function table(results: readonly BenchResult[]): string {
+  const head = ['name', 'ours', 'baseline', 'ratio', 'unit', 'ours min..max', 'baseline min..max'];
+  const rows = results.map(({ name, value, baseline, ratio, unit, samples }) => [
+    name,
+    round(value),
+    round(baseline),
+    `${ratio.toFixed(2)}x`,
+    unit,
+    range(samples.value),
+    range(samples.baseline),
+  ]);
+  const widths = head.map((title, at) => Math.max(title.length, ...rows.map((row) => row[at]?.length ?? 0)));
+  return [head, ...rows].map((row) => row.map((cell, at) => cell.padEnd(widths[at] ?? 0)).join('  ').trimEnd()).join('\n');
+}
+
+function round(value: number): string {
+  return value >= 100 ? Math.round(value).toLocaleString('en') : value.toPrecision(3);
+}
+
+function range(values: readonly number[]): string {
+  return `${round(Math.min(...values))}..${round(Math.max(...values))}`;
+}

@@ -1,0 +1,29 @@
+/** `npm run bench -- NAME [--json]`: runs one benchmark; ratios against a baseline of the same run. */
+import { parseArgs } from 'node:util';
+import { benchEvents } from './events.ts';
+import { type BenchResult, table } from './report.ts';
+
+/** Each runs for a minute or so. */
+const benches: Record<string, (options: BenchOptions) => Promise<BenchResult[]>> = { events: benchEvents };
+
+export interface BenchOptions {
+  /** Counted runs of each side. */
+  readonly runs: number;
+  /** Events of one run. */
+  readonly events: number;
+}
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { json: { type: 'boolean' }, runs: { type: 'string', default: '5' }, events: { type: 'string', default: '60000' } },
+});
+const [name = ''] = positionals;
+const bench = benches[name];
+if (!bench) {
+  process.stderr.write(`usage: npm run bench -- NAME [--json] [--runs N] [--events N]\nNAME is one of: ${Object.keys(benches).join(', ')}\n`);
+  process.exit(2);
+}
+const results = await bench({ runs: Number(values.runs), events: Number(values.events) });
+for (const result of results) if (values.json) process.stdout.write(`${JSON.stringify(result)}\n`);
+if (!values.json) process.stdout.write(`${table(results)}\n`);
+process.exit(0);

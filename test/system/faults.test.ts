@@ -1,0 +1,63 @@
+/** R1-R5 under kill -9: 2,000 numbered events, one process of each kind killed while they flow. */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { eventually } from '../harness/eventually.ts';
+import { echoPath, publishNumbered, wrongCounts } from '../harness/numbered.ts';
+import { TestPilot } from '../harness/pilot.ts';
+
+const count = 2_000;
+const rate = 800;
+
+let pilot: TestPilot;
+
+beforeAll(async () => {
+  pilot = await TestPilot.start({ nodes: 2, coresPerNode: 2 });
+  expect((await pilot.cli(['deploy', echoPath])).code).toBe(0);
+}, 60_000);
+
+afterAll(async () => {
+  await pilot?.[Symbol.asyncDispose]();
+}, 60_000);
+
+/** Runs the load, kills `pid()` once a fifth of the results are there, and expects one result an event. */
+async function withKilled(run: string, pid: () => number | Promise<number>): Promise<void> {
+  const load = await publishNumbered(pilot, run, count, rate);
+  try {
+    await eventually(() => load.results.size > count / 5, { timeoutMs: 30_000, what: 'a fifth of the results' });
+    process.kill(await pid(), 'SIGKILL');
+    await load.finished(60_000);
+    expect(wrongCounts(load, count)).toEqual([]);
+  } finally {
+    await load.close();
+  }
+}
+
+async function instancePids(): Promise<number[]> {
+  return (await pilot.client.get('echo')).instances.map((instance) => instance.pid);
+}
+
+describe('every event has exactly one result after kill -9 of', () => {
+  it('an instance', async () => {
+    await withKilled('instance', async () => (await instancePids())[0] ?? 0);
+  }, 120_000);
+
+  it('an agent', async () => {
+    const { instances } = await pilot.client.get('echo');
+    const node = instances[0]?.node ?? 'n1';
+    await withKilled('agent', () => pilot.pid(node, 'agent'));
+  }, 120_000);
+
+  it('the gateway, which changes nothing by being new', async () => {
+    const before = await pilot.client.get('echo');
+    await withKilled('gateway', () => pilot.pid('n1', 'gateway'));
+    const after = await pilot.client.get('echo');
+    expect(after.versions).toEqual(before.versions);
+    expect(after.summary?.aliases).toEqual(before.summary?.aliases);
+    expect(after.instances.map(({ id, pid, startedAtMs }) => ({ id, pid, startedAtMs }))).toEqual(
+      before.instances.map(({ id, pid, startedAtMs }) => ({ id, pid, startedAtMs })),
+    );
+  }, 120_000);
+
+  it('nats-server', async () => {
+    await withKilled('broker', () => pilot.pid('n1', 'nats-server'));
+  }, 120_000);
+});

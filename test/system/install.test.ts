@@ -1,0 +1,78 @@
+/** The self-contained copy runs anywhere: moved, through links, from any folder, without Node on PATH. */
+import { execFileSync, spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, symlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+const projectRoot = join(import.meta.dirname, '../..');
+
+// Copying and packing 150 MB on a busy machine.
+const installWaitMs = 180_000;
+
+describe('deploy/install.sh', () => {
+  let folder = '';
+  let printed = '';
+  beforeAll(() => {
+    folder = mkdtempSync(join(tmpdir(), 'pilotfish-install-'));
+    printed = execFileSync(join(projectRoot, 'deploy/install.sh'), [join(folder, 'a place')], {
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+  }, installWaitMs);
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+  /** No Node, no nats-server and no settings around it. */
+  function run(command: string, ...args: string[]): { status: number | null; stdout: string; stderr: string } {
+    const env = { PATH: '/usr/bin:/bin', HOME: folder, PILOTFISH_NODE: '', NODE_OPTIONS: '' };
+    return spawnSync(command, args, { cwd: '/', encoding: 'utf8', env });
+  }
+
+  it('prints the tarball and its size, and leaves nothing half-done', () => {
+    const match = /^(.*\/a place\/pilotfish-[\d.]+-linux-\w+\.tar\.gz) (\d+\.\d) MiB\n$/.exec(printed);
+    expect(match, printed).not.toBeNull();
+    expect(existsSync(match?.[1] ?? '')).toBe(true);
+    expect(Number(match?.[2])).toBeGreaterThan(20);
+    expect(readdirSync(join(folder, 'a place')).sort()).toEqual(['pilotfish', expect.stringMatching(/\.tar\.gz$/)]);
+  });
+
+  it('makes a command that runs from its place, after a move, and through links', () => {
+    const place = join(folder, 'a place/pilotfish');
+    expect(run(join(place, 'bin/pilotfish'), 'version')).toMatchObject({
+      status: 0,
+      stdout: expect.stringContaining('0.1.0'),
+    });
+
+    const moved = join(folder, 'moved');
+    renameSync(place, moved);
+    mkdirSync(join(folder, 'links'));
+    symlinkSync('../moved/bin/pilotfish', join(folder, 'links/pilotfish'));
+    symlinkSync(join(folder, 'links/pilotfish'), join(folder, 'pf'));
+    for (const command of [join(moved, 'bin/pilotfish'), join(folder, 'links/pilotfish'), join(folder, 'pf')]) {
+      expect(run(command, 'version'), command).toMatchObject({ status: 0, stdout: expect.stringContaining('0.1.0') });
+    }
+    // An exit code passes through the script.
+    expect(run(join(moved, 'bin/pilotfish'), 'no-such-command').status).toBe(2);
+    renameSync(moved, place);
+  });
+
+  it('names only its own programs', () => {
+    const place = join(folder, 'a place/pilotfish');
+    const ours = run(
+      '/bin/sh',
+      '-c',
+      `grep -rlIF '${projectRoot}' '${place}/bin' '${place}/dist' --include=*.json --include=pilotfish`,
+    );
+    expect(ours.stdout).toBe('');
+    expect(run(join(place, 'bin/nats-server'), '--version').stdout).toMatch(/v2\.\d+\.\d+/);
+    expect(run(join(place, 'bin/node'), '--version').stdout).toMatch(/^v2[4-9]\./);
+  });
+
+  it('is whole in the tarball: unpacked elsewhere it runs', () => {
+    const elsewhere = join(folder, 'elsewhere');
+    mkdirSync(elsewhere);
+    const tarball = printed.slice(0, printed.indexOf('.tar.gz') + '.tar.gz'.length);
+    expect(run('tar', '-xzf', tarball, '-C', elsewhere).status).toBe(0);
+    expect(run(join(elsewhere, 'pilotfish/bin/pilotfish'), 'version').status).toBe(0);
+  });
+});

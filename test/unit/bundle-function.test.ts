@@ -1,0 +1,156 @@
+/** Bundles: the same bytes everywhere, and errors that show the line. */
+import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire, Module } from 'node:module';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { bundleBytesMax, bundleFunction, readProject, sha256Hex, versionDigest } from '#bundle';
+import { PlatformError } from '#common';
+import { artifactBytesMax } from '#rpc';
+
+let folder = '';
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'pilotfish-bundle-'));
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+function write(path: string, text: string): string {
+  const file = join(folder, path);
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(file, text);
+  return file;
+}
+
+async function bundle(path: string) {
+  const [only] = readProject(path).functions;
+  if (!only) throw new Error(`no function at ${path}`);
+  return bundleFunction(only.entry, only.spec);
+}
+
+async function refusal(path: string): Promise<PlatformError> {
+  const thrown = await bundle(path).then(
+    () => undefined,
+    (error: unknown) => error,
+  );
+  expect(thrown).toBeInstanceOf(PlatformError);
+  return thrown as PlatformError;
+}
+
+const source = `
+import { defineFunction, Output } from 'pilotfish/sdk';
+import { double } from './lib/double.ts';
+const shared = require('./lib/common.cjs');
+export default defineFunction({ handle: (event) => new Output(double(event.text()) + shared.end + __filename.length * 0) });
+`;
+
+function writeProject(at: string): string {
+  write(`${at}/lib/double.ts`, 'export const double = (text: string): string => text + text;');
+  write(`${at}/lib/common.cjs`, 'module.exports = { end: "!" };');
+  return write(`${at}/twice.ts`, source);
+}
+
+test('`bundleFunction()` makes the same bytes in every directory, whatever tsconfig.json is above', async () => {
+  const here = await bundle(writeProject('one'));
+  const there = writeProject('some/where/else');
+  write('some/tsconfig.json', '{ "compilerOptions": { "target": "es5", "useDefineForClassFields": false } }');
+  const other = await bundle(there);
+  expect(other.artifactDigest).toBe(here.artifactDigest);
+  expect(Buffer.from(other.artifact).equals(here.artifact)).toBe(true);
+  expect(here.artifactDigest).toBe(sha256Hex(here.artifact));
+  expect(other.digest).toBe(here.digest);
+});
+
+test('`bundleFunction()` makes one script that runs alone and whose map is kept outside', async () => {
+  const { artifact, sourceMap } = await bundle(writeProject('one'));
+  const text = Buffer.from(artifact).toString('utf8');
+  expect(text).not.toContain('sourceMappingURL');
+  const map = JSON.parse(Buffer.from(sourceMap).toString('utf8')) as { sources: string[]; sourcesContent: string[] };
+  expect(map.sources).toContain('twice.ts');
+  expect(map.sourcesContent).toContain(source);
+  const module = new Module('twice') as Module & { _compile(code: string, name: string): void };
+  module.require = createRequire(import.meta.url);
+  module._compile(text, join(folder, 'function.js'));
+  const { handle } = (module.exports as { default: { handle(event: object): { data: string } } }).default;
+  expect(handle({ text: () => 'ab' }).data).toContain('abab');
+});
+
+test('`versionDigest()` changes with the spec, not with the order of its keys', async () => {
+  const { spec, artifactDigest, digest } = await bundle(writeProject('one'));
+  const reordered = Object.fromEntries(
+    Object.entries({ ...spec, configJson: '{"b":1,"a":2}' }).reverse(),
+  ) as unknown as typeof spec;
+  expect(versionDigest(artifactDigest, reordered)).toBe(
+    versionDigest(artifactDigest, { ...spec, configJson: '{"a":2,"b":1}' }),
+  );
+  expect(versionDigest(artifactDigest, { ...spec, timeoutMs: spec.timeoutMs + 1 })).not.toBe(digest);
+  expect(versionDigest(sha256Hex(new Uint8Array()), spec)).not.toBe(digest);
+});
+
+test('a syntax error is shown with file, line, column and the line itself', async () => {
+  const error = await refusal(write('bad.ts', 'const a = 1;\nconst b = ;\nexport default {};'));
+  expect(error.code).toBe('invalid');
+  expect(error.message).toBe('bad.ts:2:11: Unexpected ";"\n  2 | const b = ;\n    |           ^');
+});
+
+test('an import that is not there is shown, with what to do', async () => {
+  const error = await refusal(
+    write('lost.ts', 'import nowhere from "nowhere-at-all";\nexport default { handle: () => nowhere };'),
+  );
+  expect(error.message).toContain('lost.ts:1:21: Could not resolve "nowhere-at-all"');
+  expect(error.hint).toContain('npm install');
+});
+
+test('top-level await is explained', async () => {
+  const error = await refusal(write('early.ts', 'await Promise.resolve();\nexport default { handle() {} };'));
+  expect(error.message).toContain('early.ts:1:1');
+  expect(error.hint).toContain('init()');
+});
+
+test.each([
+  ['named exports only', 'a.ts', 'export const handle = () => 1;'],
+  ['CommonJS', 'a.js', 'module.exports = { handle() {} };'],
+])('a file with %s is refused', async (_what, name, text) => {
+  const error = await refusal(write(name, text));
+  expect(error).toMatchObject({ code: 'invalid', message: `${name} has no default export` });
+});
+
+test('a default export that comes from elsewhere counts', async () => {
+  write('inner.ts', 'export default { handle: () => 1 };');
+  expect(
+    (await bundle(write('outer.ts', "export { default } from './inner.ts';"))).artifact.byteLength,
+  ).toBeGreaterThan(0);
+});
+
+test('`readProject()` takes a manifest, a folder with one function, and a file', () => {
+  writeProject('one');
+  write('one/pilotfish.yaml', 'functions:\n  other-name: { entry: twice.ts }\n');
+  const names = (path: string) => readProject(join(folder, path)).functions.map(({ spec }) => spec.name);
+  expect(names('one')).toEqual(['other-name']);
+  expect(names('one/pilotfish.yaml')).toEqual(['other-name']);
+  expect(names('one/twice.ts')).toEqual(['twice']);
+  expect(readProject(join(folder, 'one/twice.ts')).notes.join()).toContain(
+    'pilotfish.yaml beside the file is not used',
+  );
+  cpSync(join(folder, 'one/twice.ts'), join(folder, 'two/twice.ts'), { recursive: true });
+  write('two/twice.test.ts', '');
+  expect(names('two')).toEqual(['twice']);
+});
+
+test.each([
+  ['missing', undefined, 'not-found'],
+  ['empty', 'empty/readme.md', 'invalid'],
+  ['ambiguous', 'empty/a.ts', 'invalid'],
+])('`readProject()` refuses a path that is %s', (what, file, code) => {
+  if (file) write(file, '');
+  if (what === 'ambiguous') write('empty/b.ts', '');
+  expect(() => readProject(join(folder, 'empty'))).toThrow(expect.objectContaining({ code }));
+});
+
+test('a manifest whose entry is not there is refused', () => {
+  write('m/pilotfish.yaml', 'functions:\n  a: { entry: nothing.ts }\n');
+  expect(() => readProject(join(folder, 'm'))).toThrow(/there is no file "nothing.ts"/);
+});
+
+test('bundle and gateway agree on the largest artifact', () => {
+  expect(bundleBytesMax).toBe(artifactBytesMax);
+});

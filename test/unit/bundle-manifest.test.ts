@@ -1,0 +1,195 @@
+/** Manifests: what is accepted, with which defaults, and that every refusal says where and what instead. */
+import { resolve } from 'node:path';
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { manifestJsonSchema, parseManifest } from '#bundle';
+import { PlatformError } from '#common';
+
+/** The refusal of a manifest; fails where there is none. */
+function refusal(text: string): PlatformError {
+  try {
+    parseManifest(text, 'pilotfish.yaml');
+  } catch (error) {
+    expect(error).toBeInstanceOf(PlatformError);
+    return error as PlatformError;
+  }
+  throw new Error(`accepted: ${text}`);
+}
+
+const echo = (lines: string) => `functions:\n  echo:\n    entry: echo.ts\n${lines}`;
+
+test('`parseManifest()` fills in every default of the design', () => {
+  const [parsed] = parseManifest(echo(''), 'pilotfish.yaml');
+  expect(parsed).toEqual({
+    entry: 'echo.ts',
+    spec: {
+      name: 'echo',
+      kind: 'typescript',
+      triggers: [],
+      output: '',
+      timeoutMs: 30_000,
+      retry: { attempts: 5, minMs: 1_000, maxMs: 60_000 },
+      concurrency: 1,
+      resources: { cpu: 1, memoryBytes: 256 * 2 ** 20 },
+      scale: { min: 0, max: 16, drainTargetMs: 10_000, cooldownMs: 30_000 },
+      configJson: '{}',
+    },
+  });
+});
+
+test('`parseManifest()` reads a gather with its units', () => {
+  const [parsed] = parseManifest(
+    echo(
+      '    on: [{ subject: "scan.*.rows.*", gather: { key: "{1}.{2}", gap: 2s, timeout: 30s, onIncomplete: run, count: 180 } }]\n    output: "recon.{1}.{2}"',
+    ),
+    'pilotfish.yaml',
+  );
+  expect(parsed?.spec.triggers).toEqual([
+    {
+      name: 'on0',
+      subject: 'scan.*.rows.*',
+      gather: { key: '{1}.{2}', counts: { part: 180 }, gapMs: 2_000, timeoutMs: 30_000, onIncomplete: 'run' },
+    },
+  ]);
+});
+
+test.each([
+  [
+    'an unknown key, with the nearest',
+    '    concurency: 3',
+    '4:5: "concurency" is not a known key',
+    'Did you mean "concurrency"?',
+  ],
+  ['an unknown key deep inside', '    retry: { attemps: 3 }', '4:14: "attemps" is not a known key', '"attempts"'],
+  ['a wrong type', '    concurrency: many', '4:18: "concurrency": expected number', ''],
+  ['a duration without a unit', '    timeout: "30"', '4:14: "timeout" is no duration', ''],
+  ['a size without sense', '    resources: { memory: lots }', '4:26: "memory" is no size', ''],
+  ['memory in which Node cannot start', '    resources: { memory: 1MiB }', '4:26: "1MiB" is out of range', ''],
+  [
+    'a placeholder without its wildcard',
+    '    on: [{ subject: "a.*" }]\n    output: "b.{2}"',
+    '5:13: output: "{2}" has no counterpart',
+    '',
+  ],
+  [
+    'an output that triggers its own function',
+    '    on: [{ subject: "a.>" }]\n    output: a.b',
+    'would trigger the function itself',
+    '',
+  ],
+  [
+    'an output token that a gather does not know',
+    '    on: [{ subject: "a.*.*", gather: { key: "{1}" } }]\n    output: "b.{2}"',
+    '"{2}" is not part of the gather key',
+    '',
+  ],
+  [
+    'a gather key that is constant',
+    '    on: [{ subject: "a.*", gather: { key: all } }]',
+    '4:43: gather.key: "all" names no token',
+    '',
+  ],
+  ['a subject with a blank', '    on: [{ subject: "a b" }]', '4:21: subject "a b" cannot hold the token "a b"', ''],
+  ['a wildcard inside a subject', '    on: [{ subject: "a.>.b" }]', 'cannot hold the token ">"', ''],
+  [
+    'two triggers of one name',
+    '    on: [{ name: x, subject: a }, { name: x, subject: b }]',
+    'two triggers are called "x"',
+    '',
+  ],
+  ['min above max', '    scale: { min: 3, max: 2 }', 'scale.min 3 is above scale.max 2', ''],
+  ['a duration above a day', '    timeout: 2d', '"2d" is too long', ''],
+])('`parseManifest()` refuses %s', (_what, lines, message, hint) => {
+  const error = refusal(echo(lines));
+  expect(error.code).toBe('invalid');
+  expect(error.message).toContain('pilotfish.yaml:');
+  expect(error.message).toContain(message);
+  expect(error.hint).toContain(hint);
+});
+
+test.each(['batch', 'order', 'permissions', 'secrets', 'command'])(
+  '`parseManifest()` refuses "%s" as not supported',
+  (key) => {
+    expect(refusal(echo(`    ${key}: {}`)).message).toBe(
+      `pilotfish.yaml:4:5: "${key}" is not supported by this version`,
+    );
+  },
+);
+
+test('`parseManifest()` refuses a .wasm entry as not supported', () => {
+  expect(refusal('functions:\n  a: { entry: a.wasm }').message).toBe(
+    'pilotfish.yaml:2:15: a .wasm entry is not supported by this version',
+  );
+});
+
+test.each(['Echo', '1st', 'a_b', 'a'.repeat(64), '-a'])(
+  '`parseManifest()` refuses the function name "%s" at its place',
+  (name) => {
+    expect(refusal(`functions:\n  ${name}: { entry: a.ts }`).message).toContain(
+      `pilotfish.yaml:2:3: "${name}" is no function name`,
+    );
+  },
+);
+
+test('`parseManifest()` answers any text with functions or a refusal that names file and place', () => {
+  fc.assert(
+    fc.property(fc.string({ unit: 'binary', maxLength: 300 }), (text) => {
+      try {
+        expect(Array.isArray(parseManifest(text, 'f.yaml'))).toBe(true);
+      } catch (error) {
+        expect(error).toBeInstanceOf(PlatformError);
+        expect((error as PlatformError).message).toMatch(/^f\.yaml(:\d+:\d+)?/);
+      }
+    }),
+    { numRuns: 500 },
+  );
+});
+
+test('`parseManifest()` answers any YAML of the right outline the same way', () => {
+  const value = fc.letrec((tie) => ({
+    any: fc.oneof(
+      fc.string(),
+      fc.integer(),
+      fc.boolean(),
+      fc.constant(null),
+      fc.array(tie('any'), { maxLength: 3 }),
+      fc.dictionary(fc.string(), tie('any'), { maxKeys: 3 }),
+    ),
+  })).any;
+  const keys = fc.constantFrom(
+    'entry',
+    'on',
+    'output',
+    'timeout',
+    'retry',
+    'concurrency',
+    'resources',
+    'scale',
+    'config',
+    'other',
+  );
+  fc.assert(
+    fc.property(fc.dictionary(keys, value), (body) => {
+      try {
+        parseManifest(JSON.stringify({ functions: { a: body } }), 'f.yaml');
+      } catch (error) {
+        expect(error).toBeInstanceOf(PlatformError);
+        expect((error as PlatformError).message).toMatch(/^f\.yaml:\d+:\d+: /);
+      }
+    }),
+    { numRuns: 500 },
+  );
+});
+
+test('`parseManifest()` keeps the durations it is given', () => {
+  fc.assert(
+    fc.property(fc.integer({ min: 1, max: 86_400_000 }), (ms) => {
+      expect(parseManifest(echo(`    timeout: ${ms}ms`), 'f.yaml')[0]?.spec.timeoutMs).toBe(ms);
+    }),
+  );
+});
+
+test('deploy/pilotfish.schema.json is what the manifest schema says (refresh with `vitest -u`)', async () => {
+  const file = resolve(import.meta.dirname, '../../deploy/pilotfish.schema.json');
+  await expect(`${JSON.stringify(manifestJsonSchema(), null, 2)}\n`).toMatchFileSnapshot(file);
+});
