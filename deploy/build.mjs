@@ -1,7 +1,7 @@
 // Bundles every process of the platform into one file each under dist/, which then runs without node_modules (esbuild,
 // a native program, excepted). Skips itself while the contents of sources and outputs are those of the last build.
-import { cpSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+import { cpSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
+import { basename, dirname, extname, join, resolve } from 'node:path';
 import { stderr } from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { bundledProtoFolders, protoFolderPlugin } from './build/proto-folders.mjs';
@@ -30,6 +30,10 @@ const entries = {
 // These start once per instance or live in user code: a package inside would be paid for at every cold start.
 const bare = new Set(['instance.cjs', 'sdk.js']);
 
+// The one bundle that is cut into chunks at its dynamic imports.
+const split = 'cli.mjs';
+const chunkPrefix = 'cli-';
+
 // Bundled CommonJS packages call require() and read __dirname, which an ES module does not have.
 const banner = [
   `import { createRequire as pilotfishCreateRequire } from 'node:module';`,
@@ -48,21 +52,28 @@ function inputHash() {
   return hashFiles(root, [...sources, ...settings]);
 }
 
-// Source maps are left out of the hash: they are large, and nothing works differently without one.
-const outputHash = () =>
-  hashFiles(root, [...Object.keys(entries).map((name) => join(dist, name)), join(dist, descriptor)]);
+// Outputs are known by size and time, not by content: they are ten megabytes, and only this script writes them.
+const outputState = () =>
+  [...Object.keys(entries), descriptor].map((name) => {
+    const stat = statSync(join(dist, name), { throwIfNoEntry: false });
+    return stat ? `${name} ${stat.size} ${stat.mtimeMs}` : `${name} missing`;
+  });
 
 /** True when dist/ was built from what is on disk now. */
 export function isBuilt() {
-  return isFresh(readStamp(root, 'build'), { input: inputHash(), output: outputHash() });
+  return isFresh(readStamp(root, 'build'), { input: inputHash(), output: outputState() });
 }
 
 function optionsFor(name, scratch) {
   const commonJs = name.endsWith('.cjs');
   return {
     absWorkingDir: root,
-    entryPoints: [entries[name]],
-    outfile: join(scratch, name),
+    entryPoints: { [basename(name, extname(name))]: entries[name] },
+    outdir: scratch,
+    outExtension: { '.js': extname(name) },
+    // A command loads only what it needs: `version` starts in 50 ms instead of 150. Other processes need all of theirs.
+    splitting: name === split,
+    chunkNames: `${chunkPrefix}[hash]`,
     bundle: true,
     platform: 'node',
     target: 'node24',
@@ -104,7 +115,9 @@ export async function build({ force = false } = {}) {
   try {
     const results = await Promise.allSettled(present.map((name) => bundle(esbuild, name, scratch)));
     // Moved one by one when all are there: a process that starts meanwhile finds the old file or the new one.
-    for (const file of readdirSync(scratch)) renameSync(join(scratch, file), join(dist, file));
+    const files = readdirSync(scratch);
+    for (const file of files) renameSync(join(scratch, file), join(dist, file));
+    removeOldChunks(new Set(files));
     copyRunTimeFiles();
     const broken = results.find(({ status }) => status === 'rejected');
     if (broken) throw broken.reason;
@@ -113,8 +126,13 @@ export async function build({ force = false } = {}) {
   }
   const missing = Object.keys(entries).filter((name) => !present.includes(name));
   if (missing.length > 0) return `built; not there yet: ${missing.join(', ')}`;
-  writeStamp(root, 'build', { input, output: outputHash() });
+  writeStamp(root, 'build', { input, output: outputState() });
   return `built ${present.length} bundles`;
+}
+
+// Chunks are named by content, so each build leaves others behind.
+function removeOldChunks(fresh) {
+  for (const file of readdirSync(dist)) if (file.startsWith(chunkPrefix) && !fresh.has(file)) rmSync(join(dist, file));
 }
 
 // What the bundles read at run time: our descriptor set, and the .proto files of the health and reflection packages.

@@ -14,13 +14,20 @@ const binaries = join(root, 'node_modules/.bin');
 
 // The slowest check takes ten seconds on two idle cores.
 const checkWaitMsMax = 5 * 60_000;
+// Some sixty diagnostics with their lines: more is not read, and must not fill the memory.
+const outputCharsMax = 60_000;
 
 /** A check that is a program of node_modules: it passes with exit code 0. */
 function program(name, ...args) {
   return async () => {
     const path = `${binaries}:${dirname(process.execPath)}:${process.env['PATH'] ?? ''}`;
     const env = { ...process.env, PATH: path, BUF_CACHE_DIR: join(root, '.cache/buf'), NO_COLOR: '1' };
-    const { code, output } = await run(join(binaries, name), args, { cwd: root, env, waitMsMax: checkWaitMsMax });
+    const { code, output } = await run(join(binaries, name), args, {
+      cwd: root,
+      env,
+      waitMsMax: checkWaitMsMax,
+      outputCharsMax,
+    });
     return code === 0 ? [] : [output || `${name} ended with ${code}`];
   };
 }

@@ -2,13 +2,13 @@
 import { spawn } from 'node:child_process';
 
 // An error message needs the last lines; a chatty compiler must not fill the memory.
-const outputCharsMax = 8_000;
+const outputCharsKept = 8_000;
 
 /**
  * Resolves to `{code, output}` whatever happens: `code` is null after a signal or the deadline, and -1 where the command
  * does not exist. The child's own stdin is closed, so nothing can wait for an answer.
  */
-export function run(command, args, { cwd, env = process.env, waitMsMax, onLine } = {}) {
+export function run(command, args, { cwd, env = process.env, waitMsMax, outputCharsMax = outputCharsKept } = {}) {
   return new Promise((done) => {
     let output = '';
     // Its own process group, so that the deadline also ends what the command started (pip's and go's children).
@@ -19,7 +19,6 @@ export function run(command, args, { cwd, env = process.env, waitMsMax, onLine }
     }, waitMsMax);
     const take = (chunk) => {
       output = (output + chunk).slice(-outputCharsMax);
-      onLine?.(chunk);
     };
     child.stdout.setEncoding('utf8').on('data', take);
     child.stderr.setEncoding('utf8').on('data', take);

@@ -69,7 +69,8 @@ export function decodeNpy(bytes: Uint8Array, name = 'npy data'): NpyArray {
       `${name} has ${bytes.length - dataStart} bytes of values; its shape (${tuple}) needs ${count * size}.`,
     );
   }
-  const buffer = bytes.slice(dataStart).buffer;
+  // Not bytes.slice(): a Buffer's slice is a view into a shared pool.
+  const { buffer } = new Uint8Array(bytes.subarray(dataStart));
   return { shape, values: valuesOf(descriptor, buffer) };
 }
 

@@ -88,7 +88,7 @@ export function frameValues({
       `A frame of ${rows} x ${columns} ${dtype} has ${expected} bytes, this one has ${data.byteLength}.`,
     );
   }
-  const { buffer, byteOffset } = data.byteOffset % size === 0 ? data : data.slice();
+  const { buffer, byteOffset } = data.byteOffset % size === 0 ? data : new Uint8Array(data);
   return dtype === 'u16'
     ? new Uint16Array(buffer, byteOffset, rows * columns)
     : new Float32Array(buffer, byteOffset, rows * columns);

@@ -1,16 +1,21 @@
 /** How a command fails: what happened and what to do next on stderr, JSON where JSON was asked for, the table's exit code. */
-import { CommanderError } from 'commander';
+import { type Command, CommanderError } from 'commander';
 import { errorCodes, PlatformError } from '#common';
 import { type CliContext, type ExitCode, interruptedExitCode } from './context.ts';
 import { paint } from './output.ts';
 
 /** Prints the error, unless commander has only shown help, and returns the exit code. */
-export function printFailure(context: CliContext, thrown: unknown, argv: readonly string[]): ExitCode {
+export function printFailure(
+  context: CliContext,
+  thrown: unknown,
+  program: Command,
+  argv: readonly string[],
+): ExitCode {
   if (thrown instanceof CommanderError) {
     if (thrown.exitCode === 0) return 0;
     // Without a command the help was asked for by mistake: it has been printed, nothing more to say.
     if (thrown.code === 'commander.help') return errorCodes.usage.exit;
-    return print(context, usageError(thrown, argv), argv);
+    return print(context, usageError(thrown, program, argv), argv);
   }
   if (context.signal.aborted) return interruptedExitCode;
   return print(context, PlatformError.from(thrown), argv);
@@ -35,13 +40,22 @@ function causeText(cause: unknown): string {
   return cause instanceof Error ? `caused by: ${cause.stack ?? cause.message}\n` : '';
 }
 
-function usageError(thrown: CommanderError, argv: readonly string[]): PlatformError {
-  const message = thrown.message.replace(/^error: /, '');
-  const command = argv
-    .filter((word) => /^[a-z][a-z-]*$/.test(word))
-    .slice(0, argv[0] === 'pilot' || argv[0] === 'node' ? 2 : 1);
-  const known = thrown.code === 'commander.unknownCommand' ? [] : command;
-  return new PlatformError('usage', message, { hint: `See: ${['pilotfish', ...known, '--help'].join(' ')}` });
+function usageError(thrown: CommanderError, program: Command, argv: readonly string[]): PlatformError {
+  const words = ['pilotfish', ...commandPath(program, argv), '--help'];
+  return new PlatformError('usage', thrown.message.replace(/^error: /, ''), { hint: `See: ${words.join(' ')}` });
+}
+
+/** Names of the command that the words begin with: whose help would explain the mistake. */
+function commandPath(program: Command, argv: readonly string[]): string[] {
+  const path: string[] = [];
+  let command = program;
+  for (const word of argv) {
+    const next = command.commands.find((each) => each.name() === word || each.aliases().includes(word));
+    if (!next) break;
+    path.push(next.name());
+    command = next;
+  }
+  return path;
 }
 
 /** Read from the raw words: parsing them may be what failed. */

@@ -96,12 +96,11 @@ export class Output {
   }
 
   async #structured(value: object): Promise<void> {
-    const { stringify } = this.format === 'json' ? plainJson : await import('yaml');
-    this.#context.stdout.write(stringify(value));
+    const text =
+      this.format === 'json' ? `${JSON.stringify(value, null, 2)}\n` : (await import('./yaml-text.ts')).yamlText(value);
+    this.#context.stdout.write(text);
   }
 }
-
-const plainJson = { stringify: (value: object) => `${JSON.stringify(value, null, 2)}\n` };
 
 /** Coloured where the stream is a terminal and neither NO_COLOR nor TERM=dumb asks for plain text. */
 export function paint(context: CliContext, stream: CliStream, style: 'red' | 'yellow' | 'green', text: string): string {

@@ -44,7 +44,7 @@ export async function runCli(context: CliContext, argv: readonly string[]): Prom
     await program.parseAsync([...argv], { from: 'user' });
     return context.signal.aborted ? interruptedExitCode : exitCode;
   } catch (thrown) {
-    return printFailure(context, thrown, argv);
+    return printFailure(context, thrown, program, argv);
   }
 }
 

@@ -11,6 +11,7 @@ import { type EventCounts, type PublishOptions, PublishWindow } from './publish-
 export interface StoredEvent {
   readonly subject: string;
   readonly data: Uint8Array;
+  /** The publisher's own, and the platform's about a result's origin; the broker's are left out. */
   readonly headers: Readonly<Record<string, string>>;
   /** The message id that the publisher gave, "" for none. */
   readonly id: string;
@@ -103,12 +104,12 @@ async function* events(
   signal?.addEventListener('abort', stop, { once: true });
   try {
     for await (const message of messages) {
-      const headers = decodeHeaders(message.headers);
+      const { [messageIdHeader]: id = '', ...headers } = decodeHeaders(message.headers);
       yield {
         subject: userSubject(message.subject),
         data: message.data,
         headers,
-        id: headers[messageIdHeader] ?? '',
+        id,
         sequence: message.seq,
         time: new Date(message.info.timestampNanos / 1e6),
       };

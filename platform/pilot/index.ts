@@ -5,7 +5,7 @@ export { agentMember, type HomeSettings, nodePaths, pilotPaths, pilotsDirectory,
 export { listPilots, type PilotState, type PilotSummary, readConnection, resolvePilot } from './list-pilots.ts';
 export { isAlive, killGroup } from './processes.ts';
 export { failedProgress, type LauncherProgress } from './progress.ts';
-export { brokerRecordSchema, type LauncherRecord, type ProcessId } from './records.ts';
+export { brokerRecordSchema, type LauncherRecord, type ProcessId, readLauncherRecord } from './records.ts';
 export { createAdapter } from './resource.ts';
 export { nodesMax, type StartedPilot, type StartPhase, type StartPilotOptions, startPilot } from './start-pilot.ts';
 export { waitForFile } from './wait-for-file.ts';

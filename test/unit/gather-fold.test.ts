@@ -1,9 +1,9 @@
 /** The fold of parts into keys: order, doubles, ends, gaps, bounds, and that a restart anywhere changes nothing. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type ClosedKey, compileGather, decodeSequences, type FoldEffect, GatherFold, type StoredPart } from '#routing';
+import { type ClosedKey, compileGather, type FoldEffect, GatherFold, type StoredPart } from '#routing';
 import { Trigger } from '#proto';
-import { openKeysMax, SequenceEncoder } from '../../platform/routing/gather/index.ts';
+import { decodeSequences, openKeysMax, SequenceEncoder } from '../../platform/routing/gather/index.ts';
 
 const rules = compileGather(
   Trigger.fromPartial({ name: 'on0', subject: 'scan.*.frame', gather: { key: '{1}', gapMs: 1_000, timeoutMs: 60_000, onIncomplete: 'run' } }),

@@ -50,6 +50,7 @@ export function createFftScratch(plan: FftPlan, batch: number): FftScratch {
  * Transforms `batch` signals: sample k of signal q is read at `from.offset + k * from.stride + 2 q` and written at
  * `to.offset + 2 (k * batch + q)`. `from` and `to` may be the same memory; neither may be the scratch.
  */
+// biome-ignore lint/complexity/useMaxParams: as for radix4.
 export function runFft(
   plan: FftPlan,
   from: FftView,
@@ -69,7 +70,7 @@ export function runFft(
     const twiddles = plan.stages[stage];
     if (twiddles === undefined) {
       radix2(source, sourceOffset, target, targetOffset, span);
-    } else if (span === 2) {
+    } else if (span === 2 && sourceStride === 2) {
       radix4Single(source, sourceOffset, target, targetOffset, twiddles);
     } else {
       radix4(source, sourceOffset, sourceStride, target, targetOffset, twiddles, span);
@@ -95,6 +96,7 @@ function createTwiddles(length: number): Float64Array {
 }
 
 /** The first stage of a single signal: the inner loop over the batch would run once, so it is left out. */
+// biome-ignore lint/complexity/useMaxParams: as for radix4.
 function radix4Single(x: Complexes, xo: number, y: Complexes, yo: number, twiddles: Float64Array): void {
   const quarter = twiddles.length / 6;
   const step = 2 * quarter;

@@ -33,7 +33,7 @@ export const messageBytesMax = 16 * 10 ** 6;
 const tombstoneMs = 24 * 3_600_000;
 
 /** Shares of the store; what is left over serves buckets and the artifact store. */
-const shares: Record<StreamName, number> = { EVENTS: 0.7, GATHERS: 0.03, DEAD_LETTERS: 0.07, LOGS: 0.03 };
+const shares: Record<StreamName, number> = { EVENTS: 0.68, GATHERS: 0.03, DEAD_LETTERS: 0.07, LOGS: 0.03 };
 const artifactShare = 0.1;
 
 /** Unacked events of one consumer at all agents together: nodes x instances x pipeline. */
@@ -48,17 +48,24 @@ export interface TopologyOptions {
   readonly replicas: number;
 }
 
-/** Creates what is missing and leaves alone what is there; safe to call at every start of a gateway. */
+/** Creates what is missing and brings the rest up to date; safe to call at every start of a gateway. */
 export async function ensureStreams(manager: JetStreamManager, options: TopologyOptions): Promise<void> {
   for (const name of Object.values(streams)) {
     const config = streamConfig(name, options);
-    try {
-      await manager.streams.add(config);
-    } catch (error) {
-      // 10058: it exists with another configuration, of an older gateway say: bring it up to date.
-      if (!(error instanceof JetStreamApiError) || error.code !== 10058) throw error;
-      await manager.streams.update(name, config);
-    }
+    // Asked first: the server reserves a new stream's bytes before it notices that the stream is there.
+    if (await streamExists(manager, name)) await manager.streams.update(name, config);
+    else await manager.streams.add(config);
+  }
+}
+
+async function streamExists(manager: JetStreamManager, name: string): Promise<boolean> {
+  try {
+    await manager.streams.info(name);
+    return true;
+  } catch (error) {
+    // 10059: stream not found.
+    if (error instanceof JetStreamApiError && error.code === 10059) return false;
+    throw error;
   }
 }
 

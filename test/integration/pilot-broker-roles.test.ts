@@ -1,0 +1,139 @@
+/** What every NATS role may say and hear, asked of a real server: the table of `permissions.ts` must hold there. */
+import { connect, type NatsConnection, nkeyAuthenticator, PermissionViolationError } from '@nats-io/transport-node';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { connectNats, inboxPrefix, type NatsRole } from '#broker';
+import { brokerServerName, createNatsKey, loadCertificates } from '#security';
+import { startTestServer, type TestServer } from '../harness/nats-server.ts';
+
+const roles: readonly NatsRole[] = ['gateway', 'agent', 'source', 'viewer'];
+
+/** Subject, and the roles that may publish to it; all others must be refused. */
+const publishing: readonly (readonly [string, readonly NatsRole[]])[] = [
+  ['ev.scan.1.frame', ['gateway', 'agent', 'source']],
+  ['gather.gridrec.0.scan-1', ['gateway', 'agent']],
+  ['dlq.gridrec', ['gateway', 'agent']],
+  ['log.gridrec.i1', ['gateway', 'agent']],
+  ['anything.else', []],
+  ['_INBOX.agent.n1.x', []],
+  ['$SYS.REQ.SERVER.PING', []],
+  ['$JS.ACK.EVENTS.fn-echo-0.1.1.1.1.0', ['gateway', 'agent']],
+  ['$JS.API.INFO', ['gateway', 'agent', 'source', 'viewer']],
+  ['$JS.API.STREAM.CREATE.MINE', ['gateway']],
+  ['$JS.API.STREAM.UPDATE.EVENTS', ['gateway']],
+  ['$JS.API.STREAM.DELETE.EVENTS', ['gateway']],
+  ['$JS.API.STREAM.PURGE.EVENTS', ['gateway']],
+  ['$JS.API.STREAM.MSG.DELETE.EVENTS', ['gateway']],
+  ['$JS.API.STREAM.INFO.EVENTS', ['gateway', 'agent', 'source', 'viewer']],
+  ['$JS.API.STREAM.INFO.DEAD_LETTERS', ['gateway', 'agent', 'viewer']],
+  ['$JS.API.STREAM.INFO.KV_registry', ['gateway', 'agent']],
+  ['$JS.API.CONSUMER.CREATE.EVENTS.reader.ev.>', ['gateway', 'agent', 'viewer']],
+  ['$JS.API.CONSUMER.CREATE.KV_registry.reader', ['gateway', 'agent']],
+  ['$JS.API.CONSUMER.DURABLE.CREATE.EVENTS.fn-echo-0', ['gateway']],
+  ['$JS.API.CONSUMER.MSG.NEXT.EVENTS.fn-echo-0', ['gateway', 'agent', 'viewer']],
+  ['$JS.API.CONSUMER.INFO.GATHERS.fn-gridrec-0', ['gateway', 'agent', 'viewer']],
+  ['$JS.API.DIRECT.GET.LOGS', ['gateway', 'agent', 'viewer']],
+  ['$JS.API.DIRECT.GET.KV_registry.$KV.registry.alias.echo.latest', ['gateway', 'agent']],
+  ['$KV.registry.alias.echo.latest', ['gateway']],
+  ['$KV.nodes.n1', ['gateway', 'agent']],
+  ['$KV.attempts.echo.0.7', ['gateway', 'agent']],
+  ['$KV.gather-leases.gridrec.0', ['gateway', 'agent']],
+  ['$KV.gather-marks.gridrec.0', ['gateway', 'agent']],
+  ['$O.artifacts.C.abc', ['gateway']],
+  ['$O.artifacts.M.abc', ['gateway']],
+];
+
+describe('NATS roles', () => {
+  let server: TestServer;
+  beforeAll(async () => {
+    server = await startTestServer();
+  });
+  afterAll(async () => {
+    await server[Symbol.asyncDispose]();
+  });
+  const open = (role: NatsRole) =>
+    connectNats({ servers: [`nats://${server.address}`], seed: server.seeds[role], role, member: 'test' });
+
+  test.each(roles)('%s may publish exactly what the table says', async (role) => {
+    const connection = await open(role);
+    const refused = await refusedPublishes(connection, publishing.map(([subject]) => subject));
+    await connection.close();
+    expect(refused).toEqual(publishing.filter(([, allowed]) => !allowed.includes(role)).map(([subject]) => subject));
+  });
+
+  test.each(roles)('%s hears its own inbox and nobody else', async (role) => {
+    const connection = await open(role);
+    const refused: NatsRole[] = [];
+    for (const other of roles) {
+      if (await isSubscriptionRefused(connection, `${inboxPrefix(other, 'x')}.>`)) refused.push(other);
+    }
+    expect(refused).toEqual(roles.filter((other) => other !== role));
+    for (const subject of ['>', 'ev.>', '$KV.>', '_INBOX.>', '$SYS.>']) {
+      expect(await isSubscriptionRefused(connection, subject), subject).toBe(true);
+    }
+    await connection.close();
+  });
+
+  test('a stranger is refused: without a key, and with a key of no pilot', async () => {
+    const refused = { servers: server.address, reconnect: false, maxReconnectAttempts: 0 };
+    await expect(connect(refused)).rejects.toThrow(/Authorization Violation/i);
+    const { seed } = createNatsKey();
+    const authenticator = nkeyAuthenticator(new TextEncoder().encode(seed));
+    await expect(connect({ ...refused, authenticator })).rejects.toThrow(/Authorization Violation/i);
+  });
+});
+
+describe('renderServerConfig() with tls', () => {
+  test('speaks TLS to those that the CA knows, and to nobody else', async () => {
+    const { CertificateAuthority } = await loadCertificates();
+    const now = Date.now();
+    const authority = await CertificateAuthority.create('p-test', now);
+    const broker = await authority.issue(
+      { commonName: 'broker', usage: ['server'], dnsNames: [brokerServerName('p-test')], addresses: ['127.0.0.1'] },
+      now,
+    );
+    const client = await authority.issue({ commonName: 'agent-n1', usage: ['client'] }, now);
+    await using server = await startTestServer({ tls: { ca: authority.cert, ...broker } });
+    const options = {
+      servers: server.address,
+      reconnect: false,
+      authenticator: nkeyAuthenticator(new TextEncoder().encode(server.seeds.gateway)),
+      inboxPrefix: inboxPrefix('gateway', 'test'),
+    };
+    const connection = await connect({ ...options, tls: { ca: authority.cert, ...client } });
+    expect(connection.info?.tls_required).toBe(true);
+    await connection.flush();
+    await connection.close();
+    await expect(connect({ ...options, tls: { ca: authority.cert } })).rejects.toThrow();
+    const stranger = await CertificateAuthority.create('p-other', now);
+    const theirs = await stranger.issue({ commonName: 'agent-n1', usage: ['client'] }, now);
+    await expect(connect({ ...options, tls: { ca: authority.cert, ...theirs } })).rejects.toThrow();
+  });
+});
+
+/** Publishes to each and returns those that the server refused. */
+async function refusedPublishes(connection: NatsConnection, subjects: readonly string[]): Promise<string[]> {
+  const refused: string[] = [];
+  const listening = (async () => {
+    for await (const status of connection.status()) {
+      if (status.type === 'error' && status.error instanceof PermissionViolationError) refused.push(status.error.subject);
+    }
+  })();
+  for (const subject of subjects) connection.publish(subject);
+  // The server answers in order: after its PONG every refusal has arrived.
+  await connection.flush();
+  await new Promise((resolve) => setImmediate(resolve));
+  void listening;
+  return subjects.filter((subject) => refused.includes(subject));
+}
+
+async function isSubscriptionRefused(connection: NatsConnection, subject: string): Promise<boolean> {
+  let refused = false;
+  const subscription = connection.subscribe(subject, {
+    callback: (error) => {
+      if (error instanceof PermissionViolationError) refused = true;
+    },
+  });
+  await connection.flush();
+  subscription.unsubscribe();
+  return refused;
+}
