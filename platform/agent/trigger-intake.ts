@@ -3,7 +3,7 @@ import { decodeHeaders, type EventPuller, messageIdHeader, type PulledEvent } fr
 import { messageOf } from '#common';
 import { Delivery, deliveriesMax } from './delivery.ts';
 import type { FunctionPool } from './function-pool.ts';
-import type { GatheredSpool } from './gather/spool.ts';
+import { type GatheredSpool, gatherRefusal } from './gather/spool.ts';
 import type { TriggerRoute } from './trigger-route.ts';
 
 export interface TriggerIntakeOptions {
@@ -84,7 +84,9 @@ export class TriggerIntake {
 
   #submit(delivery: Delivery): void {
     if (this.#fetchParts) {
-      this.#submitGathered(delivery, this.#fetchParts);
+      const refusal = gatherRefusal(delivery.event);
+      if (refusal === undefined) this.#submitGathered(delivery, this.#fetchParts);
+      else delivery.deadLetter(refusal, delivery.earlier);
       return;
     }
     const { event } = delivery;

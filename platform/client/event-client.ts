@@ -5,7 +5,7 @@ import type { NatsConnection } from '@nats-io/transport-node';
 import { connectNats, decodeHeaders, eventSubject, inboxPrefix, messageIdHeader, streams, userSubject } from '#broker';
 import { systemClock } from '#common';
 import type { Connection } from '#model';
-import { readAheadBytesMax, readerSilenceMs } from './limits.ts';
+import { readAheadBytesMax, readExpiresMs, readerSilenceMs, readHeartbeatMs } from './limits.ts';
 import { type EventCounts, type PublishOptions, PublishWindow } from './publish-window.ts';
 
 export interface StoredEvent {
@@ -74,7 +74,7 @@ export class EventClient {
       ...startOf(from),
     };
     const consumer = await jetstream(this.#nats).consumers.get(streams.events, options);
-    const messages = await consumer.consume({ max_bytes: readAheadBytesMax });
+    const messages = await consumer.consume({ max_bytes: readAheadBytesMax, expires: readExpiresMs, idle_heartbeat: readHeartbeatMs });
     return events(messages, signal);
   }
 

@@ -26,3 +26,7 @@ export const answerMarginMs = 2_000;
 
 /** An invocation without a timeout of its own is bounded by the function's, of which 24 h is the longest. */
 export const invokeMsMax = 24 * 3_600_000 + answerMarginMs;
+
+/** A restarted server has forgotten its readers: two silent heartbeats, and the reader asks again where it was. */
+export const readHeartbeatMs = 1_000;
+export const readExpiresMs = 10_000;

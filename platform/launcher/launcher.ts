@@ -6,14 +6,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { checkServerVersion, locateServer, readServerAddress, type ServerSearch } from '#broker';
 import { messageOf, PlatformError } from '#common';
 import type { NodeConfig } from '#model';
-import {
-  brokerRecordSchema,
-  failedProgress,
-  type LauncherProgress,
-  nodePaths,
-  pilotPaths,
-  waitForFile,
-} from '#pilot';
+import { brokerRecordSchema, failedProgress, type LauncherProgress, nodePaths, pilotPaths, waitForFile } from '#pilot';
 import { makePrivateDirectory, writePrivate } from '#security';
 import type { Logger } from '#telemetry';
 import { agentConfig, connectionOf, gatewayConfig, serverConfigText } from './child-configs.ts';

@@ -50,7 +50,10 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
   writePrivate(file, renderServerConfig(config));
   const child = spawn(findTestServer(), ['--config', file], { stdio: 'ignore' });
   const pid = child.pid ?? 0;
-  const address = await eventually(() => readServerAddress(portsDirectory, pid), { timeoutMs: 10_000, what: 'nats-server' });
+  const address = await eventually(() => readServerAddress(portsDirectory, pid), {
+    timeoutMs: 10_000,
+    what: 'nats-server',
+  });
   return {
     address,
     seeds: pick('seed'),
@@ -64,7 +67,10 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
   };
 }
 
-function writeTls(directory: string, pem: NonNullable<TestServerOptions['tls']>): { ca: string; cert: string; key: string } {
+function writeTls(
+  directory: string,
+  pem: NonNullable<TestServerOptions['tls']>,
+): { ca: string; cert: string; key: string } {
   const files = { ca: join(directory, 'ca.pem'), cert: join(directory, 'cert.pem'), key: join(directory, 'key.pem') };
   for (const name of ['ca', 'cert', 'key'] as const) writePrivate(files[name], pem[name]);
   return files;

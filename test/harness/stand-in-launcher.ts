@@ -14,7 +14,9 @@ const launcher = new Launcher({
   config,
   commands: {
     gateway: (file) =>
-      broken === 'gateway' ? ['sh', '-c', 'echo the reef is closed; exit 3'] : [process.execPath, child, 'gateway', '--config', file],
+      broken === 'gateway'
+        ? ['sh', '-c', 'echo the reef is closed; exit 3']
+        : [process.execPath, child, 'gateway', '--config', file],
     agent: (file) => [process.execPath, child, 'agent', '--config', file],
   },
   natsServer: {

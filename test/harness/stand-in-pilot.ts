@@ -88,7 +88,8 @@ export class StandInPilot {
 
   /** Waits for the child that took the place of the one with pid `before`. */
   successor(node: string, name: string, before: number): Promise<{ pid: number; startTicks: string }> {
-    const find = () => this.record(node).children.find((child) => child.name === name && child.pid !== before && isAlive(child));
+    const find = () =>
+      this.record(node).children.find((child) => child.name === name && child.pid !== before && isAlive(child));
     return eventually(find, { timeoutMs: 10_000, what: `a new ${name}` });
   }
 }
@@ -112,7 +113,10 @@ export async function firstBytes(address: string): Promise<string> {
 }
 
 function processesNaming(path: string): string[] {
-  return readdirSync('/proc').filter((pid) => /^\d+$/.test(pid)).filter((pid) => cmdline(pid).includes(path)).map((pid) => `process ${pid}: ${cmdline(pid)}`);
+  return readdirSync('/proc')
+    .filter((pid) => /^\d+$/.test(pid))
+    .filter((pid) => cmdline(pid).includes(path))
+    .map((pid) => `process ${pid}: ${cmdline(pid)}`);
 }
 
 function cmdline(pid: string): string {

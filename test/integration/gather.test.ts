@@ -174,30 +174,51 @@ describe('Gatherers', () => {
     expect(events).toMatchObject(wholeRun);
   });
 
-  it('closes by gap what never completes: "run" names what is missing, "dlq" writes one dead letter and no event', async () => {
+  it('closes by gap what never completes, names what is missing, and marks what is to be dead-lettered', async () => {
     await using broker = await BareBroker.start();
     const gap = { gapMs: 1_000 };
-    await using node = await GatheringNode.start(broker, 'n1', [wanted('recon', gap), wanted('strict', { ...gap, onIncomplete: 'dlq' })]);
+    const both = [wanted('recon', gap), wanted('strict', { ...gap, onIncomplete: 'dlq' })];
+    await using node = await GatheringNode.start(broker, 'n1', both);
     const drafts = draftScan('x', 50, seededRandom(4)).filter(({ part }) => part !== 'projection:7' && part !== 'projection:8');
     await publish(broker, 'recon', drafts);
     await publish(broker, 'strict', drafts);
+    await eventually(async () => (await countGathers(node.member)) === 2, { timeoutMs: 10_000, what: 'two gather events' });
+    const closed = { reason: 'gap', missing: { projection: [[7, 8]] }, parts: { projection: 28 } };
+    expect(await gatherEvents(broker, 'recon')).toMatchObject([closed]);
+    expect(await gatherEvents(broker, 'strict')).toMatchObject([closed]);
     const manager = await jetstreamManager(node.member.connection);
-    await eventually(async () => (await countGathers(node.member)) === 1 && (await manager.streams.info(streams.deadLetters)).state.messages === 1, { timeoutMs: 10_000, what: 'a gather event and a dead letter' });
-    expect(await gatherEvents(broker, 'recon')).toMatchObject([{ reason: 'gap', missing: { projection: [[7, 8]] }, parts: { projection: 28 } }]);
-    const letter = (await manager.streams.getMessage(streams.deadLetters, { seq: 1 }))!.json<Record<string, unknown>>();
-    expect(letter).toMatchObject({ function: 'strict', trigger: 'on0', reason: 'incomplete:gap', gather: { key: 'x', missing: { projection: [[7, 8]] } } });
-    // A part that comes now is late: one dead letter however many come.
+    const refusals = await Promise.all([1, 2].map((seq) => manager.streams.getMessage(streams.gathers, { seq })));
+    expect(refusals.map((stored) => [stored!.subject, stored!.header.get('Pilotfish-Parts-Refusal')]).sort()).toEqual([
+      [gatherSubject('recon', 'on0', 'x'), ''],
+      [gatherSubject('strict', 'on0', 'x'), 'incomplete:gap'],
+    ]);
+    // Parts that come now are late: one dead letter however many come.
     await publish(broker, 'strict', ['projection:7', 'projection:8'].map((part) => ({ scan: 'x', part, payload: payloadOf(part) })));
     await eventually(() => node.gatherers.counts('strict', 'on0')!.late === 2, { timeoutMs: 5_000, what: 'two late parts' });
-    await eventually(async () => (await manager.streams.info(streams.deadLetters)).state.messages === 2, { timeoutMs: 5_000, what: 'a dead letter' });
-    expect((await manager.streams.getMessage(streams.deadLetters, { seq: 2 }))!.json()).toMatchObject({ reason: 'late part', key: 'x', kind: 'projection', index: 7 });
-    // A new owner knows both keys as closed.
+    const deadLetters = async () => (await manager.streams.info(streams.deadLetters)).state.messages;
+    await eventually(async () => (await deadLetters()) === 1, { timeoutMs: 5_000, what: 'a dead letter' });
+    expect((await manager.streams.getMessage(streams.deadLetters, { seq: 1 }))!.json()).toMatchObject({ function: 'strict', reason: 'late part', key: 'x', kind: 'projection', index: 7 });
+    // A new owner knows both keys as closed, although the watermark of the old one was not written since.
     await node.gatherers.close();
-    await using next = await GatheringNode.start(broker, 'n2', [wanted('recon', gap), wanted('strict', { ...gap, onIncomplete: 'dlq' })]);
+    await using next = await GatheringNode.start(broker, 'n2', both);
     await eventually(() => next.gatherers.counts('recon', 'on0') && next.gatherers.counts('strict', 'on0'), { timeoutMs: 5_000, what: 'n2 gathering' });
     await publish(broker, 'strict', [{ scan: 'z', part: 'end', expect: 'dark=0', payload: new Uint8Array(0) }]);
-    await eventually(async () => (await countGathers(next.member)) === 2, { timeoutMs: 5_000, what: 'the key after' });
-    expect((await manager.streams.info(streams.deadLetters)).state.messages).toBe(2);
+    await eventually(async () => (await countGathers(next.member)) === 3, { timeoutMs: 5_000, what: 'the key after' });
+    expect(await deadLetters()).toBe(1);
+  });
+
+  it('dead-letters what is no part, a few a second, and gathers on', async () => {
+    await using broker = await BareBroker.start();
+    await using node = await GatheringNode.start(broker, 'n1', [wanted('recon')]);
+    const wrong = Array.from({ length: 200 }, (_, at) => ({ scan: 'x', part: `Projection ${at}`, payload: payloadOf('x') }));
+    await publish(broker, 'recon', [...wrong, ...draftScan('x', 50, seededRandom(8))]);
+    await eventually(async () => (await countGathers(node.member)) === 1, { timeoutMs: 10_000, what: 'the gather event' });
+    expect(node.gatherers.counts('recon', 'on0')).toMatchObject({ refused: 200, parts: 50 });
+    const manager = await jetstreamManager(node.member.connection);
+    const { messages } = (await manager.streams.info(streams.deadLetters)).state;
+    expect(messages).toBeGreaterThan(0);
+    expect(messages).toBeLessThanOrEqual(50);
+    expect((await manager.streams.getMessage(streams.deadLetters, { seq: 1 }))!.json()).toMatchObject({ reason: expect.stringContaining('not a part'), event: { sequence: 1 } });
   });
 });
 

@@ -35,13 +35,19 @@ describe('Launcher', () => {
   test('kills what a dead agent left before it starts the next one', async () => {
     await using home = new TestHome();
     const pilot = await home.up(1);
-    const left = await eventually(() => pilot.record('n1').instances[0], { timeoutMs: 5_000, what: 'the first instance' });
+    const left = await eventually(() => pilot.record('n1').instances[0], {
+      timeoutMs: 5_000,
+      what: 'the first instance',
+    });
     expect(isAlive(left)).toBe(true);
     const before = childOf(pilot, 'agent');
     process.kill(before.pid, 'SIGKILL');
     await pilot.successor('n1', 'agent', before.pid);
     expect(isAlive(left)).toBe(false);
-    const next = await eventually(() => pilot.record('n1').instances[0], { timeoutMs: 5_000, what: 'the next instance' });
+    const next = await eventually(() => pilot.record('n1').instances[0], {
+      timeoutMs: 5_000,
+      what: 'the next instance',
+    });
     expect(next.pid).not.toBe(left.pid);
   });
 

@@ -55,7 +55,10 @@ describe('NATS roles', () => {
 
   test.each(roles)('%s may publish exactly what the table says', async (role) => {
     const connection = await open(role);
-    const refused = await refusedPublishes(connection, publishing.map(([subject]) => subject));
+    const refused = await refusedPublishes(
+      connection,
+      publishing.map(([subject]) => subject),
+    );
     await connection.close();
     expect(refused).toEqual(publishing.filter(([, allowed]) => !allowed.includes(role)).map(([subject]) => subject));
   });
@@ -99,14 +102,16 @@ describe('renderServerConfig() with tls', () => {
       authenticator: nkeyAuthenticator(new TextEncoder().encode(server.seeds.gateway)),
       inboxPrefix: inboxPrefix('gateway', 'test'),
     };
-    const connection = await connect({ ...options, tls: { ca: authority.cert, ...client } });
+    // Checked by name, not by address: the client hands all of this to Node's TLS.
+    const trust = { ca: authority.cert, servername: brokerServerName('p-test') };
+    const connection = await connect({ ...options, tls: { ...trust, ...client } });
     expect(connection.info?.tls_required).toBe(true);
     await connection.flush();
     await connection.close();
-    await expect(connect({ ...options, tls: { ca: authority.cert } })).rejects.toThrow();
+    await expect(connect({ ...options, tls: trust })).rejects.toThrow();
     const stranger = await CertificateAuthority.create('p-other', now);
     const theirs = await stranger.issue({ commonName: 'agent-n1', usage: ['client'] }, now);
-    await expect(connect({ ...options, tls: { ca: authority.cert, ...theirs } })).rejects.toThrow();
+    await expect(connect({ ...options, tls: { ...trust, ...theirs } })).rejects.toThrow();
   });
 });
 
@@ -115,7 +120,8 @@ async function refusedPublishes(connection: NatsConnection, subjects: readonly s
   const refused: string[] = [];
   const listening = (async () => {
     for await (const status of connection.status()) {
-      if (status.type === 'error' && status.error instanceof PermissionViolationError) refused.push(status.error.subject);
+      if (status.type === 'error' && status.error instanceof PermissionViolationError)
+        refused.push(status.error.subject);
     }
   })();
   for (const subject of subjects) connection.publish(subject);

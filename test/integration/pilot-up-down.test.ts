@@ -26,14 +26,22 @@ describe('startPilot()', () => {
     await using home = new TestHome();
     const pilot = await home.up(2);
     const runDirectories = recordsOf(pilot.directory).map(({ runDirectory }) => runDirectory);
-    const open = [home.path, ...runDirectories].flatMap((path) => pathsBelow(path)).filter((path) => (lstatSync(path).mode & 0o077) !== 0);
+    const open = [home.path, ...runDirectories]
+      .flatMap((path) => pathsBelow(path))
+      .filter((path) => (lstatSync(path).mode & 0o077) !== 0);
     expect(open).toEqual([]);
     const keys = join(pilot.directory, 'keys');
-    const secrets = readdirSync(keys).filter((name) => /\.(seed|key)$/.test(name)).map((name) => secretOf(readFileSync(join(keys, name), 'utf8')));
+    const secrets = readdirSync(keys)
+      .filter((name) => /\.(seed|key)$/.test(name))
+      .map((name) => secretOf(readFileSync(join(keys, name), 'utf8')));
     expect(secrets).toHaveLength(4 + 5);
     const seen = [
-      ...recordsOf(pilot.directory).flatMap(({ launcher, children }) => [launcher, ...children]).map(({ pid }) => readFileSync(`/proc/${pid}/cmdline`, 'utf8')),
-      ...pathsBelow(pilot.directory).filter((path) => path.endsWith('.log')).map((path) => readFileSync(path, 'utf8')),
+      ...recordsOf(pilot.directory)
+        .flatMap(({ launcher, children }) => [launcher, ...children])
+        .map(({ pid }) => readFileSync(`/proc/${pid}/cmdline`, 'utf8')),
+      ...pathsBelow(pilot.directory)
+        .filter((path) => path.endsWith('.log'))
+        .map((path) => readFileSync(path, 'utf8')),
     ];
     expect(seen.length).toBeGreaterThan(8);
     expect(seen.filter((text) => secrets.some((secret) => text.includes(secret)))).toEqual([]);
@@ -49,7 +57,10 @@ describe('startPilot()', () => {
   test('a gateway that cannot start is reported with the end of its log, and nothing is left', async () => {
     await using home = new TestHome();
     const up = home.startUp(2, { STAND_IN_BROKEN: 'gateway' });
-    const records = await eventually(() => (home.records().length === 2 ? home.records() : undefined), { timeoutMs: 10_000, what: 'both launchers' });
+    const records = await eventually(() => (home.records().length === 2 ? home.records() : undefined), {
+      timeoutMs: 10_000,
+      what: 'both launchers',
+    });
     home.remember();
     const { code, stderr } = await up.ended;
     expect(code).toBe(1);
@@ -61,7 +72,10 @@ describe('startPilot()', () => {
   test('Ctrl-C takes everything back and ends with 130', async () => {
     await using home = new TestHome();
     const up = home.startUp(2);
-    const records = await eventually(() => (home.records().length === 2 ? home.records() : undefined), { timeoutMs: 10_000, what: 'both launchers' });
+    const records = await eventually(() => (home.records().length === 2 ? home.records() : undefined), {
+      timeoutMs: 10_000,
+      what: 'both launchers',
+    });
     home.remember();
     up.child.kill('SIGINT');
     expect((await up.ended).code).toBe(130);
@@ -110,10 +124,19 @@ describe('endPilot()', () => {
   const moments: [string, (home: TestHome) => boolean][] = [
     ['before it did anything', () => true],
     ['when the directory is there', (home) => listPilots(home.path).length > 0],
-    ['when a node is written', (home) => listPilots(home.path).some(({ directory }) => existsSync(join(directory, 'nodes', 'n2', 'node.json')))],
+    [
+      'when a node is written',
+      (home) => listPilots(home.path).some(({ directory }) => existsSync(join(directory, 'nodes', 'n2', 'node.json'))),
+    ],
     ['when a launcher has its record', (home) => home.records().length > 0],
-    ['when the broker listens', (home) => listPilots(home.path).some(({ directory }) => existsSync(join(directory, 'broker.json')))],
-    ['when the gateway is ready', (home) => listPilots(home.path).some(({ directory }) => existsSync(join(directory, 'connection.json')))],
+    [
+      'when the broker listens',
+      (home) => listPilots(home.path).some(({ directory }) => existsSync(join(directory, 'broker.json'))),
+    ],
+    [
+      'when the gateway is ready',
+      (home) => listPilots(home.path).some(({ directory }) => existsSync(join(directory, 'connection.json'))),
+    ],
   ];
   test.each(moments)('after `up` was killed with kill -9 %s', async (_when, reached) => {
     await using home = new TestHome();
@@ -140,10 +163,18 @@ describe('endPilot()', () => {
 
 function pathsBelow(path: string): string[] {
   if (lstatSync(path).isSymbolicLink()) return [];
-  return [path, ...(lstatSync(path).isDirectory() ? readdirSync(path).flatMap((name) => pathsBelow(join(path, name))) : [])];
+  return [
+    path,
+    ...(lstatSync(path).isDirectory() ? readdirSync(path).flatMap((name) => pathsBelow(join(path, name))) : []),
+  ];
 }
 
 /** The line that nobody else may see: a seed, or the first line of a key's body. */
 function secretOf(text: string): string {
-  return text.trim().split('\n').find((line) => !line.startsWith('-----')) ?? '';
+  return (
+    text
+      .trim()
+      .split('\n')
+      .find((line) => !line.startsWith('-----')) ?? ''
+  );
 }

@@ -8,7 +8,9 @@ import { restartDelayMs, rotateLog } from '#launcher';
 
 describe('restartDelayMs()', () => {
   test('is nothing at first, then doubles from 100 ms to 5 s', () => {
-    expect([1, 2, 3, 4, 5, 6, 7, 8, 9].map(restartDelayMs)).toEqual([0, 100, 200, 400, 800, 1_600, 3_200, 5_000, 5_000]);
+    expect([1, 2, 3, 4, 5, 6, 7, 8, 9].map(restartDelayMs)).toEqual([
+      0, 100, 200, 400, 800, 1_600, 3_200, 5_000, 5_000,
+    ]);
   });
 
   test('never falls and never passes 5 s', () => {

@@ -4,7 +4,13 @@ import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { connect, createServer, type TlsOptions } from 'node:tls';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { agentServerName, type Certificate, type CertificateAuthority, gatewayServerName, loadCertificates } from '#security';
+import {
+  agentServerName,
+  type Certificate,
+  type CertificateAuthority,
+  gatewayServerName,
+  loadCertificates,
+} from '#security';
 
 const now = Date.UTC(2030, 0, 1);
 const dayMs = 86_400_000;
@@ -19,8 +25,14 @@ describe('CertificateAuthority', () => {
     const certificates = await loadCertificates();
     authority = await certificates.CertificateAuthority.create('p-test', now);
     const dnsNames = [gatewayServerName('p-test')];
-    gateway = await authority.issue({ commonName: 'gateway', usage: ['server', 'client'], dnsNames, addresses: ['127.0.0.11'] }, now);
-    agent = await authority.issue({ commonName: 'agent-n1', usage: ['server'], dnsNames: [agentServerName('p-test', 'n1')] }, now);
+    gateway = await authority.issue(
+      { commonName: 'gateway', usage: ['server', 'client'], dnsNames, addresses: ['127.0.0.11'] },
+      now,
+    );
+    agent = await authority.issue(
+      { commonName: 'agent-n1', usage: ['server'], dnsNames: [agentServerName('p-test', 'n1')] },
+      now,
+    );
     owner = await authority.issue({ commonName: 'owner', usage: ['client'] }, now);
   });
 
@@ -53,10 +65,13 @@ describe('CertificateAuthority', () => {
     }
   });
 
-  test('an agent\'s key opens no door as a client, the owner\'s serves nobody', async () => {
+  test("an agent's key opens no door as a client, the owner's serves nobody", async () => {
     const certificates = await loadCertificates();
     const live = await certificates.CertificateAuthority.create('p-live', Date.now());
-    const serving = await live.issue({ commonName: 'gateway', usage: ['server', 'client'], dnsNames: ['gateway'] }, Date.now());
+    const serving = await live.issue(
+      { commonName: 'gateway', usage: ['server', 'client'], dnsNames: ['gateway'] },
+      Date.now(),
+    );
     const agentLive = await live.issue({ commonName: 'agent-n1', usage: ['server'], dnsNames: ['n1'] }, Date.now());
     const ownerLive = await live.issue({ commonName: 'owner', usage: ['client'], dnsNames: ['gateway'] }, Date.now());
     expect(await handshake(live.cert, serving, ownerLive)).toBe('authorized');
@@ -75,11 +90,11 @@ async function handshake(ca: string, server: Certificate, client: Certificate): 
   const { port } = listener.address() as AddressInfo;
   try {
     const socket = connect({ port, host: '127.0.0.1', ca, ...client, servername: 'gateway' });
-    const [data] = (await once(socket, 'data')) as [Buffer];
-    socket.destroy();
-    return data.toString('utf8');
-  } catch (error) {
-    return String(error);
+    const { promise, resolve } = Promise.withResolvers<string>();
+    socket.on('data', (data) => resolve(data.toString('utf8')));
+    socket.on('error', (error) => resolve(error.message));
+    socket.on('close', () => resolve('closed without a word'));
+    return await promise.finally(() => socket.destroy());
   } finally {
     listener.close();
   }

@@ -1,5 +1,16 @@
 /** Files that only their owner may read. */
-import { chmodSync, existsSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -54,7 +65,9 @@ describe('writePrivate()', () => {
     const { chownSync } = await import('node:fs');
     mkdirSync(join(directory, 'theirs'), { mode: 0o700 });
     chownSync(join(directory, 'theirs'), 12_345, 12_345);
-    expect(failureOf(() => writePrivate(join(directory, 'theirs', 'key'), 'secret')).message).toContain('belongs to user 12345');
+    expect(failureOf(() => writePrivate(join(directory, 'theirs', 'key'), 'secret')).message).toContain(
+      'belongs to user 12345',
+    );
   });
 });
 

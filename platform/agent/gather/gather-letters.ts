@@ -7,7 +7,7 @@ import {
   streams,
 } from '#broker';
 import type { FunctionVersion } from '#proto';
-import { type ClosedKey, encodeGatherEvent, expectHeader, gatherHeaderPairs, partHeader, type StoredPart } from '#routing';
+import { type ClosedKey, encodeGatherEvent, expectHeader, type GatherRules, gatherHeaderPairs, partHeader, type StoredPart } from '#routing';
 import type { OutboxEntry } from './gather-outbox.ts';
 
 /** The stream refuses the message unless the subject's last sequence is this one; 0 means: none yet (G4). */
@@ -18,10 +18,11 @@ export interface GatherOrigin {
   readonly trigger: string;
 }
 
-type Letter = Omit<OutboxEntry, 'onStored'>;
-
-/** Closes a key for good: a second event on its subject is refused. */
-export function gatherLetter({ version, trigger }: GatherOrigin, closed: ClosedKey): Letter {
+/**
+ * Closes a key for good: a second event on its subject is refused. An incomplete one that the manifest wants
+ * dead-lettered takes the same way, marked; the agent that pulls it writes the dead letter, under R2 like any other.
+ */
+export function gatherLetter({ version, trigger }: GatherOrigin, closed: ClosedKey, rules: GatherRules): OutboxEntry {
   const subject = gatherSubject(version.function, trigger, closed.key);
   return {
     subject,
@@ -30,43 +31,29 @@ export function gatherLetter({ version, trigger }: GatherOrigin, closed: ClosedK
       // First and last message tell a key that is used again a day later from the one before.
       [messageIdHeader, `${subject}.${closed.first}-${closed.last}`],
       [expectedLastHeader, '0'],
-      ...gatherHeaderPairs(closed),
+      ...gatherHeaderPairs(closed, rules),
     ]),
     holdsFrom: closed.first,
   };
 }
 
-/** onIncomplete: dlq. Keeps its parts in the stream until it is redriven or purged (G10). */
-export function incompleteLetter(origin: GatherOrigin, closed: ClosedKey): Letter {
-  const gather: unknown = JSON.parse(Buffer.from(encodeGatherEvent(closed, streams.events)).toString('utf8'));
-  return deadLetter(origin, {
-    id: `incomplete.${closed.key}.${closed.first}`,
-    reason: `incomplete:${closed.reason}`,
-    event: { sequence: closed.first, subject: closed.subject, time: closed.closedAt, headers: {} },
-    details: { gather },
-    headers: gatherHeaderPairs(closed),
-  });
-}
-
 /** One a key: `count` of the others is in the log. */
-export function lateLetter(origin: GatherOrigin, key: string, part: StoredPart): Letter {
+export function lateLetter(origin: GatherOrigin, key: string, part: StoredPart): OutboxEntry {
   const [kind = '', index = ''] = (part.part ?? '').split(':');
   return deadLetter(origin, {
     id: `late.${key}.${part.sequence}`,
     reason: 'late part',
     event: eventOf(part),
     details: { key, kind, index: Number(index) },
-    headers: [],
   });
 }
 
-export function refusedLetter(origin: GatherOrigin, part: StoredPart, reason: string): Letter {
+export function refusedLetter(origin: GatherOrigin, part: StoredPart, reason: string): OutboxEntry {
   return deadLetter(origin, {
     id: `refused.${part.sequence}`,
     reason: `not a part: ${reason}`,
     event: eventOf(part),
     details: {},
-    headers: [],
   });
 }
 
@@ -75,11 +62,10 @@ interface LetterContent {
   readonly reason: string;
   readonly event: { sequence: number; subject: string; time: number; headers: Record<string, string> };
   readonly details: Record<string, unknown>;
-  readonly headers: [string, string][];
 }
 
 /** The same form as the dead letters of failed events, without the payload: that is still in the stream. */
-function deadLetter({ version, trigger }: GatherOrigin, content: LetterContent): Letter {
+function deadLetter({ version, trigger }: GatherOrigin, content: LetterContent): OutboxEntry {
   const body = {
     function: version.function,
     version: version.number,
@@ -95,10 +81,7 @@ function deadLetter({ version, trigger }: GatherOrigin, content: LetterContent):
   return {
     subject: deadLetterSubject(version.function),
     payload: Buffer.from(JSON.stringify(body)),
-    headers: encodeHeaders([
-      [messageIdHeader, `dlq.${version.function}.${trigger}.${streams.events}.${content.id}`],
-      ...content.headers,
-    ]),
+    headers: encodeHeaders([[messageIdHeader, `dlq.${version.function}.${trigger}.${streams.events}.${content.id}`]]),
     holdsFrom: content.event.sequence,
   };
 }

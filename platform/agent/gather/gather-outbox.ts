@@ -13,8 +13,6 @@ export interface OutboxEntry {
   readonly headers: MsgHdrs;
   /** The watermark stays at or below this sequence until the entry is stored. */
   readonly holdsFrom: number;
-  /** Stored; `already` when somebody had published it before. */
-  readonly onStored?: (already: boolean) => void;
 }
 
 /** Entries without PubAck; past it the gatherer reads on only when they have gone (R6). */
@@ -75,7 +73,6 @@ export class GatherOutbox {
         return;
       }
       this.#entries.delete(entry);
-      entry.onStored?.(error !== undefined);
     });
   }
 }

@@ -28,7 +28,7 @@ import {
   type StoredPart,
 } from '#routing';
 import type { Logger } from '#telemetry';
-import { type GatherOrigin, gatherLetter, incompleteLetter, lateLetter, refusedLetter } from './gather-letters.ts';
+import { type GatherOrigin, gatherLetter, lateLetter, refusedLetter } from './gather-letters.ts';
 import { GatherMark } from './gather-mark.ts';
 import { GatherOutbox, outboxMax } from './gather-outbox.ts';
 
@@ -89,7 +89,6 @@ export class GatherReading {
     const { config } = await manager.streams.info(streams.events);
     const fold = new GatherFold(rules, config.max_bytes > 0 ? config.max_bytes : Number.POSITIVE_INFINITY);
     await readTombstones(options, fold);
-    for (const [key, [last, closedAtMs]] of mark.deadLettered) fold.tombstones.add(key, { last, closedAtMs, complete: false });
     return new GatherReading(options, mark, fold);
   }
 
@@ -177,16 +176,9 @@ export class GatherReading {
 
   #publishClosed(closed: ClosedKey): void {
     const { origin, rules, logger } = this.#options;
-    const { key, reason, parts, doubles, last, closedAt } = closed;
+    const { key, reason, parts, doubles } = closed;
     logger.info({ ...this.#log, key, reason, parts, doubles }, 'gather closed');
-    if (reason === 'complete' || rules.onIncomplete === 'run') {
-      this.#outbox.add(gatherLetter(origin, closed));
-      return;
-    }
-    this.#outbox.add({
-      ...incompleteLetter(origin, closed),
-      onStored: () => this.#mark.addDeadLettered(key, last, closedAt),
-    });
+    this.#outbox.add(gatherLetter(origin, closed, rules));
   }
 
   async #writeMark(): Promise<void> {

@@ -36,6 +36,11 @@ export function gatheredSubject(event: PulledEvent): string {
   return event.message.headers?.get(gatherHeaders.subject) ?? '';
 }
 
+/** Why a gather event must be dead-lettered instead of handled (onIncomplete: dlq); undefined where it is to be handled. */
+export function gatherRefusal(event: PulledEvent): string | undefined {
+  return event.message.headers?.get(gatherHeaders.refusal) || undefined;
+}
+
 /** Removes what an earlier agent left in the directory. */
 export function clearSpools(spoolDirectory: string): void {
   rmSync(spoolDirectory, { recursive: true, force: true });

@@ -1,5 +1,6 @@
 /** The gather event: a closed key as the function's consumer gets it, JSON by reference to the stream (G4). */
 import { PlatformError } from '#common';
+import type { GatherRules } from './gather-rules.ts';
 import { gatherEventBytesMax, partsPerKeyMax } from './limits.ts';
 import type { ClosedKey, CloseReason } from './open-key.ts';
 import { decodeSequences } from './sequence-codec.ts';
@@ -12,6 +13,8 @@ export const gatherHeaders = {
   span: 'Pilotfish-Parts-Span',
   /** "<reason>:<closedAt>" */
   closed: 'Pilotfish-Parts-Closed',
+  /** Why the event must be dead-lettered instead of handled; absent where it is to be handled. */
+  refusal: 'Pilotfish-Parts-Refusal',
 } as const;
 
 export interface GatherEvent extends ClosedKey {
@@ -29,11 +32,13 @@ export function encodeGatherEvent(closed: ClosedKey, stream: string): Uint8Array
   return Buffer.from(JSON.stringify({ ...event, missing: {} }));
 }
 
-export function gatherHeaderPairs(closed: ClosedKey): [string, string][] {
+export function gatherHeaderPairs(closed: ClosedKey, rules: GatherRules): [string, string][] {
+  const refused = closed.reason !== 'complete' && rules.onIncomplete === 'dlq';
   return [
     [gatherHeaders.subject, closed.subject],
     [gatherHeaders.span, `${closed.first}-${closed.last}`],
     [gatherHeaders.closed, `${closed.reason}:${closed.closedAt}`],
+    ...(refused ? [[gatherHeaders.refusal, `incomplete:${closed.reason}`] satisfies [string, string]] : []),
   ];
 }
 

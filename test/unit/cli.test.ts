@@ -1,0 +1,209 @@
+/** The command line's own promises, held against every command: help with examples, usage errors, formats, variables. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { PassThrough } from 'node:stream';
+import type { Command } from 'commander';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { type CliContext, createProgram, runCli } from '#cli';
+import { errorCodes, platformVersion } from '#common';
+
+let home = '';
+beforeEach(() => {
+  home = mkdtempSync(join(tmpdir(), 'pilotfish-cli-'));
+});
+afterEach(() => {
+  vi.unstubAllEnvs();
+  rmSync(home, { recursive: true, force: true });
+});
+
+function createContext(
+  input = '',
+  terminal = false,
+): { context: CliContext; stdout: () => string; stderr: () => string } {
+  const [stdout, stderr] = [new PassThrough(), new PassThrough()].map((stream) =>
+    Object.assign(stream, { isTTY: terminal }),
+  );
+  const stdin = new PassThrough();
+  stdin.end(input);
+  const context: CliContext = {
+    stdin,
+    stdout: stdout!,
+    stderr: stderr!,
+    env: { PILOTFISH_HOME: home, PATH: process.env['PATH'] },
+    toolsFile: join(home, 'tools.json'),
+    signal: new AbortController().signal,
+  };
+  return { context, stdout: () => String(stdout!.read() ?? ''), stderr: () => String(stderr!.read() ?? '') };
+}
+
+async function run(argv: readonly string[], terminal = false) {
+  const { context, stdout, stderr } = createContext('', terminal);
+  const code = await runCli(context, argv);
+  return { code, stdout: stdout(), stderr: stderr() };
+}
+
+/** Every command that does something, with the words that call it. */
+function leaves(command: Command, path: readonly string[] = []): { words: readonly string[]; command: Command }[] {
+  if (command.commands.length === 0) return [{ words: path, command }];
+  return command.commands.flatMap((sub) => leaves(sub, [...path, sub.name()]));
+}
+
+const commands = leaves(createProgram(createContext().context, () => undefined));
+
+test('the commands of the design are there', () => {
+  const expected = [
+    'up',
+    'down',
+    'pilot list',
+    'deploy',
+    'list',
+    'get',
+    'rm',
+    'invoke',
+    'logs',
+    'node list',
+    'pub',
+    'tail',
+    'version',
+    'doctor',
+  ];
+  expect(commands.map(({ words }) => words.join(' ')).sort()).toEqual(expected.sort());
+});
+
+test.each(commands)('`pilotfish $words --help` shows what it does and an example', async ({ words, command }) => {
+  const { code, stdout, stderr } = await run([...words, '--help']);
+  expect(code).toBe(0);
+  expect(stderr).toBe('');
+  expect(stdout).toContain(command.description().split(' ', 2).join(' '));
+  expect(stdout.split('Examples:')[1]).toMatch(new RegExp(`^ {2}\\$ .*pilotfish ${words.join(' ')}`, 'm'));
+});
+
+test.each(commands)('`pilotfish $words` takes every flag from the environment too', ({ command }) => {
+  for (const { long, envVar } of command.options) {
+    expect(envVar).toBe(`PILOTFISH_${long?.slice(2).replaceAll('-', '_').toUpperCase()}`);
+  }
+});
+
+test.each(commands)('`pilotfish $words` ends with 2 at an unknown flag, and names its help', async ({ words }) => {
+  const { code, stdout, stderr } = await run([...words, '--no-such-flag']);
+  expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+  expect(stderr).toMatch(/^error: unknown option '--no-such-flag'/);
+  expect(stderr).toContain(`See: pilotfish ${words.join(' ')} --help`);
+});
+
+test.each(commands.filter(({ command }) => command.registeredArguments.some(({ required }) => required)))(
+  '`pilotfish $words` ends with 2 without its argument',
+  async ({ words }) => {
+    expect(await run(words)).toMatchObject({
+      code: 2,
+      stdout: '',
+      stderr: expect.stringContaining('missing required argument'),
+    });
+  },
+);
+
+/** Commands that need a pilot, with just enough arguments. */
+const needPilot = [
+  ['list'],
+  ['get', 'echo'],
+  ['rm', 'echo'],
+  ['invoke', 'echo', '-d', 'hi'],
+  ['logs', 'echo'],
+  ['node', 'list'],
+  ['pub', 'a.b', '-d', 'hi'],
+  ['tail', 'a.b'],
+];
+
+test.each(needPilot.map((words) => ({ words })))(
+  '`pilotfish $words` ends with 4 where no pilot is',
+  async ({ words }) => {
+    const { code, stdout, stderr } = await run(words);
+    expect({ code, stdout }).toEqual({ code: 4, stdout: '' });
+    expect(stderr).toContain('pilotfish up');
+  },
+);
+
+test('errors are JSON on stderr where JSON is asked for, usage errors too', async () => {
+  for (const [words, expected] of [
+    [['list', '-o', 'json'], 'not-found'],
+    [['list', '--output=json', '--bogus'], 'usage'],
+    [['deploy', join(home, 'nothing'), '-ojson'], 'not-found'],
+  ] as const) {
+    const { code, stderr } = await run(words);
+    const { error } = JSON.parse(stderr) as { error: { code: keyof typeof errorCodes; message: string; hint: string } };
+    expect(error).toEqual({ code: expected, message: expect.any(String), hint: expect.stringMatching(/./) });
+    expect(code).toBe(errorCodes[expected].exit);
+  }
+});
+
+test.each([
+  [['nosuch'], "unknown command 'nosuch'"],
+  [['lst'], 'Did you mean list?'],
+  [['list', '-o', 'xml'], 'Allowed choices are table, wide, json, yaml, name'],
+  [['pub', 'a', '--count', '0'], 'whole number above 0'],
+  [['pub', 'a', '--rate', 'fast'], '500/s'],
+  [['tail', 'a', '--from', 'yesterday'], 'new, all or a sequence number'],
+  [['invoke', 'a', '--timeout', '5'], '"5" is not a duration'],
+  [['invoke', 'a', '-d', 'x', '-f', 'y'], 'given twice'],
+  [['invoke', 'a', '-d', 'x', '-H', 'novalue'], '"novalue" is no header'],
+  [['logs', 'a', '--since', 'later'], 'neither a duration nor a time'],
+  [['list', 'extra'], 'too many arguments'],
+])('`pilotfish %s` is a usage error that helps', async (words, text) => {
+  const { code, stderr } = await run(words);
+  expect(code).toBe(2);
+  expect(stderr).toContain(text);
+});
+
+test('without a command the help is shown, and it is an error', async () => {
+  expect(await run([])).toMatchObject({ code: 2, stdout: '' });
+  expect(await run(['node'])).toMatchObject({ code: 2, stdout: '' });
+});
+
+test('`deploy` ends with 3 at a mistake in the code, before it looks for a pilot', async () => {
+  writeFileSync(join(home, 'bad.ts'), 'export default {');
+  const { code, stderr } = await run(['deploy', join(home, 'bad.ts')]);
+  expect(code).toBe(3);
+  expect(stderr).toContain('bad.ts:1:17: Unexpected end of file');
+});
+
+test('a payload above the limit ends with 3 before any pilot is looked for', async () => {
+  writeFileSync(join(home, 'large'), Buffer.alloc(8 * 2 ** 20 + 1));
+  const { code, stderr } = await run(['invoke', 'echo', '-f', join(home, 'large')]);
+  expect(code).toBe(3);
+  expect(stderr).toContain('8388609 bytes');
+  expect(stderr).toContain('the limit is 8.0 MiB (8388608 bytes)');
+});
+
+test('formats: tabs in a pipe, columns on a terminal, and the stable shapes', async () => {
+  expect((await run(['version', '--client'])).stdout).toBe(`pilotfish\t${platformVersion}\n`);
+  expect((await run(['version', '--client'], true)).stdout).toBe(`pilotfish  ${platformVersion}\n`);
+  expect((await run(['version', '--client', '-o', 'name'])).stdout).toBe(`${platformVersion}\n`);
+  expect(JSON.parse((await run(['version', '-o', 'json'])).stdout)).toMatchObject({
+    client: platformVersion,
+    pilot: null,
+  });
+  expect((await run(['version', '-o', 'yaml'])).stdout).toContain(`client: ${platformVersion}`);
+  expect(JSON.parse((await run(['pilot', 'list', '-o', 'json'])).stdout)).toEqual({ items: [] });
+  expect(await run(['pilot', 'list'])).toMatchObject({
+    code: 0,
+    stdout: '',
+    stderr: expect.stringContaining('pilotfish up'),
+  });
+});
+
+test('a flag wins over its variable, the variable over the default', async () => {
+  vi.stubEnv('PILOTFISH_OUTPUT', 'name');
+  expect((await run(['version', '--client'])).stdout).toBe(`${platformVersion}\n`);
+  expect((await run(['version', '--client', '-o', 'table'])).stdout).toBe(`pilotfish\t${platformVersion}\n`);
+});
+
+test('`doctor` names what is missing and what to do, and ends with 1', async () => {
+  const { context, stdout } = createContext();
+  const code = await runCli({ ...context, env: { PILOTFISH_HOME: home, PATH: home } }, ['doctor', '-o', 'json']);
+  const { items } = JSON.parse(stdout()) as { items: { check: string; state: string; advice: string }[] };
+  const server = items.find(({ check }) => check === 'nats-server');
+  expect(code).toBe(1);
+  expect(server).toMatchObject({ state: 'fail', advice: expect.stringContaining('PILOTFISH_NATS_SERVER') });
+  expect(items.find(({ check }) => check === 'esbuild')).toMatchObject({ state: 'ok' });
+});
