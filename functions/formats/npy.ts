@@ -1,9 +1,10 @@
 // NumPy's npy format, version 1.0 (numpy.org, "NEP 1"): magic, header length, a Python dictionary, then the values.
-// Read and written: little-endian f4, f8, u2, u1 in C order, any shape. Everything else is refused by its name.
+// Read and written: little-endian f4, f8, i4, u2, u1 in C order, any shape. Everything else is refused by its name.
 import { endianness } from 'node:os';
 import { FormatError } from './errors.ts';
 
 export type NpyValues =
+  | Int32Array<ArrayBuffer>
   | Float32Array<ArrayBuffer>
   | Float64Array<ArrayBuffer>
   | Uint16Array<ArrayBuffer>
@@ -100,6 +101,7 @@ function matchOf(dictionary: string, pattern: RegExp, name: string, key: string)
 function bytesPerValue(descriptor: string, name: string): number {
   switch (descriptor) {
     case '<f4':
+    case '<i4':
       return 4;
     case '<f8':
       return 8;
@@ -110,7 +112,7 @@ function bytesPerValue(descriptor: string, name: string): number {
     default:
       throw new FormatError(
         'unsupported',
-        `${name} holds values of type '${descriptor}'; only <f4, <f8, <u2 and |u1 are read.`,
+        `${name} holds values of type '${descriptor}'; only <f4, <f8, <i4, <u2 and |u1 are read.`,
       );
   }
 }
@@ -121,6 +123,8 @@ function valuesOf(descriptor: string, buffer: ArrayBuffer): NpyValues {
       return new Float32Array(buffer);
     case '<f8':
       return new Float64Array(buffer);
+    case '<i4':
+      return new Int32Array(buffer);
     case '<u2':
       return new Uint16Array(buffer);
     default:
@@ -131,6 +135,7 @@ function valuesOf(descriptor: string, buffer: ArrayBuffer): NpyValues {
 function descriptorOf(values: NpyValues): string {
   if (values instanceof Float32Array) return '<f4';
   if (values instanceof Float64Array) return '<f8';
+  if (values instanceof Int32Array) return '<i4';
   return values instanceof Uint16Array ? '<u2' : '|u1';
 }
 

@@ -28,3 +28,4 @@ export {
 export { hdf5Scan } from './hdf5-scan.ts';
 export { createPacer, type Pacer, type PacerClock } from './pacer.ts';
 export { type PhantomScan, type PhantomScanOptions, phantomScan } from './phantom-scan.ts';
+export { type OutgoingFrame, type ReplayOptions, type ReplayReport, replayScans } from './replay.ts';

@@ -5,8 +5,16 @@ import { type CliContext, runCli } from '#cli';
 
 const controller = new AbortController();
 
-// The first Ctrl-C lets the command clean up, the second does not wait for it.
-process.on('SIGINT', () => (controller.signal.aborted ? process.exit(130) : controller.abort()));
+/** Taking back a half-started pilot needs a tenth of this; an impatient second Ctrl-C must not leave half of it. */
+const cleanUpMs = 1_000;
+
+// The first signal lets the command clean up, a second one bounds how long that may take.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  process.on(signal, () => {
+    if (controller.signal.aborted) setTimeout(() => process.exit(130), cleanUpMs).unref();
+    else controller.abort();
+  });
+}
 
 // `pilotfish list | head` closes the pipe early: no reason for a stack trace.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));

@@ -23,6 +23,11 @@ export const streamSubjects: Record<StreamName, string> = {
   LOGS: 'log.>',
 };
 
+/** Everything in a stream. */
+export function streamFilter(stream: StreamName): string {
+  return streamSubjects[stream];
+}
+
 export const buckets = {
   /** Versions, aliases, wanted sets, the gateway's epoch: history kept, no age. */
   registry: 'registry',

@@ -4,3 +4,4 @@
  */
 export type { CliContext } from './context.ts';
 export { createProgram, runCli } from './run-cli.ts';
+export { launcherCommand } from './launcher-command.ts';

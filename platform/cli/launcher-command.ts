@@ -3,11 +3,14 @@ import { existsSync } from 'node:fs';
 import { extname, join } from 'node:path';
 import { PlatformError } from '#common';
 
-/** The launcher's bundle lies beside this command's, or in dist when the command runs from source. Throws `not-found`. */
-export function launcherCommand(): readonly string[] {
+/**
+ * The launcher's bundle lies beside this command's, or in dist when the command runs from source. It and its children keep
+ * their compiled code in `codeCache`, which saves a fifth of a pilot's start. Throws `not-found`.
+ */
+export function launcherCommand(codeCache: string): readonly string[] {
   const source = extname(import.meta.filename) === '.ts';
   const file = join(source ? join(import.meta.dirname, '..', '..', 'dist') : import.meta.dirname, 'launcher.mjs');
-  if (existsSync(file)) return [process.execPath, file];
+  if (existsSync(file)) return ['env', `NODE_COMPILE_CACHE=${codeCache}`, process.execPath, file];
   throw new PlatformError('not-found', `the launcher's program is missing: ${file}`, {
     hint: 'Build it: npm run build',
   });

@@ -45,10 +45,11 @@ export const upCommand: CommandFactory = (context): Command =>
 /** Brings the pilot up, telling phases with their times on stderr. An aborted signal takes everything back. */
 export async function runUp(context: CliContext, flags: UpFlags, output: Output): Promise<StartedPilot> {
   // Loaded late, so that other commands start fast; the client while the launchers start.
-  const { createAdapter, resolveHome, startPilot } = await import('#pilot');
-  const adapter = createAdapter(flags.resource, launcherCommand());
+  const { codeCacheDirectory, createAdapter, resolveHome, startPilot } = await import('#pilot');
+  const home = resolveHome(context.env);
+  const adapter = createAdapter(flags.resource, launcherCommand(codeCacheDirectory(home)));
   return await startPilot({
-    home: resolveHome(context.env),
+    home,
     resource: flags.resource,
     adapter,
     nodes: flags.nodes,

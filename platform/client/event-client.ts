@@ -74,7 +74,11 @@ export class EventClient {
       ...startOf(from),
     };
     const consumer = await jetstream(this.#nats).consumers.get(streams.events, options);
-    const messages = await consumer.consume({ max_bytes: readAheadBytesMax, expires: readExpiresMs, idle_heartbeat: readHeartbeatMs });
+    const messages = await consumer.consume({
+      max_bytes: readAheadBytesMax,
+      expires: readExpiresMs,
+      idle_heartbeat: readHeartbeatMs,
+    });
     return events(messages, signal);
   }
 

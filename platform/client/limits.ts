@@ -21,8 +21,11 @@ export const readAheadBytesMax = 32 * 2 ** 20;
 /** A reader that is gone is forgotten by the server after this. */
 export const readerSilenceMs = 30_000;
 
-/** Beyond the timeout that the gateway keeps itself: its own answer, which says more, should come first. */
-export const answerMarginMs = 2_000;
+/**
+ * Beyond the timeout that the pilot keeps itself: an instance may have to be started first, for which an agent allows 25 s,
+ * and the pilot's own answer says more than a deadline. A gateway that is gone is noticed by keepalive, in 4 s.
+ */
+export const answerMarginMs = 30_000;
 
 /** An invocation without a timeout of its own is bounded by the function's, of which 24 h is the longest. */
 export const invokeMsMax = 24 * 3_600_000 + answerMarginMs;

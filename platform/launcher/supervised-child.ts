@@ -140,7 +140,7 @@ export class SupervisedChild {
     this.#deaths += 1;
     if (!this.#everReady && this.#deaths >= firstDeathsMax) {
       const message = `${name} ended ${this.#deaths} times before it was ready (last: ${reason})`;
-      this.#firstReady.reject(new PlatformError('unavailable', message, { hint: `Its log: ${this.#options.logFile}` }));
+      this.#firstReady.reject(new PlatformError('unavailable', message));
       return;
     }
     const delayMs = restartDelayMs(this.#deaths);

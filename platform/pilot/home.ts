@@ -1,6 +1,7 @@
 /**
  * Where a user's pilots are kept:
  *
+ *   HOME/code-cache/                      compiled code of our own processes, so that the next start is faster
  *   HOME/pilots/<id>/pilot.json           what was asked for
  *   HOME/pilots/<id>/keys/                certificates, nkey seeds (0600)
  *   HOME/pilots/<id>/broker.json          where the broker listens
@@ -29,10 +30,16 @@ export function resolveHome(settings: HomeSettings): string {
   });
 }
 
-/** Makes HOME and HOME/pilots, 0700. */
+/** Makes HOME and what is directly below it, 0700. */
 export function openHome(home: string): void {
   makePrivateDirectory(home, { recursive: true });
   makePrivateDirectory(pilotsDirectory(home));
+  makePrivateDirectory(codeCacheDirectory(home));
+}
+
+/** For NODE_COMPILE_CACHE: never a place that a function may write, because its code would become ours. */
+export function codeCacheDirectory(home: string): string {
+  return join(home, 'code-cache');
 }
 
 export function pilotsDirectory(home: string): string {

@@ -1,7 +1,15 @@
 /** Pilots: where they are kept, how they are brought up and ended, and one adapter for each kind of resource. */
 export type { NodeStart, PilotAdapter, StartedNode } from './adapter.ts';
 export { type EndOptions, endPilot } from './end-pilot.ts';
-export { agentMember, type HomeSettings, nodePaths, pilotPaths, pilotsDirectory, resolveHome } from './home.ts';
+export {
+  agentMember,
+  codeCacheDirectory,
+  type HomeSettings,
+  nodePaths,
+  pilotPaths,
+  pilotsDirectory,
+  resolveHome,
+} from './home.ts';
 export { listPilots, type PilotState, type PilotSummary, readConnection, resolvePilot } from './list-pilots.ts';
 export { isAlive, killGroup } from './processes.ts';
 export { failedProgress, type LauncherProgress } from './progress.ts';

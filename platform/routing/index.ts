@@ -19,3 +19,4 @@ export {
   type StoredPart,
 } from './gather/index.ts';
 export { compileTemplate, matchSubject, patternsOverlap, templatePattern } from './subject-pattern.ts';
+export { type ClosedSpan, decideTrims, type GatherTrimTrigger, type PlainTrimTrigger, type Trim, type TrimSnapshot } from './trim.ts';

@@ -139,7 +139,7 @@ test('errors are JSON on stderr where JSON is asked for, usage errors too', asyn
 
 test.each([
   [['nosuch'], "unknown command 'nosuch'"],
-  [['lst'], 'Did you mean list?'],
+  [['lst'], 'Did you mean one of list, ls?'],
   [['list', '-o', 'xml'], 'Allowed choices are table, wide, json, yaml, name'],
   [['pub', 'a', '--count', '0'], 'whole number above 0'],
   [['pub', 'a', '--rate', 'fast'], '500/s'],
@@ -164,7 +164,7 @@ test('`deploy` ends with 3 at a mistake in the code, before it looks for a pilot
   writeFileSync(join(home, 'bad.ts'), 'export default {');
   const { code, stderr } = await run(['deploy', join(home, 'bad.ts')]);
   expect(code).toBe(3);
-  expect(stderr).toContain('bad.ts:1:17: Unexpected end of file');
+  expect(stderr).toContain('bad.ts:1:17: Expected identifier but found end of file');
 });
 
 test('a payload above the limit ends with 3 before any pilot is looked for', async () => {

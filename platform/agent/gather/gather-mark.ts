@@ -1,14 +1,7 @@
 /** A gatherer's watermark in KV: where the next owner starts to read (G3), fenced by revision against a former owner. */
 import { JetStreamApiError } from '@nats-io/jetstream';
 import type { KV } from '@nats-io/kv';
-
-/** What the bucket holds, as JSON. The trimmer reads it, too. */
-export interface MarkRecord {
-  readonly v: 1;
-  readonly epoch: number;
-  /** First message that the next owner must read: nothing before it belongs to a key that is not closed and stored. */
-  readonly sequence: number;
-}
+import type { GatherMarkRecord } from '#broker';
 
 export class GatherMark {
   readonly #marks: KV;
@@ -19,7 +12,7 @@ export class GatherMark {
   /** As stored. */
   sequence: number;
 
-  private constructor(options: { marks: KV; key: string; epoch: number; revision: number; record: MarkRecord | undefined }) {
+  private constructor(options: { marks: KV; key: string; epoch: number; revision: number; record: GatherMarkRecord | undefined }) {
     this.#marks = options.marks;
     this.#key = options.key;
     this.#epoch = options.epoch;
@@ -29,7 +22,7 @@ export class GatherMark {
 
   static async read(marks: KV, key: string, epoch: number): Promise<GatherMark> {
     const entry = await marks.get(key);
-    const record = entry && entry.operation === 'PUT' ? entry.json<MarkRecord>() : undefined;
+    const record = entry && entry.operation === 'PUT' ? entry.json<GatherMarkRecord>() : undefined;
     return new GatherMark({ marks, key, epoch, revision: entry?.revision ?? 0, record });
   }
 
@@ -37,7 +30,7 @@ export class GatherMark {
   async write(sequence: number): Promise<boolean> {
     if (sequence <= this.sequence && this.#written) return true;
     const next = Math.max(sequence, this.sequence);
-    const record: MarkRecord = { v: 1, epoch: this.#epoch, sequence: next };
+    const record: GatherMarkRecord = { v: 1, epoch: this.#epoch, sequence: next };
     try {
       this.#revision = await this.#marks.put(this.#key, JSON.stringify(record), { previousSeq: this.#revision });
       this.sequence = next;

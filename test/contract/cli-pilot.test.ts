@@ -1,0 +1,149 @@
+/** The commands against a real pilot, as a user types them: what is on stdout, what on stderr, and the exit codes. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { TestPilot } from '../harness/pilot.ts';
+
+const root = join(import.meta.dirname, '../..');
+let pilot: TestPilot;
+let folder = '';
+
+beforeAll(async () => {
+  // Idle instances keep their slots for a while: one each for the functions below.
+  pilot = await TestPilot.start({ coresPerNode: 6 });
+  folder = mkdtempSync(join(tmpdir(), 'pilotfish-functions-'));
+  writeFileSync(
+    join(folder, 'boom.ts'),
+    `interface Deep { a: string }\nexport default { handle(_event: object, ctx: { log: { info(text: string): void } }): never {\n  ctx.log.info('about to fail');\n  throw new Error('no such luck');\n} };\n`,
+  );
+  writeFileSync(
+    join(folder, 'wait.ts'),
+    'export default { handle: () => new Promise(() => setInterval(() => {}, 1000)) };',
+  );
+  writeFileSync(
+    join(folder, 'bytes.ts'),
+    'export default { handle: () => Uint8Array.from({ length: 256 }, (_, at) => at) };',
+  );
+});
+afterAll(async () => {
+  rmSync(folder, { recursive: true, force: true });
+  await pilot[Symbol.asyncDispose]();
+});
+
+/** Runs a command and interrupts it once it has written to stdout or stderr, or after `afterMs`. */
+async function interrupt(args: readonly string[], untilText?: string): Promise<number | null> {
+  const env = { ...process.env, PILOTFISH_HOME: pilot.home, PILOTFISH_PILOT: pilot.id };
+  const child = spawn(process.execPath, [join(root, 'dist/cli.mjs'), ...args], {
+    env,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const exited = once(child, 'exit') as Promise<[number | null]>;
+  let seen = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on('data', (chunk: Buffer) => {
+      seen += chunk.toString('utf8');
+      if (untilText && seen.includes(untilText)) child.kill('SIGINT');
+    });
+  }
+  const [code] = await exited;
+  return code;
+}
+
+test('`deploy` says what changed, a second time "unchanged"', async () => {
+  const first = await pilot.cli(['deploy', join(root, 'functions/echo')]);
+  expect(first).toMatchObject({ code: 0, stderr: expect.stringContaining('next: pilotfish invoke echo') });
+  expect(first.stdout).toMatch(/^FUNCTION\tCHANGE\tVERSION\tDIGEST\tSIZE\necho\tcreated\t1\t[0-9a-f]{12}\t/);
+  expect((await pilot.cli(['deploy', join(root, 'functions/echo')])).stdout).toContain('echo\tunchanged\t1\t');
+});
+
+test('`invoke` puts the result alone on stdout, and how it went on stderr', async () => {
+  const { code, stdout, stderr } = await pilot.cli(['invoke', 'echo', '-d', 'hi']);
+  expect({ code, stdout }).toEqual({ code: 0, stdout: 'hi' });
+  expect(stderr).toMatch(/^[\d.]+ m?s, version 1, instance \S+, node n1, (cold|warm)\n$/);
+  expect((await pilot.cli(['invoke', 'echo', '-'], 'from stdin')).stdout).toBe('from stdin');
+  expect((await pilot.cli(['invoke', 'echo'])).stdout).toBe('');
+});
+
+test('`invoke` keeps every byte of a result', async () => {
+  await pilot.cli(['deploy', join(folder, 'bytes.ts')]);
+  const env = { ...process.env, PILOTFISH_HOME: pilot.home };
+  const child = spawn(process.execPath, [join(root, 'dist/cli.mjs'), 'invoke', 'bytes'], {
+    env,
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+  const chunks: Buffer[] = await child.stdout.toArray();
+  expect([...Buffer.concat(chunks)]).toEqual(Array.from({ length: 256 }, (_, at) => at));
+});
+
+test('an unknown function ends with 4 and a suggestion', async () => {
+  const { code, stdout, stderr } = await pilot.cli(['invoke', 'ecoh', '-d', 'hi']);
+  expect({ code, stdout }).toEqual({ code: 4, stdout: '' });
+  expect(stderr).toMatch(/"ecoh"[\s\S]*"echo"/);
+});
+
+test('a function that throws ends with 1, its stack is of its source, its log is kept', async () => {
+  await pilot.cli(['deploy', join(folder, 'boom.ts')]);
+  const { code, stdout, stderr } = await pilot.cli(['invoke', 'boom']);
+  expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+  expect(stderr).toContain('no such luck');
+  expect(stderr).toContain('boom.ts:4:9');
+  await expect
+    .poll(async () => (await pilot.cli(['logs', 'boom'])).stdout, { timeout: 10_000 })
+    .toContain('about to fail');
+});
+
+test('a call that takes too long ends with 7', async () => {
+  await pilot.cli(['deploy', join(folder, 'wait.ts')]);
+  expect(await pilot.cli(['invoke', 'wait', '--timeout', '500ms'])).toMatchObject({ code: 7, stdout: '' });
+});
+
+test('Ctrl-C ends with 130', async () => {
+  expect(await interrupt(['tail', 'nothing.>'], 'Ctrl-C')).toBe(130);
+  expect(await interrupt(['logs', 'boom', '-f'], 'about to fail')).toBe(130);
+});
+
+test('`pub` and `tail` speak of the same events', async () => {
+  const published = await pilot.cli(['pub', 'numbers.{n}', '-d', 'event {n}', '--count', '20', '-o', 'json']);
+  expect(JSON.parse(published.stdout)).toMatchObject({ stored: 20, retried: 0 });
+  const { code, stdout } = await pilot.cli(['tail', 'echoed.*', '--from', 'all', '--count', '20', '-o', 'json']);
+  const events = stdout
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as { subject: string; data: string });
+  expect(code).toBe(0);
+  expect(new Set(events.map(({ subject, data }) => `${subject} ${data}`))).toEqual(
+    new Set(Array.from({ length: 20 }, (_, n) => `echoed.${n} event ${n}`)),
+  );
+});
+
+test('`list`, `get` and `node list` keep their JSON shapes', async () => {
+  const json = async (...args: string[]) => JSON.parse((await pilot.cli([...args, '-o', 'json'])).stdout) as object;
+  expect(await json('list')).toMatchObject({
+    items: expect.arrayContaining([
+      expect.objectContaining({ name: 'echo', latest: expect.objectContaining({ number: 1 }) }),
+    ]),
+  });
+  expect(await json('get', 'echo')).toMatchObject({
+    name: 'echo',
+    versions: [{ number: 1 }],
+    instances: expect.any(Array),
+  });
+  expect(await json('node', 'list')).toMatchObject({ items: [{ id: 'n1', state: 'ready', slots: 6 }] });
+  expect((await pilot.cli(['list', '-o', 'name'])).stdout.split('\n')).toContain('echo');
+});
+
+test('`version` names the pilot, `doctor` finds it reachable', async () => {
+  expect((await pilot.cli(['version'])).stdout).toContain(`pilot ${pilot.id}\t`);
+  expect(await pilot.cli(['doctor'])).toMatchObject({
+    code: 0,
+    stdout: expect.stringContaining(`${pilot.id}: 1 nodes ready`),
+  });
+});
+
+test('`rm` removes a function, a second time ends with 4', async () => {
+  expect(await pilot.cli(['rm', 'bytes'])).toMatchObject({ code: 0, stdout: 'bytes\tremoved\n' });
+  expect((await pilot.cli(['rm', 'bytes'])).code).toBe(4);
+});
