@@ -2,6 +2,9 @@
 import { SourceMap } from 'node:module';
 import type { ArtifactStore } from '#broker';
 
+/** Frames of the instance host itself tell an author nothing, and name paths of the pilot. */
+const hostFrame = /^\s+at .*instance\.cjs:\d+/;
+
 /** Loaded once a function and only after its first error: a map is several times its bundle. */
 export class StackMap {
   readonly #store: ArtifactStore;
@@ -34,7 +37,7 @@ export class StackMap {
     const map = this.#map;
     return stack
       .split('\n')
-      .filter((line) => !line.includes('pilotfish-host:'))
+      .filter((line) => !hostFrame.test(line))
       .map((line) => (map ? line.replace(/pilotfish-function:(\d+):(\d+)/, (whole, row, column) => originOf(map, Number(row), Number(column)) ?? whole) : line))
       .join('\n');
   }

@@ -32,6 +32,8 @@ export type ScaleMemory = readonly { readonly at: number; readonly wanted: numbe
 
 export interface ScaleDecision {
   readonly wanted: number;
+  /** Without what is only held back from scale-in: those instances give way when another function needs their slots. */
+  readonly needed: number;
   readonly reason: string;
   readonly memory: ScaleMemory;
 }
@@ -41,7 +43,7 @@ export function decide(snapshot: ScaleSnapshot, policy: ScalePolicy, memory: Sca
   const kept = memory.filter((entry) => now - entry.at < policy.cooldownMs);
   if (!snapshot.lag) {
     // Unknown is neither zero nor infinite: hold.
-    return { wanted: clamp(current, policy), reason: `lag unknown: held at ${current}`, memory: kept };
+    return { wanted: clamp(current, policy), needed: clamp(current, policy), reason: `lag unknown: held at ${current}`, memory: kept };
   }
   const { wanted: needed, because } = recommend(snapshot, policy);
   const bounded = clamp(needed, policy);
@@ -50,9 +52,9 @@ export function decide(snapshot: ScaleSnapshot, policy: ScalePolicy, memory: Sca
   const floor = next.reduce((most, entry) => Math.max(most, entry.wanted), 0);
   if (bounded < current && floor > bounded) {
     const held = Math.min(current, floor);
-    return { wanted: held, reason: `${because}${bound}; held at ${held} for the cooldown of ${policy.cooldownMs / 1_000} s`, memory: compact(next) };
+    return { wanted: held, needed: bounded, reason: `${because}${bound}; held at ${held} for the cooldown of ${policy.cooldownMs / 1_000} s`, memory: compact(next) };
   }
-  return { wanted: bounded, reason: because + bound, memory: compact(next) };
+  return { wanted: bounded, needed: bounded, reason: because + bound, memory: compact(next) };
 }
 
 function recommend(snapshot: ScaleSnapshot, policy: ScalePolicy): { wanted: number; because: string } {

@@ -4,7 +4,15 @@
  */
 import type { JetStreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
-import { decodeHeaders, messageIdHeader, type StoredMessage, type StreamName, StreamReader, streamFilter, streams } from '#broker';
+import {
+  decodeHeaders,
+  messageIdHeader,
+  type StoredMessage,
+  type StreamName,
+  StreamReader,
+  streamFilter,
+  streams,
+} from '#broker';
 import type { Clock } from '#common';
 import { type ClosedSpan, parseGatherHeaders } from '#routing';
 
@@ -53,7 +61,10 @@ export class ClosedKeys {
     const letters = await this.#manager.streams.info(streams.deadLetters, { deleted_details: true });
     this.fill = gathers.config.max_bytes > 0 ? gathers.state.bytes / gathers.config.max_bytes : 0;
     this.#forget(gathers.state.first_seq, letters.state.first_seq, letters.state.deleted ?? []);
-    const read = await Promise.all([this.#isRead(this.#gathers, gathers.state), this.#isRead(this.#deadLetters, letters.state)]);
+    const read = await Promise.all([
+      this.#isRead(this.#gathers, gathers.state),
+      this.#isRead(this.#deadLetters, letters.state),
+    ]);
     return read.every((done) => done);
   }
 
@@ -107,7 +118,10 @@ export class ClosedKeys {
     this.#firstGather = firstGather;
     const pinned = new Set(this.#pins.values());
     for (const [name, keys] of this.#keys) {
-      this.#keys.set(name, keys.filter(({ sequence }) => sequence >= firstGather || pinned.has(sequence)));
+      this.#keys.set(
+        name,
+        keys.filter(({ sequence }) => sequence >= firstGather || pinned.has(sequence)),
+      );
     }
   }
 
@@ -133,7 +147,11 @@ interface FollowedStream {
   currents: number;
 }
 
-function follow(options: ClosedKeysOptions, stream: StreamName, onMessage: (stored: StoredMessage) => void): FollowedStream {
+function follow(
+  options: ClosedKeysOptions,
+  stream: StreamName,
+  onMessage: (stored: StoredMessage) => void,
+): FollowedStream {
   const { connection, manager, inbox, clock } = options;
   const followed = {
     currents: 0,

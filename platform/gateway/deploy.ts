@@ -1,6 +1,6 @@
 /** Takes a deployment: checks the artifact, stores it, makes the consumers, registers the version (in that order). */
 import type { JetStreamManager } from '@nats-io/jetstream';
-import { type ArtifactStore, consumerName, deleteConsumer, ensureConsumer, eventSubject, gatherSubject, sha256, streams } from '#broker';
+import { type ArtifactStore, consumerName, deleteConsumer, ensureConsumer, eventSubject, gatherSubject, type StreamName, sha256, streams } from '#broker';
 import { versionDigest } from '#bundle';
 import { type Clock, PlatformError } from '#common';
 import type { DeployRequest, DeployResponse, FunctionSpec, FunctionVersion, Trigger } from '#proto';
@@ -89,6 +89,6 @@ async function ensureConsumers(manager: JetStreamManager, spec: FunctionSpec, be
   }
 }
 
-function streamOf(trigger: Trigger): 'GATHERS' | 'EVENTS' {
+function streamOf(trigger: Trigger): StreamName {
   return trigger.gather ? streams.gathers : streams.events;
 }

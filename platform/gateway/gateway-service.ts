@@ -33,7 +33,7 @@ const waitReadyMsMax = 10 * 60_000;
 const watchEveryMs = 100;
 
 export function gatewayService(options: GatewayServiceOptions): RpcServiceBinding {
-  const { registry, fleet, scaling, connection } = options;
+  const { registry, scaling, fleet, connection } = options;
   const implementation: Omit<GatewayServer, never> = {
     deploy: clientStream(async (requests: Parameters<typeof deploy>[0]) => {
       const response = await deploy(requests, options);
@@ -55,7 +55,7 @@ export function gatewayService(options: GatewayServiceOptions): RpcServiceBindin
       scaling.hurry();
       return {};
     }),
-    invoke: unary((request: Parameters<typeof invoke>[0], { signal }) => invoke(request, signal, { registry, fleet })),
+    invoke: unary((request: Parameters<typeof invoke>[0], { signal }) => invoke(request, signal, options)),
     listNodes: unary(() => ({ nodes: fleet.list() })),
     waitReady: unary((request: WaitReadyRequest, { signal }) => waitReady(request, signal, options)),
     watch: serverStream((_request: unknown, { signal }) => watch(options, signal)),

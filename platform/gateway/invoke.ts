@@ -1,15 +1,23 @@
 /** Routes a synchronous call to a node: a ready instance first, else a node that can start one. */
-import { PlatformError } from '#common';
+import { type Clock, PlatformError } from '#common';
 import type { FunctionVersion, InvokeRequest, InvokeResponse } from '#proto';
 import type { Registry } from '#registry';
 import { invokePayloadBytesMax } from '#rpc';
+import type { Changes } from './changes.ts';
 import type { Fleet } from './fleet.ts';
 import type { NodeLink } from './node-link.ts';
+import type { ScalingLoop } from './scaling-loop.ts';
 
 export interface InvokeOptions {
   readonly registry: Registry;
   readonly fleet: Fleet;
+  readonly scaling: ScalingLoop;
+  readonly changes: Changes;
+  readonly clock: Clock;
 }
+
+/** A call without a free slot waits this long for one: an idle instance of another function may give way. */
+const slotWaitMs = 5_000;
 
 /** A call may ask for a shorter timeout than the function's, or up to this. */
 const timeoutMsMax = 24 * 3_600_000;
@@ -21,10 +29,7 @@ export async function invoke(request: InvokeRequest, signal: AbortSignal, option
       hint: 'Publish large data as an event instead.',
     });
   }
-  const link = chooseNode(options.fleet.ready(), version);
-  if (!link) {
-    throw new PlatformError('no-capacity', `no node has a free slot for ${version.function}`, { hint: '`pilotfish node list` shows the slots in use.' });
-  }
+  const link = chooseNode(options.fleet.ready(), version) ?? (await waitForSlot(version, signal, options));
   const response = await link.call({
     function: version.function,
     digest: version.digest,
@@ -42,6 +47,24 @@ export async function invoke(request: InvokeRequest, signal: AbortSignal, option
     durationMs: response.durationMs,
     version: version.number,
   };
+}
+
+/** Throws `no-capacity` when no slot became free in time. */
+async function waitForSlot(version: FunctionVersion, signal: AbortSignal, { fleet, scaling, changes, clock }: InvokeOptions): Promise<NodeLink> {
+  const withdraw = scaling.announceCall(version.function);
+  try {
+    const deadline = clock.monotonic() + slotWaitMs;
+    for (let left = slotWaitMs; left > 0 && !signal.aborted; left = deadline - clock.monotonic()) {
+      await changes.next(clock, left, signal);
+      const link = chooseNode(fleet.ready(), version);
+      if (link) return link;
+    }
+  } finally {
+    withdraw();
+  }
+  throw new PlatformError('no-capacity', `no node has had a free slot for ${version.function} for ${slotWaitMs / 1_000} s`, {
+    hint: '`pilotfish node list` shows the slots in use.',
+  });
 }
 
 /** Least calls an instance among nodes with a ready one; else one that is starting; else the one with most free slots. */

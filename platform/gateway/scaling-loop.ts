@@ -38,6 +38,7 @@ export class ScalingLoop {
   readonly #scales = new Map<string, FunctionScale>();
   readonly #stop = new AbortController();
   readonly #startedAt: number;
+  readonly #callsWaiting = new Map<string, number>();
   #wanted: WantedByFunction;
   #generation = 0;
   #applied = '';
@@ -58,6 +59,14 @@ export class ScalingLoop {
   /** Asks for a round now: something was deployed, or a node has changed. */
   hurry(): void {
     this.#wake.resolve();
+  }
+
+  /** Counts a call that found no instance and no free slot as work, until the returned function is called. */
+  announceCall(name: string): () => void {
+    const count = (difference: number) => this.#callsWaiting.set(name, (this.#callsWaiting.get(name) ?? 0) + difference);
+    count(1);
+    this.hurry();
+    return () => count(-1);
   }
 
   async close(): Promise<void> {
@@ -91,7 +100,7 @@ export class ScalingLoop {
       nodes,
       versions.map((version, at) => ({
         id: version.function,
-        wanted: counts[at] ?? 0,
+        ...(counts[at] ?? { wanted: 0, needed: 0 }),
         cpu: version.spec?.resources?.cpu ?? 1,
         current: this.#wanted.get(version.function) ?? new Map(),
       })),
@@ -118,7 +127,7 @@ export class ScalingLoop {
     return loads;
   }
 
-  async #decide(version: FunctionVersion, loads: readonly FunctionLoad[]): Promise<number> {
+  async #decide(version: FunctionVersion, loads: readonly FunctionLoad[]): Promise<{ wanted: number; needed: number }> {
     const { clock } = this.#options;
     const name = version.function;
     const current = total(this.#wanted.get(name));
@@ -128,7 +137,7 @@ export class ScalingLoop {
         now: clock.monotonic(),
         lag,
         openKeys: loads.reduce((sum, load) => sum + load.openKeys, 0),
-        inFlight: loads.reduce((sum, load) => sum + load.inFlight, 0),
+        inFlight: loads.reduce((sum, load) => sum + load.inFlight, this.#callsWaiting.get(name) ?? 0),
         serviceMs: meanServiceMs(loads),
         concurrency: version.spec?.concurrency ?? 1,
         current,
@@ -139,7 +148,7 @@ export class ScalingLoop {
     this.#memories.set(name, decision.memory);
     if (decision.wanted !== current) this.#options.logger.info({ function: name, from: current, to: decision.wanted, reason: decision.reason }, 'scale');
     this.#scales.set(name, { lag: lag && lag.pending + lag.ackPending, wanted: decision.wanted, reason: decision.reason });
-    return decision.wanted;
+    return { wanted: decision.wanted, needed: decision.needed };
   }
 
   async #lag(version: FunctionVersion): Promise<{ pending: number; ackPending: number } | undefined> {

@@ -4,10 +4,27 @@
  */
 import type { JetStreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
-import { type Buckets, consumerName, duplicateWindowMs, gatherKey, gatherSubject, readGatherMark, readLag, streams, eventSubject } from '#broker';
+import {
+  type Buckets,
+  consumerName,
+  duplicateWindowMs,
+  eventSubject,
+  gatherKey,
+  gatherSubject,
+  readGatherMark,
+  readLag,
+  streams,
+} from '#broker';
 import { type Clock, messageOf } from '#common';
 import type { FunctionSpec, Trigger } from '#proto';
-import { decideTrims, type GatherTrimTrigger, type PlainTrimTrigger, templatePattern, type Trim, type TrimSnapshot } from '#routing';
+import {
+  decideTrims,
+  type GatherTrimTrigger,
+  type PlainTrimTrigger,
+  type Trim,
+  type TrimSnapshot,
+  templatePattern,
+} from '#routing';
 import type { Logger } from '#telemetry';
 import { ClosedKeys } from './closed-keys.ts';
 
@@ -81,7 +98,9 @@ export class Trimmer {
   async #round(): Promise<void> {
     const functions = this.#options.functions();
     const state = await this.#readState();
-    const readings = await Promise.all(functions.flatMap((spec) => spec.triggers.map((trigger) => this.#readTrigger(spec, trigger))));
+    const readings = await Promise.all(
+      functions.flatMap((spec) => spec.triggers.map((trigger) => this.#readTrigger(spec, trigger))),
+    );
     if (!(await this.#keys.catchUp())) return;
     const triggers = readings.map((reading) => this.#resolve(reading));
     const snapshot: TrimSnapshot = {
@@ -118,7 +137,9 @@ export class Trimmer {
   async #readTrigger(spec: FunctionSpec, trigger: Trigger): Promise<TriggerReading> {
     const { manager, buckets } = this.#options;
     const stream = trigger.gather ? streams.gathers : streams.events;
-    const watermark = trigger.gather ? await readGatherMark(buckets.gatherMarks, gatherKey(spec.name, trigger.name)) : undefined;
+    const watermark = trigger.gather
+      ? await readGatherMark(buckets.gatherMarks, gatherKey(spec.name, trigger.name))
+      : undefined;
     const lag = await readLag(manager, stream, consumerName(spec.name, trigger.name));
     return { functionName: spec.name, trigger, watermark, lag };
   }
@@ -156,7 +177,10 @@ export class Trimmer {
   async #trimGathers({ functionName, trigger, watermark, lag }: TriggerReading): Promise<void> {
     if (watermark === undefined || !lag || this.#keys.fill < gathersFullShare) return;
     const before = this.#keys.neededFrom(functionName, trigger.name, lag.ackFloor, watermark);
-    await this.#options.manager.streams.purge(streams.gathers, { filter: gatherSubject(functionName, trigger.name, '>'), seq: before });
+    await this.#options.manager.streams.purge(streams.gathers, {
+      filter: gatherSubject(functionName, trigger.name, '>'),
+      seq: before,
+    });
   }
 }
 

@@ -12,6 +12,8 @@ export interface PlacementDemand {
   /** Names the function version. */
   readonly id: string;
   readonly wanted: number;
+  /** Of these, how many have work to do; the rest gives way when slots are short. */
+  readonly needed: number;
   /** Slots of one instance. */
   readonly cpu: number;
   /** Where its instances are placed now. */
@@ -46,18 +48,20 @@ export function place(nodes: readonly PlacementNode[], demands: readonly Placeme
   return { instances, unplaced };
 }
 
-/** When all do not fit, each function gets one instance, then a second, and so on: none starves another. */
+/** When all do not fit, each function gets one instance, then a second, and so on, those with work first: none starves another. */
 function shareSlots(nodes: readonly PlacementNode[], demands: readonly PlacementDemand[]): Map<string, number> {
   let slots = nodes.reduce((sum, node) => sum + node.slots, 0);
   const granted = new Map(demands.map((demand) => [demand.id, 0]));
-  for (let again = true; again; ) {
-    again = false;
-    for (const demand of demands) {
-      const has = granted.get(demand.id) ?? 0;
-      if (has >= demand.wanted || demand.cpu > slots) continue;
-      granted.set(demand.id, has + 1);
-      slots -= demand.cpu;
-      again = true;
+  for (const limitOf of [(demand: PlacementDemand) => demand.needed, (demand: PlacementDemand) => demand.wanted]) {
+    for (let again = true; again; ) {
+      again = false;
+      for (const demand of demands) {
+        const has = granted.get(demand.id) ?? 0;
+        if (has >= limitOf(demand) || demand.cpu > slots) continue;
+        granted.set(demand.id, has + 1);
+        slots -= demand.cpu;
+        again = true;
+      }
     }
   }
   return granted;

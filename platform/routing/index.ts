@@ -13,10 +13,17 @@ export {
   gatherHeaderPairs,
   gatherHeaders,
   parseGatherHeaders,
+  parsePartMark,
   partHeader,
   partsPerKeyMax,
-  parsePartMark,
   type StoredPart,
 } from './gather/index.ts';
 export { compileTemplate, matchSubject, patternsOverlap, templatePattern } from './subject-pattern.ts';
-export { type ClosedSpan, decideTrims, type GatherTrimTrigger, type PlainTrimTrigger, type Trim, type TrimSnapshot } from './trim.ts';
+export {
+  type ClosedSpan,
+  decideTrims,
+  type GatherTrimTrigger,
+  type PlainTrimTrigger,
+  type Trim,
+  type TrimSnapshot,
+} from './trim.ts';

@@ -31,7 +31,10 @@ export interface BrokerMember {
 export class BareBroker {
   readonly directory: string;
   readonly storeBytes: number;
-  readonly #keys = Object.fromEntries(roles.map((role) => [role, createNatsKey()])) as Record<NatsRole, ReturnType<typeof createNatsKey>>;
+  readonly #keys = Object.fromEntries(roles.map((role) => [role, createNatsKey()])) as Record<
+    NatsRole,
+    ReturnType<typeof createNatsKey>
+  >;
   readonly #connections: NatsConnection[] = [];
   #child: ChildProcess | undefined;
   #address = '';
@@ -91,7 +94,10 @@ export class BareBroker {
     });
     const child = spawn(program, ['-c', config], { stdio: 'ignore' });
     this.#child = child;
-    this.#address = await eventually(() => readServerAddress(ports, child.pid ?? 0), { timeoutMs: 10_000, what: 'nats-server being ready' });
+    this.#address = await eventually(() => readServerAddress(ports, child.pid ?? 0), {
+      timeoutMs: 10_000,
+      what: 'nats-server being ready',
+    });
   }
 
   async #end(): Promise<void> {

@@ -24,9 +24,17 @@ export function seededRandom(seed: number): () => number {
 
 /** `count` projections besides 10 darks and 10 flats, `doubles` of all twice, in disorder over a window, the end last. */
 export function draftScan(scan: string, count: number, random: () => number, doubles = 0.05): PartDraft[] {
-  const kinds = [['dark', 10], ['flat', 10], ['projection', count - 20]] as const;
+  const kinds = [
+    ['dark', 10],
+    ['flat', 10],
+    ['projection', count - 20],
+  ] as const;
   const parts = kinds.flatMap(([kind, number]) =>
-    Array.from({ length: number }, (_, index) => ({ scan, part: `${kind}:${index}`, payload: payloadOf(`${scan}/${kind}:${index}`) })),
+    Array.from({ length: number }, (_, index) => ({
+      scan,
+      part: `${kind}:${index}`,
+      payload: payloadOf(`${scan}/${kind}:${index}`),
+    })),
   );
   const twice = parts.filter(() => random() < doubles);
   const disordered = [...parts, ...twice]
@@ -69,7 +77,10 @@ export async function publishParts(
   let open = drafts.length;
   for (const [at, draft] of drafts.entries()) {
     await pause(at);
-    const pairs: [string, string][] = [[messageIdHeader, `${run}.${at}`], ['Pilotfish-Part', draft.part]];
+    const pairs: [string, string][] = [
+      [messageIdHeader, `${run}.${at}`],
+      ['Pilotfish-Part', draft.part],
+    ];
     if (draft.expect !== undefined) pairs.push(['Pilotfish-Expect', draft.expect]);
     publisher.publish(eventSubject(subjectOf(draft.scan)), draft.payload, encodeHeaders(pairs), (error) => {
       if (error) reject(error);

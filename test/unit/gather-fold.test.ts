@@ -1,12 +1,16 @@
 /** The fold of parts into keys: order, doubles, ends, gaps, bounds, and that a restart anywhere changes nothing. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type ClosedKey, compileGather, type FoldEffect, GatherFold, type StoredPart } from '#routing';
 import { Trigger } from '#proto';
-import { decodeSequences, openKeysMax, SequenceEncoder } from '../../platform/routing/gather/index.ts';
+import { type ClosedKey, compileGather, type FoldEffect, GatherFold, type StoredPart } from '#routing';
+import { decodeSequences, openKeysMax } from '../../platform/routing/gather/index.ts';
 
 const rules = compileGather(
-  Trigger.fromPartial({ name: 'on0', subject: 'scan.*.frame', gather: { key: '{1}', gapMs: 1_000, timeoutMs: 60_000, onIncomplete: 'run' } }),
+  Trigger.fromPartial({
+    name: 'on0',
+    subject: 'scan.*.frame',
+    gather: { key: '{1}', gapMs: 1_000, timeoutMs: 60_000, onIncomplete: 'run' },
+  }),
 );
 
 type Draft = { key: string; mark: string; expect?: string };
@@ -71,7 +75,11 @@ describe('GatherFold', () => {
           const listed = decodeSequences(sequences, 100).map((sequence) => parts[sequence - 1]);
           // Each index once, and the first message of it.
           const firsts = parts.filter(
-            (part, at) => part.subject === `scan.${key}.frame` && part.part !== 'end' && part.sequence <= last && parts.findIndex((other) => other.subject === part.subject && other.part === part.part) === at,
+            (part, at) =>
+              part.subject === `scan.${key}.frame` &&
+              part.part !== 'end' &&
+              part.sequence <= last &&
+              parts.findIndex((other) => other.subject === part.subject && other.part === part.part) === at,
           );
           expect(listed).toEqual(firsts);
         }
@@ -89,7 +97,8 @@ describe('GatherFold', () => {
         const early = closings(foldAll(first, before));
         const watermark = first.lowestOpen ?? first.lastFolded + 1;
         const second = newFold();
-        for (const { key, last, closedAt } of early) second.tombstones.add(key, { last, closedAtMs: closedAt, complete: true });
+        for (const { key, last, closedAt } of early)
+          second.tombstones.add(key, { last, closedAtMs: closedAt, complete: true });
         const later = closings(foldAll(second, parts.slice(watermark - 1)));
         expect(second.counts.late).toBe(0);
         expect(new Map([...early, ...later].map((closed) => [closed.key, closed]))).toEqual(undisturbed);
@@ -127,7 +136,9 @@ describe('GatherFold', () => {
         expect(fold.closeDue(lastAt + 999)).toEqual([]);
         const [closed] = fold.closeDue(lastAt + 50_000);
         expect(closed).toMatchObject({ reason: 'gap', closedAt: lastAt + 1_000, parts: { projection: came.length } });
-        const missing = (closed?.missing['projection'] ?? []).flatMap(([from, to]) => Array.from({ length: to - from + 1 }, (_, at) => from + at));
+        const missing = (closed?.missing['projection'] ?? []).flatMap(([from, to]) =>
+          Array.from({ length: to - from + 1 }, (_, at) => from + at),
+        );
         expect([...missing, ...came].sort((a, b) => a - b)).toEqual(Array.from({ length: 30 }, (_, index) => index));
       }),
     );
@@ -136,7 +147,14 @@ describe('GatherFold', () => {
   it('closes by timeout a key that never falls silent', () => {
     const fold = newFold();
     for (let second = 0; second < 59; second++) {
-      fold.fold({ subject: 'scan.a.frame', sequence: second + 1, timeMs: second * 900, bytes: 1, part: `p:${second}`, expect: undefined });
+      fold.fold({
+        subject: 'scan.a.frame',
+        sequence: second + 1,
+        timeMs: second * 900,
+        bytes: 1,
+        part: `p:${second}`,
+        expect: undefined,
+      });
       expect(fold.closeDue(second * 900)).toEqual([]);
     }
     const short = new GatherFold({ ...rules, timeoutMs: 500 }, 1e12);
@@ -146,14 +164,30 @@ describe('GatherFold', () => {
 
   it('takes the counts of the manifest where no end marker comes', () => {
     const fold = new GatherFold({ ...rules, counts: new Map([['p', 2]]) }, 1e12);
-    const closed = closings(foldAll(fold, stored([{ key: 'a', mark: 'p:0' }, { key: 'a', mark: 'p:0' }, { key: 'a', mark: 'p:7' }])));
+    const closed = closings(
+      foldAll(
+        fold,
+        stored([
+          { key: 'a', mark: 'p:0' },
+          { key: 'a', mark: 'p:0' },
+          { key: 'a', mark: 'p:7' },
+        ]),
+      ),
+    );
     expect(closed).toMatchObject([{ reason: 'complete', first: 1, last: 3, doubles: 1, parts: { p: 2 } }]);
   });
 
   it('counts and names what comes after the close: doubles within the grace, late ones after it', () => {
     const fold = newFold();
-    foldAll(fold, stored([{ key: 'a', mark: 'p:0' }, { key: 'a', mark: 'end', expect: 'p=1' }]));
-    const after = (sequence: number, timeMs: number, part: string) => fold.fold({ subject: 'scan.a.frame', sequence, timeMs, bytes: 1, part, expect: undefined });
+    foldAll(
+      fold,
+      stored([
+        { key: 'a', mark: 'p:0' },
+        { key: 'a', mark: 'end', expect: 'p=1' },
+      ]),
+    );
+    const after = (sequence: number, timeMs: number, part: string) =>
+      fold.fold({ subject: 'scan.a.frame', sequence, timeMs, bytes: 1, part, expect: undefined });
     expect(after(3, 2_000, 'p:0')).toEqual([]);
     expect(fold.counts.doubles).toBe(1);
     expect(after(4, 100_000, 'p:0')).toMatchObject([{ kind: 'late', key: 'a', count: 1 }]);
@@ -179,62 +213,38 @@ describe('GatherFold', () => {
 
   it('refuses an end marker whose counts cannot be read', () => {
     for (const expected of ['dark', 'dark=x', 'dark=1,dark=2', 'dark=1;flat=2', 'Dark=1']) {
-      const effects = newFold().fold({ subject: 'scan.a.frame', sequence: 1, timeMs: 1, bytes: 1, part: 'end', expect: expected });
+      const effects = newFold().fold({
+        subject: 'scan.a.frame',
+        sequence: 1,
+        timeMs: 1,
+        bytes: 1,
+        part: 'end',
+        expect: expected,
+      });
       expect(effects).toMatchObject([{ kind: 'refused' }]);
     }
   });
 
   it('closes the oldest key as "storage" when open keys hold half of the stream, or are too many', () => {
     const small = new GatherFold(rules, 100);
-    const closed = closings(foldAll(small, stored([{ key: 'a', mark: 'p:0' }, { key: 'b', mark: 'p:0' }, { key: 'a', mark: 'p:1' }, { key: 'b', mark: 'p:1' }, { key: 'b', mark: 'p:2' }, { key: 'c', mark: 'p:0' }])));
+    const closed = closings(
+      foldAll(
+        small,
+        stored([
+          { key: 'a', mark: 'p:0' },
+          { key: 'b', mark: 'p:0' },
+          { key: 'a', mark: 'p:1' },
+          { key: 'b', mark: 'p:1' },
+          { key: 'b', mark: 'p:2' },
+          { key: 'c', mark: 'p:0' },
+        ]),
+      ),
+    );
     expect(closed).toMatchObject([{ key: 'a', reason: 'storage', parts: { p: 2 } }]);
     expect(small.openBytes).toBe(40);
     const many = newFold();
     const drafts = Array.from({ length: openKeysMax + 1 }, (_, at) => ({ key: `k${at}`, mark: 'p:0' }));
     expect(closings(foldAll(many, stored(drafts)))).toMatchObject([{ key: 'k0', reason: 'storage' }]);
     expect(many.openKeys).toBe(openKeysMax);
-  });
-});
-
-describe('compileGather()', () => {
-  const compile = (subject: string, key: string) => compileGather(Trigger.fromPartial({ name: 't', subject, gather: { key } }));
-
-  it('fills the wildcards of the key into the subject of the parts and leaves the others', () => {
-    const { keyOf, partsSubjectOf } = compile('scan.*.rows.*', '{1}');
-    expect([keyOf('scan.7.rows.3'), partsSubjectOf('scan.7.rows.3')]).toEqual(['7', 'scan.7.rows.*']);
-    const both = compile('scan.*.rows.*', '{2}.{1}');
-    expect([both.keyOf('scan.7.rows.3'), both.partsSubjectOf('scan.7.rows.3')]).toEqual(['3.7', 'scan.7.rows.3']);
-    const rest = compile('a.*.>', '{2}');
-    expect([rest.keyOf('a.b.c.d'), rest.partsSubjectOf('a.b.c.d')]).toEqual(['c.d', 'a.*.c.d']);
-  });
-
-  it.each(['all', '{1}{2}', '{3}'])('refuses the key %j', (key) => {
-    expect(() => compile('scan.*.rows.*', key)).toThrow();
-  });
-});
-
-describe('SequenceEncoder', () => {
-  it('gives back what went in', () => {
-    fc.assert(
-      fc.property(fc.uniqueArray(fc.oneof(fc.integer({ min: 1, max: 5_000 }), fc.maxSafeNat().filter((n) => n > 0))), (numbers) => {
-        const ascending = numbers.toSorted((a, b) => a - b);
-        const encoder = new SequenceEncoder();
-        for (const sequence of ascending) encoder.push(sequence);
-        expect(decodeSequences(encoder.encode(), ascending.length)).toEqual(ascending);
-      }),
-    );
-  });
-
-  it('refuses text that no encoder wrote', () => {
-    fc.assert(
-      fc.property(fc.string(), (text) => {
-        try {
-          const sequences = decodeSequences(text, 1_000);
-          expect(sequences.every((sequence, at) => sequence > (sequences[at - 1] ?? 0))).toBe(true);
-        } catch (error) {
-          expect(error).toMatchObject({ code: 'corrupt' });
-        }
-      }),
-    );
   });
 });

@@ -6,10 +6,12 @@ const nodes = fc.uniqueArray(fc.record({ id: fc.constantFrom('n1', 'n2', 'n3', '
 const demands = fc.uniqueArray(
   fc.record({
     id: fc.constantFrom('a', 'b', 'c'),
-    wanted: fc.nat(20),
+    needed: fc.nat(10),
+    idle: fc.nat(10),
     cpu: fc.integer({ min: 1, max: 3 }),
     current: fc.dictionary(fc.constantFrom('n1', 'n2', 'n3', 'gone'), fc.integer({ min: 1, max: 8 })).map((counts) => new Map(Object.entries(counts))),
-  }),
+  })
+    .map(({ idle, ...demand }) => ({ ...demand, wanted: demand.needed + idle })),
   { selector: (demand) => demand.id },
 );
 
@@ -56,14 +58,23 @@ describe('place()', () => {
   });
 
   it('spreads over the nodes', () => {
-    const placement = place(two, [{ id: 'a', wanted: 4, cpu: 1, current: new Map() }]);
+    const placement = place(two, [{ id: 'a', wanted: 4, needed: 4, cpu: 1, current: new Map() }]);
     expect(Object.fromEntries(placement.instances.get('a') ?? [])).toEqual({ n1: 2, n2: 2 });
   });
 
   it('lets no function starve another when the nodes are full', () => {
-    const greedy = { id: 'a', wanted: 100, cpu: 1, current: new Map([['n1', 4], ['n2', 4]]) };
-    const placement = place(two, [greedy, { id: 'b', wanted: 3, cpu: 1, current: new Map() }]);
+    const greedy = { id: 'a', wanted: 100, needed: 100, cpu: 1, current: new Map([['n1', 4], ['n2', 4]]) };
+    const placement = place(two, [greedy, { id: 'b', wanted: 3, needed: 3, cpu: 1, current: new Map() }]);
     expect(placedOf(placement, 'b')).toBe(3);
     expect(placedOf(placement, 'a')).toBe(5);
+  });
+
+  it('takes slots from instances that are only held, not from those with work', () => {
+    const held = { id: 'a', wanted: 6, needed: 1, cpu: 1, current: new Map([['n1', 4], ['n2', 2]]) };
+    const working = { id: 'b', wanted: 2, needed: 2, cpu: 1, current: new Map([['n2', 2]]) };
+    const placement = place(two, [held, working, { id: 'c', wanted: 3, needed: 3, cpu: 1, current: new Map() }]);
+    expect(placedOf(placement, 'c')).toBe(3);
+    expect(placedOf(placement, 'b')).toBe(2);
+    expect(placedOf(placement, 'a')).toBe(3);
   });
 });

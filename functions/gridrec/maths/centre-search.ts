@@ -1,12 +1,13 @@
 // Finds the rotation axis of a scan without a start value: the entropy of the slice is looked at for every centre from
 // columns / 4 to 3/4 on a binned sinogram, then at full resolution around the dip it shows, then fitted with a parabola.
 // One picture pair costs one reconstruction, because the real and the imaginary part hold one centre each.
+import { centreOfMass } from './centre-of-mass.ts';
 import { diskPixels, entropyOf, entropyRange } from './entropy.ts';
 import { Reconstructor } from './reconstructor.ts';
 import { assertScan, type Scan } from './scan.ts';
 
 /**
- * The axis in columns (sample index, to about 0.1) and the entropy there in bits (the mean of two disks), or why there is none;
+ * The axis in columns (sample index; to about 0.1, to about 0.02 where the whole object is in view) and the entropy there in bits (the mean of two disks), or why there is none;
  * then `centre` is columns / 2.
  */
 export type CentreSearch =
@@ -66,7 +67,13 @@ export function findCentre(scan: Scan): CentreSearch {
       `the sharpest picture (column ${found.centre.toFixed(1)}) lies at the border of the range searched, ${low} to ${high}`,
     );
   }
-  return { kind: 'found', ...found };
+  return { kind: 'found', entropy: found.entropy, centre: refine(slice, found.centre) };
+}
+
+/** Entropy says where the axis is, the centre of mass says it exactly: taken where the two agree to within a column. */
+function refine(slice: Scan, centre: number): number {
+  const exact = centreOfMass(slice);
+  return exact !== undefined && Math.abs(exact - centre) < 1 ? exact : centre;
 }
 
 /** Entropy at every whole column of a binned slice from a quarter to three quarters. */

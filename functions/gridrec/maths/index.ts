@@ -1,6 +1,6 @@
 // The maths of GridRec, pure: no Node, no platform code. What is where:
 //   flat-field.ts     counts -> line integrals           scan.ts           input and its checks
-//   centre-search.ts  rotation axis (entropy.ts)         reconstruct.ts    everything in one call
+//   centre-search.ts  rotation axis (entropy.ts, centre-of-mass.ts)   reconstruct.ts   everything in one call
 //   reconstructor.ts  GridRec itself, of spectrum.ts, filter-line.ts, filters.ts, angle-weights.ts, gridding.ts, image.ts
 //   fft.ts, pswf.ts   the FFT and the gridding kernel    circular-mask.ts  the disk that every projection sees
 export { type CentreSearch, findCentre } from './centre-search.ts';

@@ -1,13 +1,15 @@
 /** The messages that a gatherer writes: gather events, and dead letters of what cannot be gathered. */
-import {
-  deadLetterSubject,
-  encodeHeaders,
-  gatherSubject,
-  messageIdHeader,
-  streams,
-} from '#broker';
+import { deadLetterSubject, encodeHeaders, gatherSubject, messageIdHeader, streams } from '#broker';
 import type { FunctionVersion } from '#proto';
-import { type ClosedKey, encodeGatherEvent, expectHeader, type GatherRules, gatherHeaderPairs, partHeader, type StoredPart } from '#routing';
+import {
+  type ClosedKey,
+  encodeGatherEvent,
+  expectHeader,
+  type GatherRules,
+  gatherHeaderPairs,
+  partHeader,
+  type StoredPart,
+} from '#routing';
 import type { OutboxEntry } from './gather-outbox.ts';
 
 /** The stream refuses the message unless the subject's last sequence is this one; 0 means: none yet (G4). */

@@ -12,7 +12,13 @@ export class GatherMark {
   /** As stored. */
   sequence: number;
 
-  private constructor(options: { marks: KV; key: string; epoch: number; revision: number; record: GatherMarkRecord | undefined }) {
+  private constructor(options: {
+    marks: KV;
+    key: string;
+    epoch: number;
+    revision: number;
+    record: GatherMarkRecord | undefined;
+  }) {
     this.#marks = options.marks;
     this.#key = options.key;
     this.#epoch = options.epoch;

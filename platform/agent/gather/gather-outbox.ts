@@ -42,7 +42,8 @@ export class GatherOutbox {
   /** Undefined when nothing is held. */
   get lowest(): number | undefined {
     let lowest: number | undefined;
-    for (const { holdsFrom } of this.#entries.keys()) if (lowest === undefined || holdsFrom < lowest) lowest = holdsFrom;
+    for (const { holdsFrom } of this.#entries.keys())
+      if (lowest === undefined || holdsFrom < lowest) lowest = holdsFrom;
     return lowest;
   }
 

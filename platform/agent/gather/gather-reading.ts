@@ -166,7 +166,10 @@ export class GatherReading {
         return this.#publishClosed(effect.closed);
       case 'late':
         if (effect.count > 1) return;
-        logger.warn({ ...this.#log, key: effect.key, sequence: effect.part.sequence }, 'a part came after its key was closed');
+        logger.warn(
+          { ...this.#log, key: effect.key, sequence: effect.part.sequence },
+          'a part came after its key was closed',
+        );
         return this.#outbox.add(lateLetter(origin, effect.key, effect.part));
       case 'refused':
         if (++this.#refusedLetters > refusedLettersMax) return;
@@ -182,7 +185,10 @@ export class GatherReading {
   }
 
   async #writeMark(): Promise<void> {
-    const sequence = Math.min(this.#fold.lowestOpen ?? this.#fold.lastFolded + 1, this.#outbox.lowest ?? Number.POSITIVE_INFINITY);
+    const sequence = Math.min(
+      this.#fold.lowestOpen ?? this.#fold.lastFolded + 1,
+      this.#outbox.lowest ?? Number.POSITIVE_INFINITY,
+    );
     this.#writingMark = true;
     try {
       if (!(await this.#mark.write(sequence))) this.stop();

@@ -111,7 +111,10 @@ export class Gatherers {
         node,
       });
     } catch (error) {
-      logger.error({ function: version.function, trigger: trigger.name, error: messageOf(error) }, 'trigger cannot be gathered');
+      logger.error(
+        { function: version.function, trigger: trigger.name, error: messageOf(error) },
+        'trigger cannot be gathered',
+      );
       return undefined;
     }
   }

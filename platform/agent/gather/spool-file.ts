@@ -25,7 +25,8 @@ export class SpoolFile {
   append(payload: Uint8Array, part: Omit<GatheredPart, 'offset' | 'length'>): void {
     const offset = this.#end;
     let written = 0;
-    while (written < payload.length) written += writeSync(this.#open(), payload, written, payload.length - written, offset + written);
+    while (written < payload.length)
+      written += writeSync(this.#open(), payload, written, payload.length - written, offset + written);
     this.#end += payload.length;
     this.#parts.push({ ...part, offset, length: payload.length });
   }
@@ -35,9 +36,13 @@ export class SpoolFile {
     this.#parts.sort((a, b) => (a.kind === b.kind ? a.index - b.index : a.kind < b.kind ? -1 : 1));
     const index = Buffer.from(JSON.stringify(this.#parts));
     if (index.length > this.#indexRoom) {
-      throw new PlatformError('payload-too-large', `the headers of the gathered parts take more than ${indexBytesPerPart} bytes a part`, {
-        hint: 'Put what is large into the payload.',
-      });
+      throw new PlatformError(
+        'payload-too-large',
+        `the headers of the gathered parts take more than ${indexBytesPerPart} bytes a part`,
+        {
+          hint: 'Put what is large into the payload.',
+        },
+      );
     }
     let written = 0;
     while (written < index.length) written += writeSync(this.#open(), index, written, index.length - written, written);

@@ -18,9 +18,13 @@ export async function reserveSpool<T>(directory: string, create: () => T, bytes:
     // A single gather may use all of it; one that cannot fit at all must not wait.
     if (used + bytes <= max) return create();
     if (used === 0 || systemClock.monotonic() >= deadline) {
-      throw new PlatformError('no-capacity', `gathered parts of ${formatBytes(bytes)} do not fit: spools on this node may hold ${formatBytes(max)}`, {
-        hint: 'Gather less a key, or give the node more room in its tmpfs.',
-      });
+      throw new PlatformError(
+        'no-capacity',
+        `gathered parts of ${formatBytes(bytes)} do not fit: spools on this node may hold ${formatBytes(max)}`,
+        {
+          hint: 'Gather less a key, or give the node more room in its tmpfs.',
+        },
+      );
     }
     await systemClock.sleep(roomPollMs);
   }

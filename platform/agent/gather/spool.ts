@@ -56,7 +56,11 @@ export async function fetchGathered(event: PulledEvent, options: FetchOptions): 
   const { event: gathered, sequences } = decodeGatherEvent(event.message.data);
   mkdirSync(options.spoolDirectory, { recursive: true, mode: 0o700 });
   const path = join(options.spoolDirectory, `${randomUUID()}.spool`);
-  const file = await reserveSpool(options.spoolDirectory, () => new SpoolFile(path, sequences.length, gathered.bytes), gathered.bytes);
+  const file = await reserveSpool(
+    options.spoolDirectory,
+    () => new SpoolFile(path, sequences.length, gathered.bytes),
+    gathered.bytes,
+  );
   try {
     if (sequences.length > 0) await readParts(gathered, sequences, options, file);
     const indexBytes = file.finish();
@@ -72,14 +76,25 @@ function spoolHeader(gathered: GatherEvent, path: string, indexBytes: number): S
   return { path, key, reason, counts: parts, missing: expandMissing(gathered.missing), indexBytes };
 }
 
-async function readParts(gathered: GatherEvent, sequences: readonly number[], options: FetchOptions, file: SpoolFile): Promise<void> {
+async function readParts(
+  gathered: GatherEvent,
+  sequences: readonly number[],
+  options: FetchOptions,
+  file: SpoolFile,
+): Promise<void> {
   const manager = await jetstreamManager(options.connection, { checkAPI: false });
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   const last = sequences.at(-1) ?? 0;
   let wanted = 0;
   let progressAt = systemClock.monotonic();
   let trouble: unknown;
-  const gone = () => reject(new PlatformError('not-found', `part gone: message ${sequences[wanted]} of gather "${gathered.key}" is not in the stream any more`));
+  const gone = () =>
+    reject(
+      new PlatformError(
+        'not-found',
+        `part gone: message ${sequences[wanted]} of gather "${gathered.key}" is not in the stream any more`,
+      ),
+    );
   const reader = new StreamReader({
     connection: options.connection,
     manager,
@@ -113,7 +128,9 @@ async function readParts(gathered: GatherEvent, sequences: readonly number[], op
   });
   const watch = setInterval(() => {
     if (systemClock.monotonic() - progressAt < stallMs) return;
-    reject(new PlatformError('unavailable', `the parts of gather "${gathered.key}" cannot be read`, { cause: trouble }));
+    reject(
+      new PlatformError('unavailable', `the parts of gather "${gathered.key}" cannot be read`, { cause: trouble }),
+    );
   }, 1_000);
   try {
     await promise;

@@ -33,7 +33,9 @@ export class ArtifactStore {
   /** Stores the bytes under their digest; again is a no-op. */
   async put(digest: string, bytes: Uint8Array): Promise<void> {
     const store = await this.#store();
-    if (await store.info(digest)) return;
+    const info = await store.info(digest);
+    // A deleted object still has an entry.
+    if (info && !info.deleted) return;
     await store.putBlob({ name: digest }, bytes);
   }
 

@@ -92,7 +92,9 @@ export class StreamReader {
 
   /** Server time up to which everything stored has been read, as far as is known; undefined before the first catching up. */
   get currentAsOfMs(): number | undefined {
-    return this.#caughtUpAt === undefined || this.#currentAt === undefined ? undefined : this.#serverOffsetMs + this.#currentAt;
+    return this.#caughtUpAt === undefined || this.#currentAt === undefined
+      ? undefined
+      : this.#serverOffsetMs + this.#currentAt;
   }
 
   /** No message is given after this returns. */
@@ -113,7 +115,12 @@ export class StreamReader {
     this.#caughtUpAt = undefined;
     this.#currentAt = undefined;
     const inbox = `${this.#options.inbox}.read.${Math.random().toString(36).slice(2)}.${this.#generation++}`;
-    const session: Session = { subscription: this.#subscribe(inbox), name: undefined, delivered: 0, backlog: undefined };
+    const session: Session = {
+      subscription: this.#subscribe(inbox),
+      name: undefined,
+      delivered: 0,
+      backlog: undefined,
+    };
     this.#session = session;
     try {
       const info = await this.#createConsumer(inbox);
@@ -145,7 +152,10 @@ export class StreamReader {
       max_deliver: 1,
     });
     const { promise, reject } = Promise.withResolvers<never>();
-    const timer = setTimeout(() => reject(new Error(`no answer to a consumer on ${stream} within ${createTimeoutMs} ms`)), createTimeoutMs);
+    const timer = setTimeout(
+      () => reject(new Error(`no answer to a consumer on ${stream} within ${createTimeoutMs} ms`)),
+      createTimeoutMs,
+    );
     // The loser of the race must not end the process.
     created.catch(() => undefined);
     return Promise.race([created, promise]).finally(() => clearTimeout(timer));

@@ -88,5 +88,10 @@ function isReason(text: string | undefined): text is CloseReason {
 function isGatherEvent(value: unknown): value is GatherEvent {
   if (typeof value !== 'object' || value === null) return false;
   const event = value as Partial<Record<keyof GatherEvent, unknown>>;
-  return event.v === 1 && typeof event.sequences === 'string' && typeof event.subject === 'string' && typeof event.key === 'string';
+  return (
+    event.v === 1 &&
+    typeof event.sequences === 'string' &&
+    typeof event.subject === 'string' &&
+    typeof event.key === 'string'
+  );
 }

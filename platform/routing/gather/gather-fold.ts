@@ -26,7 +26,13 @@ export interface StoredPart {
 export type FoldEffect =
   | { readonly kind: 'closed'; readonly closed: ClosedKey }
   /** A part of a key that is closed; `count` is how many there were. */
-  | { readonly kind: 'late'; readonly key: string; readonly mark: PartMark; readonly part: StoredPart; readonly count: number }
+  | {
+      readonly kind: 'late';
+      readonly key: string;
+      readonly mark: PartMark;
+      readonly part: StoredPart;
+      readonly count: number;
+    }
   | { readonly kind: 'refused'; readonly reason: string; readonly part: StoredPart };
 
 export interface FoldCounts {

@@ -11,7 +11,7 @@ export {
 } from './gather-event.ts';
 export { type FoldCounts, type FoldEffect, GatherFold, type StoredPart } from './gather-fold.ts';
 export { compileGather, type GatherRules } from './gather-rules.ts';
-export { gatherEventBytesMax, openKeysMax, partsPerKeyMax, tombstonesMax } from './limits.ts';
+export { openKeysMax, partsPerKeyMax } from './limits.ts';
 export type { ClosedKey, CloseReason } from './open-key.ts';
 export { expectHeader, type PartMark, parsePartMark, partHeader } from './part-header.ts';
 export { decodeSequences, SequenceEncoder } from './sequence-codec.ts';

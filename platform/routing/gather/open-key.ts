@@ -48,7 +48,12 @@ export class OpenKey {
   #partBytes = 0;
   #doubles = 0;
 
-  constructor(key: string, subject: string, first: { sequence: number; timeMs: number }, counts: ReadonlyMap<string, number>) {
+  constructor(
+    key: string,
+    subject: string,
+    first: { sequence: number; timeMs: number },
+    counts: ReadonlyMap<string, number>,
+  ) {
     this.key = key;
     this.subject = subject;
     this.firstSequence = first.sequence;

@@ -35,7 +35,13 @@ function parseEnd(expect: string | undefined): PartMark {
   for (const entry of expect.split(',')) {
     const [kind = '', digits = '', ...rest] = entry.trim().split('=');
     const count = Number(digits);
-    if (rest.length > 0 || !kindPattern.test(kind) || !numberPattern.test(digits) || count > partsPerKeyMax || expected.has(kind)) {
+    if (
+      rest.length > 0 ||
+      !kindPattern.test(kind) ||
+      !numberPattern.test(digits) ||
+      count > partsPerKeyMax ||
+      expected.has(kind)
+    ) {
       return wrong(`${expectHeader} is not a list of "<kind>=<count>"`);
     }
     expected.set(kind, count);

@@ -59,7 +59,8 @@ export function decodeSequences(text: string, countMax: number): number[] {
       continue;
     }
     sequence += difference;
-    if (difference === 0 || !Number.isSafeInteger(sequence)) throw corrupt('its differences are not those of sequences');
+    if (difference === 0 || !Number.isSafeInteger(sequence))
+      throw corrupt('its differences are not those of sequences');
     sequences.push(sequence);
     if (sequences.length > countMax) throw corrupt(`it lists more than ${countMax}`);
     difference = 0;

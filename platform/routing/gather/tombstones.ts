@@ -15,9 +15,7 @@ interface Entry extends Tombstone {
 
 export type AfterClose =
   /** It was part of the key already; seen when a new owner reads again. */
-  | { readonly kind: 'known' }
-  | { readonly kind: 'double' }
-  | { readonly kind: 'late'; readonly count: number };
+  { readonly kind: 'known' } | { readonly kind: 'double' } | { readonly kind: 'late'; readonly count: number };
 
 export class Tombstones {
   readonly #entries = new Map<string, Entry>();
