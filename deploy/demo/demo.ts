@@ -69,18 +69,18 @@ async function runOn(pilot: StartedPilot, options: DemoOptions, inputs: readonly
   using client = connectPilot(pilot.connection);
   const functions = join(import.meta.dirname, '..', 'functions');
   const job = await runMainJob({ options, inputs, client, connection: pilot.connection, functions, signal: controller.signal, note });
-  const result = resultOf(job, pilot, inputs);
+  const psnrs = job.writer.measure();
+  const result = resultOf(job, pilot, inputs, psnrs);
   note('');
-  (options.json ? note : (text: string) => process.stdout.write(`${text}\n`))(renderTable(result, job.writer.records, job.watch.samples, options.out));
+  (options.json ? note : (text: string) => process.stdout.write(`${text}\n`))(renderTable(result, job.writer.records, psnrs, job.watch.samples, options.out));
   const failures = failuresOf(result, options);
   for (const failure of failures) note(`FAILED: ${failure}`);
   if (options.json) process.stdout.write(`${JSON.stringify(result)}\n`);
   return failures.length === 0 ? 0 : 1;
 }
 
-function resultOf(job: MainJob, pilot: StartedPilot, inputs: readonly DemoInput[]): DemoResult {
+function resultOf(job: MainJob, pilot: StartedPilot, inputs: readonly DemoInput[], psnrs: readonly number[]): DemoResult {
   const { records } = job.writer;
-  const psnrs = records.flatMap(({ psnr }) => (psnr === undefined ? [] : [psnr]));
   const columns = records[0]?.columns ?? 0;
   return {
     scans: inputs.length,

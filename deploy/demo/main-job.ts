@@ -44,9 +44,9 @@ export async function runMainJob(context: MainJobContext): Promise<MainJob> {
   const complete = Promise.withResolvers<void>();
   let lastSliceAt = 0;
   const observer = await Observer.start(connection, (slice) => {
-    const { scan, row, node, psnr } = writer.write(slice);
+    const { scan, row, node } = writer.write(slice);
     lastSliceAt = performance.now();
-    note(`slice ${scan}/${row} from ${node}${psnr === undefined ? '' : `, PSNR ${psnr.toFixed(1)} dB`} (${writer.records.length}/${wanted})`);
+    note(`slice ${scan}/${row} from ${node} (${writer.records.length}/${wanted})`);
     if (writer.records.length === wanted) complete.resolve();
   });
   const watch = new FleetWatch(client, 'gridrec');

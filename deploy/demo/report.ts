@@ -24,8 +24,7 @@ export interface DemoResult {
   readonly files: readonly string[];
 }
 
-export function renderTable(result: DemoResult, slices: readonly SliceRecord[], samples: readonly FleetSample[], out: string): string {
-  const psnrs = slices.flatMap(({ psnr }) => (psnr === undefined ? [] : [psnr]));
+export function renderTable(result: DemoResult, slices: readonly SliceRecord[], psnrs: readonly number[], samples: readonly FleetSample[], out: string): string {
   const rows: [string, string][] = [
     ['scans', String(result.scans)],
     ['frames', `${result.frames} (${result.lost} lost, ${result.duplicates} doubled)`],

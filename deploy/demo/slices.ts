@@ -3,6 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { encodeNpy, encodePng } from '../../functions/formats/index.ts';
 import { measureQuality } from '../../functions/phantom/index.ts';
+import type { PhantomScan } from '../../functions/sources/index.ts';
 import type { DemoInput } from './inputs.ts';
 import type { SeenSlice } from './observer.ts';
 
@@ -13,8 +14,6 @@ export interface SliceRecord {
   readonly centre: number;
   readonly centreFrom: string;
   readonly node: string;
-  /** dB; undefined where nobody knows the truth. */
-  readonly psnr: number | undefined;
   readonly files: readonly string[];
 }
 
@@ -23,6 +22,7 @@ export class SliceWriter {
   readonly #out: string;
   readonly #inputs: readonly DemoInput[];
   readonly #named: boolean;
+  readonly #unmeasured: { readonly slice: SeenSlice; readonly phantom: PhantomScan }[] = [];
 
   constructor(out: string, inputs: readonly DemoInput[], fromFile: boolean) {
     mkdirSync(out, { recursive: true });
@@ -48,10 +48,22 @@ export class SliceWriter {
       centre: Number(headers['Pilotfish-Centre']),
       centreFrom: headers['Pilotfish-Centre-From'] ?? '',
       node: headers['Pilotfish-Node'] ?? '',
-      psnr: phantom ? measureQuality(values, phantom.truth(row), { columns, scale }).psnr : undefined,
       files,
     };
     this.records.push(record);
+    if (phantom) this.#unmeasured.push({ slice, phantom });
     return record;
+  }
+
+  /** PSNR of every slice whose truth is known, dB. Slow, so done when the stream has ended. */
+  measure(): number[] {
+    const truths = new Map<string, Float32Array>();
+    return this.#unmeasured.map(({ slice: { row, columns, values }, phantom }) => {
+      // Scans of one shape have one truth a row: it is drawn once.
+      const key = `${phantom.metadata.rows} ${columns} ${row}`;
+      const truth = truths.get(key) ?? phantom.truth(row);
+      truths.set(key, truth);
+      return measureQuality(values, truth, { columns, scale: phantom.truthScale }).psnr;
+    });
   }
 }
