@@ -1,6 +1,7 @@
 /** Takes a deployment: checks the artifact, stores it, makes the consumers, registers the version (in that order). */
 import type { JetStreamManager } from '@nats-io/jetstream';
-import { type ArtifactStore, consumerName, deleteConsumer, ensureConsumer, eventSubject, gatherSubject, type StreamName, sha256, streams } from '#broker';
+import type { KV } from '@nats-io/kv';
+import { type ArtifactStore, consumerName, deleteConsumer, ensureConsumer, eventSubject, gatherKey, gatherSubject, type StreamName, sha256, streams } from '#broker';
 import { versionDigest } from '#bundle';
 import { type Clock, PlatformError } from '#common';
 import type { DeployRequest, DeployResponse, FunctionSpec, FunctionVersion, Trigger } from '#proto';
@@ -11,6 +12,7 @@ export interface DeployOptions {
   readonly registry: Registry;
   readonly artifacts: ArtifactStore;
   readonly manager: JetStreamManager;
+  readonly gatherMarks: KV;
   readonly clock: Clock;
 }
 
@@ -39,10 +41,16 @@ export async function deploy(requests: AsyncIterable<DeployRequest>, options: De
 
 /** Forgets a function, its consumers and the artifacts that no other function uses. */
 export async function remove(name: string, options: DeployOptions): Promise<void> {
-  const { registry, artifacts, manager } = options;
+  const { registry, artifacts, manager, gatherMarks } = options;
   const { spec } = registry.latest(name);
   const versions = await registry.remove(name);
-  for (const trigger of spec?.triggers ?? []) await deleteConsumer(manager, streamOf(trigger), consumerName(name, trigger.name));
+  for (const trigger of spec?.triggers ?? []) {
+    await deleteConsumer(manager, streamOf(trigger), consumerName(name, trigger.name));
+    if (!trigger.gather) continue;
+    // A later function of the same name must not be given keys whose parts have gone meanwhile.
+    await manager.streams.purge(streams.gathers, { filter: gatherSubject(name, trigger.name, '>') });
+    await gatherMarks.purge(gatherKey(name, trigger.name));
+  }
   const kept = new Set(registry.list().flatMap((entry) => entry.versions.flatMap((version) => [version.artifactDigest, version.sourceMapDigest])));
   for (const version of versions) {
     for (const digest of [version.artifactDigest, version.sourceMapDigest]) if (digest && !kept.has(digest)) await artifacts.delete(digest);

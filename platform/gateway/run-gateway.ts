@@ -1,7 +1,7 @@
 /** Wires a gateway: takes its epoch, loads what the last one left, serves. */
 import { readFileSync } from 'node:fs';
 import { jetstreamManager } from '@nats-io/jetstream';
-import { ArtifactStore, connectNats, createBuckets, ensureStreams, readSeed, type TopologyOptions } from '#broker';
+import { ArtifactStore, connectNats, createBuckets, ensureStreams, inboxPrefix, readSeed, type TopologyOptions } from '#broker';
 import { systemClock } from '#common';
 import type { GatewayConfig } from '#model';
 import { Registry, takeEpoch, WantedStore } from '#registry';
@@ -11,6 +11,7 @@ import { Changes } from './changes.ts';
 import { Fleet } from './fleet.ts';
 import { gatewayService } from './gateway-service.ts';
 import { ScalingLoop } from './scaling-loop.ts';
+import { Trimmer } from './trimmer.ts';
 
 export interface RunningGateway {
   readonly address: string;
@@ -46,12 +47,21 @@ export async function runGateway(config: GatewayConfig): Promise<RunningGateway>
   });
   let scaling: ScalingLoop | undefined;
   scaling = new ScalingLoop({ registry, store, fleet, manager, clock, logger, initial });
+  const trimmer = new Trimmer({
+    connection,
+    manager,
+    inbox: inboxPrefix('gateway', config.node),
+    buckets,
+    functions: () => registry.list().flatMap((entry) => registry.latest(entry.name).spec ?? []),
+    clock,
+    logger,
+  });
   const server = await startRpcServer({
     host: config.host,
     port: config.port,
     tls,
     reflection: true,
-    services: [gatewayService({ registry, artifacts, manager, clock, connection, fleet, scaling, changes, epoch })],
+    services: [gatewayService({ registry, artifacts, manager, gatherMarks: buckets.gatherMarks, clock, connection, fleet, scaling, changes, epoch })],
   });
   logger.info({ address: server.address, epoch, functions: registry.list().length }, 'gateway ready');
   return {
@@ -59,6 +69,7 @@ export async function runGateway(config: GatewayConfig): Promise<RunningGateway>
     async close() {
       await server.close(500);
       await scaling?.close();
+      await trimmer.close();
       fleet.close();
       await connection.close();
     },
