@@ -45,7 +45,7 @@ const banner = [
 ].join(' ');
 
 function inputHash() {
-  const sources = ['platform', 'proto', 'functions', 'deploy/build', 'deploy/lib']
+  const sources = ['platform', 'proto', 'functions', 'deploy/demo', 'deploy/build', 'deploy/lib']
     .map((name) => join(root, name))
     .filter((path) => existsSync(path))
     .flatMap((path) => listFiles(path));

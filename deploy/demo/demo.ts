@@ -53,7 +53,8 @@ async function demo(options: DemoOptions, inputs: readonly DemoInput[]): Promise
       using client = connectPilot(connection);
       await client.waitReady(nodes, timeoutMs);
     },
-    onPhase: ({ node, phase, ms }) => note(`${String(ms).padStart(6)} ms  ${node === '' ? phase : `${node}: ${phase}`}`),
+    onPhase: ({ node, phase, ms }) =>
+      note(`${String(ms).padStart(6)} ms  ${node === '' ? phase : `${node}: ${phase}`}`),
     signal: controller.signal,
   });
   note(`pilot ${pilot.pilot} is ready after ${(pilot.readyMs / 1_000).toFixed(2)} s`);
@@ -68,18 +69,33 @@ async function demo(options: DemoOptions, inputs: readonly DemoInput[]): Promise
 async function runOn(pilot: StartedPilot, options: DemoOptions, inputs: readonly DemoInput[]): Promise<number> {
   using client = connectPilot(pilot.connection);
   const functions = join(import.meta.dirname, '..', 'functions');
-  const job = await runMainJob({ options, inputs, client, connection: pilot.connection, functions, signal: controller.signal, note });
+  const job = await runMainJob({
+    options,
+    inputs,
+    client,
+    connection: pilot.connection,
+    functions,
+    signal: controller.signal,
+    note,
+  });
   const psnrs = job.writer.measure();
   const result = resultOf(job, pilot, inputs, psnrs);
   note('');
-  (options.json ? note : (text: string) => process.stdout.write(`${text}\n`))(renderTable(result, job.writer.records, psnrs, job.watch.samples, options.out));
+  (options.json ? note : (text: string) => process.stdout.write(`${text}\n`))(
+    renderTable(result, job.writer.records, psnrs, job.watch.samples, options.out),
+  );
   const failures = failuresOf(result, options);
   for (const failure of failures) note(`FAILED: ${failure}`);
   if (options.json) process.stdout.write(`${JSON.stringify(result)}\n`);
   return failures.length === 0 ? 0 : 1;
 }
 
-function resultOf(job: MainJob, pilot: StartedPilot, inputs: readonly DemoInput[], psnrs: readonly number[]): DemoResult {
+function resultOf(
+  job: MainJob,
+  pilot: StartedPilot,
+  inputs: readonly DemoInput[],
+  psnrs: readonly number[],
+): DemoResult {
   const { records } = job.writer;
   const columns = records[0]?.columns ?? 0;
   return {

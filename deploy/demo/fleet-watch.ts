@@ -33,7 +33,8 @@ export class FleetWatch {
       for await (const { nodes } of client.watch(this.#stop.signal)) {
         const ready = new Map<string, number>();
         for (const instance of nodes.flatMap((node) => node.instances)) {
-          if (instance.function === functionName && instance.state === 'ready') ready.set(instance.node, (ready.get(instance.node) ?? 0) + 1);
+          if (instance.function === functionName && instance.state === 'ready')
+            ready.set(instance.node, (ready.get(instance.node) ?? 0) + 1);
         }
         this.samples.push({ seconds: (performance.now() - startedAt) / 1_000, ready });
       }

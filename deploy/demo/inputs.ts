@@ -12,7 +12,10 @@ export interface DemoInput {
 export async function openInputs(options: DemoOptions): Promise<DemoInput[]> {
   if (options.input !== undefined) {
     // The file's name becomes a subject's token.
-    const name = basename(options.input).replace(/\.[^.]*$/, '').replace(/[^A-Za-z0-9_-]/g, '-') || 'scan';
+    const name =
+      basename(options.input)
+        .replace(/\.[^.]*$/, '')
+        .replace(/[^A-Za-z0-9_-]/g, '-') || 'scan';
     return [{ scan: await hdf5Scan(options.input, { scan: name }), phantom: undefined }];
   }
   const { rows, size, angles } = options;

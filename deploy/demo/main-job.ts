@@ -70,7 +70,14 @@ export async function runMainJob(context: MainJobContext): Promise<MainJob> {
     await source.flush();
     note(`${replayed.frames} frames sent in ${replayed.seconds.toFixed(1)} s`);
     await untilComplete(complete.promise, signal, () => `${writer.records.length} of ${wanted} slices are there`);
-    return { frames: replayed.frames, lost: observer.lost(ids), duplicates: observer.duplicates, seconds: (lastSliceAt - startedAt) / 1_000, writer, watch };
+    return {
+      frames: replayed.frames,
+      lost: observer.lost(ids),
+      duplicates: observer.duplicates,
+      seconds: (lastSliceAt - startedAt) / 1_000,
+      writer,
+      watch,
+    };
   } finally {
     await source.close();
     await observer.close();
@@ -85,13 +92,19 @@ async function deployFunctions({ options, inputs, client, functions, note }: Mai
   const rowsPerChunk = Math.max(1, Math.min(chunkRowsMax, Math.ceil(rows / (2 * options.nodes))));
   const parameters: Record<string, Record<string, unknown>> = {
     split: { rowsPerChunk },
-    gridrec: { mode: options.mode, filter: options.filter, ...(options.centre === undefined ? {} : { centre: options.centre }) },
+    gridrec: {
+      mode: options.mode,
+      filter: options.filter,
+      ...(options.centre === undefined ? {} : { centre: options.centre }),
+    },
   };
   for (const [name, config] of Object.entries(parameters)) {
     const project = await readProject(join(functions, name));
     for (const { entry, spec } of project.functions) {
       const merged = { ...(JSON.parse(spec.configJson || '{}') as Record<string, unknown>), ...config };
-      const { change, version } = await client.deploy(await bundleFunction(entry, { ...spec, configJson: JSON.stringify(merged) }));
+      const { change, version } = await client.deploy(
+        await bundleFunction(entry, { ...spec, configJson: JSON.stringify(merged) }),
+      );
       note(`${spec.name}: ${change}, version ${version?.number ?? 0}`);
     }
   }
@@ -100,8 +113,14 @@ async function deployFunctions({ options, inputs, client, functions, note }: Mai
 async function untilComplete(complete: Promise<void>, signal: AbortSignal, state: () => string): Promise<void> {
   const done = new AbortController();
   const either = AbortSignal.any([signal, done.signal]);
-  const outcome = await Promise.race([complete.then(() => 'complete'), systemClock.sleep(lastSliceWaitMs, either).then(() => 'late')]);
+  const outcome = await Promise.race([
+    complete.then(() => 'complete'),
+    systemClock.sleep(lastSliceWaitMs, either).then(() => 'late'),
+  ]);
   done.abort();
   if (signal.aborted) throw new PlatformError('cancelled', 'interrupted');
-  if (outcome === 'late') throw new PlatformError('timeout', `${state()} ${lastSliceWaitMs / 1_000} s after the last frame`, { hint: '`pilotfish logs gridrec` may show why.' });
+  if (outcome === 'late')
+    throw new PlatformError('timeout', `${state()} ${lastSliceWaitMs / 1_000} s after the last frame`, {
+      hint: '`pilotfish logs gridrec` may show why.',
+    });
 }

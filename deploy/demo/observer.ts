@@ -63,7 +63,10 @@ export class Observer {
     }
   }
 
-  async #readSlices(slices: Awaited<ReturnType<EventClient['read']>>, onSlice: (slice: SeenSlice) => void): Promise<void> {
+  async #readSlices(
+    slices: Awaited<ReturnType<EventClient['read']>>,
+    onSlice: (slice: SeenSlice) => void,
+  ): Promise<void> {
     for await (const event of slices) {
       const [, scan = '', row = ''] = event.subject.split('.');
       const seen = (this.#slices.get(event.subject) ?? 0) + 1;

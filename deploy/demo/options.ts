@@ -63,7 +63,10 @@ export function parseDemoOptions(args: readonly string[]): DemoOptions | undefin
 }
 
 function parse(args: readonly string[]): Record<string, string | boolean | undefined> {
-  const option = (defaultValue?: string) => ({ type: 'string' as const, ...(defaultValue === undefined ? {} : { default: defaultValue }) });
+  const option = (defaultValue?: string) => ({
+    type: 'string' as const,
+    ...(defaultValue === undefined ? {} : { default: defaultValue }),
+  });
   try {
     const { values } = parseArgs({
       args: [...args],

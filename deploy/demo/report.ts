@@ -24,15 +24,29 @@ export interface DemoResult {
   readonly files: readonly string[];
 }
 
-export function renderTable(result: DemoResult, slices: readonly SliceRecord[], psnrs: readonly number[], samples: readonly FleetSample[], out: string): string {
+export function renderTable(
+  result: DemoResult,
+  slices: readonly SliceRecord[],
+  psnrs: readonly number[],
+  samples: readonly FleetSample[],
+  out: string,
+): string {
   const rows: [string, string][] = [
     ['scans', String(result.scans)],
     ['frames', `${result.frames} (${result.lost} lost, ${result.duplicates} doubled)`],
     ['slices', `${result.slices} of ${result.shape.join(' x ')}`],
     ['seconds', `${result.seconds.toFixed(2)} from the first frame to the last slice`],
     ['frames/s', result.framesPerSecond.toFixed(1)],
-    ['rotation axis', result.centre === null ? '-' : `column ${result.centre.toFixed(2)} (${slices[0]?.centreFrom ?? ''})`],
-    ['quality', psnrs.length === 0 ? 'no truth known' : `PSNR ${Math.min(...psnrs).toFixed(1)} to ${Math.max(...psnrs).toFixed(1)} dB against the truth`],
+    [
+      'rotation axis',
+      result.centre === null ? '-' : `column ${result.centre.toFixed(2)} (${slices[0]?.centreFrom ?? ''})`,
+    ],
+    [
+      'quality',
+      psnrs.length === 0
+        ? 'no truth known'
+        : `PSNR ${Math.min(...psnrs).toFixed(1)} to ${Math.max(...psnrs).toFixed(1)} dB against the truth`,
+    ],
     ['gridrec', `up to ${result.instancesMax} instances on ${result.nodesUsed} nodes`],
     ['over time', sparkline(samples, 48)],
     ['pilot ready', `${result.readySeconds.toFixed(2)} s`],

@@ -39,7 +39,9 @@ export class SliceWriter {
     const files = [`${name}.npy`, `${name}.png`].map((file) => join(this.#out, file));
     writeFileSync(files[0] ?? '', encodeNpy({ shape: [columns, columns], values }));
     // The phantom's soft tissue lies between 0.1 and 0.4; a file's window is found from its values.
-    const window = phantom ? ({ kind: 'fixed', low: 0, high: 0.5 * scale } as const) : ({ kind: 'percentile', low: 1, high: 99.5 } as const);
+    const window = phantom
+      ? ({ kind: 'fixed', low: 0, high: 0.5 * scale } as const)
+      : ({ kind: 'percentile', low: 1, high: 99.5 } as const);
     writeFileSync(files[1] ?? '', encodePng(values, { width: columns, height: columns, window }));
     const record: SliceRecord = {
       scan,

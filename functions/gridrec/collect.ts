@@ -43,17 +43,26 @@ export async function collectChunk(parts: AsyncIterable<ChunkPart>, projections:
     } else if (frame.kind === 'projection') {
       field ??= meanField(dark.mean, flat.mean);
       if (sinogram.length === 0) sinogram = new Float32Array(shape.rows * projections * shape.columns);
-      writeProjection(sinogram, { slices: shape.rows, angles: projections, columns: shape.columns }, { frame: values, angle: theta.length, field });
+      writeProjection(
+        sinogram,
+        { slices: shape.rows, angles: projections, columns: shape.columns },
+        { frame: values, angle: theta.length, field },
+      );
       theta.push(frame.theta ?? Number.NaN);
     }
   }
   if (!shape || theta.length === 0) throw new CollectError('the chunk has no projection');
   const { rows, columns, firstRow } = shape;
-  return { scan: { sinogram, slices: rows, angles: projections, columns, theta: Float64Array.from(theta) }, firstRow, frames };
+  return {
+    scan: { sinogram, slices: rows, angles: projections, columns, theta: Float64Array.from(theta) },
+    firstRow,
+    frames,
+  };
 }
 
 function meanField(dark: FrameMean | undefined, flat: FrameMean | undefined): FlatField {
-  if (!dark || !flat) throw new CollectError(`the chunk has no ${dark ? 'flat' : 'dark'} frame, so its projections cannot be normalised`);
+  if (!dark || !flat)
+    throw new CollectError(`the chunk has no ${dark ? 'flat' : 'dark'} frame, so its projections cannot be normalised`);
   return { dark: dark.mean(), flat: flat.mean() };
 }
 

@@ -16,8 +16,20 @@ export default defineFunction({
       );
       const mode = String(ctx.config['mode'] ?? 'accurate') as GridrecMode;
       const filter = String(ctx.config['filter'] ?? 'shepp');
-      const slices = reconstruct({ ...scan, centre: centre.value, mode, filter, maskRatio: Number(ctx.config['maskRatio'] ?? 0.95) });
-      ctx.log.info('chunk reconstructed', { scan: scanId, firstRow, slices: scan.slices, frames, centre: centre.value });
+      const slices = reconstruct({
+        ...scan,
+        centre: centre.value,
+        mode,
+        filter,
+        maskRatio: Number(ctx.config['maskRatio'] ?? 0.95),
+      });
+      ctx.log.info('chunk reconstructed', {
+        scan: scanId,
+        firstRow,
+        slices: scan.slices,
+        frames,
+        centre: centre.value,
+      });
       const missing = Object.values(parts.missing).reduce((sum, indexes) => sum + indexes.length, 0);
       return outputs(
         Array.from({ length: scan.slices }, (_, slice) => {
@@ -40,14 +52,19 @@ export default defineFunction({
       );
     } catch (error) {
       // What is wrong with the input stays wrong: the dead letter says what it is.
-      if (error instanceof InputError || error instanceof CollectError || error instanceof RangeError) throw new Reject(error.message, { cause: error });
+      if (error instanceof InputError || error instanceof CollectError || error instanceof RangeError)
+        throw new Reject(error.message, { cause: error });
       throw error;
     }
   },
 });
 
 /** The configured axis, or the one found; on failure the detector's middle, and it is said so. */
-function centreOf(scan: Scan, configured: unknown, onFailure: (reason: string) => void): { value: number; from: string } {
+function centreOf(
+  scan: Scan,
+  configured: unknown,
+  onFailure: (reason: string) => void,
+): { value: number; from: string } {
   if (typeof configured === 'number') return { value: configured, from: 'config' };
   const found = findCentre(scan);
   if (found.kind === 'found') return { value: found.centre, from: 'entropy' };

@@ -50,7 +50,8 @@ async function* invokeStream(
         outcomes.push(outcome);
         wake.resolve();
       });
-      while (outcomes.length + running.size >= outcomesWaitingMax && !signal.aborted) await agent.clock.sleep(5, signal);
+      while (outcomes.length + running.size >= outcomesWaitingMax && !signal.aborted)
+        await agent.clock.sleep(5, signal);
     }
   };
   const reading = read()

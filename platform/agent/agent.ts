@@ -22,7 +22,11 @@ import { StackMap } from './stack-map.ts';
 import type { TriggerIntake } from './trigger-intake.ts';
 import { WantedFile } from './wanted-file.ts';
 
-export interface AgentOptions extends Pick<InstanceStarterOptions, 'config' | 'spawner' | 'clock' | 'hostScript' | 'nodeBinary' | 'confiningPrefix' | 'onProcess'> {
+export interface AgentOptions
+  extends Pick<
+    InstanceStarterOptions,
+    'config' | 'spawner' | 'clock' | 'hostScript' | 'nodeBinary' | 'confiningPrefix' | 'onProcess'
+  > {
   readonly connection: NatsConnection;
   readonly buckets: Buckets;
   readonly artifacts: ArtifactStore;
@@ -74,7 +78,14 @@ export class Agent {
       logs: new LogSink(connection, clock, config.node),
     });
     this.#wantedFile = new WantedFile(join(config.nodeDirectory, 'wanted.bin'));
-    this.gatherers = new Gatherers({ connection, buckets: options.buckets, publisher: this.publisher, clock, node: config.node, logger: options.logger });
+    this.gatherers = new Gatherers({
+      connection,
+      buckets: options.buckets,
+      publisher: this.publisher,
+      clock,
+      node: config.node,
+      logger: options.logger,
+    });
     this.#leases = new LeaseKeeper({ connection, clock, held: () => this.#held(), onCutOff: () => this.#cutOff() });
     this.#timers = [setInterval(() => this.#tick(), tickMs), setInterval(() => this.#checkLost(), lostCheckMs)];
     void this.#followConnection();
@@ -238,9 +249,17 @@ export class Agent {
     this.onChange();
   }
 
-  #instanceEnded(instance: Instance, pool: FunctionPool, reason: string, unstarted: Parameters<FunctionPool['instanceEnded']>[2]): void {
+  #instanceEnded(
+    instance: Instance,
+    pool: FunctionPool,
+    reason: string,
+    unstarted: Parameters<FunctionPool['instanceEnded']>[2],
+  ): void {
     this.#instances.delete(instance.id);
-    this.#options.logger.info({ function: pool.version.function, instance: instance.id, reason: reason.split('\n')[0] }, 'instance ended');
+    this.#options.logger.info(
+      { function: pool.version.function, instance: instance.id, reason: reason.split('\n')[0] },
+      'instance ended',
+    );
     pool.instanceEnded(instance, reason, unstarted);
     this.#reconcile();
     this.onChange();
@@ -283,7 +302,8 @@ export class Agent {
     for (const delivery of [...this.#held()]) delivery.abandon();
     for (const { pool } of this.#running.values()) {
       pool.abandonWaiting({ kind: 'lost', reason: 'the node was cut off from the broker' });
-      for (const instance of pool.instances) if (instance.inFlight > 0) instance.end('the node was cut off from the broker');
+      for (const instance of pool.instances)
+        if (instance.inFlight > 0) instance.end('the node was cut off from the broker');
     }
   }
 

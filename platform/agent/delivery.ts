@@ -3,7 +3,15 @@
  * Every path ends in exactly one of: ack, nak, or silence when the lease was lost.
  */
 import type { MsgHdrs } from '@nats-io/transport-node';
-import { deadLetterSubject, encodeHeaders, encodeHeadersWithId, eventSubject, leaseMs, messageIdHeader, type PulledEvent } from '#broker';
+import {
+  deadLetterSubject,
+  encodeHeaders,
+  encodeHeadersWithId,
+  eventSubject,
+  leaseMs,
+  messageIdHeader,
+  type PulledEvent,
+} from '#broker';
 import { backoffMs, messageOf, PlatformError } from '#common';
 import { type OutputHeader, resultForms } from '#frames';
 import type { CallOutcome, CallRun } from './call.ts';
@@ -65,7 +73,13 @@ export class Delivery {
       case 'result':
         return this.#publishOutputs(outcome.form, outcome.header, outcome.body);
       case 'failed':
-        return this.#failed(outcome.error.kind, outcome.error.message, outcome.error.stack, run, outcome.error.retryAfterMs);
+        return this.#failed(
+          outcome.error.kind,
+          outcome.error.message,
+          outcome.error.stack,
+          run,
+          outcome.error.retryAfterMs,
+        );
       case 'timeout':
         return this.#failed('timeout', `the call ran longer than its timeout of ${outcome.timeoutMs} ms`, '', run);
       case 'lost':
@@ -124,7 +138,11 @@ export class Delivery {
       const subject = this.#route.outputSubject(this.event);
       if (subject === undefined) return this.ack();
       this.#openOutputs = 1;
-      return this.#publish(subject, body, encodeHeadersWithId(this.#route.outputId(this.sequence, 0), this.#route.outputLines));
+      return this.#publish(
+        subject,
+        body,
+        encodeHeadersWithId(this.#route.outputId(this.sequence, 0), this.#route.outputLines),
+      );
     }
     let outputs: { subject: string; data: Uint8Array; headers: MsgHdrs }[];
     try {
@@ -138,15 +156,23 @@ export class Delivery {
     for (const output of outputs) this.#publish(output.subject, output.data, output.headers);
   }
 
-  #outputsOf(headers: readonly OutputHeader[], body: Uint8Array): { subject: string; data: Uint8Array; headers: MsgHdrs }[] {
+  #outputsOf(
+    headers: readonly OutputHeader[],
+    body: Uint8Array,
+  ): { subject: string; data: Uint8Array; headers: MsgHdrs }[] {
     let at = 0;
     return headers.flatMap((output, index) => {
       const data = body.subarray(at, at + output.length);
       at += output.length;
-      const subject = output.subject === undefined ? this.#route.outputSubject(this.event) : eventSubject(output.subject);
+      const subject =
+        output.subject === undefined ? this.#route.outputSubject(this.event) : eventSubject(output.subject);
       if (subject === undefined) return [];
-      const pairs: [string, string][] = [[messageIdHeader, this.#route.outputId(this.sequence, index)], ['Pilotfish-Version', this.#route.versionText]];
-      for (const [name, value] of Object.entries(output.headers ?? {})) if (name !== messageIdHeader) pairs.push([name, value]);
+      const pairs: [string, string][] = [
+        [messageIdHeader, this.#route.outputId(this.sequence, index)],
+        ['Pilotfish-Version', this.#route.versionText],
+      ];
+      for (const [name, value] of Object.entries(output.headers ?? {}))
+        if (name !== messageIdHeader) pairs.push([name, value]);
       return [{ subject, data, headers: encodeHeaders(pairs) }];
     });
   }
@@ -160,7 +186,10 @@ export class Delivery {
         if (this.earlier.length > 0) this.#route.attempts.forget(this.sequence);
         return this.ack();
       }
-      this.#route.logger.warn({ function: this.#route.functionName, error: this.#refusal.message }, 'outputs refused, event given back');
+      this.#route.logger.warn(
+        { function: this.#route.functionName, error: this.#refusal.message },
+        'outputs refused, event given back',
+      );
       this.nak(backoffMs(this.deliveries, redeliveryBackoff));
     });
   }
@@ -182,7 +211,8 @@ export class Delivery {
   async #retryOrGiveUp(kind: string, message: string, attempts: FailedAttempt[], retryAfterMs?: number): Promise<void> {
     const { retry } = this.#route;
     if (kind === 'rejected') return this.deadLetter(`rejected: ${message}`, attempts);
-    if (attempts.length >= retry.attempts) return this.deadLetter(`failed ${attempts.length} times: ${message}`, attempts);
+    if (attempts.length >= retry.attempts)
+      return this.deadLetter(`failed ${attempts.length} times: ${message}`, attempts);
     const delay = retryAfterMs ?? backoffMs(attempts.length, { minMs: retry.minMs, maxMs: retry.maxMs });
     try {
       // Only once the attempt is on record may the event come again.

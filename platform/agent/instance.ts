@@ -114,7 +114,8 @@ export class Instance {
 
   /** Nobody waits for this call any more: its handler's signal aborts. */
   cancel(call: Call): void {
-    for (const [id, running] of this.#calls) if (running.call === call) this.#writer?.write(frameTypes.cancel, id, 0, '');
+    for (const [id, running] of this.#calls)
+      if (running.call === call) this.#writer?.write(frameTypes.cancel, id, 0, '');
   }
 
   /** Takes no more calls and stops once those inside it have ended (R5). */
@@ -142,7 +143,10 @@ export class Instance {
       if (now - running.startedAt <= running.call.timeoutMs) continue;
       late = true;
       this.#calls.delete(id);
-      running.call.settle({ kind: 'timeout', timeoutMs: running.call.timeoutMs }, { instance: this.id, ms: now - running.startedAt });
+      running.call.settle(
+        { kind: 'timeout', timeoutMs: running.call.timeoutMs },
+        { instance: this.id, ms: now - running.startedAt },
+      );
     }
     if (late) this.end('a call ran past its timeout');
   }

@@ -1,6 +1,6 @@
 /** One intake a trigger: plain triggers read EVENTS, gather triggers the gather events of their closed keys. */
 import type { NatsConnection } from '@nats-io/transport-node';
-import { type Buckets, consumerName, EventPuller, type EventPublisher, streams } from '#broker';
+import { type Buckets, consumerName, type EventPublisher, EventPuller, streams } from '#broker';
 import type { Clock } from '#common';
 import type { FunctionVersion, Trigger } from '#proto';
 import type { Logger } from '#telemetry';
@@ -58,6 +58,8 @@ function createIntake(options: IntakeOptions, trigger: Trigger): TriggerIntake {
         clock,
         onEvent,
       }),
-    ...(gathered ? { fetchParts: (event) => fetchGathered(event, { connection, inbox: options.inbox, spoolDirectory }) } : {}),
+    ...(gathered
+      ? { fetchParts: (event) => fetchGathered(event, { connection, inbox: options.inbox, spoolDirectory }) }
+      : {}),
   });
 }

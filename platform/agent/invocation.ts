@@ -1,6 +1,6 @@
 /** A synchronous call on this node: gRPC in, an instance, gRPC out. JetStream has no part in it. */
 import type { NatsConnection } from '@nats-io/transport-node';
-import { encodeHeaders, type EventPublisher, eventSubject, messageIdHeader } from '#broker';
+import { type EventPublisher, encodeHeaders, eventSubject, messageIdHeader } from '#broker';
 import { PlatformError, withDeadline } from '#common';
 import { type OutputHeader, resultForms } from '#frames';
 import type { AgentCall, AgentInvokeResponse } from '#proto';
@@ -36,13 +36,28 @@ export class Invocation {
     const cold = !found?.pool.ready;
     let outcome: AgentInvokeResponse['outcome'];
     try {
-      if (!found) throw new PlatformError('not-found', `this node does not know ${request.function} ${request.digest.slice(0, 12)}`);
-      const settled = await withDeadline(this.#submit(request, found.pool), request.timeoutMs + outcomeGraceMs, `the call of ${request.function}`);
+      if (!found)
+        throw new PlatformError(
+          'not-found',
+          `this node does not know ${request.function} ${request.digest.slice(0, 12)}`,
+        );
+      const settled = await withDeadline(
+        this.#submit(request, found.pool),
+        request.timeoutMs + outcomeGraceMs,
+        `the call of ${request.function}`,
+      );
       outcome = { $case: 'result', result: await this.#bodyOf(settled, request, found.stacks) };
     } catch (error) {
       outcome = { $case: 'error', error: toErrorDetail(error) };
     }
-    return { callId: request.callId, outcome, instance: this.#instance, cold, durationMs: clock.monotonic() - began, headers: {} };
+    return {
+      callId: request.callId,
+      outcome,
+      instance: this.#instance,
+      cold,
+      durationMs: clock.monotonic() - began,
+      headers: {},
+    };
   }
 
   cancel(): void {
@@ -54,7 +69,15 @@ export class Invocation {
     const { promise, resolve } = Promise.withResolvers<CallOutcome>();
     const { clock } = this.#options.agent;
     this.#call = {
-      header: JSON.stringify({ s: '', i: request.callId, q: 0, t: clock.now(), a: 1, d: request.timeoutMs, h: request.headers }),
+      header: JSON.stringify({
+        s: '',
+        i: request.callId,
+        q: 0,
+        t: clock.now(),
+        a: 1,
+        d: request.timeoutMs,
+        h: request.headers,
+      }),
       body: request.payload,
       timeoutMs: request.timeoutMs,
       settle: (outcome, run) => {
@@ -63,7 +86,9 @@ export class Invocation {
       },
     };
     if (!pool.submit(this.#call)) {
-      throw new PlatformError('no-capacity', `${describe(pool)} has as many calls waiting as it may`, { hint: 'Call again a little later.' });
+      throw new PlatformError('no-capacity', `${describe(pool)} has as many calls waiting as it may`, {
+        hint: 'Call again a little later.',
+      });
     }
     return promise;
   }
@@ -74,22 +99,36 @@ export class Invocation {
         if (outcome.form !== resultForms.several) return Buffer.from(outcome.body);
         return this.#split(JSON.parse(outcome.header) as OutputHeader[], outcome.body, request);
       case 'failed':
-        throw new PlatformError(failureCodes[outcome.error.kind], outcome.error.message, { foreignStack: await stacks.map(outcome.error.stack) });
+        throw new PlatformError(failureCodes[outcome.error.kind], outcome.error.message, {
+          foreignStack: await stacks.map(outcome.error.stack),
+        });
       case 'timeout':
-        throw new PlatformError('function-timeout', `${request.function} ran longer than its timeout of ${outcome.timeoutMs} ms`, {
-          hint: 'Raise `timeout` in the manifest, or give the call a longer --timeout.',
-        });
+        throw new PlatformError(
+          'function-timeout',
+          `${request.function} ran longer than its timeout of ${outcome.timeoutMs} ms`,
+          {
+            hint: 'Raise `timeout` in the manifest, or give the call a longer --timeout.',
+          },
+        );
       case 'lost':
-        throw new PlatformError('instance-lost', `the instance of ${request.function} ended during the call: ${outcome.reason}`, {
-          hint: `\`pilotfish logs ${request.function}\` may show why.`,
-        });
+        throw new PlatformError(
+          'instance-lost',
+          `the instance of ${request.function} ended during the call: ${outcome.reason}`,
+          {
+            hint: `\`pilotfish logs ${request.function}\` may show why.`,
+          },
+        );
       case 'unstartable': {
         const full = outcome.reason.startsWith('no slot');
         const [message = '', ...stack] = outcome.reason.split('\n');
-        throw new PlatformError(full ? 'no-capacity' : 'start-failed', `no instance of ${request.function} could be started: ${message}`, {
-          hint: full ? 'Wait for a slot, or give the pilot more nodes.' : 'Mend the function and deploy it again.',
-          foreignStack: await stacks.map(stack.join('\n')),
-        });
+        throw new PlatformError(
+          full ? 'no-capacity' : 'start-failed',
+          `no instance of ${request.function} could be started: ${message}`,
+          {
+            hint: full ? 'Wait for a slot, or give the pilot more nodes.' : 'Mend the function and deploy it again.',
+            foreignStack: await stacks.map(stack.join('\n')),
+          },
+        );
       }
     }
   }

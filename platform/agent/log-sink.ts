@@ -44,7 +44,13 @@ export class LogSink {
     }
     budget.tokens--;
     if (budget.dropped > 0) {
-      this.#publish(functionName, instance, 'warn', '', `${budget.dropped} lines dropped: over ${linesPerSecondMax} a second`);
+      this.#publish(
+        functionName,
+        instance,
+        'warn',
+        '',
+        `${budget.dropped} lines dropped: over ${linesPerSecondMax} a second`,
+      );
       budget.dropped = 0;
     }
     this.#publish(functionName, instance, level, call, text.slice(0, textCharsMax));
@@ -59,7 +65,10 @@ export class LogSink {
   #refill(functionName: string): Budget {
     const now = this.#clock.monotonic();
     const budget = this.#budgets.get(functionName) ?? { tokens: 2 * linesPerSecondMax, filledAt: now, dropped: 0 };
-    budget.tokens = Math.min(2 * linesPerSecondMax, budget.tokens + ((now - budget.filledAt) / 1_000) * linesPerSecondMax);
+    budget.tokens = Math.min(
+      2 * linesPerSecondMax,
+      budget.tokens + ((now - budget.filledAt) / 1_000) * linesPerSecondMax,
+    );
     budget.filledAt = now;
     this.#budgets.set(functionName, budget);
     return budget;

@@ -33,7 +33,12 @@ export class NodeReports {
 
   current(): ReportResponse {
     const agent = this.#agent;
-    return { node: this.#node(), epoch: agent.epoch, generation: agent.generation, loads: agent.pools().map((pool) => this.#load(pool)) };
+    return {
+      node: this.#node(),
+      epoch: agent.epoch,
+      generation: agent.generation,
+      loads: agent.pools().map((pool) => this.#load(pool)),
+    };
   }
 
   #node(): Node {
@@ -46,17 +51,19 @@ export class NodeReports {
       slotsUsed: this.#agent.slotsUsed(),
       memoryBytes: config.memoryBytes,
       version: platformVersion,
-      instances: this.#agent.instances().map(({ instance, pool }): InstanceState => ({
-        id: instance.id,
-        function: pool.version.function,
-        digest: pool.version.digest,
-        node: config.node,
-        pid: instance.pid,
-        state: instance.phase,
-        busy: instance.inFlight,
-        startedAtMs: instance.startedAt,
-        handled: instance.handled,
-      })),
+      instances: this.#agent.instances().map(
+        ({ instance, pool }): InstanceState => ({
+          id: instance.id,
+          function: pool.version.function,
+          digest: pool.version.digest,
+          node: config.node,
+          pid: instance.pid,
+          state: instance.phase,
+          busy: instance.inFlight,
+          startedAtMs: instance.startedAt,
+          handled: instance.handled,
+        }),
+      ),
     };
   }
 

@@ -32,11 +32,19 @@ export function reconcile(pools: readonly ReconcilePool[], slots: number): Recon
     const active = pool.instances.filter((instance) => instance.phase === 'starting' || instance.phase === 'ready');
     const surplus = active.length - pool.wanted;
     // R5: those that do nothing go first; starting ones hold no event at all.
-    if (surplus > 0) drain.push(...[...active].sort(byLoad).slice(0, surplus).map((instance) => instance.id));
+    if (surplus > 0)
+      drain.push(
+        ...[...active]
+          .sort(byLoad)
+          .slice(0, surplus)
+          .map((instance) => instance.id),
+      );
   }
   for (const pool of pools) {
     if (pool.held) continue;
-    const active = pool.instances.filter((instance) => instance.phase === 'starting' || instance.phase === 'ready').length;
+    const active = pool.instances.filter(
+      (instance) => instance.phase === 'starting' || instance.phase === 'ready',
+    ).length;
     for (let missing = pool.wanted - active; missing > 0 && free >= pool.cpu; missing--) {
       start.push(pool.digest);
       free -= pool.cpu;

@@ -38,7 +38,13 @@ export async function runAgent(options: RunAgentOptions): Promise<RunningAgent> 
   mkdirSync(spools, { recursive: true, mode: 0o700 });
   clearSpools(spools);
   const [connection, spawner] = await Promise.all([
-    connectNats({ servers: config.brokers, seed: readSeed(config.seedFile), role: 'agent', member: config.node, firstAttemptsMax: -1 }),
+    connectNats({
+      servers: config.brokers,
+      seed: readSeed(config.seedFile),
+      role: 'agent',
+      member: config.node,
+      firstAttemptsMax: -1,
+    }),
     SpawnerClient.start({
       script: options.spawnerScript,
       execPath: options.nodeBinary,
@@ -92,5 +98,9 @@ function probeConfining(): readonly string[] {
 }
 
 export function readTls(files: AgentConfig['tls']): TlsIdentity {
-  return { ca: readFileSync(files.ca, 'utf8'), cert: readFileSync(files.cert, 'utf8'), key: readFileSync(files.key, 'utf8') };
+  return {
+    ca: readFileSync(files.ca, 'utf8'),
+    cert: readFileSync(files.cert, 'utf8'),
+    key: readFileSync(files.key, 'utf8'),
+  };
 }

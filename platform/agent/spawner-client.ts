@@ -134,7 +134,8 @@ function readHello(bytes: Buffer): { header: HelloHeader; rest: Buffer } | undef
   let used = 0;
   const reader = new FrameReader((frame) => {
     if (header) return;
-    if (frame.type !== frameTypes.hello) throw new PlatformError('invalid', 'the first frame on an instance socket is not a hello');
+    if (frame.type !== frameTypes.hello)
+      throw new PlatformError('invalid', 'the first frame on an instance socket is not a hello');
     header = JSON.parse(Buffer.from(frame.header).toString('utf8')) as HelloHeader;
     used = frame.header.byteOffset + frame.header.length + frame.body.length - bytes.byteOffset;
   });

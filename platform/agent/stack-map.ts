@@ -38,7 +38,14 @@ export class StackMap {
     return stack
       .split('\n')
       .filter((line) => !hostFrame.test(line))
-      .map((line) => (map ? line.replace(/pilotfish-function:(\d+):(\d+)/, (whole, row, column) => originOf(map, Number(row), Number(column)) ?? whole) : line))
+      .map((line) =>
+        map
+          ? line.replace(
+              /pilotfish-function:(\d+):(\d+)/,
+              (whole, row, column) => originOf(map, Number(row), Number(column)) ?? whole,
+            )
+          : line,
+      )
       .join('\n');
   }
 }

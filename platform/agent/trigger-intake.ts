@@ -73,7 +73,10 @@ export class TriggerIntake {
         delivery.earlier = earlier;
         // Deliveries that failed attempts explain are bounded by the retry policy instead.
         if (delivery.deliveries - earlier.length >= deliveriesMax) {
-          delivery.deadLetter(`given out ${delivery.deliveries} times without an end: it may be ending its instances`, earlier);
+          delivery.deadLetter(
+            `given out ${delivery.deliveries} times without an end: it may be ending its instances`,
+            earlier,
+          );
         } else {
           this.#submit(delivery);
         }

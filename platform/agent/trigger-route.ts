@@ -1,6 +1,13 @@
 /** All that is the same for every event of one trigger of one function version, worked out once. */
 import type { NatsConnection } from '@nats-io/transport-node';
-import { type EventPublisher, eventSubject, headerLines, type PulledEvent, type StreamName, userSubject } from '#broker';
+import {
+  type EventPublisher,
+  eventSubject,
+  headerLines,
+  type PulledEvent,
+  type StreamName,
+  userSubject,
+} from '#broker';
 import type { Clock } from '#common';
 import type { FunctionVersion, Trigger } from '#proto';
 import { compileTemplate } from '#routing';

@@ -43,16 +43,29 @@ export function decide(snapshot: ScaleSnapshot, policy: ScalePolicy, memory: Sca
   const kept = memory.filter((entry) => now - entry.at < policy.cooldownMs);
   if (!snapshot.lag) {
     // Unknown is neither zero nor infinite: hold.
-    return { wanted: clamp(current, policy), needed: clamp(current, policy), reason: `lag unknown: held at ${current}`, memory: kept };
+    return {
+      wanted: clamp(current, policy),
+      needed: clamp(current, policy),
+      reason: `lag unknown: held at ${current}`,
+      memory: kept,
+    };
   }
   const { wanted: needed, because } = recommend(snapshot, policy);
   const bounded = clamp(needed, policy);
-  const bound = bounded === needed ? '' : `; bounded to ${bounded} by ${bounded > needed ? `min ${policy.min}` : `max ${policy.max}`}`;
+  const bound =
+    bounded === needed
+      ? ''
+      : `; bounded to ${bounded} by ${bounded > needed ? `min ${policy.min}` : `max ${policy.max}`}`;
   const next = [...kept, { at: now, wanted: bounded }];
   const floor = next.reduce((most, entry) => Math.max(most, entry.wanted), 0);
   if (bounded < current && floor > bounded) {
     const held = Math.min(current, floor);
-    return { wanted: held, needed: bounded, reason: `${because}${bound}; held at ${held} for the cooldown of ${policy.cooldownMs / 1_000} s`, memory: compact(next) };
+    return {
+      wanted: held,
+      needed: bounded,
+      reason: `${because}${bound}; held at ${held} for the cooldown of ${policy.cooldownMs / 1_000} s`,
+      memory: compact(next),
+    };
   }
   return { wanted: bounded, needed: bounded, reason: because + bound, memory: compact(next) };
 }
@@ -68,7 +81,10 @@ function recommend(snapshot: ScaleSnapshot, policy: ScalePolicy): { wanted: numb
     return { wanted: 1, because: `${parts}, service time not measured yet -> 1` };
   }
   const wanted = Math.max(1, Math.ceil((work * serviceMs) / (policy.drainTargetMs * concurrency)));
-  return { wanted, because: `${parts}, ${serviceMs.toFixed(serviceMs < 10 ? 2 : 0)} ms a call, drain target ${policy.drainTargetMs / 1_000} s -> ${wanted}` };
+  return {
+    wanted,
+    because: `${parts}, ${serviceMs.toFixed(serviceMs < 10 ? 2 : 0)} ms a call, drain target ${policy.drainTargetMs / 1_000} s -> ${wanted}`,
+  };
 }
 
 function clamp(wanted: number, policy: ScalePolicy): number {

@@ -32,13 +32,16 @@ export async function runProcess(name: string, start: Start): Promise<void> {
 /** A process that does not know its own state any more ends; its launcher starts another. */
 function crash(name: string, error: unknown): never {
   const stack = error instanceof Error ? error.stack : messageOf(error);
-  process.stderr.write(`${JSON.stringify({ level: 60, time: new Date().toISOString(), process: name, msg: messageOf(error), stack })}\n`);
+  process.stderr.write(
+    `${JSON.stringify({ level: 60, time: new Date().toISOString(), process: name, msg: messageOf(error), stack })}\n`,
+  );
   process.exit(1);
 }
 
 /** The value of --config. Throws `usage` without it. */
 export function configPath(): string {
   const { values } = parseArgs({ options: { config: { type: 'string' } } });
-  if (!values.config) throw new PlatformError('usage', '--config FILE is missing', { hint: 'This process is started by a launcher.' });
+  if (!values.config)
+    throw new PlatformError('usage', '--config FILE is missing', { hint: 'This process is started by a launcher.' });
   return values.config;
 }

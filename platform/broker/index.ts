@@ -4,7 +4,13 @@ export { connectNats, type NatsOptions, readSeed } from './nats/connect.ts';
 export { EventPublisher, type EventPublisherOptions, type Settled } from './nats/event-publisher.ts';
 export { EventPuller, type EventPullerOptions, type PulledEvent } from './nats/event-puller.ts';
 export { type GatherMarkRecord, readGatherMark } from './nats/gather-mark-record.ts';
-export { decodeHeaders, encodeHeaders, encodeHeadersWithId, headerLines, messageIdHeader } from './nats/message-headers.ts';
+export {
+  decodeHeaders,
+  encodeHeaders,
+  encodeHeadersWithId,
+  headerLines,
+  messageIdHeader,
+} from './nats/message-headers.ts';
 export { type StoredMessage, StreamReader, type StreamReaderOptions } from './nats/stream-reader.ts';
 export {
   type Buckets,

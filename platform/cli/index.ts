@@ -3,5 +3,5 @@
  * prints, `failure.ts` fails, `connection.ts` finds the pilot.
  */
 export type { CliContext } from './context.ts';
-export { createProgram, runCli } from './run-cli.ts';
 export { launcherCommand } from './launcher-command.ts';
+export { createProgram, runCli } from './run-cli.ts';

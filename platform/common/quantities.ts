@@ -8,7 +8,9 @@ const sizeUnits: Record<string, number> = { B: 1, KiB: 2 ** 10, MiB: 2 ** 20, Gi
 export function parseDurationMs(text: string): number {
   const parts = [...text.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h|d)/g)];
   if (parts.length === 0 || parts.map((part) => part[0]).join('') !== text) {
-    throw new PlatformError('invalid', `"${text}" is not a duration`, { hint: 'Write it like 250ms, 30s, 5m or 1h30m.' });
+    throw new PlatformError('invalid', `"${text}" is not a duration`, {
+      hint: 'Write it like 250ms, 30s, 5m or 1h30m.',
+    });
   }
   return Math.round(parts.reduce((sum, part) => sum + Number(part[1]) * (durationUnitsMs[part[2] ?? ''] ?? 0), 0));
 }

@@ -1,6 +1,5 @@
 /** What an agent and an instance say to each other over one inherited socket; see frame.ts for the layout. */
-export { FrameReader } from './frame-reader.ts';
-export { FrameWriter } from './frame-writer.ts';
+
 export {
   type Frame,
   type FrameType,
@@ -10,4 +9,17 @@ export {
   frameTypes,
   resultForms,
 } from './frame.ts';
-export type { CallHeader, ErrorHeader, GatheredPart, HelloHeader, LoadHeader, LogHeader, OutputHeader, PublishedHeader, PublishHeader, SpoolHeader } from './headers.ts';
+export { FrameReader } from './frame-reader.ts';
+export { FrameWriter } from './frame-writer.ts';
+export type {
+  CallHeader,
+  ErrorHeader,
+  GatheredPart,
+  HelloHeader,
+  LoadHeader,
+  LogHeader,
+  OutputHeader,
+  PublishedHeader,
+  PublishHeader,
+  SpoolHeader,
+} from './headers.ts';

@@ -1,7 +1,18 @@
 /** Takes a deployment: checks the artifact, stores it, makes the consumers, registers the version (in that order). */
 import type { JetStreamManager } from '@nats-io/jetstream';
 import type { KV } from '@nats-io/kv';
-import { type ArtifactStore, consumerName, deleteConsumer, ensureConsumer, eventSubject, gatherKey, gatherSubject, type StreamName, sha256, streams } from '#broker';
+import {
+  type ArtifactStore,
+  consumerName,
+  deleteConsumer,
+  ensureConsumer,
+  eventSubject,
+  gatherKey,
+  gatherSubject,
+  type StreamName,
+  sha256,
+  streams,
+} from '#broker';
 import { versionDigest } from '#bundle';
 import { type Clock, PlatformError } from '#common';
 import type { DeployRequest, DeployResponse, FunctionSpec, FunctionVersion, Trigger } from '#proto';
@@ -51,13 +62,20 @@ export async function remove(name: string, options: DeployOptions): Promise<void
     await manager.streams.purge(streams.gathers, { filter: gatherSubject(name, trigger.name, '>') });
     await gatherMarks.purge(gatherKey(name, trigger.name));
   }
-  const kept = new Set(registry.list().flatMap((entry) => entry.versions.flatMap((version) => [version.artifactDigest, version.sourceMapDigest])));
+  const kept = new Set(
+    registry
+      .list()
+      .flatMap((entry) => entry.versions.flatMap((version) => [version.artifactDigest, version.sourceMapDigest])),
+  );
   for (const version of versions) {
-    for (const digest of [version.artifactDigest, version.sourceMapDigest]) if (digest && !kept.has(digest)) await artifacts.delete(digest);
+    for (const digest of [version.artifactDigest, version.sourceMapDigest])
+      if (digest && !kept.has(digest)) await artifacts.delete(digest);
   }
 }
 
-async function receive(requests: AsyncIterable<DeployRequest>): Promise<{ spec: FunctionSpec; artifactDigest: string; artifact: Buffer; sourceMap: Buffer }> {
+async function receive(
+  requests: AsyncIterable<DeployRequest>,
+): Promise<{ spec: FunctionSpec; artifactDigest: string; artifact: Buffer; sourceMap: Buffer }> {
   let spec: FunctionSpec | undefined;
   let artifactDigest = '';
   const artifact: Buffer[] = [];
@@ -75,18 +93,28 @@ async function receive(requests: AsyncIterable<DeployRequest>): Promise<{ spec: 
       bytes.sourceMap += part.sourceMapChunk.length;
     }
     if (bytes.artifact > artifactBytesMax || bytes.sourceMap > sourceMapBytesMax) {
-      throw new PlatformError('payload-too-large', `the artifact is over the limit of ${artifactBytesMax} bytes`, { hint: 'Leave large data out of the bundle.' });
+      throw new PlatformError('payload-too-large', `the artifact is over the limit of ${artifactBytesMax} bytes`, {
+        hint: 'Leave large data out of the bundle.',
+      });
     }
   }
   if (!spec?.name) throw new PlatformError('usage', 'a deployment begins with a header that names the function');
   const whole = Buffer.concat(artifact);
   if (sha256(whole) !== artifactDigest) {
-    throw new PlatformError('corrupt', `the artifact of ${spec.name} arrived with another digest than it was sent with`, { hint: 'Deploy again.' });
+    throw new PlatformError(
+      'corrupt',
+      `the artifact of ${spec.name} arrived with another digest than it was sent with`,
+      { hint: 'Deploy again.' },
+    );
   }
   return { spec, artifactDigest, artifact: whole, sourceMap: Buffer.concat(sourceMap) };
 }
 
-async function ensureConsumers(manager: JetStreamManager, spec: FunctionSpec, before: FunctionVersion | undefined): Promise<void> {
+async function ensureConsumers(
+  manager: JetStreamManager,
+  spec: FunctionSpec,
+  before: FunctionVersion | undefined,
+): Promise<void> {
   for (const trigger of spec.triggers) {
     const filter = trigger.gather ? gatherSubject(spec.name, trigger.name, '>') : eventSubject(trigger.subject);
     await ensureConsumer(manager, streamOf(trigger), consumerName(spec.name, trigger.name), filter);

@@ -44,7 +44,9 @@ export class Fleet {
 
   /** Nodes that are there and have reported. */
   ready(): NodeLink[] {
-    return [...this.#members.values()].filter((member) => !member.lost && member.link.report?.node?.state === 'ready').map((member) => member.link);
+    return [...this.#members.values()]
+      .filter((member) => !member.lost && member.link.report?.node?.state === 'ready')
+      .map((member) => member.link);
   }
 
   link(node: string): NodeLink | undefined {
@@ -100,13 +102,28 @@ export class Fleet {
       return;
     }
     member?.link.close();
-    this.#members.set(parsed.data.node, { link: this.#open(parsed.data), lastSeen: this.#options.clock.monotonic(), lost: false });
-    this.#options.logger.info({ peer: parsed.data.node, address: parsed.data.address }, member ? 'node is back' : 'node has joined');
+    this.#members.set(parsed.data.node, {
+      link: this.#open(parsed.data),
+      lastSeen: this.#options.clock.monotonic(),
+      lost: false,
+    });
+    this.#options.logger.info(
+      { peer: parsed.data.node, address: parsed.data.address },
+      member ? 'node is back' : 'node has joined',
+    );
   }
 
   #open(entry: NodeEntry): NodeLink {
     const { pilot, tls, epoch, clock, logger, onChange } = this.#options;
-    return new NodeLink({ entry, serverName: agentServerName(pilot, entry.node), tls, epoch, clock, logger, onReport: onChange });
+    return new NodeLink({
+      entry,
+      serverName: agentServerName(pilot, entry.node),
+      tls,
+      epoch,
+      clock,
+      logger,
+      onReport: onChange,
+    });
   }
 
   #checkSilence(): void {

@@ -12,12 +12,12 @@ import {
 } from '#proto';
 import type { RegisteredFunction } from '#registry';
 import { clientStream, type RpcServiceBinding, serverStream, unary } from '#rpc';
+import type { Changes } from './changes.ts';
 import { type DeployOptions, deploy, remove } from './deploy.ts';
 import type { Fleet } from './fleet.ts';
 import { invoke } from './invoke.ts';
 import { readLogs } from './logs.ts';
 import type { ScalingLoop } from './scaling-loop.ts';
-import type { Changes } from './changes.ts';
 
 export interface GatewayServiceOptions extends DeployOptions {
   readonly connection: NatsConnection;
@@ -49,7 +49,9 @@ export function gatewayService(options: GatewayServiceOptions): RpcServiceBindin
     }),
     setAlias: unary(async (request: { name: string; alias: string; number: number }) => {
       if (!/^[a-z][a-z0-9-]{0,62}$/.test(request.alias)) {
-        throw new PlatformError('usage', `"${request.alias}" is not an alias`, { hint: 'Lower-case letters, digits and hyphens, a letter first.' });
+        throw new PlatformError('usage', `"${request.alias}" is not an alias`, {
+          hint: 'Lower-case letters, digits and hyphens, a letter first.',
+        });
       }
       await registry.setAlias(request.name, request.alias, request.number);
       scaling.hurry();
@@ -67,14 +69,20 @@ export function gatewayService(options: GatewayServiceOptions): RpcServiceBindin
   return [GatewayService, implementation];
 }
 
-async function waitReady(request: WaitReadyRequest, signal: AbortSignal, { fleet, changes, clock }: GatewayServiceOptions): Promise<{ nodes: Node[] }> {
+async function waitReady(
+  request: WaitReadyRequest,
+  signal: AbortSignal,
+  { fleet, changes, clock }: GatewayServiceOptions,
+): Promise<{ nodes: Node[] }> {
   const deadline = clock.monotonic() + Math.min(request.timeoutMs || waitReadyMsMax, waitReadyMsMax);
   for (;;) {
     const ready = fleet.list().filter((node) => node.state === 'ready');
     if (ready.length >= request.nodes) return { nodes: ready };
     const left = deadline - clock.monotonic();
     if (left <= 0 || signal.aborted) {
-      throw new PlatformError('timeout', `${ready.length} of ${request.nodes} nodes are ready`, { hint: "The nodes' logs lie in the pilot's directory under nodes/." });
+      throw new PlatformError('timeout', `${ready.length} of ${request.nodes} nodes are ready`, {
+        hint: "The nodes' logs lie in the pilot's directory under nodes/.",
+      });
     }
     await changes.next(clock, left, signal);
   }
@@ -97,7 +105,9 @@ function summary(entry: RegisteredFunction, { registry, fleet, scaling }: Gatewa
   const scale = scaling.scaleOf(entry.name);
   const reports = fleet.reports();
   const loads = reports.flatMap((report) => report.loads.filter((load) => load.function === entry.name));
-  const instances = reports.flatMap((report) => report.node?.instances ?? []).filter((instance) => instance.function === entry.name);
+  const instances = reports
+    .flatMap((report) => report.node?.instances ?? [])
+    .filter((instance) => instance.function === entry.name);
   const startError = loads.find((load) => load.startError !== '')?.startError;
   return {
     name: entry.name,
@@ -115,5 +125,9 @@ function summary(entry: RegisteredFunction, { registry, fleet, scaling }: Gatewa
 function describeFunction(name: string, options: GatewayServiceOptions): GetFunctionResponse {
   const entry = options.registry.get(name);
   const instances = options.fleet.reports().flatMap((report) => report.node?.instances ?? []);
-  return { summary: summary(entry, options), versions: [...entry.versions], instances: instances.filter((instance) => instance.function === name) };
+  return {
+    summary: summary(entry, options),
+    versions: [...entry.versions],
+    instances: instances.filter((instance) => instance.function === name),
+  };
 }

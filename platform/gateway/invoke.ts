@@ -22,12 +22,20 @@ const slotWaitMs = 5_000;
 /** A call may ask for a shorter timeout than the function's, or up to this. */
 const timeoutMsMax = 24 * 3_600_000;
 
-export async function invoke(request: InvokeRequest, signal: AbortSignal, options: InvokeOptions): Promise<InvokeResponse> {
+export async function invoke(
+  request: InvokeRequest,
+  signal: AbortSignal,
+  options: InvokeOptions,
+): Promise<InvokeResponse> {
   const version = options.registry.resolve(request.function, request.version);
   if (request.payload.length > invokePayloadBytesMax) {
-    throw new PlatformError('payload-too-large', `the payload has ${request.payload.length} bytes, the limit of an invocation is ${invokePayloadBytesMax}`, {
-      hint: 'Publish large data as an event instead.',
-    });
+    throw new PlatformError(
+      'payload-too-large',
+      `the payload has ${request.payload.length} bytes, the limit of an invocation is ${invokePayloadBytesMax}`,
+      {
+        hint: 'Publish large data as an event instead.',
+      },
+    );
   }
   const link = chooseNode(options.fleet.ready(), version) ?? (await waitForSlot(version, signal, options));
   const response = await link.call({
@@ -50,7 +58,11 @@ export async function invoke(request: InvokeRequest, signal: AbortSignal, option
 }
 
 /** Throws `no-capacity` when no slot became free in time. */
-async function waitForSlot(version: FunctionVersion, signal: AbortSignal, { fleet, scaling, changes, clock }: InvokeOptions): Promise<NodeLink> {
+async function waitForSlot(
+  version: FunctionVersion,
+  signal: AbortSignal,
+  { fleet, scaling, changes, clock }: InvokeOptions,
+): Promise<NodeLink> {
   const withdraw = scaling.announceCall(version.function);
   try {
     const deadline = clock.monotonic() + slotWaitMs;
@@ -62,9 +74,13 @@ async function waitForSlot(version: FunctionVersion, signal: AbortSignal, { flee
   } finally {
     withdraw();
   }
-  throw new PlatformError('no-capacity', `no node has had a free slot for ${version.function} for ${slotWaitMs / 1_000} s`, {
-    hint: '`pilotfish node list` shows the slots in use.',
-  });
+  throw new PlatformError(
+    'no-capacity',
+    `no node has had a free slot for ${version.function} for ${slotWaitMs / 1_000} s`,
+    {
+      hint: '`pilotfish node list` shows the slots in use.',
+    },
+  );
 }
 
 /** Least calls an instance among nodes with a ready one; else one that is starting; else the one with most free slots. */

@@ -3,7 +3,13 @@ import { randomUUID } from 'node:crypto';
 import type { ClientDuplexStream } from '@grpc/grpc-js';
 import { type Clock, messageOf, PlatformError } from '#common';
 import type { NodeEntry } from '#model';
-import { AgentClient, type AgentInvokeRequest, type AgentInvokeResponse, type ReportResponse, type WantedFunction } from '#proto';
+import {
+  AgentClient,
+  type AgentInvokeRequest,
+  type AgentInvokeResponse,
+  type ReportResponse,
+  type WantedFunction,
+} from '#proto';
 import { callUnary, fromErrorDetail, openClient, readStream, type TlsIdentity } from '#rpc';
 import type { Logger } from '#telemetry';
 
@@ -45,7 +51,11 @@ export class NodeLink {
   constructor(options: NodeLinkOptions) {
     this.#options = options;
     this.entry = options.entry;
-    this.#client = openClient(AgentClient, { address: options.entry.address, serverName: options.serverName, tls: options.tls });
+    this.#client = openClient(AgentClient, {
+      address: options.entry.address,
+      serverName: options.serverName,
+      tls: options.tls,
+    });
     void this.#followReports();
   }
 
@@ -62,7 +72,9 @@ export class NodeLink {
   /** Rejects with the error that the agent names, or `unavailable` when it went away during the call. */
   async call(options: AgentCallOptions): Promise<AgentInvokeResponse> {
     if (this.#calls.size >= openCallsMax) {
-      throw new PlatformError('no-capacity', `node ${this.entry.node} has ${openCallsMax} calls in flight`, { hint: 'Call again a little later.' });
+      throw new PlatformError('no-capacity', `node ${this.entry.node} has ${openCallsMax} calls in flight`, {
+        hint: 'Call again a little later.',
+      });
     }
     const callId = randomUUID();
     const outcome = Promise.withResolvers<AgentInvokeResponse>();
@@ -100,7 +112,8 @@ export class NodeLink {
           if (this.#wanted && (report.epoch < epoch || report.generation < this.#wanted.generation)) void this.#apply();
         }
       } catch (error) {
-        if (!this.#closed.signal.aborted) logger.warn({ peer: this.entry.node, error: messageOf(error) }, 'agent does not report');
+        if (!this.#closed.signal.aborted)
+          logger.warn({ peer: this.entry.node, error: messageOf(error) }, 'agent does not report');
       }
       await clock.sleep(reconnectMs, this.#closed.signal);
     }
@@ -112,13 +125,18 @@ export class NodeLink {
     try {
       for (let sent = -1; this.#wanted && sent !== this.#wanted.generation; ) {
         const { generation, functions } = this.#wanted;
-        await callUnary(this.#client.apply.bind(this.#client), { epoch: this.#options.epoch, generation, functions: [...functions] }, { timeoutMs: applyTimeoutMs });
+        await callUnary(
+          this.#client.apply.bind(this.#client),
+          { epoch: this.#options.epoch, generation, functions: [...functions] },
+          { timeoutMs: applyTimeoutMs },
+        );
         sent = generation;
       }
     } catch (error) {
       // The next report shows the old generation, and the set is said again.
       if (PlatformError.from(error).code === 'conflict') throw error;
-      if (!this.#closed.signal.aborted) this.#options.logger.warn({ peer: this.entry.node, error: messageOf(error) }, 'wanted set not taken');
+      if (!this.#closed.signal.aborted)
+        this.#options.logger.warn({ peer: this.entry.node, error: messageOf(error) }, 'wanted set not taken');
     } finally {
       this.#applying = false;
     }
@@ -142,7 +160,11 @@ export class NodeLink {
 
   #failCalls(why: string): void {
     for (const call of this.#calls.values()) {
-      call.reject(new PlatformError('unavailable', `node ${this.entry.node} ${why}`, { hint: 'The call may have run; call again if that does no harm.' }));
+      call.reject(
+        new PlatformError('unavailable', `node ${this.entry.node} ${why}`, {
+          hint: 'The call may have run; call again if that does no harm.',
+        }),
+      );
     }
   }
 }

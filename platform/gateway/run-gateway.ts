@@ -1,7 +1,15 @@
 /** Wires a gateway: takes its epoch, loads what the last one left, serves. */
 import { readFileSync } from 'node:fs';
 import { jetstreamManager } from '@nats-io/jetstream';
-import { ArtifactStore, connectNats, createBuckets, ensureStreams, inboxPrefix, readSeed, type TopologyOptions } from '#broker';
+import {
+  ArtifactStore,
+  connectNats,
+  createBuckets,
+  ensureStreams,
+  inboxPrefix,
+  readSeed,
+  type TopologyOptions,
+} from '#broker';
 import { systemClock } from '#common';
 import type { GatewayConfig } from '#model';
 import { Registry, takeEpoch, WantedStore } from '#registry';
@@ -21,8 +29,18 @@ export interface RunningGateway {
 export async function runGateway(config: GatewayConfig): Promise<RunningGateway> {
   const clock = systemClock;
   const logger = createLogger({ pilot: config.pilot, node: config.node, process: 'gateway' });
-  const tls = { ca: readFileSync(config.tls.ca, 'utf8'), cert: readFileSync(config.tls.cert, 'utf8'), key: readFileSync(config.tls.key, 'utf8') };
-  const connection = await connectNats({ servers: config.brokers, seed: readSeed(config.seedFile), role: 'gateway', member: config.node, firstAttemptsMax: -1 });
+  const tls = {
+    ca: readFileSync(config.tls.ca, 'utf8'),
+    cert: readFileSync(config.tls.cert, 'utf8'),
+    key: readFileSync(config.tls.key, 'utf8'),
+  };
+  const connection = await connectNats({
+    servers: config.brokers,
+    seed: readSeed(config.seedFile),
+    role: 'gateway',
+    member: config.node,
+    firstAttemptsMax: -1,
+  });
   const topology: TopologyOptions = { storeBytes: config.storeBytes, replicas: config.brokerReplicas };
   const manager = await jetstreamManager(connection);
   const buckets = await createBuckets(connection, topology);
@@ -61,7 +79,20 @@ export async function runGateway(config: GatewayConfig): Promise<RunningGateway>
     port: config.port,
     tls,
     reflection: true,
-    services: [gatewayService({ registry, artifacts, manager, gatherMarks: buckets.gatherMarks, clock, connection, fleet, scaling, changes, epoch })],
+    services: [
+      gatewayService({
+        registry,
+        artifacts,
+        manager,
+        gatherMarks: buckets.gatherMarks,
+        clock,
+        connection,
+        fleet,
+        scaling,
+        changes,
+        epoch,
+      }),
+    ],
   });
   logger.info({ address: server.address, epoch, functions: registry.list().length }, 'gateway ready');
   return {

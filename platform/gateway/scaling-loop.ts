@@ -63,7 +63,8 @@ export class ScalingLoop {
 
   /** Counts a call that found no instance and no free slot as work, until the returned function is called. */
   announceCall(name: string): () => void {
-    const count = (difference: number) => this.#callsWaiting.set(name, (this.#callsWaiting.get(name) ?? 0) + difference);
+    const count = (difference: number) =>
+      this.#callsWaiting.set(name, (this.#callsWaiting.get(name) ?? 0) + difference);
     count(1);
     this.hurry();
     return () => count(-1);
@@ -115,7 +116,8 @@ export class ScalingLoop {
   #settled(): boolean {
     if (this.#options.clock.monotonic() - this.#startedAt > settleMs) return true;
     const here = new Set(this.#options.fleet.ready().map((link) => link.entry.node));
-    for (const nodes of this.#options.initial.values()) for (const node of nodes.keys()) if (!here.has(node)) return false;
+    for (const nodes of this.#options.initial.values())
+      for (const node of nodes.keys()) if (!here.has(node)) return false;
     return here.size > 0;
   }
 
@@ -146,8 +148,16 @@ export class ScalingLoop {
       this.#memories.get(name) ?? [],
     );
     this.#memories.set(name, decision.memory);
-    if (decision.wanted !== current) this.#options.logger.info({ function: name, from: current, to: decision.wanted, reason: decision.reason }, 'scale');
-    this.#scales.set(name, { lag: lag && lag.pending + lag.ackPending, wanted: decision.wanted, reason: decision.reason });
+    if (decision.wanted !== current)
+      this.#options.logger.info(
+        { function: name, from: current, to: decision.wanted, reason: decision.reason },
+        'scale',
+      );
+    this.#scales.set(name, {
+      lag: lag && lag.pending + lag.ackPending,
+      wanted: decision.wanted,
+      reason: decision.reason,
+    });
     return { wanted: decision.wanted, needed: decision.needed };
   }
 
@@ -166,14 +176,17 @@ export class ScalingLoop {
   #noteUnplaced(unplaced: ReadonlyMap<string, number>): void {
     for (const [name, count] of unplaced) {
       const scale = this.#scales.get(name);
-      if (scale) this.#scales.set(name, { ...scale, reason: `${scale.reason}; ${count} held back, the nodes are full` });
+      if (scale)
+        this.#scales.set(name, { ...scale, reason: `${scale.reason}; ${count} held back, the nodes are full` });
     }
   }
 
   /** Every node is told its whole set, sleeping functions included: it can then start one for a call, or as activator. */
   #apply(versions: readonly FunctionVersion[]): void {
     const links = this.#options.fleet.ready();
-    const activator = [...links].sort((a, b) => freeSlots(b) - freeSlots(a) || a.entry.node.localeCompare(b.entry.node))[0]?.entry.node;
+    const activator = [...links].sort(
+      (a, b) => freeSlots(b) - freeSlots(a) || a.entry.node.localeCompare(b.entry.node),
+    )[0]?.entry.node;
     const sets = new Map(
       links.map((link) => [
         link,
@@ -188,7 +201,13 @@ export class ScalingLoop {
         }),
       ]),
     );
-    const state = JSON.stringify([...sets].map(([link, set]) => [link.entry.node, link.entry.startedAt, set.map((wanted) => [wanted.version?.digest, wanted.instances, wanted.activator])]));
+    const state = JSON.stringify(
+      [...sets].map(([link, set]) => [
+        link.entry.node,
+        link.entry.startedAt,
+        set.map((wanted) => [wanted.version?.digest, wanted.instances, wanted.activator]),
+      ]),
+    );
     if (state === this.#applied) return;
     this.#applied = state;
     this.#generation++;
@@ -196,13 +215,21 @@ export class ScalingLoop {
   }
 }
 
-function freeSlots(link: { entry: { slots: number }; report: { node?: { slotsUsed: number } | undefined } | undefined }): number {
+function freeSlots(link: {
+  entry: { slots: number };
+  report: { node?: { slotsUsed: number } | undefined } | undefined;
+}): number {
   return link.entry.slots - (link.report?.node?.slotsUsed ?? 0);
 }
 
 function policyOf(version: FunctionVersion): ScalePolicy {
   const scale = version.spec?.scale;
-  return { min: scale?.min ?? 0, max: scale?.max ?? 1, drainTargetMs: scale?.drainTargetMs ?? 10_000, cooldownMs: scale?.cooldownMs ?? 30_000 };
+  return {
+    min: scale?.min ?? 0,
+    max: scale?.max ?? 1,
+    drainTargetMs: scale?.drainTargetMs ?? 10_000,
+    cooldownMs: scale?.cooldownMs ?? 30_000,
+  };
 }
 
 /** Weighted by what each node has handled: an idle node's old figure says little. */

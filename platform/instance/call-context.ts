@@ -66,7 +66,9 @@ export class LazyCall {
   }
 
   get header(): CallHeader {
-    this.#header ??= JSON.parse(Buffer.from(this.#bytes.buffer, this.#bytes.byteOffset, this.#bytes.length).toString('utf8')) as CallHeader;
+    this.#header ??= JSON.parse(
+      Buffer.from(this.#bytes.buffer, this.#bytes.byteOffset, this.#bytes.length).toString('utf8'),
+    ) as CallHeader;
     return this.#header;
   }
 
@@ -131,6 +133,7 @@ export function identityOf(load: LoadHeader): FunctionIdentity {
 }
 
 export function createLog(link: HostLink, callId: string): FunctionLog {
-  const at = (level: string) => (message: string, fields?: Readonly<Record<string, unknown>>) => link.log(level, callId, message, fields);
+  const at = (level: string) => (message: string, fields?: Readonly<Record<string, unknown>>) =>
+    link.log(level, callId, message, fields);
   return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') };
 }

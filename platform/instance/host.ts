@@ -30,7 +30,16 @@ export function runHost(): void {
 }
 
 class Host implements HostLink {
-  load: LoadHeader = { instance: '', node: '', function: '', version: 0, digest: '', artifact: '', config: {}, concurrency: 1 };
+  load: LoadHeader = {
+    instance: '',
+    node: '',
+    function: '',
+    version: 0,
+    digest: '',
+    artifact: '',
+    config: {},
+    concurrency: 1,
+  };
   readonly #writer: FrameWriter;
   readonly #waiting: { call: LazyCall; body: Uint8Array }[] = [];
   readonly #running = new Map<number, LazyCall>();
@@ -205,7 +214,14 @@ class Host implements HostLink {
         const [only] = this.#running.size === 1 ? this.#running.values() : [];
         this.log(level, only?.header.i ?? '', text);
       };
-    Object.assign(console, { log: at('info'), info: at('info'), debug: at('debug'), warn: at('warn'), error: at('error'), trace: at('debug') });
+    Object.assign(console, {
+      log: at('info'),
+      info: at('info'),
+      debug: at('debug'),
+      warn: at('warn'),
+      error: at('error'),
+      trace: at('debug'),
+    });
   }
 }
 

@@ -11,11 +11,13 @@ export function sendResult(writer: FrameWriter, frameId: number, result: Functio
   if (outputs.length === 1 && only && isPlain(only)) {
     return writer.write(frameTypes.result, frameId, resultForms.single, '', only.data);
   }
-  const headers = outputs.map((output): OutputHeader => ({
-    length: output.data.length,
-    ...(output.subject === undefined ? {} : { subject: output.subject }),
-    ...(Object.keys(output.headers).length === 0 ? {} : { headers: output.headers }),
-  }));
+  const headers = outputs.map(
+    (output): OutputHeader => ({
+      length: output.data.length,
+      ...(output.subject === undefined ? {} : { subject: output.subject }),
+      ...(Object.keys(output.headers).length === 0 ? {} : { headers: output.headers }),
+    }),
+  );
   const body = Buffer.concat(outputs.map((output) => output.data));
   writer.write(frameTypes.result, frameId, resultForms.several, JSON.stringify(headers), body);
 }

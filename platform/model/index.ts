@@ -1,4 +1,6 @@
 /** The nouns that several processes share. */
+
+export { type LauncherLink, openLauncherLink } from './launcher-link.ts';
 export {
   type AgentConfig,
   agentConfigSchema,
@@ -9,10 +11,9 @@ export {
   type GatewayConfig,
   gatewayConfigSchema,
   type NodeConfig,
-  nodeConfigSchema,
   type NodeEntry,
+  nodeConfigSchema,
   nodeEntrySchema,
 } from './process-config.ts';
 export { readStartTicks } from './process-identity.ts';
 export type { KillRequest, SpawnerReport, SpawnerRequest, SpawnRequest } from './spawn-messages.ts';
-export { type LauncherLink, openLauncherLink } from './launcher-link.ts';

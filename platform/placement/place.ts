@@ -68,7 +68,12 @@ function shareSlots(nodes: readonly PlacementNode[], demands: readonly Placement
 }
 
 /** Keeps what is placed, up to the grant; of too many, the fullest nodes give first. */
-function keepPlaced(demand: PlacementDemand, granted: number, free: Map<string, number>, placed: Map<string, number>): void {
+function keepPlaced(
+  demand: PlacementDemand,
+  granted: number,
+  free: Map<string, number>,
+  placed: Map<string, number>,
+): void {
   for (const [node, count] of demand.current) {
     const room = Math.floor((free.get(node) ?? 0) / demand.cpu);
     const kept = Math.min(count, room);
@@ -85,7 +90,11 @@ function keepPlaced(demand: PlacementDemand, granted: number, free: Map<string, 
 }
 
 /** The node with the fewest instances of this function, so that it spreads; among equals the one with the most free slots, then by name. */
-function roomiest(free: ReadonlyMap<string, number>, placed: ReadonlyMap<string, number>, cpu: number): string | undefined {
+function roomiest(
+  free: ReadonlyMap<string, number>,
+  placed: ReadonlyMap<string, number>,
+  cpu: number,
+): string | undefined {
   let best: string | undefined;
   for (const [node, slots] of free) {
     if (slots < cpu) continue;
@@ -94,7 +103,12 @@ function roomiest(free: ReadonlyMap<string, number>, placed: ReadonlyMap<string,
   return best;
 }
 
-function compareRoom(a: string, b: string, free: ReadonlyMap<string, number>, placed: ReadonlyMap<string, number>): number {
+function compareRoom(
+  a: string,
+  b: string,
+  free: ReadonlyMap<string, number>,
+  placed: ReadonlyMap<string, number>,
+): number {
   return (placed.get(a) ?? 0) - (placed.get(b) ?? 0) || (free.get(b) ?? 0) - (free.get(a) ?? 0) || a.localeCompare(b);
 }
 

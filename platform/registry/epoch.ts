@@ -17,5 +17,7 @@ export async function takeEpoch(bucket: KV): Promise<number> {
       // Another gateway was faster: take the epoch after its.
     }
   }
-  throw new PlatformError('conflict', `no epoch could be taken in ${attemptsMax} attempts`, { hint: 'Are several gateways of one pilot restarting in a loop?' });
+  throw new PlatformError('conflict', `no epoch could be taken in ${attemptsMax} attempts`, {
+    hint: 'Are several gateways of one pilot restarting in a loop?',
+  });
 }

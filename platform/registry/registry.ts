@@ -43,7 +43,8 @@ export class Registry {
     }
     for (const entry of registry.#functions.values()) entry.versions.sort((a, b) => a.number - b.number);
     // A deletion cut short leaves aliases without versions, or versions without `latest`: neither is a function.
-    for (const entry of [...registry.#functions.values()]) if (!registry.#latestOf(entry)) registry.#functions.delete(entry.name);
+    for (const entry of [...registry.#functions.values()])
+      if (!registry.#latestOf(entry)) registry.#functions.delete(entry.name);
     return registry;
   }
 
@@ -76,7 +77,9 @@ export class Registry {
   }
 
   /** Adds a version and points `latest` at it. A digest that is known already only moves `latest`. */
-  async deploy(version: Omit<FunctionVersion, 'number'>): Promise<{ version: FunctionVersion; change: 'created' | 'updated' | 'unchanged' }> {
+  async deploy(
+    version: Omit<FunctionVersion, 'number'>,
+  ): Promise<{ version: FunctionVersion; change: 'created' | 'updated' | 'unchanged' }> {
     const known = this.#functions.get(version.function);
     const same = known?.versions.find((candidate) => candidate.digest === version.digest);
     if (same && this.latest(version.function).digest === version.digest) return { version: same, change: 'unchanged' };

@@ -42,7 +42,9 @@ export function compileTemplate(template: string, pattern: string): (subject: st
   const positions = pattern.split('.').flatMap((token, position) => (token === '*' || token === '>' ? [position] : []));
   const pieces = template.split(/\{(\d+)\}/);
   if (pieces.length === 1) return () => template;
-  const sources = pieces.map((piece, at) => (at % 2 === 0 ? piece : wildcardAt(Number(piece), positions, template, pattern)));
+  const sources = pieces.map((piece, at) =>
+    at % 2 === 0 ? piece : wildcardAt(Number(piece), positions, template, pattern),
+  );
   return (subject) => {
     const tokens = subject.split('.');
     let result = '';
@@ -62,9 +64,13 @@ function wildcardAt(
 ): { position: number; rest: boolean } {
   const position = positions[number - 1];
   if (position === undefined) {
-    throw new PlatformError('invalid', `"${template}" uses {${number}}, but "${pattern}" has ${positions.length} wildcards`, {
-      hint: '{1} is the first "*" of the trigger\'s subject, {2} the second.',
-    });
+    throw new PlatformError(
+      'invalid',
+      `"${template}" uses {${number}}, but "${pattern}" has ${positions.length} wildcards`,
+      {
+        hint: '{1} is the first "*" of the trigger\'s subject, {2} the second.',
+      },
+    );
   }
   return { position, rest: pattern.split('.')[position] === '>' };
 }

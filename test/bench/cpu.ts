@@ -26,7 +26,8 @@ export function descendants(pid: number): number[] {
 function ownCpu(pid: number): number {
   let sum = 0;
   try {
-    for (const thread of readdirSync(`/proc/${pid}/task`)) sum += Number(read(`/proc/${pid}/task/${thread}/schedstat`).split(' ')[0] ?? 0);
+    for (const thread of readdirSync(`/proc/${pid}/task`))
+      sum += Number(read(`/proc/${pid}/task/${thread}/schedstat`).split(' ')[0] ?? 0);
   } catch {
     // The process has ended.
   }

@@ -7,7 +7,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { jetstreamManager } from '@nats-io/jetstream';
-import { type NatsConnection } from '@nats-io/transport-node';
+import type { NatsConnection } from '@nats-io/transport-node';
 import { connectNats, ensureConsumer, eventSubject, readLag, streams } from '#broker';
 import { TestPilot } from '../harness/pilot.ts';
 import type { BaselineSettings } from './baseline/settings.ts';
@@ -30,17 +30,30 @@ interface Side {
 export async function benchEvents(options: BenchOptions): Promise<BenchResult[]> {
   await using pilot = await TestPilot.start({ nodes: 1, coresPerNode: 1 });
   const seedOf = (role: string) => readFileSync(join(pilot.directory, 'keys', `${role}.seed`), 'utf8').trim();
-  const gateway = await connectNats({ servers: pilot.connection.brokers, seed: seedOf('gateway'), role: 'gateway', member: 'bench' });
-  const source = await connectNats({ servers: pilot.connection.brokers, seed: seedOf('source'), role: 'source', member: 'bench' });
+  const gateway = await connectNats({
+    servers: pilot.connection.brokers,
+    seed: seedOf('gateway'),
+    role: 'gateway',
+    member: 'bench',
+  });
+  const source = await connectNats({
+    servers: pilot.connection.brokers,
+    seed: seedOf('source'),
+    role: 'source',
+    member: 'bench',
+  });
   try {
     const sides = { ours: [] as number[], textbook: [] as number[], tuned: [] as number[] };
     for (let run = 0; run < options.runs; run++) {
       for (const name of ['ours', 'textbook', 'tuned'] as const) {
-        const side = name === 'ours' ? await openOurs(pilot) : await openBaseline(name, pilot, gateway, seedOf('agent'));
+        const side =
+          name === 'ours' ? await openOurs(pilot) : await openBaseline(name, pilot, gateway, seedOf('agent'));
         const perSecond = await measure(side, gateway, source, options.events);
         await side.close();
         sides[name].push(perSecond);
-        process.stderr.write(`run ${run + 1}/${options.runs} ${name}: ${Math.round(perSecond).toLocaleString('en')} events per CPU second\n`);
+        process.stderr.write(
+          `run ${run + 1}/${options.runs} ${name}: ${Math.round(perSecond).toLocaleString('en')} events per CPU second\n`,
+        );
         await (await jetstreamManager(gateway)).streams.purge(streams.events);
       }
     }
@@ -67,12 +80,26 @@ async function openOurs(pilot: TestPilot): Promise<Side> {
   };
 }
 
-async function openBaseline(name: 'textbook' | 'tuned', pilot: TestPilot, gateway: NatsConnection, seed: string): Promise<Side> {
+async function openBaseline(
+  name: 'textbook' | 'tuned',
+  pilot: TestPilot,
+  gateway: NatsConnection,
+  seed: string,
+): Promise<Side> {
   const subject = eventSubject(`bench-${name}`);
   const consumer = `bench-${name}`;
   await ensureConsumer(await jetstreamManager(gateway), streams.events, consumer, `${subject}.*`);
-  const settings: BaselineSettings = { servers: pilot.connection.brokers, seed, inbox: `_INBOX.agent.${name}`, consumer };
-  const child = spawn(process.execPath, [join(import.meta.dirname, 'baseline', `${name}.ts`), JSON.stringify(settings)], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const settings: BaselineSettings = {
+    servers: pilot.connection.brokers,
+    seed,
+    inbox: `_INBOX.agent.${name}`,
+    consumer,
+  };
+  const child = spawn(
+    process.execPath,
+    [join(import.meta.dirname, 'baseline', `${name}.ts`), JSON.stringify(settings)],
+    { stdio: ['ignore', 'pipe', 'inherit'] },
+  );
   await ready(child);
   return {
     subject,
@@ -100,7 +127,8 @@ async function measure(side: Side, gateway: NatsConnection, source: NatsConnecti
     for (;;) {
       const lag = await readLag(manager, streams.events, side.consumer);
       if (lag && lag.pending + lag.ackPending === 0) return;
-      if (Date.now() > deadline) throw new Error(`${side.consumer} did not finish within ${runSecondsMax} s: ${JSON.stringify(lag)}`);
+      if (Date.now() > deadline)
+        throw new Error(`${side.consumer} did not finish within ${runSecondsMax} s: ${JSON.stringify(lag)}`);
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
   };

@@ -14,11 +14,25 @@ export interface BenchResult {
 export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
   const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? (sorted[middle] ?? Number.NaN) : ((sorted[middle - 1] ?? Number.NaN) + (sorted[middle] ?? Number.NaN)) / 2;
+  return sorted.length % 2 === 1
+    ? (sorted[middle] ?? Number.NaN)
+    : ((sorted[middle - 1] ?? Number.NaN) + (sorted[middle] ?? Number.NaN)) / 2;
 }
 
-export function compare(name: string, unit: string, value: readonly number[], baseline: readonly number[]): BenchResult {
-  return { name, value: median(value), unit, baseline: median(baseline), ratio: median(value) / median(baseline), samples: { value, baseline } };
+export function compare(
+  name: string,
+  unit: string,
+  value: readonly number[],
+  baseline: readonly number[],
+): BenchResult {
+  return {
+    name,
+    value: median(value),
+    unit,
+    baseline: median(baseline),
+    ratio: median(value) / median(baseline),
+    samples: { value, baseline },
+  };
 }
 
 /** A table for people. */
@@ -34,7 +48,14 @@ export function table(results: readonly BenchResult[]): string {
     range(samples.baseline),
   ]);
   const widths = head.map((title, at) => Math.max(title.length, ...rows.map((row) => row[at]?.length ?? 0)));
-  return [head, ...rows].map((row) => row.map((cell, at) => cell.padEnd(widths[at] ?? 0)).join('  ').trimEnd()).join('\n');
+  return [head, ...rows]
+    .map((row) =>
+      row
+        .map((cell, at) => cell.padEnd(widths[at] ?? 0))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n');
 }
 
 function round(value: number): string {

@@ -15,12 +15,18 @@ export interface BenchOptions {
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { json: { type: 'boolean' }, runs: { type: 'string', default: '5' }, events: { type: 'string', default: '60000' } },
+  options: {
+    json: { type: 'boolean' },
+    runs: { type: 'string', default: '5' },
+    events: { type: 'string', default: '60000' },
+  },
 });
 const [name = ''] = positionals;
 const bench = benches[name];
 if (!bench) {
-  process.stderr.write(`usage: npm run bench -- NAME [--json] [--runs N] [--events N]\nNAME is one of: ${Object.keys(benches).join(', ')}\n`);
+  process.stderr.write(
+    `usage: npm run bench -- NAME [--json] [--runs N] [--events N]\nNAME is one of: ${Object.keys(benches).join(', ')}\n`,
+  );
   process.exit(2);
 }
 const results = await bench({ runs: Number(values.runs), events: Number(values.events) });

@@ -19,7 +19,12 @@ export interface NumberedRun {
 }
 
 /** Publishes `count` events named `run` at `rate` a second, and reads the results from the start. */
-export async function publishNumbered(pilot: TestPilot, run: string, count: number, rate: number): Promise<NumberedRun> {
+export async function publishNumbered(
+  pilot: TestPilot,
+  run: string,
+  count: number,
+  rate: number,
+): Promise<NumberedRun> {
   const source = await pilot.events('source');
   const viewer = await pilot.events('viewer');
   const results = new Map<number, number>();
@@ -49,7 +54,10 @@ export async function publishNumbered(pilot: TestPilot, run: string, count: numb
     async finished(timeoutMs) {
       await published;
       await eventually(() => results.size === count, { timeoutMs, what: `${count} results of ${run}` });
-      await eventually(async () => (await pilot.client.get('echo')).summary?.lag === 0, { timeoutMs: 20_000, what: 'no lag left' });
+      await eventually(async () => (await pilot.client.get('echo')).summary?.lag === 0, {
+        timeoutMs: 20_000,
+        what: 'no lag left',
+      });
     },
     async close() {
       reading.abort();

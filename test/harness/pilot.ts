@@ -16,9 +16,18 @@ export interface CliResult {
 }
 
 /** Runs the built CLI as a user would. */
-export function runCli(args: readonly string[], env: Record<string, string> = {}, input?: string | Buffer): Promise<CliResult> {
+export function runCli(
+  args: readonly string[],
+  env: Record<string, string> = {},
+  input?: string | Buffer,
+): Promise<CliResult> {
   const { promise, resolve } = Promise.withResolvers<CliResult>();
-  const options = { env: { ...process.env, ...env }, encoding: 'buffer' as const, maxBuffer: 64 * 2 ** 20, timeout: 120_000 };
+  const options = {
+    env: { ...process.env, ...env },
+    encoding: 'buffer' as const,
+    maxBuffer: 64 * 2 ** 20,
+    timeout: 120_000,
+  };
   const child = execFile(process.execPath, [cliScript, ...args], options, (error, stdout, stderr) => {
     const code = error ? (typeof error.code === 'number' ? error.code : 1) : 0;
     resolve({ code, stdout: stdout.toString('utf8'), stderr: stderr.toString('utf8') });
@@ -65,7 +74,15 @@ export class TestPilot {
 
   static async start(options: PilotOptions = {}): Promise<TestPilot> {
     const home = options.home ?? mkdtempSync(join(tmpdir(), 'pilotfish-test-'));
-    const args = ['up', '--resource', 'local://', '--nodes', String(options.nodes ?? 1), '--cores-per-node', String(options.coresPerNode ?? 2)];
+    const args = [
+      'up',
+      '--resource',
+      'local://',
+      '--nodes',
+      String(options.nodes ?? 1),
+      '--cores-per-node',
+      String(options.coresPerNode ?? 2),
+    ];
     const up = await runCli(args, { PILOTFISH_HOME: home });
     if (up.code !== 0) throw new Error(`up failed with ${up.code}:\n${up.stderr}`);
     return new TestPilot(up.stdout.trim().split('\n').at(-1) ?? '', home, options.home === undefined);
@@ -96,7 +113,10 @@ export class TestPilot {
     const runDirectories = readdirSync(join(this.directory, 'nodes')).map((node) => this.node(node).runDirectory);
     const down = await this.cli(['down', this.id]);
     if (down.code !== 0) throw new Error(`down failed with ${down.code}:\n${down.stderr}`);
-    await eventually(() => processesOf(this.directory).length === 0, { what: 'every process of the pilot is gone', timeoutMs: 5_000 });
+    await eventually(() => processesOf(this.directory).length === 0, {
+      what: 'every process of the pilot is gone',
+      timeoutMs: 5_000,
+    });
     const left = [this.directory, ...runDirectories].filter((path) => existsSync(path));
     if (left.length > 0) throw new Error(`left behind: ${left.join(', ')}`);
     if (this.#ownHome) rmSync(this.home, { recursive: true, force: true });

@@ -3,7 +3,15 @@ import { describe, expect, it } from 'vitest';
 import { decide, type ScalePolicy, type ScaleSnapshot } from '#autoscaler';
 
 const policy: ScalePolicy = { min: 0, max: 16, drainTargetMs: 20_000, cooldownMs: 30_000 };
-const idle: ScaleSnapshot = { now: 0, lag: { pending: 0, ackPending: 0 }, openKeys: 0, inFlight: 0, serviceMs: 26, concurrency: 1, current: 0 };
+const idle: ScaleSnapshot = {
+  now: 0,
+  lag: { pending: 0, ackPending: 0 },
+  openKeys: 0,
+  inFlight: 0,
+  serviceMs: 26,
+  concurrency: 1,
+  current: 0,
+};
 
 const snapshots = fc.record({
   now: fc.constant(1_000_000),
@@ -15,7 +23,12 @@ const snapshots = fc.record({
   current: fc.nat(64),
 });
 const policies = fc
-  .record({ min: fc.nat(8), span: fc.nat(56), drainTargetMs: fc.integer({ min: 1, max: 60_000 }), cooldownMs: fc.nat(60_000) })
+  .record({
+    min: fc.nat(8),
+    span: fc.nat(56),
+    drainTargetMs: fc.integer({ min: 1, max: 60_000 }),
+    cooldownMs: fc.nat(60_000),
+  })
   .map(({ min, span, ...rest }) => ({ min, max: min + span, ...rest }));
 
 describe('decide()', () => {
@@ -31,7 +44,9 @@ describe('decide()', () => {
   });
 
   it('starts one instance to measure the service time', () => {
-    expect(decide({ ...idle, serviceMs: undefined, lag: { pending: 5_000, ackPending: 0 } }, policy, []).wanted).toBe(1);
+    expect(decide({ ...idle, serviceMs: undefined, lag: { pending: 5_000, ackPending: 0 } }, policy, []).wanted).toBe(
+      1,
+    );
   });
 
   it('counts open gathers as work to come', () => {

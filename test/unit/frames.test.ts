@@ -35,30 +35,35 @@ function plain(frame: Frame): Plain {
 describe('frames', () => {
   it('come out as they went in, however the stream is cut', () => {
     fc.assert(
-      fc.property(frames, fc.array(fc.integer({ min: 1, max: 70_000 }), { minLength: 1, maxLength: 8 }), (sent, cuts) => {
-        const wire = new PassThrough({ highWaterMark: 2 ** 30 });
-        const writer = new FrameWriter(wire);
-        const bodies = sent.map((frame, at) => Buffer.alloc(frame.bodyBytes, at + 1));
-        for (const [at, frame] of sent.entries()) writer.write(frame.type, frame.id, frame.flags, frame.header, bodies[at]);
-        writer.flush();
-        const bytes = (wire.read() as Buffer | null) ?? Buffer.alloc(0);
-        const received: Plain[] = [];
-        const reader = new FrameReader((frame) => received.push(plain(frame)));
-        for (let at = 0, turn = 0; at < bytes.length; turn++) {
-          const size = cuts[turn % cuts.length] ?? 1;
-          reader.push(bytes.subarray(at, at + size));
-          at += size;
-        }
-        // Lone surrogates cannot be written in UTF-8: compare with what the header's own round trip gives.
-        const expected = sent.map(({ type, id, flags, header }, at) => ({
-          type,
-          id,
-          flags,
-          header: Buffer.from(header).toString('utf8'),
-          body: (bodies[at] ?? Buffer.alloc(0)).toString('latin1'),
-        }));
-        expect(received).toEqual(expected);
-      }),
+      fc.property(
+        frames,
+        fc.array(fc.integer({ min: 1, max: 70_000 }), { minLength: 1, maxLength: 8 }),
+        (sent, cuts) => {
+          const wire = new PassThrough({ highWaterMark: 2 ** 30 });
+          const writer = new FrameWriter(wire);
+          const bodies = sent.map((frame, at) => Buffer.alloc(frame.bodyBytes, at + 1));
+          for (const [at, frame] of sent.entries())
+            writer.write(frame.type, frame.id, frame.flags, frame.header, bodies[at]);
+          writer.flush();
+          const bytes = (wire.read() as Buffer | null) ?? Buffer.alloc(0);
+          const received: Plain[] = [];
+          const reader = new FrameReader((frame) => received.push(plain(frame)));
+          for (let at = 0, turn = 0; at < bytes.length; turn++) {
+            const size = cuts[turn % cuts.length] ?? 1;
+            reader.push(bytes.subarray(at, at + size));
+            at += size;
+          }
+          // Lone surrogates cannot be written in UTF-8: compare with what the header's own round trip gives.
+          const expected = sent.map(({ type, id, flags, header }, at) => ({
+            type,
+            id,
+            flags,
+            header: Buffer.from(header).toString('utf8'),
+            body: (bodies[at] ?? Buffer.alloc(0)).toString('latin1'),
+          }));
+          expect(received).toEqual(expected);
+        },
+      ),
       { numRuns: 60 },
     );
   });

@@ -5,17 +5,27 @@ import { type ReconcileInstance, type ReconcilePool, reconcile, slotsUsed } from
 
 let nextId = 0;
 const instances = fc.array(
-  fc.record({ phase: fc.constantFrom('starting' as const, 'ready' as const, 'draining' as const), inFlight: fc.nat(5) }).map((part): ReconcileInstance => ({ id: `i${nextId++}`, ...part })),
+  fc
+    .record({ phase: fc.constantFrom('starting' as const, 'ready' as const, 'draining' as const), inFlight: fc.nat(5) })
+    .map((part): ReconcileInstance => ({ id: `i${nextId++}`, ...part })),
   { maxLength: 6 },
 );
 const pools = fc.uniqueArray(
-  fc.record({ digest: fc.constantFrom('a', 'b', 'c'), wanted: fc.nat(6), cpu: fc.integer({ min: 1, max: 2 }), held: fc.boolean(), instances }),
+  fc.record({
+    digest: fc.constantFrom('a', 'b', 'c'),
+    wanted: fc.nat(6),
+    cpu: fc.integer({ min: 1, max: 2 }),
+    held: fc.boolean(),
+    instances,
+  }),
   { selector: (pool) => pool.digest },
 );
 
 function apply(pool: ReconcilePool, actions: ReturnType<typeof reconcile>): ReconcileInstance[] {
   const kept = pool.instances.filter((instance) => !actions.drain.includes(instance.id));
-  const started = actions.start.filter((digest) => digest === pool.digest).map((): ReconcileInstance => ({ id: `s${nextId++}`, phase: 'starting', inFlight: 0 }));
+  const started = actions.start
+    .filter((digest) => digest === pool.digest)
+    .map((): ReconcileInstance => ({ id: `s${nextId++}`, phase: 'starting', inFlight: 0 }));
   return [...kept, ...started];
 }
 
@@ -25,7 +35,10 @@ describe('reconcile()', () => {
       fc.property(pools, fc.integer({ min: 1, max: 12 }), (all, slots) => {
         const before = slotsUsed(all);
         const actions = reconcile(all, slots);
-        const started = actions.start.reduce((sum, digest) => sum + (all.find((pool) => pool.digest === digest)?.cpu ?? 0), 0);
+        const started = actions.start.reduce(
+          (sum, digest) => sum + (all.find((pool) => pool.digest === digest)?.cpu ?? 0),
+          0,
+        );
         if (started > 0) expect(before + started).toBeLessThanOrEqual(slots);
       }),
     );
@@ -44,7 +57,9 @@ describe('reconcile()', () => {
   it('R5: drains idle instances before busy ones', () => {
     const busy: ReconcileInstance = { id: 'busy', phase: 'ready', inFlight: 1 };
     const idle: ReconcileInstance = { id: 'idle', phase: 'ready', inFlight: 0 };
-    expect(reconcile([{ digest: 'a', wanted: 1, cpu: 1, held: false, instances: [busy, idle] }], 4).drain).toEqual(['idle']);
+    expect(reconcile([{ digest: 'a', wanted: 1, cpu: 1, held: false, instances: [busy, idle] }], 4).drain).toEqual([
+      'idle',
+    ]);
   });
 });
 

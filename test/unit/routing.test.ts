@@ -44,6 +44,8 @@ describe('subjects', () => {
   });
 
   it('a template with a wildcard that is not there is refused, naming both', () => {
-    expect(() => compileTemplate('recon.{2}', 'scan.*.frame')).toThrow('"recon.{2}" uses {2}, but "scan.*.frame" has 1 wildcards');
+    expect(() => compileTemplate('recon.{2}', 'scan.*.frame')).toThrow(
+      '"recon.{2}" uses {2}, but "scan.*.frame" has 1 wildcards',
+    );
   });
 });

@@ -31,7 +31,8 @@ export function centreOfMass({ sinogram, angles, columns, theta }: Scan): number
     const basis = basisAt(theta[angle] as number);
     for (let i = 0; i < 3; i++) {
       right[i] = (right[i] as number) + (basis[i] as number) * (centres[angle] as number);
-      for (let j = 0; j < 3; j++) sums[3 * i + j] = (sums[3 * i + j] as number) + (basis[i] as number) * (basis[j] as number);
+      for (let j = 0; j < 3; j++)
+        sums[3 * i + j] = (sums[3 * i + j] as number) + (basis[i] as number) * (basis[j] as number);
     }
   }
   const mean = masses / angles;

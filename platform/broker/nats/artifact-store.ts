@@ -42,9 +42,15 @@ export class ArtifactStore {
   /** The bytes, checked against the digest. Throws `not-found`, or `corrupt` when they are not what it says. */
   async get(digest: string): Promise<Uint8Array> {
     const bytes = await (await this.#store()).getBlob(digest);
-    if (!bytes) throw new PlatformError('not-found', `artifact ${digest} is not in the store`, { hint: 'Deploy the function again.' });
+    if (!bytes)
+      throw new PlatformError('not-found', `artifact ${digest} is not in the store`, {
+        hint: 'Deploy the function again.',
+      });
     const actual = sha256(bytes);
-    if (actual !== digest) throw new PlatformError('corrupt', `artifact ${digest} has bytes of digest ${actual}`, { hint: 'Deploy the function again.' });
+    if (actual !== digest)
+      throw new PlatformError('corrupt', `artifact ${digest} has bytes of digest ${actual}`, {
+        hint: 'Deploy the function again.',
+      });
     return bytes;
   }
 

@@ -81,7 +81,10 @@ export class EventPublisher {
     open.sentAt = this.#options.clock.monotonic();
     open.sends++;
     try {
-      this.#options.connection.publish(open.subject, open.payload, { headers: open.headers, reply: this.#inbox + token });
+      this.#options.connection.publish(open.subject, open.payload, {
+        headers: open.headers,
+        reply: this.#inbox + token,
+      });
     } catch (error) {
       this.#settle(token, open, PlatformError.from(error));
     }
@@ -89,7 +92,11 @@ export class EventPublisher {
 
   #sendAgain(token: string, open: OpenPublish): void {
     if (open.sends < sendsMax) return this.#send(token, open);
-    this.#settle(token, open, new PlatformError('unavailable', `no PubAck for ${open.subject} after ${sendsMax} sends`));
+    this.#settle(
+      token,
+      open,
+      new PlatformError('unavailable', `no PubAck for ${open.subject} after ${sendsMax} sends`),
+    );
   }
 
   #receive(message: Msg): void {
@@ -110,9 +117,13 @@ export class EventPublisher {
 
 function refusal(subject: string, data: Uint8Array): PlatformError {
   if (data.length === 0) {
-    return new PlatformError('unavailable', `no stream takes ${subject} now`, { hint: 'JetStream may be starting; it is tried again.' });
+    return new PlatformError('unavailable', `no stream takes ${subject} now`, {
+      hint: 'JetStream may be starting; it is tried again.',
+    });
   }
-  const answer = JSON.parse(Buffer.from(data).toString('utf8')) as { error?: { err_code?: number; description?: string } };
+  const answer = JSON.parse(Buffer.from(data).toString('utf8')) as {
+    error?: { err_code?: number; description?: string };
+  };
   const description = answer.error?.description ?? 'refused';
   return new PlatformError(refusalCode(answer.error?.err_code), `the stream refused ${subject}: ${description}`);
 }

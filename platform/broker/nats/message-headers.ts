@@ -23,9 +23,13 @@ export function headerLines(pairs: Iterable<readonly [string, string]>): string 
   let lines = '';
   for (const [name, value] of pairs) {
     if (!headerName.test(name) || lineBreak.test(value)) {
-      throw new PlatformError('invalid', `header ${JSON.stringify(name)} has a name or value that headers cannot carry`, {
-        hint: 'Names are printable ASCII without ":" and blanks; values have no line breaks.',
-      });
+      throw new PlatformError(
+        'invalid',
+        `header ${JSON.stringify(name)} has a name or value that headers cannot carry`,
+        {
+          hint: 'Names are printable ASCII without ":" and blanks; values have no line breaks.',
+        },
+      );
     }
     lines += `${name}: ${value}\r\n`;
   }

@@ -2,7 +2,7 @@
  * Baseline "tuned": what the client library gives at its best, in one process. consume({ callback }), an own reply inbox
  * for publishes, PubAcks counted by reply token, ack after the PubAck. Fixed: do not tune it further.
  */
-import { jetstream, type JsMsg } from '@nats-io/jetstream';
+import { type JsMsg, jetstream } from '@nats-io/jetstream';
 import { connect, headers, nkeyAuthenticator } from '@nats-io/transport-node';
 import type { BaselineSettings } from './settings.ts';
 
@@ -33,7 +33,10 @@ await consumer.consume({
     const lines = headers();
     lines.set('Nats-Msg-Id', `${settings.consumer}.EVENTS.${message.seq}.0`);
     lines.set('Pilotfish-Version', 'echo:1:0123456789ab');
-    connection.publish(`ev.echoed.${message.subject.split('.')[2]}`, message.data, { headers: lines, reply: inbox + token });
+    connection.publish(`ev.echoed.${message.subject.split('.')[2]}`, message.data, {
+      headers: lines,
+      reply: inbox + token,
+    });
   },
 });
 process.stdout.write('ready\n');
