@@ -41,6 +41,13 @@ export function positiveInteger(text: string): number {
   throw new InvalidArgumentError('It must be a whole number above 0.');
 }
 
+/** "500/s" or "500". */
+export function perSecond(text: string): number {
+  const rate = Number(text.replace(/\/s$/, ''));
+  if (Number.isFinite(rate) && rate > 0) return rate;
+  throw new InvalidArgumentError('Write it like 500/s.');
+}
+
 export function durationMs(text: string): number {
   try {
     return parseDurationMs(text);

@@ -1,9 +1,8 @@
 /** `pilotfish pub SUBJECT`: publishes events, counted and at a rate where asked. */
 import type { Command } from 'commander';
-import { InvalidArgumentError } from 'commander';
 import type { EventClient } from '#client';
 import { systemClock } from '#common';
-import { type CommandFactory, type CommonOptions, flag, newCommand, outputOf, positiveInteger } from './command.ts';
+import { type CommandFactory, type CommonOptions, flag, newCommand, outputOf, perSecond, positiveInteger } from './command.ts';
 import { withEvents } from './connection.ts';
 import type { CliContext } from './context.ts';
 import { readInput } from './input.ts';
@@ -41,7 +40,7 @@ export const pubCommand: CommandFactory = (context): Command =>
       flag(
         '--rate <per second>',
         'at most so many a second, such as 500/s (default: as fast as they are stored)',
-      ).argParser(parseRate),
+      ).argParser(perSecond),
     )
     .action((subject: string, input: string | undefined, flags: PubFlags) => publish(context, subject, input, flags));
 
@@ -93,10 +92,4 @@ async function publishAll(
 async function waitUntil(due: number, signal: AbortSignal): Promise<void> {
   const waitMs = due - systemClock.monotonic();
   if (waitMs >= 1) await systemClock.sleep(waitMs, signal);
-}
-
-function parseRate(text: string): number {
-  const rate = Number(text.replace(/\/s$/, ''));
-  if (Number.isFinite(rate) && rate > 0) return rate;
-  throw new InvalidArgumentError('Write it like 500/s.');
 }

@@ -13,6 +13,7 @@ import { logsCommand } from './logs.ts';
 import { nodeListCommand } from './node-list.ts';
 import { pilotListCommand } from './pilot-list.ts';
 import { pubCommand } from './pub.ts';
+import { replayCommand } from './replay.ts';
 import { rmCommand } from './rm.ts';
 import { tailCommand } from './tail.ts';
 import { upCommand } from './up.ts';
@@ -30,7 +31,7 @@ const groups: readonly CommandGroup[] = [
   { title: 'Pilots:', commands: [pilotListCommand], under: { name: 'pilot', summary: 'look at your pilots' } },
   { title: 'Pilots:', commands: [nodeListCommand], under: { name: 'node', summary: "look at the pilot's nodes" } },
   { title: 'Functions:', commands: [deployCommand, listCommand, getCommand, invokeCommand, logsCommand, rmCommand] },
-  { title: 'Events:', commands: [pubCommand, tailCommand] },
+  { title: 'Events:', commands: [pubCommand, replayCommand, tailCommand] },
   { title: 'Setup:', commands: [doctorCommand, versionCommand] },
 ];
 
