@@ -9,8 +9,8 @@ import {
   userSubject,
 } from '#broker';
 import type { Clock } from '#common';
+import { compileTemplate } from '#model';
 import type { FunctionVersion, Trigger } from '#proto';
-import { compileTemplate } from '#routing';
 import type { Logger } from '#telemetry';
 import type { AttemptLog } from './attempt-log.ts';
 import type { Delivery } from './delivery.ts';

@@ -1,5 +1,7 @@
 /** Subjects as users write them, and templates over a subject's wildcards ("recon.{1}"). */
 
+import { patternsOverlap, templatePattern } from '#model';
+
 /** NATS takes longer ones, but each token is also part of consumer filters, keys and file names. */
 const subjectCharsMax = 256;
 const tokensMax = 16;
@@ -50,18 +52,7 @@ export function placeholders(template: string): number[] {
 
 /** True where one published subject could match both; a template's placeholders count as "*". */
 export function subjectsOverlap(one: string, other: string): boolean {
-  const a = one.split('.').map(asWildcard);
-  const b = other.split('.').map(asWildcard);
-  for (let at = 0; ; at++) {
-    const [left, right] = [a[at], b[at]];
-    if (left === undefined || right === undefined) return left === right;
-    if (left === '>' || right === '>') return true;
-    if (left !== '*' && right !== '*' && left !== right) return false;
-  }
-}
-
-function asWildcard(token: string): string {
-  return placeholder.test(token) ? '*' : token;
+  return patternsOverlap(templatePattern(one), templatePattern(other));
 }
 
 function countWildcards(subject: string): number {

@@ -2,7 +2,15 @@
 import type { Command } from 'commander';
 import type { EventClient } from '#client';
 import { systemClock } from '#common';
-import { type CommandFactory, type CommonOptions, flag, newCommand, outputOf, perSecond, positiveInteger } from './command.ts';
+import {
+  type CommandFactory,
+  type CommonOptions,
+  flag,
+  newCommand,
+  outputOf,
+  perSecond,
+  positiveInteger,
+} from './command.ts';
 import { withEvents } from './connection.ts';
 import type { CliContext } from './context.ts';
 import { readInput } from './input.ts';

@@ -16,15 +16,9 @@ import {
   streams,
 } from '#broker';
 import { type Clock, messageOf } from '#common';
+import { templatePattern } from '#model';
 import type { FunctionSpec, Trigger } from '#proto';
-import {
-  decideTrims,
-  type GatherTrimTrigger,
-  type PlainTrimTrigger,
-  type Trim,
-  type TrimSnapshot,
-  templatePattern,
-} from '#routing';
+import { decideTrims, type GatherTrimTrigger, type PlainTrimTrigger, type Trim, type TrimSnapshot } from '#routing';
 import type { Logger } from '#telemetry';
 import { ClosedKeys } from './closed-keys.ts';
 

@@ -17,3 +17,4 @@ export {
 } from './process-config.ts';
 export { readStartTicks } from './process-identity.ts';
 export type { KillRequest, SpawnerReport, SpawnerRequest, SpawnRequest } from './spawn-messages.ts';
+export { compileTemplate, matchSubject, patternsOverlap, templatePattern } from './subject-pattern.ts';

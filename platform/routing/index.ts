@@ -18,7 +18,6 @@ export {
   partsPerKeyMax,
   type StoredPart,
 } from './gather/index.ts';
-export { compileTemplate, matchSubject, patternsOverlap, templatePattern } from './subject-pattern.ts';
 export {
   type ClosedSpan,
   decideTrims,

@@ -7,7 +7,7 @@
  *     its input is delivered again (R3), and so would a source's event whose PubAck was lost.
  *  3. Results that no trigger matches stay, until the stream is nearly full; then the oldest declared outputs go.
  */
-import { patternsOverlap } from './subject-pattern.ts';
+import { patternsOverlap } from '#model';
 
 export interface PlainTrimTrigger {
   readonly kind: 'plain';

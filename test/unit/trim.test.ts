@@ -1,6 +1,7 @@
 /** What leaves the stream: never what a trigger could still need, never what is younger than the duplicate window. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { matchSubject } from '#model';
 import { Trigger } from '#proto';
 import {
   type ClosedSpan,
@@ -9,7 +10,6 @@ import {
   type FoldEffect,
   GatherFold,
   type GatherTrimTrigger,
-  matchSubject,
   type PlainTrimTrigger,
   type TrimSnapshot,
 } from '#routing';

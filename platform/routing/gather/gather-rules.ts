@@ -1,7 +1,7 @@
 /** A gather trigger's manifest, compiled: the key of a subject, the subject of a key, counts and times. */
 import { PlatformError } from '#common';
+import { compileTemplate } from '#model';
 import type { Trigger } from '#proto';
-import { compileTemplate } from '../subject-pattern.ts';
 
 export interface GatherRules {
   /** Subjects, as users write them, whose events are parts. */

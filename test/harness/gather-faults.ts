@@ -1,0 +1,95 @@
+/** G1-G11 under kill -9, on a pilot of two nodes: the short and the long form share this body. */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { busyInstance, countDeadLetters, deployGather, type GatherRun, gathererNode, runGather, scansOfParts } from './gather-run.ts';
+import { TestPilot } from './pilot.ts';
+
+/** Disturbs a run: called before part `n` is published, and once all are. */
+export interface GatherFault {
+  readonly name: string;
+  readonly pauseMs: number;
+  readonly atPart?: (pilot: TestPilot, n: number) => Promise<void> | undefined;
+  readonly whilePublished?: (pilot: TestPilot) => Promise<void>;
+}
+
+const killAt = (n: number, pid: (pilot: TestPilot) => number | Promise<number>) => (pilot: TestPilot, part: number) =>
+  part === n ? kill(() => pid(pilot)) : undefined;
+
+async function kill(pid: () => number | Promise<number>): Promise<void> {
+  process.kill(await pid(), 'SIGKILL');
+}
+
+/** Long enough to be seen by the gateway and ended in the middle. */
+const pauseMs = 1_500;
+
+export const gatherFaults = {
+  gatherer: { name: 'the gatherer at part 1,000', pauseMs: 0, atPart: killAt(1_000, async (pilot) => pilot.pid(await gathererNode(pilot), 'agent')) },
+  instance: { name: 'an instance while it reads its parts', pauseMs, whilePublished: (pilot) => kill(async () => (await busyInstance(pilot)).pid) },
+  gateway: { name: 'the gateway', pauseMs: 0, atPart: killAt(1_000, (pilot) => pilot.pid('n1', 'gateway')) },
+  broker: { name: 'nats-server', pauseMs: 0, atPart: killAt(1_000, (pilot) => pilot.pid('n1', 'nats-server')) },
+  executingAgent: {
+    name: 'an agent while its instance reads parts',
+    pauseMs,
+    whilePublished: (pilot) => kill(async () => pilot.pid((await busyInstance(pilot)).node, 'agent')),
+  },
+  brokerWhileReading: {
+    name: 'nats-server while instances read parts',
+    pauseMs,
+    whilePublished: async (pilot) => {
+      await busyInstance(pilot);
+      await kill(() => pilot.pid('n1', 'nats-server'));
+    },
+  },
+} satisfies Record<string, GatherFault>;
+
+export function describeGatherFaults(faults: readonly GatherFault[]): void {
+  describe('one scan of 2,000 parts and four interleaved ones of 500 give one result each, the same as undisturbed, after kill -9 of', () => {
+    const drafts = scansOfParts();
+    let pilot: TestPilot;
+    let undisturbed: Record<string, string[]>;
+
+    beforeAll(async () => {
+      pilot = await TestPilot.start({ nodes: 2, coresPerNode: 2 });
+      await deployGather(pilot, 0);
+      undisturbed = await settled(await runGather(pilot, 'undisturbed', drafts));
+      // A reference that is wrong itself would prove nothing.
+      expect(Object.entries(undisturbed).map(([scan, results]) => [scan, results.map((text) => JSON.parse(text))])).toEqual(
+        expect.arrayContaining(
+          [2_000, 500, 500, 500, 500].map((count, at) => [
+            ['big', 'a', 'b', 'c', 'd'][at],
+            [
+              {
+                sha256: expect.stringMatching(/^[0-9a-f]{64}$/),
+                bytes: expect.any(Number),
+                read: count,
+                counts: { dark: 10, flat: 10, projection: count - 20 },
+                missing: {},
+                reason: 'complete',
+              },
+            ],
+          ]),
+        ),
+      );
+    }, 90_000);
+
+    afterAll(async () => {
+      await pilot?.[Symbol.asyncDispose]();
+    }, 60_000);
+
+    async function settled(run: GatherRun): Promise<Record<string, string[]>> {
+      try {
+        await run.finished(90_000);
+        return Object.fromEntries([...run.results].sort());
+      } finally {
+        await run.close();
+      }
+    }
+
+    it.each(faults)('$name', async ({ name, pauseMs, atPart, whilePublished }) => {
+      await deployGather(pilot, pauseMs);
+      const run = await runGather(pilot, name.replaceAll(/[^a-z0-9]+/g, '-'), drafts, (n) => atPart?.(pilot, n));
+      await whilePublished?.(pilot);
+      expect(await settled(run)).toEqual(undisturbed);
+      expect(await countDeadLetters(pilot)).toBe(0);
+    }, 180_000);
+  });
+}

@@ -1,0 +1,143 @@
+/** Scans of many parts through a gathering function on a real pilot, and what came out of them. */
+import { randomUUID } from 'node:crypto';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { jetstreamManager } from '@nats-io/jetstream';
+import { bundleFunction, readProject } from '#bundle';
+import { connectNats, consumerName, gatherKey, openBuckets, streams } from '#broker';
+import { eventually } from './eventually.ts';
+import type { TestPilot } from './pilot.ts';
+import { draftScan, interleave, type PartDraft, seededRandom } from './scan-source.ts';
+
+export const gatherFunction = 'concatenate';
+const trigger = 'on0';
+const functionPath = join(import.meta.dirname, '../fixtures/concatenate');
+/** What JetStream takes where nobody says otherwise. */
+const ackPendingDefault = 1_000;
+
+/** One scan of 2,000 parts, then four interleaved ones of 500; doubles and disorder on. The same at every call. */
+export function scansOfParts(): PartDraft[] {
+  const random = seededRandom(11);
+  const four = ['a', 'b', 'c', 'd'].map((scan) => draftScan(scan, 500, random));
+  return [...draftScan('big', 2_000, random), ...interleave(four, random)];
+}
+
+/** `pauseMs`: how long each call stops in the middle of its parts. */
+export async function deployGather(pilot: TestPilot, pauseMs: number): Promise<void> {
+  const project = await readProject(functionPath);
+  for (const { entry, spec } of project.functions) {
+    await pilot.client.deploy(await bundleFunction(entry, { ...spec, configJson: JSON.stringify({ pauseMs }) }));
+  }
+  const inside = await connectInside(pilot);
+  // Parts are under no lease, so that a scan of more parts than may be unacked is no matter.
+  const name = consumerName(gatherFunction, trigger);
+  const { max_ack_pending } = (await inside.manager.consumers.update(streams.gathers, name, { max_ack_pending: ackPendingDefault })).config;
+  await inside.close();
+  if (max_ack_pending !== ackPendingDefault) throw new Error(`max_ack_pending is ${max_ack_pending}`);
+}
+
+/** With the gateway's own key: what no program of a user may see. */
+async function connectInside({ connection, directory }: TestPilot) {
+  const seed = readFileSync(join(directory, 'keys', 'gateway.seed'), 'utf8').trim();
+  const nats = await connectNats({ servers: connection.brokers, seed, role: 'gateway', member: `test-${randomUUID().slice(0, 8)}` });
+  return { manager: await jetstreamManager(nats), buckets: await openBuckets(nats), close: () => nats.close() };
+}
+
+/** The node whose agent gathers: the holder of the trigger's lease. */
+export async function gathererNode(pilot: TestPilot): Promise<string> {
+  const inside = await connectInside(pilot);
+  try {
+    const lease = () => inside.buckets.gatherLeases.get(gatherKey(gatherFunction, trigger));
+    const entry = await eventually(async () => (await lease())?.operation === 'PUT' && (await lease()), { timeoutMs: 10_000, what: 'a gatherer' });
+    return entry.string();
+  } finally {
+    await inside.close();
+  }
+}
+
+export async function countDeadLetters(pilot: TestPilot): Promise<number> {
+  const inside = await connectInside(pilot);
+  try {
+    return (await inside.manager.streams.info(streams.deadLetters)).state.messages;
+  } finally {
+    await inside.close();
+  }
+}
+
+/** An instance that works on a gather now. */
+export function busyInstance(pilot: TestPilot): Promise<{ pid: number; node: string }> {
+  const find = async () => (await pilot.client.get(gatherFunction)).instances.find(({ busy }) => busy > 0);
+  return eventually(find, { timeoutMs: 30_000, what: 'a busy instance' });
+}
+
+/** A node whose agent has begun to fetch parts, or has just done so. */
+export function fetchingNode(pilot: TestPilot, nodes: readonly string[]): Promise<string> {
+  const isFetching = (node: string) => {
+    const spool = join(pilot.node(node).runDirectory, 'spool');
+    return readdirSync(spool).some((name) => (statSync(join(spool, name), { throwIfNoEntry: false })?.size ?? 0) > 0);
+  };
+  return eventually(() => nodes.find(isFetching), { timeoutMs: 30_000, what: 'a fetch' });
+}
+
+export interface GatherRun {
+  /** Results by scan, in the order in which they came. */
+  readonly results: Map<string, string[]>;
+  /** Resolves when every scan has a result and the function has nothing left to do. */
+  finished(timeoutMs: number): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Publishes the parts under names of this run; `at` is called before part `n` is sent, and waited for. */
+export async function runGather(
+  pilot: TestPilot,
+  run: string,
+  drafts: readonly PartDraft[],
+  at: (part: number) => Promise<void> | undefined = () => undefined,
+): Promise<GatherRun> {
+  const source = await pilot.events('source');
+  const viewer = await pilot.events('viewer');
+  const results = new Map<string, string[]>();
+  const reading = new AbortController();
+  const events = await viewer.read('gathered.*', { signal: reading.signal });
+  const read = (async () => {
+    for await (const { subject, data } of events) {
+      const scan = subject.slice('gathered.'.length);
+      if (!scan.startsWith(`${run}-`)) continue;
+      const name = scan.slice(run.length + 1);
+      results.set(name, [...(results.get(name) ?? []), Buffer.from(data).toString('utf8')]);
+    }
+  })();
+  const scans = new Set(drafts.map(({ scan }) => scan));
+  const published = publishDrafts(source, run, drafts, at);
+  // Told to whoever awaits `finished`.
+  published.catch(() => undefined);
+  return {
+    results,
+    async finished(timeoutMs) {
+      await published;
+      await eventually(() => results.size === scans.size, { timeoutMs, what: `${scans.size} results of ${run}` });
+      await eventually(async () => (await pilot.client.get(gatherFunction)).summary?.lag === 0, { timeoutMs: 30_000, what: 'no lag left' });
+    },
+    async close() {
+      reading.abort();
+      await read;
+      await source.close();
+      await viewer.close();
+    },
+  };
+}
+
+async function publishDrafts(
+  source: Awaited<ReturnType<TestPilot['events']>>,
+  run: string,
+  drafts: readonly PartDraft[],
+  at: (part: number) => Promise<void> | undefined,
+): Promise<void> {
+  for (const [n, { scan, part, expect, payload }] of drafts.entries()) {
+    await at(n);
+    const headers: Record<string, string> = { 'Pilotfish-Part': part, ...(expect === undefined ? {} : { 'Pilotfish-Expect': expect }) };
+    // Each message has an id of its own, doubles too: the stream keeps them all.
+    await source.publish(`parts.${run}-${scan}.frame`, payload, { headers, id: `${run}.${n}` });
+  }
+  await source.flush();
+}
