@@ -4,7 +4,7 @@ import { launcherCommand } from '#cli';
 import { connectPilot } from '#client';
 import { errorCodes, PlatformError } from '#common';
 import { codeCacheDirectory, createAdapter, endPilot, resolveHome, type StartedPilot, startPilot } from '#pilot';
-import { type DemoInput, openInputs } from './inputs.ts';
+import { type DemoInput, openInputs, prepareOut } from './inputs.ts';
 import { type MainJob, runMainJob } from './main-job.ts';
 import { type DemoOptions, demoHelp, parseDemoOptions } from './options.ts';
 import { type DemoResult, median, renderTable } from './report.ts';
@@ -13,32 +13,52 @@ const resource = 'local://';
 /** Two slots a node: one for split, one for gridrec, on a machine of two cores. */
 const slotsPerNode = 2;
 
-const controller = new AbortController();
+/** Time for running calls when the user does not want to wait. */
+const interruptedGraceMs = 2_000;
+
+/** By the first signal: what runs ends, and everything is taken down. */
+const interrupted = new AbortController();
+/** By the second: taking down waits for no running call any more. It is never left out. */
+const hurried = new AbortController();
 const note = (line: string) => process.stderr.write(`${line}\n`);
-// The first signal cleans up, a second one does not wait for it: `pilotfish down --all` ends what is left then.
-for (const name of ['SIGINT', 'SIGTERM'] as const) {
-  process.on(name, () => (controller.signal.aborted ? process.exit(130) : controller.abort()));
-}
+for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, interrupt);
+// Nobody reads any more (`npm run demo | head`): no reason to leave a pilot behind.
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => interrupted.abort());
 process.umask(0o077);
 process.exitCode = await main();
 
+function interrupt(): void {
+  (interrupted.signal.aborted ? hurried : interrupted).abort();
+}
+
 async function main(): Promise<number> {
+  let inputs: readonly DemoInput[] = [];
   try {
     const options = parseDemoOptions(process.argv.slice(2));
     if (options === undefined) {
       process.stdout.write(demoHelp);
       return 0;
     }
-    return await demo(options, await openInputs(options));
+    inputs = await openInputs(options);
+    prepareOut(options.out);
+    return await demo(options, inputs);
   } catch (error) {
-    const { code, message, hint } = PlatformError.from(error);
-    if (controller.signal.aborted) {
+    if (isInterruption(error)) {
       note('interrupted: everything is cleaned up');
-      return 130;
+      return errorCodes.cancelled.exit;
     }
-    note(`error: ${message}${hint === '' ? '' : `\n${hint}`}`);
+    const { code, message, hint, foreignStack } = PlatformError.from(error);
+    note(['error: ' + message, hint, foreignStack].filter((text) => text !== '').join('\n'));
     return errorCodes[code].exit;
+  } finally {
+    for (const { scan } of inputs) scan.close();
   }
+}
+
+/** Anything else that went wrong meanwhile, as a pilot that does not end, must be told. */
+function isInterruption(error: unknown): boolean {
+  if (!interrupted.signal.aborted) return false;
+  return error === interrupted.signal.reason || PlatformError.from(error).code === 'cancelled';
 }
 
 async function demo(options: DemoOptions, inputs: readonly DemoInput[]): Promise<number> {
@@ -55,14 +75,25 @@ async function demo(options: DemoOptions, inputs: readonly DemoInput[]): Promise
     },
     onPhase: ({ node, phase, ms }) =>
       note(`${String(ms).padStart(6)} ms  ${node === '' ? phase : `${node}: ${phase}`}`),
-    signal: controller.signal,
+    signal: interrupted.signal,
   });
   note(`pilot ${pilot.pilot} is ready after ${(pilot.readyMs / 1_000).toFixed(2)} s`);
   try {
     return await runOn(pilot, options, inputs);
   } finally {
-    await endPilot(pilot.directory, { hasten: new AbortController().signal });
-    for (const { scan } of inputs) scan.close();
+    await end(pilot);
+  }
+}
+
+async function end({ pilot, directory }: StartedPilot): Promise<void> {
+  const { aborted } = interrupted.signal;
+  // Where all is done already, the first signal is the one that hurries.
+  const grace = aborted ? { hasten: hurried.signal, graceMs: interruptedGraceMs } : { hasten: interrupted.signal };
+  try {
+    await endPilot(directory, grace);
+  } catch (error) {
+    const { code, message } = PlatformError.from(error);
+    throw new PlatformError(code, `pilot ${pilot} could not be ended: ${message}`, { hint: `Run \`pilotfish down ${pilot}\`.`, cause: error });
   }
 }
 
@@ -75,7 +106,7 @@ async function runOn(pilot: StartedPilot, options: DemoOptions, inputs: readonly
     client,
     connection: pilot.connection,
     functions,
-    signal: controller.signal,
+    signal: interrupted.signal,
     note,
   });
   const psnrs = job.writer.measure();

@@ -42,6 +42,8 @@ interface Running {
 
 /** Timeouts, restarts and credit are looked at this often. */
 const tickMs = 100;
+/** A wanted set stated this long after an instance woke by itself was decided with knowledge of it. */
+const wokenGraceMs = 3_000;
 /** Lost pulls and publishes are looked for this often. */
 const lostCheckMs = 1_000;
 
@@ -63,6 +65,8 @@ export class Agent {
   readonly #wantedFile: WantedFile;
   readonly #timers: NodeJS.Timeout[];
   readonly #inbox: string;
+  /** When the last wanted set came. */
+  #toldAt = 0;
 
   constructor(options: AgentOptions) {
     const { config, connection, clock } = options;
@@ -156,6 +160,7 @@ export class Agent {
   #adopt(request: ApplyRequest): void {
     this.epoch = request.epoch;
     this.generation = request.generation;
+    this.#toldAt = this.clock.monotonic();
     if (this.draining) return;
     const wanted = new Map(request.functions.map((entry) => [entry.version?.digest ?? '', entry]));
     for (const [digest, entry] of wanted) this.#want(digest, entry);
@@ -195,6 +200,7 @@ export class Agent {
       inbox: this.#inbox,
       buckets,
       publisher: this.publisher,
+      leases: this.#leases,
       clock,
       logger,
       node: config.node,
@@ -209,12 +215,18 @@ export class Agent {
   #reconcilePools(): ReconcilePool[] {
     return this.pools().map((pool) => ({
       digest: pool.version.digest,
-      // A sleeping function's first instance is the activator's own decision and stays until the gateway has seen it.
-      wanted: pool.wanted === 0 && pool.inFlight > 0 && pool.active > 0 ? pool.active : pool.wanted,
+      wanted: this.#isFreshlyWoken(pool) ? pool.active : pool.wanted,
       cpu: pool.version.spec?.resources?.cpu ?? 1,
       held: pool.restartHeld,
       instances: [...pool.instances],
     }));
+  }
+
+  /** A sleeping function's first instance is this node's own decision: it stays until the gateway knew of it, and while there is none. */
+  #isFreshlyWoken(pool: FunctionPool): boolean {
+    if (pool.wanted > 0 || pool.inFlight === 0 || pool.active === 0) return false;
+    const toldSince = this.#toldAt > pool.wokenAt + wokenGraceMs;
+    return !toldSince;
   }
 
   #reconcile(): void {
@@ -296,14 +308,13 @@ export class Agent {
     for (const { intakes } of this.#running.values()) for (const intake of intakes) yield* intake.held.values();
   }
 
-  /** The events here belong to other agents now: no nak, no ack; whoever works on one ends. */
+  /** The events here belong to other agents now: no nak, no ack; the instances end (design, "Leases"). */
   #cutOff(): void {
     this.#options.logger.warn('cut off from the broker for longer than a lease: giving up the events held');
     for (const delivery of [...this.#held()]) delivery.abandon();
     for (const { pool } of this.#running.values()) {
-      pool.abandonWaiting({ kind: 'lost', reason: 'the node was cut off from the broker' });
-      for (const instance of pool.instances)
-        if (instance.inFlight > 0) instance.end('the node was cut off from the broker');
+      pool.abandonWaiting({ kind: 'lost', reason: 'the node was cut off from the broker', ended: true });
+      for (const instance of pool.instances) instance.end('the node was cut off from the broker');
     }
   }
 
@@ -314,8 +325,12 @@ export class Agent {
 
   async #followConnection(): Promise<void> {
     for await (const status of this.#options.connection.status()) {
+      if (status.type === 'disconnect') this.#leases.connected = false;
       if (status.type !== 'reconnect') continue;
       this.#options.logger.info('connected to the broker again');
+      this.#leases.connected = true;
+      // First: its answer proves the age of the events that the pulls bring.
+      this.#leases.renew();
       this.publisher.reset();
       for (const { intakes } of this.#running.values()) for (const intake of intakes) intake.puller.reset();
     }

@@ -12,8 +12,8 @@ export type CallOutcome =
     }
   | { readonly kind: 'failed'; readonly error: ErrorHeader }
   | { readonly kind: 'timeout'; readonly timeoutMs: number }
-  /** The instance ended while the call ran in it. */
-  | { readonly kind: 'lost'; readonly reason: string }
+  /** The instance ended while the call ran in it; `ended`: at our word, and not of itself. */
+  | { readonly kind: 'lost'; readonly reason: string; readonly ended: boolean }
   /** Nobody could run it: no instance could be started. */
   | { readonly kind: 'unstartable'; readonly reason: string };
 

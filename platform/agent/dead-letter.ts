@@ -10,6 +10,13 @@ export interface FailedAttempt {
   readonly durationMs: number;
   readonly error: string;
   readonly stack: string;
+  /** The instance ended meanwhile: not one of the tries that the manifest allows. */
+  readonly lost?: boolean;
+}
+
+/** How many of the manifest's tries are spent. */
+export function failuresOf(record: readonly FailedAttempt[]): number {
+  return record.reduce((count, attempt) => (attempt.lost ? count : count + 1), 0);
 }
 
 export interface AttemptRecord {

@@ -3,26 +3,25 @@
  * Every path ends in exactly one of: ack, nak, or silence when the lease was lost.
  */
 import type { MsgHdrs } from '@nats-io/transport-node';
-import {
-  deadLetterSubject,
-  encodeHeaders,
-  encodeHeadersWithId,
-  eventSubject,
-  leaseMs,
-  messageIdHeader,
-  type PulledEvent,
-} from '#broker';
+import { deadLetterSubject, encodeHeaders, encodeHeadersWithId, leaseMs, messageIdHeader, publishSubject, type PulledEvent } from '#broker';
 import { backoffMs, messageOf, PlatformError } from '#common';
 import { type OutputHeader, resultForms } from '#frames';
 import type { CallOutcome, CallRun } from './call.ts';
-import { type AttemptRecord, deadLetterBody, type FailedAttempt } from './dead-letter.ts';
+import { type AttemptRecord, deadLetterBody, type FailedAttempt, failuresOf } from './dead-letter.ts';
 import type { TriggerRoute } from './trigger-route.ts';
 
-/** An event that keeps killing instances, or agents, ends here whatever its attempts say (design, "Attempts"). */
-export const deliveriesMax = 20;
+/**
+ * Instances that may end while they handle one event (design, "Attempts", deliveriesMax). Counted by us like attempts: the
+ * server's count of deliveries also rises at a drain, a lost node, a full node or a full stream, which are no fault of the event.
+ */
+const lossesMax = 20;
 
-/** First and longest wait of an event whose instance ended or whose outputs were refused: nobody's fault of its own. */
-const redeliveryBackoff = { minMs: 100, maxMs: 5_000 };
+/** Waits of an event whose instance ended. */
+const lostBackoff = { minMs: 100, maxMs: 2_000 };
+/** Waits of an event whose outputs had no room, or no stream to take them. */
+const refusedBackoff = { minMs: 100, maxMs: 5_000 };
+/** Wait of an event that no instance could be started for here. */
+const unstartableDelayMs = 5_000;
 
 const emptyPayload = new Uint8Array(0);
 
@@ -46,19 +45,25 @@ export class Delivery {
     this.sequence = event.streamSequence;
     this.ackSubject = event.ackSubject;
     this.deliveries = event.deliveries;
-    this.leaseUntil = route.clock.monotonic() + leaseMs;
+    this.leaseUntil = route.leases.provenAt + leaseMs;
     this.#route = route;
   }
 
+  /** 1 for the first try; instances that were lost under it do not count. */
   get attempt(): number {
-    return this.earlier.length + 1;
+    return failuresOf(this.earlier) + 1;
+  }
+
+  /** False for an event that lay on the line, or in a stopped process, for longer than its lease. */
+  get leased(): boolean {
+    return this.#route.clock.monotonic() < this.leaseUntil;
   }
 
   /** The same event came again to this agent: its lease is new. */
   renew(event: PulledEvent): void {
     this.ackSubject = event.ackSubject;
     this.deliveries = event.deliveries;
-    this.leaseUntil = this.#route.clock.monotonic() + leaseMs;
+    this.leaseUntil = this.#route.leases.provenAt + leaseMs;
   }
 
   /** Cut off from the broker for longer than the lease: somebody else has the event now, and we say nothing more of it. */
@@ -71,7 +76,7 @@ export class Delivery {
     if (this.#over) return;
     switch (outcome.kind) {
       case 'result':
-        return this.#publishOutputs(outcome.form, outcome.header, outcome.body);
+        return this.#publishOutputs(outcome.form, outcome.header, outcome.body, run);
       case 'failed':
         return this.#failed(
           outcome.error.kind,
@@ -83,10 +88,9 @@ export class Delivery {
       case 'timeout':
         return this.#failed('timeout', `the call ran longer than its timeout of ${outcome.timeoutMs} ms`, '', run);
       case 'lost':
-        // R4: a lost instance spends no attempt; deliveriesMax bounds an event that kills each one.
-        return this.nak(backoffMs(this.deliveries, redeliveryBackoff));
+        return this.#lost(outcome, run);
       case 'unstartable':
-        return this.nak(redeliveryBackoff.maxMs);
+        return this.nak(unstartableDelayMs);
     }
   }
 
@@ -100,7 +104,7 @@ export class Delivery {
       ['Pilotfish-Version', this.#route.versionText],
     ]);
     this.#route.publisher.publish(deadLetterSubject(this.#route.functionName), body, headers, (error) => {
-      if (error) return this.nak(redeliveryBackoff.maxMs);
+      if (error) return this.nak(refusedBackoff.maxMs);
       this.#route.attempts.forget(this.sequence);
       this.ack();
     });
@@ -112,16 +116,16 @@ export class Delivery {
     this.#end();
   }
 
-  /** Gives the event back, for redelivery after the delay. A lease that has run out is not ours to give back. */
+  /** Gives the event back, for redelivery after the delay. A lease that has run out, or will before this arrives, is not ours to give back. */
   nak(delayMs: number): void {
     if (this.#over) return;
-    if (this.#route.clock.monotonic() < this.leaseUntil) {
+    if (this.leased && this.#route.leases.connected) {
       this.#route.connection.publish(this.ackSubject, `-NAK {"delay":${Math.max(1, Math.round(delayMs))}000000}`);
     }
     this.#end();
   }
 
-  /** Asks for a further lease; the caller flushes and tells `leaseUntil` what became of it. */
+  /** Asks for a further lease; the lease keeper tells `leaseUntil` what became of it. */
   extend(): void {
     if (!this.#over) this.#route.connection.publish(this.ackSubject, '+WPI');
   }
@@ -132,28 +136,24 @@ export class Delivery {
     this.#route.released(this);
   }
 
-  #publishOutputs(form: number, header: string, body: Uint8Array): void {
+  #publishOutputs(form: number, header: string, body: Uint8Array, run: CallRun): void {
     if (form === resultForms.none) return this.ack();
     if (form === resultForms.single) {
       const subject = this.#route.outputSubject(this.event);
       if (subject === undefined) return this.ack();
       this.#openOutputs = 1;
-      return this.#publish(
-        subject,
-        body,
-        encodeHeadersWithId(this.#route.outputId(this.sequence, 0), this.#route.outputLines),
-      );
+      return this.#publish(subject, body, encodeHeadersWithId(this.#route.outputId(this.sequence, 0), this.#route.outputLines), run);
     }
     let outputs: { subject: string; data: Uint8Array; headers: MsgHdrs }[];
     try {
       outputs = this.#outputsOf(JSON.parse(header) as OutputHeader[], body);
     } catch (error) {
       const { message } = PlatformError.from(error);
-      return this.#failed('failed', `its outputs cannot be published: ${message}`, '', { instance: '', ms: 0 });
+      return this.#failed('failed', `its outputs cannot be published: ${message}`, '', run);
     }
     if (outputs.length === 0) return this.ack();
     this.#openOutputs = outputs.length;
-    for (const output of outputs) this.#publish(output.subject, output.data, output.headers);
+    for (const output of outputs) this.#publish(output.subject, output.data, output.headers, run);
   }
 
   #outputsOf(
@@ -164,21 +164,19 @@ export class Delivery {
     return headers.flatMap((output, index) => {
       const data = body.subarray(at, at + output.length);
       at += output.length;
-      const subject =
-        output.subject === undefined ? this.#route.outputSubject(this.event) : eventSubject(output.subject);
+      const subject = output.subject === undefined ? this.#route.outputSubject(this.event) : publishSubject(output.subject);
       if (subject === undefined) return [];
       const pairs: [string, string][] = [
         [messageIdHeader, this.#route.outputId(this.sequence, index)],
         ['Pilotfish-Version', this.#route.versionText],
       ];
-      for (const [name, value] of Object.entries(output.headers ?? {}))
-        if (name !== messageIdHeader) pairs.push([name, value]);
+      pairs.push(...ownHeaders(output.headers));
       return [{ subject, data, headers: encodeHeaders(pairs) }];
     });
   }
 
   /** R2: the event is acked only after every output's PubAck. */
-  #publish(subject: string, data: Uint8Array, headers: MsgHdrs): void {
+  #publish(subject: string, data: Uint8Array, headers: MsgHdrs, run: CallRun): void {
     this.#route.publisher.publish(subject, data, headers, (error) => {
       if (error) this.#refusal = error;
       if (--this.#openOutputs > 0) return;
@@ -186,40 +184,50 @@ export class Delivery {
         if (this.earlier.length > 0) this.#route.attempts.forget(this.sequence);
         return this.ack();
       }
-      this.#route.logger.warn(
-        { function: this.#route.functionName, error: this.#refusal.message },
-        'outputs refused, event given back',
-      );
-      this.nak(backoffMs(this.deliveries, redeliveryBackoff));
+      // What will be refused each time is the function's failure; a full stream is not, it is waited for (R8).
+      if (!this.#refusal.retryable) return this.#failed('failed', `its outputs were refused: ${this.#refusal.message}`, '', run);
+      this.#route.logger.warn({ function: this.#route.functionName, error: this.#refusal.message }, 'outputs refused, event given back');
+      this.nak(refusedBackoff.minMs + backoffMs(this.deliveries, refusedBackoff));
     });
+  }
+
+  /** R4: a lost instance spends no attempt; `lossesMax` bounds an event that ends each one. */
+  #lost(outcome: CallOutcome & { kind: 'lost' }, run: CallRun): void {
+    if (outcome.ended) return this.nak(backoffMs(1, lostBackoff));
+    const record = [...this.earlier, { ...this.#attemptOf(run, outcome.reason, ''), lost: true }];
+    const losses = record.length - failuresOf(record);
+    if (losses >= lossesMax) return this.deadLetter(`${losses} instances ended while they handled it, the last: ${outcome.reason}`, record);
+    void this.#giveBack(record, backoffMs(losses, lostBackoff));
   }
 
   #failed(kind: string, message: string, stack: string, run: CallRun, retryAfterMs?: number): void {
     void this.#route.mapStack(stack).then((mapped) => {
-      const attempt: FailedAttempt = {
-        time: this.#route.clock.now(),
-        node: this.#route.node,
-        instance: run.instance,
-        durationMs: Math.round(run.ms),
-        error: message,
-        stack: mapped,
-      };
-      return this.#retryOrGiveUp(kind, message, [...this.earlier, attempt], retryAfterMs);
+      const record = [...this.earlier, this.#attemptOf(run, message, mapped)];
+      const failures = failuresOf(record);
+      const { retry } = this.#route;
+      if (kind === 'rejected') return this.deadLetter(`rejected: ${message}`, record);
+      if (failures >= retry.attempts) return this.deadLetter(`failed ${failures} times: ${message}`, record);
+      return this.#giveBack(record, retryAfterMs ?? backoffMs(failures, { minMs: retry.minMs, maxMs: retry.maxMs }));
     });
   }
 
-  async #retryOrGiveUp(kind: string, message: string, attempts: FailedAttempt[], retryAfterMs?: number): Promise<void> {
-    const { retry } = this.#route;
-    if (kind === 'rejected') return this.deadLetter(`rejected: ${message}`, attempts);
-    if (attempts.length >= retry.attempts)
-      return this.deadLetter(`failed ${attempts.length} times: ${message}`, attempts);
-    const delay = retryAfterMs ?? backoffMs(attempts.length, { minMs: retry.minMs, maxMs: retry.maxMs });
+  #attemptOf(run: CallRun, error: string, stack: string): FailedAttempt {
+    const { clock, node } = this.#route;
+    return { time: clock.now(), node, instance: run.instance, durationMs: Math.round(run.ms), error, stack };
+  }
+
+  /** Only once the attempt is on record may the event come again. */
+  async #giveBack(record: readonly FailedAttempt[], delayMs: number): Promise<void> {
     try {
-      // Only once the attempt is on record may the event come again.
-      await this.#route.attempts.record(this.sequence, attempts);
+      await this.#route.attempts.record(this.sequence, record);
     } catch (error) {
       this.#route.logger.warn({ function: this.#route.functionName, error: messageOf(error) }, 'attempt not recorded');
     }
-    this.nak(delay);
+    this.nak(delayMs);
   }
+}
+
+/** A function's own headers; the platform's and the broker's are not for it to set. */
+function ownHeaders(headers: Readonly<Record<string, string>> = {}): [string, string][] {
+  return Object.entries(headers).filter(([name]) => !/^(nats-|pilotfish-version$)/i.test(name));
 }

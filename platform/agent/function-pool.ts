@@ -40,6 +40,8 @@ export class FunctionPool {
   serviceMs: number | undefined;
   /** Gathered events whose parts are being fetched: they will be calls soon. */
   fetching = 0;
+  /** When it last started an instance without being told to. */
+  wokenAt = Number.NEGATIVE_INFINITY;
   readonly #options: FunctionPoolOptions;
   readonly #waiting: Call[] = [];
   #heldBytes = 0;
@@ -141,6 +143,7 @@ export class FunctionPool {
 
   #wake(): void {
     if (this.restartHeld) return this.abandonWaiting({ kind: 'unstartable', reason: this.startError });
+    this.wokenAt = this.#options.clock.monotonic();
     if (!this.#options.start(this)) this.abandonWaiting({ kind: 'unstartable', reason: 'no slot is free on the node' });
   }
 

@@ -1,7 +1,7 @@
 /** Brings up one instance: artifact, scratch directory, process, socket; and clears up after it. */
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { type EventPublisher, encodeHeaders, eventSubject, messageIdHeader } from '#broker';
+import { type EventPublisher, encodeHeaders, messageIdHeader, publishSubject } from '#broker';
 import { type Clock, messageOf } from '#common';
 import type { LoadHeader, PublishHeader } from '#frames';
 import type { AgentConfig } from '#model';
@@ -108,7 +108,7 @@ export class InstanceStarter {
   #publish(publish: PublishHeader, data: Uint8Array, done: (error: string) => void): void {
     try {
       const headers = encodeHeaders([[messageIdHeader, publish.messageId], ...Object.entries(publish.headers)]);
-      this.#options.publisher.publish(eventSubject(publish.subject), data, headers, (error) =>
+      this.#options.publisher.publish(publishSubject(publish.subject), data, headers, (error) =>
         done(error?.message ?? ''),
       );
     } catch (error) {

@@ -164,7 +164,7 @@ export class Instance {
     let position = 0;
     for (const running of this.#calls.values()) {
       if (position++ < this.concurrency) {
-        running.call.settle({ kind: 'lost', reason }, { instance: this.id, ms: now - running.startedAt });
+        running.call.settle({ kind: 'lost', reason, ended: this.#endReason !== undefined }, { instance: this.id, ms: now - running.startedAt });
       } else {
         unstarted.push(running.call);
       }

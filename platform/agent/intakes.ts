@@ -7,6 +7,7 @@ import type { Logger } from '#telemetry';
 import { AttemptLog } from './attempt-log.ts';
 import type { FunctionPool } from './function-pool.ts';
 import { fetchGathered, gatheredSubject } from './gather/spool.ts';
+import type { LeaseKeeper } from './lease-keeper.ts';
 import { TriggerIntake } from './trigger-intake.ts';
 import { plainSubject, TriggerRoute } from './trigger-route.ts';
 
@@ -17,6 +18,7 @@ export interface IntakeOptions {
   readonly inbox: string;
   readonly buckets: Buckets;
   readonly publisher: EventPublisher;
+  readonly leases: Pick<LeaseKeeper, 'provenAt' | 'connected'>;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly node: string;
@@ -43,6 +45,7 @@ function createIntake(options: IntakeOptions, trigger: Trigger): TriggerIntake {
         connection,
         publisher: options.publisher,
         attempts: new AttemptLog(options.buckets.attempts, version.function, trigger.name),
+        leases: options.leases,
         clock,
         logger: options.logger,
         mapStack: options.mapStack,

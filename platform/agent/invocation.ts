@@ -1,6 +1,6 @@
 /** A synchronous call on this node: gRPC in, an instance, gRPC out. JetStream has no part in it. */
 import type { NatsConnection } from '@nats-io/transport-node';
-import { type EventPublisher, encodeHeaders, eventSubject, messageIdHeader } from '#broker';
+import { type EventPublisher, encodeHeaders, messageIdHeader, publishSubject } from '#broker';
 import { PlatformError, withDeadline } from '#common';
 import { type OutputHeader, resultForms } from '#frames';
 import type { AgentCall, AgentInvokeResponse } from '#proto';
@@ -156,7 +156,7 @@ export class Invocation {
   #publish(subject: string, data: Uint8Array, id: string, headers: Record<string, string>): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const lines = encodeHeaders([[messageIdHeader, id], ...Object.entries(headers)]);
-    this.#options.publisher.publish(eventSubject(subject), data, lines, (error) => (error ? reject(error) : resolve()));
+    this.#options.publisher.publish(publishSubject(subject), data, lines, (error) => (error ? reject(error) : resolve()));
     return promise;
   }
 }

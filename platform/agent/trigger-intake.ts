@@ -1,7 +1,7 @@
 /** Pulls one trigger's events by its function's credit and turns each into a call. */
 import { decodeHeaders, type EventPuller, messageIdHeader, type PulledEvent } from '#broker';
 import { messageOf } from '#common';
-import { Delivery, deliveriesMax } from './delivery.ts';
+import { Delivery } from './delivery.ts';
 import type { FunctionPool } from './function-pool.ts';
 import { type GatheredSpool, gatherRefusal } from './gather/spool.ts';
 import type { TriggerRoute } from './trigger-route.ts';
@@ -60,6 +60,8 @@ export class TriggerIntake {
     const known = this.held.get(event.streamSequence);
     if (known) return known.renew(event);
     const delivery = new Delivery(event, this.route);
+    // Somebody else has it by now: it is neither run nor given back.
+    if (!delivery.leased) return;
     this.held.set(delivery.sequence, delivery);
     if (!this.#pulling) return delivery.nak(1);
     if (event.deliveries > 1) this.#receiveAgain(delivery);
@@ -71,15 +73,7 @@ export class TriggerIntake {
     this.route.attempts.read(delivery.sequence).then(
       (earlier) => {
         delivery.earlier = earlier;
-        // Deliveries that failed attempts explain are bounded by the retry policy instead.
-        if (delivery.deliveries - earlier.length >= deliveriesMax) {
-          delivery.deadLetter(
-            `given out ${delivery.deliveries} times without an end: it may be ending its instances`,
-            earlier,
-          );
-        } else {
-          this.#submit(delivery);
-        }
+        this.#submit(delivery);
       },
       () => delivery.nak(1_000),
     );

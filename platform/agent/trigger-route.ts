@@ -14,6 +14,7 @@ import type { FunctionVersion, Trigger } from '#proto';
 import type { Logger } from '#telemetry';
 import type { AttemptLog } from './attempt-log.ts';
 import type { Delivery } from './delivery.ts';
+import type { LeaseKeeper } from './lease-keeper.ts';
 
 export interface TriggerRouteOptions {
   readonly version: FunctionVersion;
@@ -23,6 +24,7 @@ export interface TriggerRouteOptions {
   readonly connection: NatsConnection;
   readonly publisher: EventPublisher;
   readonly attempts: AttemptLog;
+  readonly leases: Pick<LeaseKeeper, 'provenAt' | 'connected'>;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly mapStack: (stack: string) => Promise<string>;
@@ -44,6 +46,7 @@ export class TriggerRoute {
   readonly connection: NatsConnection;
   readonly publisher: EventPublisher;
   readonly attempts: AttemptLog;
+  readonly leases: Pick<LeaseKeeper, 'provenAt' | 'connected'>;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly mapStack: (stack: string) => Promise<string>;
@@ -67,6 +70,7 @@ export class TriggerRoute {
     this.connection = options.connection;
     this.publisher = options.publisher;
     this.attempts = options.attempts;
+    this.leases = options.leases;
     this.clock = options.clock;
     this.logger = options.logger;
     this.mapStack = options.mapStack;

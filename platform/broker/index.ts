@@ -47,6 +47,7 @@ export {
   logFilter,
   logSubject,
   type NatsRole,
+  publishSubject,
   registryKeys,
   type StreamName,
   streamFilter,

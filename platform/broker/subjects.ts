@@ -7,6 +7,8 @@
  *   log.<function>.<instance>          LOGS          bounded, oldest lines go first
  */
 
+import { PlatformError } from '#common';
+
 export const streams = {
   events: 'EVENTS',
   gathers: 'GATHERS',
@@ -49,6 +51,17 @@ const eventPrefix = 'ev.';
 /** ev.<subject>: where an event that users call `subject` is stored. Wildcards pass through. */
 export function eventSubject(subject: string): string {
   return eventPrefix + subject;
+}
+
+/** Subjects are part of consumer filters, keys and file names. */
+const subjectCharsMax = 256;
+
+/** Where an event published on `subject` is stored. Throws `invalid` for a blank, a wildcard or an empty token: NATS would be silent or close the line. */
+export function publishSubject(subject: string): string {
+  if (subject.length <= subjectCharsMax && subject.split('.').every((token) => /^[^\s*>{}]+$/.test(token))) return eventSubject(subject);
+  throw new PlatformError('invalid', `${JSON.stringify(subject)} is no subject to publish on`, {
+    hint: 'Join tokens with dots; no blanks, no "*" or ">".',
+  });
 }
 
 /** The users' name of a stored event's subject. */

@@ -3,7 +3,7 @@
  * the same message id after a pause; the window stays taken meanwhile, so a full stream slows its source down (R6, R8).
  */
 import type { NatsConnection } from '@nats-io/transport-node';
-import { EventPublisher, encodeHeadersWithId, eventSubject, headerLines, messageBytesMax } from '#broker';
+import { EventPublisher, encodeHeadersWithId, headerLines, messageBytesMax, publishSubject } from '#broker';
 import { backoffMs, type Clock, formatBytes, PlatformError } from '#common';
 import { bytesInFlightMax, lostCheckMs, publishesInFlightMax, refusedBackoff, refusedMsMax } from './limits.ts';
 
@@ -93,7 +93,7 @@ export class PublishWindow {
   }
 
   #prepare(subject: string, data: Uint8Array | string, { headers = {}, id }: PublishOptions): Entry {
-    checkSubject(subject);
+    const stored = publishSubject(subject);
     const payload = typeof data === 'string' ? encoder.encode(data) : data;
     if (payload.byteLength > messageBytesMax - envelopeBytes) {
       const sizes = `${formatBytes(payload.byteLength)}; the limit is ${formatBytes(messageBytesMax - envelopeBytes)}`;
@@ -108,7 +108,7 @@ export class PublishWindow {
       });
     }
     return {
-      subject: eventSubject(subject),
+      subject: stored,
       payload,
       headers: encodeHeadersWithId(messageId, userHeaderLines(headers)),
       startedAt: this.#options.clock.monotonic(),
@@ -175,14 +175,7 @@ export class PublishWindow {
   }
 }
 
-/** A wildcard or blank in a published subject is a mistake that NATS would answer with silence. */
-function checkSubject(subject: string): void {
-  const tokens = subject.split('.');
-  if (subject.length <= 256 && tokens.every((token) => /^[^\s*>{}]+$/.test(token))) return;
-  throw new PlatformError('invalid', `"${subject}" is no subject to publish on`, {
-    hint: 'Join tokens with dots; no blanks, no "*" or ">".',
-  });
-}
+
 
 function userHeaderLines(headers: Readonly<Record<string, string>>): string {
   const pairs = Object.entries(headers);

@@ -24,6 +24,9 @@ const checkEveryMs = 250;
 /** A lost node stays in the lists for this long. */
 const rememberLostMs = 10 * 60_000;
 
+/** A check this late means that this process was stopped or starved: what it has not heard proves nothing. */
+const lateCheckMs = 1_000;
+
 interface Member {
   link: NodeLink;
   lastSeen: number;
@@ -35,9 +38,14 @@ export class Fleet {
   readonly #members = new Map<string, Member>();
   readonly #timer: NodeJS.Timeout;
   #closed = false;
+  /** Silence counts from here: before it, this gateway itself heard nothing. */
+  #hearingSince: number;
+  #checkedAt: number;
+  #connected = true;
 
   constructor(options: FleetOptions) {
     this.#options = options;
+    this.#hearingSince = this.#checkedAt = options.clock.monotonic();
     this.#timer = setInterval(() => this.#checkSilence(), checkEveryMs);
     void this.#watch();
   }
@@ -67,6 +75,12 @@ export class Fleet {
 
   reports(): ReportResponse[] {
     return this.ready().flatMap((link) => (link.report ? [link.report] : []));
+  }
+
+  /** While the broker cannot be reached nobody's silence counts. */
+  setConnected(connected: boolean): void {
+    this.#connected = connected;
+    this.#hearingSince = this.#options.clock.monotonic();
   }
 
   close(): void {
@@ -128,8 +142,10 @@ export class Fleet {
 
   #checkSilence(): void {
     const now = this.#options.clock.monotonic();
+    if (!this.#connected || now - this.#checkedAt > lateCheckMs) this.#hearingSince = now;
+    this.#checkedAt = now;
     for (const [node, member] of this.#members) {
-      if (!member.lost && now - member.lastSeen > nodeSilenceMs) this.#lose(node, `silent for ${nodeSilenceMs} ms`);
+      if (!member.lost && now - Math.max(member.lastSeen, this.#hearingSince) > nodeSilenceMs) this.#lose(node, `silent for ${nodeSilenceMs} ms`);
       if (member.lost && now - member.lastSeen > rememberLostMs) this.#members.delete(node);
     }
   }

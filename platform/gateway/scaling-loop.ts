@@ -8,6 +8,7 @@ import type { FunctionLoad, FunctionVersion, WantedFunction } from '#proto';
 import type { Registry, WantedByFunction, WantedStore } from '#registry';
 import type { Logger } from '#telemetry';
 import type { Fleet } from './fleet.ts';
+import type { NodeLink } from './node-link.ts';
 
 export interface ScalingLoopOptions {
   readonly registry: Registry;
@@ -41,6 +42,7 @@ export class ScalingLoop {
   readonly #callsWaiting = new Map<string, number>();
   #wanted: WantedByFunction;
   #generation = 0;
+  #activator: string | undefined;
   #applied = '';
   #wake = Promise.withResolvers<void>();
   #loop: Promise<void>;
@@ -93,6 +95,7 @@ export class ScalingLoop {
 
   async #round(): Promise<void> {
     const versions = this.#options.registry.list().map((entry) => this.#options.registry.latest(entry.name));
+    this.#forgetOthers(new Set(versions.map((version) => version.function)));
     if (!this.#settled()) return this.#apply(versions);
     const loads = this.#loads();
     const counts = await Promise.all(versions.map((version) => this.#decide(version, loads.get(version.digest) ?? [])));
@@ -103,13 +106,27 @@ export class ScalingLoop {
         id: version.function,
         ...(counts[at] ?? { wanted: 0, needed: 0 }),
         cpu: version.spec?.resources?.cpu ?? 1,
-        current: this.#wanted.get(version.function) ?? new Map(),
+        current: this.#placedNow(version),
       })),
     );
     this.#wanted = new Map([...placement.instances].map(([name, placed]) => [name, new Map(placed)]));
     this.#noteUnplaced(placement.unplaced);
     await this.#options.store.save(this.#wanted);
     this.#apply(versions);
+  }
+
+  /** Where its instances are meant to be; a sleeping function's first one is where an agent has woken it. */
+  #placedNow(version: FunctionVersion): ReadonlyMap<string, number> {
+    const wanted = this.#wanted.get(version.function);
+    if (wanted && wanted.size > 0) return wanted;
+    const woken = new Map<string, number>();
+    for (const { node } of this.#options.fleet.reports()) {
+      const active = node?.instances.filter(
+        ({ digest, state }) => digest === version.digest && (state === 'starting' || state === 'ready'),
+      );
+      if (node && active && active.length > 0) woken.set(node.id, active.length);
+    }
+    return woken;
   }
 
   /** Until the old gateway's nodes are here, or have had their time, what it wanted stands. */
@@ -119,6 +136,12 @@ export class ScalingLoop {
     for (const nodes of this.#options.initial.values())
       for (const node of nodes.keys()) if (!here.has(node)) return false;
     return here.size > 0;
+  }
+
+  #forgetOthers(names: ReadonlySet<string>): void {
+    for (const known of [this.#memories, this.#scales, this.#callsWaiting]) {
+      for (const name of known.keys()) if (!names.has(name)) known.delete(name);
+    }
   }
 
   #loads(): Map<string, FunctionLoad[]> {
@@ -184,9 +207,7 @@ export class ScalingLoop {
   /** Every node is told its whole set, sleeping functions included: it can then start one for a call, or as activator. */
   #apply(versions: readonly FunctionVersion[]): void {
     const links = this.#options.fleet.ready();
-    const activator = [...links].sort(
-      (a, b) => freeSlots(b) - freeSlots(a) || a.entry.node.localeCompare(b.entry.node),
-    )[0]?.entry.node;
+    this.#activator = chooseActivator(links, this.#activator);
     const sets = new Map(
       links.map((link) => [
         link,
@@ -195,7 +216,8 @@ export class ScalingLoop {
           return {
             version,
             instances: placed?.get(link.entry.node) ?? 0,
-            activator: total(placed) === 0 && (version.spec?.scale?.max ?? 1) > 0 && link.entry.node === activator,
+            activator:
+              total(placed) === 0 && (version.spec?.scale?.max ?? 1) > 0 && link.entry.node === this.#activator,
             pull: true,
           };
         }),
@@ -213,6 +235,13 @@ export class ScalingLoop {
     this.#generation++;
     for (const [link, set] of sets) link.apply(this.#generation, set);
   }
+}
+
+/** The same node as long as it has room, else the one with the most: an activator that moves leaves pulls behind. */
+function chooseActivator(links: readonly NodeLink[], current: string | undefined): string | undefined {
+  if (links.some((link) => link.entry.node === current && freeSlots(link) > 0)) return current;
+  return [...links].sort((a, b) => freeSlots(b) - freeSlots(a) || a.entry.node.localeCompare(b.entry.node))[0]?.entry
+    .node;
 }
 
 function freeSlots(link: {
