@@ -4,10 +4,10 @@ import { bundleFunction, readProject } from '#bundle';
 import { connectEvents, type PilotClient } from '#client';
 import { PlatformError, systemClock } from '#common';
 import type { Connection } from '#model';
-import { replayScans } from '../../functions/sources/index.ts';
+import { type ReplayReport, replayScans } from '../../functions/sources/index.ts';
 import { FleetWatch } from './fleet-watch.ts';
 import type { DemoInput } from './inputs.ts';
-import { Observer } from './observer.ts';
+import { Observer, type SeenSlice } from './observer.ts';
 import type { DemoOptions } from './options.ts';
 import { SliceWriter } from './slices.ts';
 
@@ -31,10 +31,13 @@ export interface MainJob {
   readonly watch: FleetWatch;
 }
 
-/** After the last frame; the slowest part is the last chunk's reconstruction. */
-const lastSliceWaitMs = 120_000;
+/** Without a further slice; the slowest step is one chunk's reconstruction. */
+const sliceWaitMs = 120_000;
+/** The frames' traces have a reader of their own, which may be behind that of the slices. */
+const tracesWaitMs = 20_000;
 /** Chunks a node has to itself at the least, so that every node gets some. */
 const chunkRowsMax = 4;
+const explainingLines = 5;
 
 export async function runMainJob(context: MainJobContext): Promise<MainJob> {
   const { options, inputs, client, connection, signal, note } = context;
@@ -42,47 +45,51 @@ export async function runMainJob(context: MainJobContext): Promise<MainJob> {
   const wanted = inputs.reduce((sum, { scan }) => sum + scan.metadata.rows, 0);
   const writer = new SliceWriter(options.out, inputs, options.input !== undefined);
   const complete = Promise.withResolvers<void>();
-  let lastSliceAt = 0;
-  const observer = await Observer.start(connection, (slice) => {
+  // Told to whoever waits below; the replay may fail first.
+  complete.promise.catch(() => undefined);
+  let lastSliceAt = performance.now();
+  const onSlice = (slice: SeenSlice) => {
     const { scan, row, node } = writer.write(slice);
     lastSliceAt = performance.now();
     note(`slice ${scan}/${row} from ${node} (${writer.records.length}/${wanted})`);
     if (writer.records.length === wanted) complete.resolve();
-  });
+  };
+  const observer = await Observer.start(connection, onSlice, complete.reject);
   const watch = new FleetWatch(client, 'gridrec');
-  const source = await connectEvents(connection, 'source');
-  const ids: string[] = [];
   try {
-    const startedAt = performance.now();
-    const replayed = await replayScans(
-      inputs.map(({ scan }) => scan),
-      {
-        rate: options.rate,
-        clock: { now: () => performance.now(), sleep: (ms, abort) => systemClock.sleep(ms, abort) },
-        signal,
-        subjectOf: (scan) => `scan.${scan}.frame`,
-        publish: (frame) => {
-          ids.push(frame.id);
-          return source.publish(frame.subject, frame.data, { headers: frame.headers, id: frame.id });
-        },
-      },
-    );
-    await source.flush();
+    const { ids, replayed, firstAt } = await replay(context);
     note(`${replayed.frames} frames sent in ${replayed.seconds.toFixed(1)} s`);
-    await untilComplete(complete.promise, signal, () => `${writer.records.length} of ${wanted} slices are there`);
-    return {
-      frames: replayed.frames,
-      lost: observer.lost(ids),
-      duplicates: observer.duplicates,
-      seconds: (lastSliceAt - startedAt) / 1_000,
-      writer,
-      watch,
-    };
+    const sentAt = performance.now();
+    const state = () => ({ lastSliceAt: Math.max(lastSliceAt, sentAt), text: `${writer.records.length} of ${wanted} slices are there` });
+    await untilComplete(complete.promise, context, state);
+    const seconds = (lastSliceAt - firstAt) / 1_000;
+    await observer.waitForTraces(ids, tracesWaitMs, signal);
+    return { frames: replayed.frames, lost: observer.lost(ids), duplicates: observer.duplicates, seconds, writer, watch };
   } finally {
-    await source.close();
     await observer.close();
     await watch.close();
   }
+}
+
+async function replay({ options, inputs, connection, signal }: MainJobContext): Promise<{ ids: string[]; replayed: ReplayReport; firstAt: number }> {
+  await using source = await connectEvents(connection, 'source');
+  const ids: string[] = [];
+  const firstAt = performance.now();
+  const replayed = await replayScans(
+    inputs.map(({ scan }) => scan),
+    {
+      rate: options.rate,
+      clock: { now: () => systemClock.monotonic(), sleep: (ms, abort) => systemClock.sleep(ms, abort) },
+      signal,
+      subjectOf: (scan) => `scan.${scan}.frame`,
+      publish: ({ subject, data, headers, id }) => {
+        ids.push(id);
+        return source.publish(subject, data, { headers, id });
+      },
+    },
+  );
+  await source.flush();
+  return { ids, replayed, firstAt };
 }
 
 /** The example functions as they are shipped, with this run's parameters. */
@@ -110,17 +117,31 @@ async function deployFunctions({ options, inputs, client, functions, note }: Mai
   }
 }
 
-async function untilComplete(complete: Promise<void>, signal: AbortSignal, state: () => string): Promise<void> {
-  const done = new AbortController();
-  const either = AbortSignal.any([signal, done.signal]);
-  const outcome = await Promise.race([
-    complete.then(() => 'complete'),
-    systemClock.sleep(lastSliceWaitMs, either).then(() => 'late'),
-  ]);
-  done.abort();
-  if (signal.aborted) throw new PlatformError('cancelled', 'interrupted');
-  if (outcome === 'late')
-    throw new PlatformError('timeout', `${state()} ${lastSliceWaitMs / 1_000} s after the last frame`, {
-      hint: '`pilotfish logs gridrec` may show why.',
-    });
+async function untilComplete(
+  complete: Promise<void>,
+  context: MainJobContext,
+  state: () => { readonly lastSliceAt: number; readonly text: string },
+): Promise<void> {
+  const { signal } = context;
+  for (;;) {
+    const waitMs = state().lastSliceAt + sliceWaitMs - performance.now();
+    if (waitMs <= 0) break;
+    const done = new AbortController();
+    const late = systemClock.sleep(waitMs, AbortSignal.any([signal, done.signal])).then(() => false);
+    const isComplete = await Promise.race([complete.then(() => true), late]).finally(() => done.abort());
+    signal.throwIfAborted();
+    if (isComplete) return;
+  }
+  throw new PlatformError('timeout', `${state().text}, and no more for ${sliceWaitMs / 1_000} s`, { foreignStack: await lastWarnings(context) });
+}
+
+/** What the functions said of it: their logs go with the pilot. */
+async function lastWarnings({ client }: MainJobContext): Promise<string> {
+  const lines: string[] = [];
+  for (const name of ['split', 'gridrec']) {
+    for await (const { level, message, node } of client.logs(name)) {
+      if (level === 'warn' || level === 'error') lines.push(`${name} on ${node}: ${message}`);
+    }
+  }
+  return lines.slice(-explainingLines).join('\n');
 }

@@ -1,5 +1,6 @@
 /** An independent reader: sees what the source's frames became, and every slice; knows nothing of how. */
 import { connectEvents, type EventClient } from '#client';
+import { systemClock } from '#common';
 import type { Connection } from '#model';
 import { parseFrameHeaders } from '../../functions/sources/index.ts';
 
@@ -10,6 +11,8 @@ export interface SeenSlice {
   readonly values: Float32Array;
   readonly headers: Readonly<Record<string, string>>;
 }
+
+const tracesPollMs = 50;
 
 export class Observer {
   readonly #client: EventClient;
@@ -24,18 +27,25 @@ export class Observer {
     this.#client = client;
   }
 
-  static async start(connection: Connection, onSlice: (slice: SeenSlice) => void): Promise<Observer> {
+  /** `onFailure`: it sees nothing more, or a slice could not be taken. */
+  static async start(connection: Connection, onSlice: (slice: SeenSlice) => void, onFailure: (error: unknown) => void): Promise<Observer> {
     const observer = new Observer(await connectEvents(connection, 'viewer'));
     const signal = observer.#stop.signal;
     const rows = await observer.#client.read('scan.*.rows.*', { from: 'all', signal });
     const slices = await observer.#client.read('recon.*.*', { from: 'all', signal });
-    observer.#reading.push(observer.#readRows(rows), observer.#readSlices(slices, onSlice));
+    observer.#reading.push(...[observer.#readRows(rows), observer.#readSlices(slices, onSlice)].map((reading) => reading.catch(onFailure)));
     return observer;
   }
 
   /** Published frame ids without a single trace. */
   lost(ids: Iterable<string>): string[] {
     return [...ids].filter((id) => !this.#traces.has(id));
+  }
+
+  /** Resolves when every id has a trace, when the wait is over, or when aborted. */
+  async waitForTraces(ids: readonly string[], waitMs: number, signal: AbortSignal): Promise<void> {
+    const deadline = performance.now() + waitMs;
+    while (this.lost(ids).length > 0 && performance.now() < deadline && !signal.aborted) await systemClock.sleep(tracesPollMs, signal);
   }
 
   /** Chunks or slices seen more than once. */
@@ -47,7 +57,7 @@ export class Observer {
 
   async close(): Promise<void> {
     this.#stop.abort();
-    await Promise.allSettled(this.#reading);
+    await Promise.all(this.#reading);
     await this.#client.close();
   }
 

@@ -1,6 +1,10 @@
 /** The demo's command line. */
 import { parseArgs } from 'node:util';
 import { PlatformError } from '#common';
+import { filterNames } from '../../functions/gridrec/maths/index.ts';
+
+/** A slice of f32 is one message of at most 16 MB: wider ones would have to be cut up. */
+export const columnsMax = 1_990;
 
 export interface DemoOptions {
   /** A Data Exchange file; undefined for the phantom. */
@@ -26,7 +30,7 @@ A local pilot of two nodes reconstructs a detector stream: frames -> split -> ga
   --input FILE.h5        a Data Exchange scan instead of the phantom
   --out DIR              where slices go (default: out)
   --mode MODE            accurate (default) or compat (equals TomoPy)
-  --filter NAME          shepp (default), ramlak, cosine, parzen, ...
+  --filter NAME          shepp (default), ramlak, cosine, parzen, hann, hamming, butterworth, none
   --centre COLUMN        rotation axis; searched for by default
   --rate N               frames a second, all scans together (default: 100)
   --nodes N              nodes of the pilot (default: 2)
@@ -46,15 +50,17 @@ export function parseDemoOptions(args: readonly string[]): DemoOptions | undefin
   const text = (name: string) => String(values[name]);
   const mode = text('mode');
   if (mode !== 'accurate' && mode !== 'compat') throw usage(`--mode is "${mode}"; it is accurate or compat`);
+  const filter = text('filter');
+  if (!filterNames.some((name) => name === filter)) throw usage(`--filter is "${filter}"; it is one of ${filterNames.join(', ')}`);
   return {
     input: values['input'] === undefined ? undefined : text('input'),
     out: text('out'),
     mode,
-    filter: text('filter'),
-    centre: values['centre'] === undefined ? undefined : number('centre', text('centre'), 0, 16_384),
+    filter,
+    centre: values['centre'] === undefined ? undefined : number('centre', text('centre'), 0, columnsMax),
     rate: number('rate', text('rate'), 0.1, 100_000),
     nodes: whole('nodes', text('nodes'), 1, 16),
-    size: whole('size', text('size'), 16, 4_096),
+    size: whole('size', text('size'), 16, columnsMax),
     angles: whole('angles', text('angles'), 4, 10_000),
     scans: whole('scans', text('scans'), 1, 64),
     rows: whole('rows', text('rows'), 1, 1_024),

@@ -2,7 +2,7 @@
 // publishes each slice as recon.<id>.<row>: f32, columns x columns, attenuation per column.
 import { defineFunction, Output, outputs, Reject } from 'pilotfish/sdk';
 import { CollectError, collectChunk } from './collect.ts';
-import { findCentre, type GridrecMode, InputError, reconstruct, type Scan } from './maths/index.ts';
+import { findCentre, type GridrecMode, InputError, maskRatioDefault, reconstruct, type Scan } from './maths/index.ts';
 
 export default defineFunction({
   async handle(event, ctx) {
@@ -58,6 +58,11 @@ export default defineFunction({
     }
   },
 });
+
+/** 0 means that nothing is masked. */
+function maskRatioOf(configured: unknown): number | undefined {
+  return configured === undefined ? maskRatioDefault : Number(configured) || undefined;
+}
 
 /** The configured axis, or the one found; on failure the detector's middle, and it is said so. */
 function centreOf(

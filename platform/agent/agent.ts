@@ -44,6 +44,8 @@ interface Running {
 const tickMs = 100;
 /** A wanted set stated this long after an instance woke by itself was decided with knowledge of it. */
 const wokenGraceMs = 3_000;
+/** Without a word from the gateway, an instance that woke by itself waits this long for its next event. */
+const wokenIdleMs = 10_000;
 /** Lost pulls and publishes are looked for this often. */
 const lostCheckMs = 1_000;
 
@@ -132,6 +134,7 @@ export class Agent {
   /** Stops pulling, lets running calls end within the grace time, hands back the rest (R5). Returns the instances ended by force. */
   async drain(graceMs: number): Promise<number> {
     this.draining = true;
+    this.#starter.close();
     for (const { intakes } of this.#running.values()) for (const intake of intakes) intake.stopPulling();
     for (const { pool } of this.#running.values()) {
       pool.wanted = 0;
@@ -209,6 +212,7 @@ export class Agent {
     });
     const running = { pool, intakes, stacks };
     this.#running.set(version.digest, running);
+    this.#starter.prepare(version);
     return running;
   }
 
@@ -224,9 +228,8 @@ export class Agent {
 
   /** A sleeping function's first instance is this node's own decision: it stays until the gateway knew of it, and while there is none. */
   #isFreshlyWoken(pool: FunctionPool): boolean {
-    if (pool.wanted > 0 || pool.inFlight === 0 || pool.active === 0) return false;
-    const toldSince = this.#toldAt > pool.wokenAt + wokenGraceMs;
-    return !toldSince;
+    if (pool.wanted > 0 || pool.active === 0 || this.#toldAt > pool.wokenAt + wokenGraceMs) return false;
+    return pool.inFlight > 0 || this.clock.monotonic() < pool.wokenAt + wokenIdleMs;
   }
 
   #reconcile(): void {

@@ -3,7 +3,15 @@
  * Every path ends in exactly one of: ack, nak, or silence when the lease was lost.
  */
 import type { MsgHdrs } from '@nats-io/transport-node';
-import { deadLetterSubject, encodeHeaders, encodeHeadersWithId, leaseMs, messageIdHeader, publishSubject, type PulledEvent } from '#broker';
+import {
+  deadLetterSubject,
+  encodeHeaders,
+  encodeHeadersWithId,
+  leaseMs,
+  messageIdHeader,
+  type PulledEvent,
+  publishSubject,
+} from '#broker';
 import { backoffMs, messageOf, PlatformError } from '#common';
 import { type OutputHeader, resultForms } from '#frames';
 import type { CallOutcome, CallRun } from './call.ts';
@@ -142,7 +150,12 @@ export class Delivery {
       const subject = this.#route.outputSubject(this.event);
       if (subject === undefined) return this.ack();
       this.#openOutputs = 1;
-      return this.#publish(subject, body, encodeHeadersWithId(this.#route.outputId(this.sequence, 0), this.#route.outputLines), run);
+      return this.#publish(
+        subject,
+        body,
+        encodeHeadersWithId(this.#route.outputId(this.sequence, 0), this.#route.outputLines),
+        run,
+      );
     }
     let outputs: { subject: string; data: Uint8Array; headers: MsgHdrs }[];
     try {
@@ -164,7 +177,8 @@ export class Delivery {
     return headers.flatMap((output, index) => {
       const data = body.subarray(at, at + output.length);
       at += output.length;
-      const subject = output.subject === undefined ? this.#route.outputSubject(this.event) : publishSubject(output.subject);
+      const subject =
+        output.subject === undefined ? this.#route.outputSubject(this.event) : publishSubject(output.subject);
       if (subject === undefined) return [];
       const pairs: [string, string][] = [
         [messageIdHeader, this.#route.outputId(this.sequence, index)],
@@ -185,8 +199,12 @@ export class Delivery {
         return this.ack();
       }
       // What will be refused each time is the function's failure; a full stream is not, it is waited for (R8).
-      if (!this.#refusal.retryable) return this.#failed('failed', `its outputs were refused: ${this.#refusal.message}`, '', run);
-      this.#route.logger.warn({ function: this.#route.functionName, error: this.#refusal.message }, 'outputs refused, event given back');
+      if (!this.#refusal.retryable)
+        return this.#failed('failed', `its outputs were refused: ${this.#refusal.message}`, '', run);
+      this.#route.logger.warn(
+        { function: this.#route.functionName, error: this.#refusal.message },
+        'outputs refused, event given back',
+      );
       this.nak(refusedBackoff.minMs + backoffMs(this.deliveries, refusedBackoff));
     });
   }
@@ -196,7 +214,8 @@ export class Delivery {
     if (outcome.ended) return this.nak(backoffMs(1, lostBackoff));
     const record = [...this.earlier, { ...this.#attemptOf(run, outcome.reason, ''), lost: true }];
     const losses = record.length - failuresOf(record);
-    if (losses >= lossesMax) return this.deadLetter(`${losses} instances ended while they handled it, the last: ${outcome.reason}`, record);
+    if (losses >= lossesMax)
+      return this.deadLetter(`${losses} instances ended while they handled it, the last: ${outcome.reason}`, record);
     void this.#giveBack(record, backoffMs(losses, lostBackoff));
   }
 

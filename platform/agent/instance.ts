@@ -35,6 +35,7 @@ export interface InstanceOptions {
   readonly load: LoadHeader;
   readonly clock: Clock;
   readonly events: InstanceEvents;
+  readonly pid: () => number;
   /** Ends the process group. */
   readonly kill: (signal: 'SIGTERM' | 'SIGKILL') => void;
 }
@@ -55,7 +56,6 @@ export class Instance {
   readonly startedAt: number;
   readonly concurrency: number;
   phase: InstancePhase = 'starting';
-  pid = 0;
   handled = 0;
   /** False until it was ready once. */
   loaded = false;
@@ -76,6 +76,11 @@ export class Instance {
     this.concurrency = options.load.concurrency;
     this.startedAt = options.clock.now();
     this.#startTimer = setTimeout(() => this.end(`it was not ready within ${startWaitMs} ms`), startWaitMs);
+  }
+
+  /** 0 until its process has been forked. */
+  get pid(): number {
+    return this.#options.pid();
   }
 
   /** Calls inside it. */
@@ -164,7 +169,10 @@ export class Instance {
     let position = 0;
     for (const running of this.#calls.values()) {
       if (position++ < this.concurrency) {
-        running.call.settle({ kind: 'lost', reason, ended: this.#endReason !== undefined }, { instance: this.id, ms: now - running.startedAt });
+        running.call.settle(
+          { kind: 'lost', reason, ended: this.#endReason !== undefined },
+          { instance: this.id, ms: now - running.startedAt },
+        );
       } else {
         unstarted.push(running.call);
       }

@@ -156,7 +156,9 @@ export class Invocation {
   #publish(subject: string, data: Uint8Array, id: string, headers: Record<string, string>): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const lines = encodeHeaders([[messageIdHeader, id], ...Object.entries(headers)]);
-    this.#options.publisher.publish(publishSubject(subject), data, lines, (error) => (error ? reject(error) : resolve()));
+    this.#options.publisher.publish(publishSubject(subject), data, lines, (error) =>
+      error ? reject(error) : resolve(),
+    );
     return promise;
   }
 }

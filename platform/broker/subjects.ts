@@ -58,7 +58,8 @@ const subjectCharsMax = 256;
 
 /** Where an event published on `subject` is stored. Throws `invalid` for a blank, a wildcard or an empty token: NATS would be silent or close the line. */
 export function publishSubject(subject: string): string {
-  if (subject.length <= subjectCharsMax && subject.split('.').every((token) => /^[^\s*>{}]+$/.test(token))) return eventSubject(subject);
+  if (subject.length <= subjectCharsMax && subject.split('.').every((token) => /^[^\s*>{}]+$/.test(token)))
+    return eventSubject(subject);
   throw new PlatformError('invalid', `${JSON.stringify(subject)} is no subject to publish on`, {
     hint: 'Join tokens with dots; no blanks, no "*" or ">".',
   });

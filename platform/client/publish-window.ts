@@ -175,8 +175,6 @@ export class PublishWindow {
   }
 }
 
-
-
 function userHeaderLines(headers: Readonly<Record<string, string>>): string {
   const pairs = Object.entries(headers);
   const reserved = pairs.find(([name]) => /^nats-/i.test(name));

@@ -145,7 +145,8 @@ export class Fleet {
     if (!this.#connected || now - this.#checkedAt > lateCheckMs) this.#hearingSince = now;
     this.#checkedAt = now;
     for (const [node, member] of this.#members) {
-      if (!member.lost && now - Math.max(member.lastSeen, this.#hearingSince) > nodeSilenceMs) this.#lose(node, `silent for ${nodeSilenceMs} ms`);
+      if (!member.lost && now - Math.max(member.lastSeen, this.#hearingSince) > nodeSilenceMs)
+        this.#lose(node, `silent for ${nodeSilenceMs} ms`);
       if (member.lost && now - member.lastSeen > rememberLostMs) this.#members.delete(node);
     }
   }

@@ -1,6 +1,7 @@
 /** Wires a gateway: takes its epoch, loads what the last one left, serves. */
 import { readFileSync } from 'node:fs';
 import { jetstreamManager } from '@nats-io/jetstream';
+import type { NatsConnection } from '@nats-io/transport-node';
 import {
   ArtifactStore,
   connectNats,
@@ -63,6 +64,7 @@ export async function runGateway(config: GatewayConfig): Promise<RunningGateway>
       scaling?.hurry();
     },
   });
+  void followConnection(connection, fleet);
   let scaling: ScalingLoop | undefined;
   scaling = new ScalingLoop({ registry, store, fleet, manager, clock, logger, initial });
   const trimmer = new Trimmer({
@@ -105,4 +107,12 @@ export async function runGateway(config: GatewayConfig): Promise<RunningGateway>
       await connection.close();
     },
   };
+}
+
+/** Ends with the connection. */
+async function followConnection(connection: NatsConnection, fleet: Fleet): Promise<void> {
+  for await (const { type } of connection.status()) {
+    if (type === 'disconnect') fleet.setConnected(false);
+    if (type === 'reconnect') fleet.setConnected(true);
+  }
 }

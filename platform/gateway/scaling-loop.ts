@@ -40,6 +40,8 @@ export class ScalingLoop {
   readonly #stop = new AbortController();
   readonly #startedAt: number;
   readonly #callsWaiting = new Map<string, number>();
+  /** Calls that had ended at the last round. */
+  readonly #ended = new Map<string, number>();
   #wanted: WantedByFunction;
   #generation = 0;
   #activator: string | undefined;
@@ -138,8 +140,16 @@ export class ScalingLoop {
     return here.size > 0;
   }
 
+  /** True when calls have ended since the last round: short ones are never seen in flight. */
+  #hasWorked(name: string, loads: readonly FunctionLoad[]): boolean {
+    const ended = loads.reduce((sum, load) => sum + load.handled + load.failed, 0);
+    const before = this.#ended.get(name) ?? 0;
+    this.#ended.set(name, ended);
+    return ended > before;
+  }
+
   #forgetOthers(names: ReadonlySet<string>): void {
-    for (const known of [this.#memories, this.#scales, this.#callsWaiting]) {
+    for (const known of [this.#memories, this.#scales, this.#callsWaiting, this.#ended]) {
       for (const name of known.keys()) if (!names.has(name)) known.delete(name);
     }
   }
@@ -162,7 +172,10 @@ export class ScalingLoop {
         now: clock.monotonic(),
         lag,
         openKeys: loads.reduce((sum, load) => sum + load.openKeys, 0),
-        inFlight: loads.reduce((sum, load) => sum + load.inFlight, this.#callsWaiting.get(name) ?? 0),
+        inFlight: Math.max(
+          loads.reduce((sum, load) => sum + load.inFlight, this.#callsWaiting.get(name) ?? 0),
+          this.#hasWorked(name, loads) ? 1 : 0,
+        ),
         serviceMs: meanServiceMs(loads),
         concurrency: version.spec?.concurrency ?? 1,
         current,
@@ -199,8 +212,7 @@ export class ScalingLoop {
   #noteUnplaced(unplaced: ReadonlyMap<string, number>): void {
     for (const [name, count] of unplaced) {
       const scale = this.#scales.get(name);
-      if (scale)
-        this.#scales.set(name, { ...scale, reason: `${scale.reason}; ${count} held back, the nodes are full` });
+      if (scale) this.#scales.set(name, { ...scale, reason: `${scale.reason}; ${count} held back, no node has room` });
     }
   }
 

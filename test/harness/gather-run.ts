@@ -47,9 +47,11 @@ async function connectInside({ connection, directory }: TestPilot) {
 export async function gathererNode(pilot: TestPilot): Promise<string> {
   const inside = await connectInside(pilot);
   try {
-    const lease = () => inside.buckets.gatherLeases.get(gatherKey(gatherFunction, trigger));
-    const entry = await eventually(async () => (await lease())?.operation === 'PUT' && (await lease()), { timeoutMs: 10_000, what: 'a gatherer' });
-    return entry.string();
+    const holder = async () => {
+      const entry = await inside.buckets.gatherLeases.get(gatherKey(gatherFunction, trigger));
+      return entry?.operation === 'PUT' ? entry.string() : undefined;
+    };
+    return await eventually(holder, { timeoutMs: 10_000, what: 'a gatherer' });
   } finally {
     await inside.close();
   }

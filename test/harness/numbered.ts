@@ -18,12 +18,22 @@ export interface NumberedRun {
   close(): Promise<void>;
 }
 
+/** Where the events go and where their results come from: `<subject>.<run>-<number>` to `<output>.<run>-<number>`. */
+export interface NumberedThrough {
+  readonly function: string;
+  readonly subject: string;
+  readonly output: string;
+}
+
+const throughEcho: NumberedThrough = { function: 'echo', subject: 'numbers', output: 'echoed' };
+
 /** Publishes `count` events named `run` at `rate` a second, and reads the results from the start. */
 export async function publishNumbered(
   pilot: TestPilot,
   run: string,
   count: number,
   rate: number,
+  through: NumberedThrough = throughEcho,
 ): Promise<NumberedRun> {
   const source = await pilot.events('source');
   const viewer = await pilot.events('viewer');
@@ -31,8 +41,8 @@ export async function publishNumbered(
   const times: number[] = [];
   const reading = new AbortController();
   const read = (async () => {
-    for await (const event of await viewer.read('echoed.*', { from: 'all', signal: reading.signal })) {
-      const [, name, number] = /^echoed\.(.+)-(\d+)$/.exec(event.subject) ?? [];
+    for await (const event of await viewer.read(`${through.output}.*`, { from: 'all', signal: reading.signal })) {
+      const [, name, number] = /^[^.]+\.(.+)-(\d+)$/.exec(event.subject) ?? [];
       if (name !== run) continue;
       results.set(Number(number), (results.get(Number(number)) ?? 0) + 1);
       times.push(performance.now());
@@ -43,7 +53,7 @@ export async function publishNumbered(
     for (let number = 0; number < count; number++) {
       const early = startedAt + (number * 1_000) / rate - performance.now();
       if (early > 1) await systemClock.sleep(early);
-      await source.publish(`numbers.${run}-${number}`, `payload ${number}`, { id: `${run}-${number}` });
+      await source.publish(`${through.subject}.${run}-${number}`, `payload ${number}`, { id: `${run}-${number}` });
     }
     await source.flush();
   })();
@@ -54,7 +64,7 @@ export async function publishNumbered(
     async finished(timeoutMs) {
       await published;
       await eventually(() => results.size === count, { timeoutMs, what: `${count} results of ${run}` });
-      await eventually(async () => (await pilot.client.get('echo')).summary?.lag === 0, {
+      await eventually(async () => (await pilot.client.get(through.function)).summary?.lag === 0, {
         timeoutMs: 20_000,
         what: 'no lag left',
       });

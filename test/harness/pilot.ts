@@ -39,6 +39,8 @@ export function runCli(
 export interface PilotOptions {
   readonly nodes?: number;
   readonly coresPerNode?: number;
+  /** `--store-size`, for a pilot whose streams are to fill up. */
+  readonly storeSize?: string;
   /** A home that several pilots share; default is one of its own. */
   readonly home?: string;
 }
@@ -83,6 +85,7 @@ export class TestPilot {
       '--cores-per-node',
       String(options.coresPerNode ?? 2),
     ];
+    if (options.storeSize) args.push('--store-size', options.storeSize);
     const up = await runCli(args, { PILOTFISH_HOME: home });
     if (up.code !== 0) throw new Error(`up failed with ${up.code}:\n${up.stderr}`);
     return new TestPilot(up.stdout.trim().split('\n').at(-1) ?? '', home, options.home === undefined);

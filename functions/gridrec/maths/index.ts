@@ -4,9 +4,9 @@
 //   reconstructor.ts  GridRec itself, of spectrum.ts, filter-line.ts, filters.ts, angle-weights.ts, gridding.ts, image.ts
 //   fft.ts, pswf.ts   the FFT and the gridding kernel    circular-mask.ts  the disk that every projection sees
 export { type CentreSearch, findCentre } from './centre-search.ts';
-export { circularMask, isInsideDisk } from './circular-mask.ts';
+export { circularMask, isInsideDisk, maskRatioDefault } from './circular-mask.ts';
 export { InputError, type InputErrorCode } from './errors.ts';
-export type { FilterName } from './filters.ts';
+export { type FilterName, filterNames } from './filters.ts';
 export {
   type Counts,
   type FlatField,

@@ -3,7 +3,8 @@
  * builds an error object for every success and costs four times as much.
  */
 import type { Msg, MsgHdrs, NatsConnection, Subscription } from '@nats-io/transport-node';
-import { type Clock, type ErrorCode, PlatformError } from '#common';
+import { type Clock, type ErrorCode, messageOf, PlatformError } from '#common';
+import { messageBytesMax } from './topology.ts';
 
 export interface EventPublisherOptions {
   readonly connection: NatsConnection;
@@ -86,8 +87,24 @@ export class EventPublisher {
         reply: this.#inbox + token,
       });
     } catch (error) {
-      this.#settle(token, open, PlatformError.from(error));
+      this.#settle(token, open, this.#unsendable(open, error));
     }
+  }
+
+  /** The client refuses by itself what the server would drop the connection for: such a message fails each time. */
+  #unsendable({ subject, payload }: OpenPublish, error: unknown): PlatformError {
+    const { connection } = this.#options;
+    if (connection.isClosed() || connection.isDraining()) {
+      return new PlatformError('unavailable', 'the connection to the broker is closed');
+    }
+    return new PlatformError(
+      'invalid',
+      `${payload.length} bytes for ${subject} cannot be published: ${messageOf(error)}`,
+      {
+        hint: `One event has at most ${messageBytesMax} bytes, headers included.`,
+        cause: error,
+      },
+    );
   }
 
   #sendAgain(token: string, open: OpenPublish): void {
@@ -131,6 +148,8 @@ function refusal(subject: string, data: Uint8Array): PlatformError {
 function refusalCode(serverCode: number | undefined): ErrorCode {
   // 10077: maximum bytes (or messages) exceeded, R8: a full stream refuses the publisher.
   if (serverCode === 10077) return 'no-capacity';
+  // 10054: over the stream's largest message; the same one will be each time.
+  if (serverCode === 10054) return 'payload-too-large';
   // 10071: not the last sequence that the publisher expected; sending it again is refused for good (G4).
   return serverCode === 10071 ? 'conflict' : 'unavailable';
 }

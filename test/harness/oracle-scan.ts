@@ -1,0 +1,31 @@
+/** TomoPy's test projections as a scan of frames, and what TomoPy made of them. */
+import type { Frame, ScanSource } from '../../functions/sources/index.ts';
+import { readOracle, readOracleDoubles } from '../unit/functions/oracle-data.ts';
+
+export const oracleCentre = 24;
+
+/** Line integrals x become frames of transmissions exp(-x) between a dark field of 0 and a flat field of 1. */
+export function oracleScan(scan: string): ScanSource {
+  const { shape, values } = readOracle('proj');
+  const [angles = 0, rows = 0, columns = 0] = shape;
+  const theta = readOracleDoubles('angle');
+  const counts = { dark: 1, flat: 1, projection: angles };
+  const common = { scan, rows, columns, dtype: 'f32' } as const;
+  const pixels = rows * columns;
+  const bytes = (numbers: Float32Array) => new Uint8Array(numbers.buffer, numbers.byteOffset, numbers.byteLength);
+  function* frames(): Generator<Frame> {
+    yield { ...common, kind: 'dark', index: 0, data: bytes(new Float32Array(pixels)) };
+    yield { ...common, kind: 'flat', index: 0, data: bytes(new Float32Array(pixels).fill(1)) };
+    for (let index = 0; index < angles; index++) {
+      const lines = values.subarray(index * pixels, (index + 1) * pixels);
+      yield { ...common, kind: 'projection', index, theta: theta[index], data: bytes(lines.map((line) => Math.exp(-line))) };
+    }
+    yield { ...common, kind: 'end', index: 0, expect: counts, data: new Uint8Array(0) };
+  }
+  return { metadata: { ...common, counts, theta }, frames, close: () => undefined };
+}
+
+/** rows x columns x columns. */
+export function oracleSlices(filter: string): Float32Array {
+  return readOracle(`gridrec_${filter}`).values;
+}
