@@ -93,7 +93,10 @@ async function end({ pilot, directory }: StartedPilot): Promise<void> {
     await endPilot(directory, grace);
   } catch (error) {
     const { code, message } = PlatformError.from(error);
-    throw new PlatformError(code, `pilot ${pilot} could not be ended: ${message}`, { hint: `Run \`pilotfish down ${pilot}\`.`, cause: error });
+    throw new PlatformError(code, `pilot ${pilot} could not be ended: ${message}`, {
+      hint: `Run \`pilotfish down ${pilot}\`.`,
+      cause: error,
+    });
   }
 }
 

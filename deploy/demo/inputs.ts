@@ -14,7 +14,8 @@ export interface DemoInput {
 
 /** Throws `not-found` or `invalid` for a file that cannot be read, `usage` for an axis beside the detector. The caller closes the scans. */
 export async function openInputs(options: DemoOptions): Promise<DemoInput[]> {
-  const inputs = options.input === undefined ? phantoms(options) : [{ scan: await openFile(options.input), phantom: undefined }];
+  const inputs =
+    options.input === undefined ? phantoms(options) : [{ scan: await openFile(options.input), phantom: undefined }];
   const columns = inputs[0]?.scan.metadata.columns ?? 0;
   if (options.centre !== undefined && options.centre > columns - 1) {
     throw new PlatformError('usage', `--centre is ${options.centre}; the scan has the columns 0 to ${columns - 1}`);
@@ -28,7 +29,9 @@ export function prepareOut(directory: string): void {
     mkdirSync(directory, { recursive: true });
     accessSync(directory, constants.W_OK | constants.X_OK);
   } catch (error) {
-    throw new PlatformError('usage', `--out is "${directory}", which cannot be written to: ${messageOf(error)}`, { cause: error });
+    throw new PlatformError('usage', `--out is "${directory}", which cannot be written to: ${messageOf(error)}`, {
+      cause: error,
+    });
   }
 }
 
@@ -40,9 +43,13 @@ function phantoms({ scans, rows, size, angles }: DemoOptions): DemoInput[] {
 }
 
 async function openFile(path: string): Promise<ScanSource> {
-  if (!statSync(path, { throwIfNoEntry: false })?.isFile()) throw new PlatformError('not-found', `--input is "${path}", and there is no such file`);
+  if (!statSync(path, { throwIfNoEntry: false })?.isFile())
+    throw new PlatformError('not-found', `--input is "${path}", and there is no such file`);
   // The file's name becomes a subject's token.
-  const name = basename(path).replace(/\.[^.]*$/, '').replace(/[^A-Za-z0-9_-]/g, '-') || 'scan';
+  const name =
+    basename(path)
+      .replace(/\.[^.]*$/, '')
+      .replace(/[^A-Za-z0-9_-]/g, '-') || 'scan';
   const scan = await hdf5Scan(path, { scan: name }).catch((error: unknown) => {
     if (error instanceof FormatError) throw new PlatformError('invalid', error.message, { cause: error });
     throw error;
@@ -50,5 +57,8 @@ async function openFile(path: string): Promise<ScanSource> {
   const { columns } = scan.metadata;
   if (columns <= columnsMax) return scan;
   scan.close();
-  throw new PlatformError('invalid', `${path} has ${columns} columns; slices of up to ${columnsMax} fit into one message`);
+  throw new PlatformError(
+    'invalid',
+    `${path} has ${columns} columns; slices of up to ${columnsMax} fit into one message`,
+  );
 }

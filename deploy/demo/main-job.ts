@@ -60,18 +60,33 @@ export async function runMainJob(context: MainJobContext): Promise<MainJob> {
     const { ids, replayed, firstAt } = await replay(context);
     note(`${replayed.frames} frames sent in ${replayed.seconds.toFixed(1)} s`);
     const sentAt = performance.now();
-    const state = () => ({ lastSliceAt: Math.max(lastSliceAt, sentAt), text: `${writer.records.length} of ${wanted} slices are there` });
+    const state = () => ({
+      lastSliceAt: Math.max(lastSliceAt, sentAt),
+      text: `${writer.records.length} of ${wanted} slices are there`,
+    });
     await untilComplete(complete.promise, context, state);
     const seconds = (lastSliceAt - firstAt) / 1_000;
     await observer.waitForTraces(ids, tracesWaitMs, signal);
-    return { frames: replayed.frames, lost: observer.lost(ids), duplicates: observer.duplicates, seconds, writer, watch };
+    return {
+      frames: replayed.frames,
+      lost: observer.lost(ids),
+      duplicates: observer.duplicates,
+      seconds,
+      writer,
+      watch,
+    };
   } finally {
     await observer.close();
     await watch.close();
   }
 }
 
-async function replay({ options, inputs, connection, signal }: MainJobContext): Promise<{ ids: string[]; replayed: ReplayReport; firstAt: number }> {
+async function replay({
+  options,
+  inputs,
+  connection,
+  signal,
+}: MainJobContext): Promise<{ ids: string[]; replayed: ReplayReport; firstAt: number }> {
   await using source = await connectEvents(connection, 'source');
   const ids: string[] = [];
   const firstAt = performance.now();
@@ -132,7 +147,9 @@ async function untilComplete(
     signal.throwIfAborted();
     if (isComplete) return;
   }
-  throw new PlatformError('timeout', `${state().text}, and no more for ${sliceWaitMs / 1_000} s`, { foreignStack: await lastWarnings(context) });
+  throw new PlatformError('timeout', `${state().text}, and no more for ${sliceWaitMs / 1_000} s`, {
+    foreignStack: await lastWarnings(context),
+  });
 }
 
 /** What the functions said of it: their logs go with the pilot. */

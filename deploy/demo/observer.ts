@@ -28,12 +28,18 @@ export class Observer {
   }
 
   /** `onFailure`: it sees nothing more, or a slice could not be taken. */
-  static async start(connection: Connection, onSlice: (slice: SeenSlice) => void, onFailure: (error: unknown) => void): Promise<Observer> {
+  static async start(
+    connection: Connection,
+    onSlice: (slice: SeenSlice) => void,
+    onFailure: (error: unknown) => void,
+  ): Promise<Observer> {
     const observer = new Observer(await connectEvents(connection, 'viewer'));
     const signal = observer.#stop.signal;
     const rows = await observer.#client.read('scan.*.rows.*', { from: 'all', signal });
     const slices = await observer.#client.read('recon.*.*', { from: 'all', signal });
-    observer.#reading.push(...[observer.#readRows(rows), observer.#readSlices(slices, onSlice)].map((reading) => reading.catch(onFailure)));
+    observer.#reading.push(
+      ...[observer.#readRows(rows), observer.#readSlices(slices, onSlice)].map((reading) => reading.catch(onFailure)),
+    );
     return observer;
   }
 
@@ -45,7 +51,8 @@ export class Observer {
   /** Resolves when every id has a trace, when the wait is over, or when aborted. */
   async waitForTraces(ids: readonly string[], waitMs: number, signal: AbortSignal): Promise<void> {
     const deadline = performance.now() + waitMs;
-    while (this.lost(ids).length > 0 && performance.now() < deadline && !signal.aborted) await systemClock.sleep(tracesPollMs, signal);
+    while (this.lost(ids).length > 0 && performance.now() < deadline && !signal.aborted)
+      await systemClock.sleep(tracesPollMs, signal);
   }
 
   /** Chunks or slices seen more than once. */

@@ -51,7 +51,8 @@ export function parseDemoOptions(args: readonly string[]): DemoOptions | undefin
   const mode = text('mode');
   if (mode !== 'accurate' && mode !== 'compat') throw usage(`--mode is "${mode}"; it is accurate or compat`);
   const filter = text('filter');
-  if (!filterNames.some((name) => name === filter)) throw usage(`--filter is "${filter}"; it is one of ${filterNames.join(', ')}`);
+  if (!filterNames.some((name) => name === filter))
+    throw usage(`--filter is "${filter}"; it is one of ${filterNames.join(', ')}`);
   return {
     input: values['input'] === undefined ? undefined : text('input'),
     out: text('out'),

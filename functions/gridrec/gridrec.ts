@@ -21,7 +21,7 @@ export default defineFunction({
         centre: centre.value,
         mode,
         filter,
-        maskRatio: Number(ctx.config['maskRatio'] ?? 0.95),
+        maskRatio: maskRatioOf(ctx.config['maskRatio']),
       });
       ctx.log.info('chunk reconstructed', {
         scan: scanId,

@@ -10,16 +10,15 @@ import type { AgentConfig } from '#model';
 import type { ApplyRequest, FunctionVersion, WantedFunction } from '#proto';
 import type { Logger } from '#telemetry';
 import { ArtifactCache } from './artifact-cache.ts';
-import { FunctionPool } from './function-pool.ts';
+import type { FunctionPool } from './function-pool.ts';
 import { Gatherers } from './gather/gatherers.ts';
+import { HostedVersion } from './hosted-version.ts';
 import type { Instance } from './instance.ts';
 import { InstanceStarter, type InstanceStarterOptions } from './instance-starter.ts';
-import { createIntakes } from './intakes.ts';
 import { LeaseKeeper } from './lease-keeper.ts';
 import { LogSink } from './log-sink.ts';
 import { type ReconcilePool, reconcile, slotsUsed } from './reconcile.ts';
 import { StackMap } from './stack-map.ts';
-import type { TriggerIntake } from './trigger-intake.ts';
 import { WantedFile } from './wanted-file.ts';
 
 export interface AgentOptions
@@ -31,13 +30,6 @@ export interface AgentOptions
   readonly buckets: Buckets;
   readonly artifacts: ArtifactStore;
   readonly logger: Logger;
-}
-
-/** One function version on this node. */
-interface Running {
-  readonly pool: FunctionPool;
-  readonly intakes: readonly TriggerIntake[];
-  readonly stacks: StackMap;
 }
 
 /** Timeouts, restarts and credit are looked at this often. */
@@ -60,7 +52,8 @@ export class Agent {
   onChange: () => void = () => undefined;
   readonly gatherers: Gatherers;
   readonly #options: AgentOptions;
-  readonly #running = new Map<string, Running>();
+  /** By digest. */
+  readonly #hosted = new Map<string, HostedVersion>();
   readonly #instances = new Map<string, { instance: Instance; pool: FunctionPool }>();
   readonly #starter: InstanceStarter;
   readonly #leases: LeaseKeeper;
@@ -116,15 +109,15 @@ export class Agent {
   }
 
   pools(): FunctionPool[] {
-    return [...this.#running.values()].map((running) => running.pool);
+    return [...this.#hosted.values()].map((hosted) => hosted.pool);
   }
 
   instances(): { instance: Instance; pool: FunctionPool }[] {
     return [...this.#instances.values()];
   }
 
-  find(digest: string): { pool: FunctionPool; stacks: StackMap } | undefined {
-    return this.#running.get(digest);
+  find(digest: string): Pick<HostedVersion, 'pool' | 'stacks'> | undefined {
+    return this.#hosted.get(digest);
   }
 
   slotsUsed(): number {
@@ -135,8 +128,9 @@ export class Agent {
   async drain(graceMs: number): Promise<number> {
     this.draining = true;
     this.#starter.close();
-    for (const { intakes } of this.#running.values()) for (const intake of intakes) intake.stopPulling();
-    for (const { pool } of this.#running.values()) {
+    for (const hosted of this.#hosted.values()) {
+      const { pool } = hosted;
+      hosted.stopPulling();
       pool.wanted = 0;
       pool.abandonWaiting({ kind: 'unstartable', reason: 'the node is draining' });
       for (const instance of pool.instances) instance.drain();
@@ -155,7 +149,7 @@ export class Agent {
     for (const timer of this.#timers) clearInterval(timer);
     this.#leases.close();
     await this.gatherers.close();
-    for (const running of this.#running.values()) for (const intake of running.intakes) await intake.close();
+    for (const hosted of this.#hosted.values()) await hosted.close();
     await this.#options.connection.flush().catch(() => undefined);
     this.publisher.close();
   }
@@ -167,38 +161,32 @@ export class Agent {
     if (this.draining) return;
     const wanted = new Map(request.functions.map((entry) => [entry.version?.digest ?? '', entry]));
     for (const [digest, entry] of wanted) this.#want(digest, entry);
-    for (const [digest, { pool }] of this.#running) {
+    for (const [digest, { pool }] of this.#hosted) {
       if (wanted.has(digest)) continue;
       pool.wanted = 0;
       pool.activator = false;
       pool.pull = false;
+      // Removed, or replaced by a newer version: nothing is waited for.
+      pool.wokenAt = Number.NEGATIVE_INFINITY;
     }
     this.gatherers.follow(request.functions);
     this.#reconcile();
-    this.#updateCredits();
+    for (const hosted of this.#hosted.values()) hosted.updateCredit();
     this.onChange();
   }
 
   #want(digest: string, entry: WantedFunction): void {
     if (!entry.version) return;
-    const running = this.#running.get(digest) ?? this.#add(entry.version);
-    running.pool.wanted = entry.instances;
-    running.pool.activator = entry.activator;
-    running.pool.pull = entry.pull;
+    const { pool } = this.#hosted.get(digest) ?? this.#host(entry.version);
+    pool.wanted = entry.instances;
+    pool.activator = entry.activator;
+    pool.pull = entry.pull;
   }
 
-  #add(version: FunctionVersion): Running {
+  #host(version: FunctionVersion): HostedVersion {
     const { connection, buckets, clock, logger, config, artifacts } = this.#options;
-    const pool = new FunctionPool({
+    const hosted = new HostedVersion({
       version,
-      clock,
-      start: (starved) => this.#startIfFree(starved),
-      onRoom: (changed) => this.#updateCredit(changed),
-    });
-    const stacks = new StackMap(artifacts, version.sourceMapDigest);
-    const intakes = createIntakes({
-      version,
-      pool,
       connection,
       inbox: this.#inbox,
       buckets,
@@ -208,12 +196,12 @@ export class Agent {
       logger,
       node: config.node,
       spoolDirectory: join(config.runDirectory, 'spool'),
-      mapStack: (stack) => stacks.map(stack),
+      stacks: new StackMap(artifacts, version.sourceMapDigest),
+      start: (pool) => this.#startIfFree(pool),
     });
-    const running = { pool, intakes, stacks };
-    this.#running.set(version.digest, running);
+    this.#hosted.set(version.digest, hosted);
     this.#starter.prepare(version);
-    return running;
+    return hosted;
   }
 
   #reconcilePools(): ReconcilePool[] {
@@ -229,7 +217,8 @@ export class Agent {
   /** A sleeping function's first instance is this node's own decision: it stays until the gateway knew of it, and while there is none. */
   #isFreshlyWoken(pool: FunctionPool): boolean {
     if (pool.wanted > 0 || pool.active === 0 || this.#toldAt > pool.wokenAt + wokenGraceMs) return false;
-    return pool.inFlight > 0 || this.clock.monotonic() < pool.wokenAt + wokenIdleMs;
+    const idleMs = Math.min(wokenIdleMs, pool.version.spec?.scale?.cooldownMs ?? wokenIdleMs);
+    return pool.inFlight > 0 || this.clock.monotonic() < pool.wokenAt + idleMs;
   }
 
   #reconcile(): void {
@@ -237,8 +226,8 @@ export class Agent {
     const actions = reconcile(this.#reconcilePools(), this.config.slots);
     for (const id of actions.drain) this.#instances.get(id)?.instance.drain();
     for (const digest of actions.start) {
-      const running = this.#running.get(digest);
-      if (running) this.#start(running.pool);
+      const hosted = this.#hosted.get(digest);
+      if (hosted) this.#start(hosted.pool);
     }
   }
 
@@ -284,46 +273,27 @@ export class Agent {
     const now = this.clock.monotonic();
     for (const { instance } of [...this.#instances.values()]) instance.checkTimeouts(now);
     this.#reconcile();
-    this.#updateCredits();
-    this.#dropFinished();
-  }
-
-  /** Versions that are no longer wanted and have nothing left to do. */
-  #dropFinished(): void {
-    for (const [digest, { pool, intakes }] of this.#running) {
-      if (pool.pull || pool.instances.size > 0 || pool.wanted > 0) continue;
-      if (intakes.some((intake) => intake.held.size > 0)) continue;
-      this.#running.delete(digest);
-      for (const intake of intakes) void intake.close();
+    for (const [digest, hosted] of this.#hosted) {
+      hosted.updateCredit();
+      if (!hosted.finished) continue;
+      this.#hosted.delete(digest);
+      void hosted.close();
     }
-  }
-
-  #updateCredits(): void {
-    for (const { pool } of this.#running.values()) this.#updateCredit(pool);
-  }
-
-  #updateCredit(pool: FunctionPool): void {
-    const running = this.#running.get(pool.version.digest);
-    for (const intake of running?.intakes ?? []) intake.updateCredit(running?.intakes.length ?? 1);
   }
 
   *#held() {
-    for (const { intakes } of this.#running.values()) for (const intake of intakes) yield* intake.held.values();
+    for (const hosted of this.#hosted.values()) yield* hosted.held();
   }
 
-  /** The events here belong to other agents now: no nak, no ack; the instances end (design, "Leases"). */
+  /** The events here belong to other agents now. */
   #cutOff(): void {
     this.#options.logger.warn('cut off from the broker for longer than a lease: giving up the events held');
-    for (const delivery of [...this.#held()]) delivery.abandon();
-    for (const { pool } of this.#running.values()) {
-      pool.abandonWaiting({ kind: 'lost', reason: 'the node was cut off from the broker', ended: true });
-      for (const instance of pool.instances) instance.end('the node was cut off from the broker');
-    }
+    for (const hosted of this.#hosted.values()) hosted.giveUp('the node was cut off from the broker');
   }
 
   #checkLost(): void {
     this.publisher.checkLost();
-    for (const { intakes } of this.#running.values()) for (const intake of intakes) intake.puller.checkLost();
+    for (const hosted of this.#hosted.values()) hosted.checkLostPulls();
   }
 
   async #followConnection(): Promise<void> {
@@ -335,7 +305,7 @@ export class Agent {
       // First: its answer proves the age of the events that the pulls bring.
       this.#leases.renew();
       this.publisher.reset();
-      for (const { intakes } of this.#running.values()) for (const intake of intakes) intake.puller.reset();
+      for (const hosted of this.#hosted.values()) hosted.resetPulls();
     }
   }
 }

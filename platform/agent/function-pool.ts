@@ -123,7 +123,7 @@ export class FunctionPool {
   instanceEnded(instance: Instance, reason: string, unstarted: readonly Call[]): void {
     this.instances.delete(instance);
     this.#waiting.unshift(...unstarted);
-    if (!instance.loaded) this.#startFailed(reason);
+    if (!instance.loaded && !instance.unwanted) this.#startFailed(reason);
     if (this.#waiting.length > 0 && this.active === 0 && !this.restartHeld) this.#wake();
     this.dispatch();
   }

@@ -1,8 +1,9 @@
 /**
  * The agent: one a node.
  *   run-agent.ts       wiring; agent.ts wanted set -> instances; reconcile.ts what to start and drain (pure)
- *   spawner-client.ts  forks instances; instance.ts one of them; function-pool.ts all of a version's
- *   intakes.ts         a trigger's events; trigger-intake.ts pull -> call; delivery.ts call -> outputs -> ack
+ *   hosted-version.ts  one function version here: function-pool.ts its instances and waiting calls, intakes.ts its triggers
+ *   instance-starter.ts  host-pool.ts booted hosts, spawner-client.ts forks them, instance.ts one at work
+ *   trigger-intake.ts  pull -> call; delivery.ts call -> outputs -> ack
  *   lease-keeper.ts    leases of held events; attempt-log.ts, dead-letter.ts what failed
  *   agent-service.ts   gRPC; invocation.ts synchronous calls; node-report.ts; registration.ts
  *   gather/            parts of a key into one event, and back into a spool file

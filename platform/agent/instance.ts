@@ -59,6 +59,8 @@ export class Instance {
   handled = 0;
   /** False until it was ready once. */
   loaded = false;
+  /** Scaled in before it was ready, which is no failure of its start. */
+  unwanted = false;
   /** The function's own error, when loading failed. */
   loadError: string | undefined;
   readonly #options: InstanceOptions;
@@ -125,7 +127,10 @@ export class Instance {
 
   /** Takes no more calls and stops once those inside it have ended (R5). */
   drain(): void {
-    if (this.phase === 'starting') return this.end('it was no longer wanted');
+    if (this.phase === 'starting') {
+      this.unwanted = true;
+      return this.end('it was no longer wanted');
+    }
     if (this.phase !== 'ready') return;
     this.phase = 'draining';
     this.#stopWhenIdle();

@@ -24,6 +24,9 @@ export interface RunAgentOptions {
   readonly toLauncher: (message: ChildMessage) => void;
 }
 
+/** For the last words to broker and gateway, once nothing runs any more. */
+const leaveMs = 1_000;
+
 export interface RunningAgent {
   readonly address: string;
   /** Drains for at most `graceMs`, then ends everything the agent started. */
@@ -82,11 +85,15 @@ export async function runAgent(options: RunAgentOptions): Promise<RunningAgent> 
     address: server.address,
     async close(graceMs) {
       await agent.drain(graceMs);
-      await registration.close();
-      await agent.close();
-      await server.close(500);
+      const leave = async () => {
+        await registration.close();
+        await agent.close();
+        await server.close(500);
+        await connection.close();
+      };
+      // The broker may be gone already: what it should still be told must not hold up the end.
+      await Promise.race([leave(), clock.sleep(leaveMs)]);
       await spawner.close();
-      await connection.close();
     },
   };
 }

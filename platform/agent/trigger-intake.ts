@@ -1,6 +1,6 @@
 /** Pulls one trigger's events by its function's credit and turns each into a call. */
 import { decodeHeaders, type EventPuller, messageIdHeader, type PulledEvent } from '#broker';
-import { messageOf } from '#common';
+import { PlatformError } from '#common';
 import { Delivery } from './delivery.ts';
 import type { FunctionPool } from './function-pool.ts';
 import { type GatheredSpool, gatherRefusal } from './gather/spool.ts';
@@ -16,6 +16,10 @@ export interface TriggerIntakeOptions {
 
 /** Results without PubAck at one agent; past it nothing more is pulled (R6). */
 const openPublishesMax = 4_096;
+/** A gathered event whose parts could not be fetched for want of room, or of a broker, is given back for this long ... */
+const fetchRetryMs = 5_000;
+/** ... until it was given out so often; from then on it counts as failed (R6). */
+const fetchDeliveriesMax = 20;
 
 export class TriggerIntake {
   readonly route: TriggerRoute;
@@ -95,13 +99,18 @@ export class TriggerIntake {
     fetchParts(delivery.event).then(
       (spool) => {
         this.#pool.fetching--;
+        // Given up meanwhile, cut off from the broker: somebody else has it.
+        if (this.held.get(delivery.sequence) !== delivery) return spool.remove();
         const header = this.#callHeader(delivery, `,"g":${JSON.stringify(spool.header)}`);
         this.#run(delivery, header, new Uint8Array(0), spool);
       },
       (error: unknown) => {
         this.#pool.fetching--;
-        // "part gone" is for good after its retries; both count as attempts of the event.
-        const failure = { kind: 'failed', message: messageOf(error), stack: '' } as const;
+        const { retryable, message } = PlatformError.from(error);
+        // No room for the parts, or a silent broker, is no failure of the event: another node may fare better.
+        if (retryable && delivery.deliveries < fetchDeliveriesMax) return delivery.nak(fetchRetryMs);
+        // A part that is gone stays gone: dead-lettered after its attempts.
+        const failure = { kind: 'failed', message, stack: '' } as const;
         delivery.settle({ kind: 'failed', error: failure }, { instance: '', ms: 0 });
       },
     );

@@ -6,7 +6,7 @@ import { agentConfigSchema, openLauncherLink } from '#model';
 import { configPath, runProcess } from './process.ts';
 
 /** Running calls may end within this long after SIGTERM; then their events are given back. */
-const drainGraceMs = 5_000;
+const drainGraceMs = 2_000;
 
 await runProcess('agent', async (stop) => {
   const link = openLauncherLink(() => stop('its launcher is gone'));

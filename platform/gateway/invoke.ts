@@ -39,8 +39,7 @@ export async function invoke(
   }
   const link = chooseNode(options.fleet.ready(), version) ?? (await waitForSlot(version, signal, options));
   const response = await link.call({
-    function: version.function,
-    digest: version.digest,
+    version,
     payload: request.payload,
     headers: request.headers,
     timeoutMs: Math.min(request.timeoutMs || (version.spec?.timeoutMs ?? 30_000), timeoutMsMax),

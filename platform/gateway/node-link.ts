@@ -7,6 +7,7 @@ import {
   AgentClient,
   type AgentInvokeRequest,
   type AgentInvokeResponse,
+  type FunctionVersion,
   type ReportResponse,
   type WantedFunction,
 } from '#proto';
@@ -24,8 +25,7 @@ export interface NodeLinkOptions {
 }
 
 export interface AgentCallOptions {
-  readonly function: string;
-  readonly digest: string;
+  readonly version: FunctionVersion;
   readonly payload: Buffer;
   readonly headers: Record<string, string>;
   readonly timeoutMs: number;
@@ -36,6 +36,8 @@ const reconnectMs = 200;
 const applyTimeoutMs = 5_000;
 /** Calls in flight to one agent; more are refused at once rather than queued without end (R6). */
 const openCallsMax = 4_096;
+/** An agent may forget an old version between being told of it and the call: told again so often. */
+const tellsMax = 3;
 
 export class NodeLink {
   readonly entry: NodeEntry;
@@ -47,6 +49,8 @@ export class NodeLink {
   #stream: ClientDuplexStream<AgentInvokeRequest, AgentInvokeResponse> | undefined;
   #wanted: { generation: number; functions: readonly WantedFunction[] } | undefined;
   #applying = false;
+  /** Digests of the set that the agent has taken. */
+  #known: Set<string> = new Set();
 
   constructor(options: NodeLinkOptions) {
     this.#options = options;
@@ -71,6 +75,19 @@ export class NodeLink {
 
   /** Rejects with the error that the agent names, or `unavailable` when it went away during the call. */
   async call(options: AgentCallOptions): Promise<AgentInvokeResponse> {
+    for (let tells = 1; ; tells++) {
+      if (!this.#known.has(options.version.digest)) await this.#tell(options.version);
+      try {
+        return await this.#callOnce(options);
+      } catch (error) {
+        // The agent has not run it: it does not know the version (any more).
+        if (PlatformError.from(error).code !== 'not-found' || tells >= tellsMax) throw error;
+        this.#known.delete(options.version.digest);
+      }
+    }
+  }
+
+  async #callOnce(options: AgentCallOptions): Promise<AgentInvokeResponse> {
     if (this.#calls.size >= openCallsMax) {
       throw new PlatformError('no-capacity', `node ${this.entry.node} has ${openCallsMax} calls in flight`, {
         hint: 'Call again a little later.',
@@ -79,7 +96,8 @@ export class NodeLink {
     const callId = randomUUID();
     const outcome = Promise.withResolvers<AgentInvokeResponse>();
     this.#calls.set(callId, outcome);
-    const { signal, ...call } = options;
+    const { signal, version, ...rest } = options;
+    const call = { ...rest, function: version.function, digest: version.digest };
     const cancel = () => this.#invokeStream().write({ command: { $case: 'cancelCallId', cancelCallId: callId } });
     signal.addEventListener('abort', cancel, { once: true });
     try {
@@ -131,6 +149,7 @@ export class NodeLink {
           { timeoutMs: applyTimeoutMs },
         );
         sent = generation;
+        this.#known = new Set(functions.map((entry) => entry.version?.digest ?? ''));
       }
     } catch (error) {
       // The next report shows the old generation, and the set is said again.
@@ -140,6 +159,17 @@ export class NodeLink {
     } finally {
       this.#applying = false;
     }
+  }
+
+  /** A call for a version that is not in the wanted set: an old one, or one deployed this moment. */
+  async #tell(version: FunctionVersion): Promise<void> {
+    const { generation, functions } = this.#wanted ?? { generation: 0, functions: [] };
+    const others = functions.filter((entry) => entry.version?.digest !== version.digest);
+    const entry =
+      functions.find((known) => known.version?.digest === version.digest) ??
+      ({ version, instances: 0, activator: false, pull: false } satisfies WantedFunction);
+    const request = { epoch: this.#options.epoch, generation, functions: [...others, entry] };
+    await callUnary(this.#client.apply.bind(this.#client), request, { timeoutMs: applyTimeoutMs });
   }
 
   /** One persistent stream a node: a third of what a call each would cost. */

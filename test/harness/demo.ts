@@ -34,7 +34,10 @@ export const demoKeys = [
   'files',
 ] as const;
 
-export type DemoJson = Record<(typeof demoKeys)[number], unknown> & { readonly files: readonly string[]; readonly psnr: number | null };
+export type DemoJson = Record<(typeof demoKeys)[number], unknown> & {
+  readonly files: readonly string[];
+  readonly psnr: number | null;
+};
 
 /** A home and a folder for slices of its own; its end throws when anything is left of a run. */
 export class DemoPlace {
@@ -49,7 +52,10 @@ export class DemoPlace {
   }
 
   /** `onText` sees each piece of stderr and may send signals. */
-  async run(args: readonly string[], onText: (text: string, demo: ChildProcess) => void = () => undefined): Promise<DemoRun> {
+  async run(
+    args: readonly string[],
+    onText: (text: string, demo: ChildProcess) => void = () => undefined,
+  ): Promise<DemoRun> {
     const demo = spawn(process.execPath, [join(root, 'dist/demo.mjs'), '--out', this.out, ...args], {
       cwd: root,
       env: { ...process.env, PILOTFISH_HOME: this.home },
@@ -59,7 +65,11 @@ export class DemoPlace {
       this.#remember();
       onText(piece, demo);
     });
-    const [stdout, stderr, [code, signal]] = await Promise.all([text(demo.stdout), text(demo.stderr), once(demo, 'close')]);
+    const [stdout, stderr, [code, signal]] = await Promise.all([
+      text(demo.stdout),
+      text(demo.stderr),
+      once(demo, 'close'),
+    ]);
     return { code: code as number | null, signal: signal as NodeJS.Signals | null, stdout, stderr };
   }
 

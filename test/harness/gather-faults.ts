@@ -1,14 +1,29 @@
 /** G1-G11 under kill -9, on a pilot of two nodes: the short and the long form share this body. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { busyInstance, countDeadLetters, deployGather, type GatherRun, gathererNode, runGather, scansOfParts } from './gather-run.ts';
+import { eventually } from './eventually.ts';
+import {
+  busyInstance,
+  countDeadLetters,
+  deployGather,
+  fetchingNode,
+  type GatherRun,
+  gathererNode,
+  largeScan,
+  runGather,
+  scansOfParts,
+} from './gather-run.ts';
+import { processesOfNode, stopProcesses } from './node-processes.ts';
 import { TestPilot } from './pilot.ts';
+import type { PartDraft } from './scan-source.ts';
 
 /** Disturbs a run: called before part `n` is published, and once all are. */
 export interface GatherFault {
   readonly name: string;
   readonly pauseMs: number;
   readonly atPart?: (pilot: TestPilot, n: number) => Promise<void> | undefined;
-  readonly whilePublished?: (pilot: TestPilot) => Promise<void>;
+  readonly whilePublished?: (pilot: TestPilot, run: GatherRun) => Promise<void>;
+  /** Default: `scansOfParts`. */
+  readonly drafts?: () => PartDraft[];
 }
 
 const killAt = (n: number, pid: (pilot: TestPilot) => number | Promise<number>) => (pilot: TestPilot, part: number) =>
@@ -22,8 +37,16 @@ async function kill(pid: () => number | Promise<number>): Promise<void> {
 const pauseMs = 1_500;
 
 export const gatherFaults = {
-  gatherer: { name: 'the gatherer at part 1,000', pauseMs: 0, atPart: killAt(1_000, async (pilot) => pilot.pid(await gathererNode(pilot), 'agent')) },
-  instance: { name: 'an instance while it reads its parts', pauseMs, whilePublished: (pilot) => kill(async () => (await busyInstance(pilot)).pid) },
+  gatherer: {
+    name: 'the gatherer at part 1,000',
+    pauseMs: 0,
+    atPart: killAt(1_000, async (pilot) => pilot.pid(await gathererNode(pilot), 'agent')),
+  },
+  instance: {
+    name: 'an instance while it reads its parts',
+    pauseMs,
+    whilePublished: (pilot) => kill(async () => (await busyInstance(pilot)).pid),
+  },
   gateway: { name: 'the gateway', pauseMs: 0, atPart: killAt(1_000, (pilot) => pilot.pid('n1', 'gateway')) },
   broker: { name: 'nats-server', pauseMs: 0, atPart: killAt(1_000, (pilot) => pilot.pid('n1', 'nats-server')) },
   executingAgent: {
@@ -39,20 +62,40 @@ export const gatherFaults = {
       await kill(() => pilot.pid('n1', 'nats-server'));
     },
   },
+  fetchingAgent: {
+    name: 'an agent while it fetches parts',
+    pauseMs: 0,
+    drafts: largeScan,
+    whilePublished: (pilot) => kill(async () => pilot.pid(await fetchingNode(pilot, ['n1', 'n2']), 'agent')),
+  },
+  hangingNode: {
+    name: 'nothing, while a node hangs whose instance reads parts, and comes back',
+    pauseMs,
+    whilePublished: async (pilot, run) => {
+      await busyInstance(pilot, 'n2');
+      const wake = stopProcesses(processesOfNode(pilot, 'n2'));
+      try {
+        await eventually(() => run.results.size === 5, { timeoutMs: 40_000, what: 'all results without the node' });
+      } finally {
+        wake();
+      }
+    },
+  },
 } satisfies Record<string, GatherFault>;
 
 export function describeGatherFaults(faults: readonly GatherFault[]): void {
   describe('one scan of 2,000 parts and four interleaved ones of 500 give one result each, the same as undisturbed, after kill -9 of', () => {
-    const drafts = scansOfParts();
     let pilot: TestPilot;
     let undisturbed: Record<string, string[]>;
 
     beforeAll(async () => {
       pilot = await TestPilot.start({ nodes: 2, coresPerNode: 2 });
       await deployGather(pilot, 0);
-      undisturbed = await settled(await runGather(pilot, 'undisturbed', drafts));
+      undisturbed = await settled(await runGather(pilot, 'undisturbed', scansOfParts()));
       // A reference that is wrong itself would prove nothing.
-      expect(Object.entries(undisturbed).map(([scan, results]) => [scan, results.map((text) => JSON.parse(text))])).toEqual(
+      expect(
+        Object.entries(undisturbed).map(([scan, results]) => [scan, results.map((text) => JSON.parse(text))]),
+      ).toEqual(
         expect.arrayContaining(
           [2_000, 500, 500, 500, 500].map((count, at) => [
             ['big', 'a', 'b', 'c', 'd'][at],
@@ -84,12 +127,19 @@ export function describeGatherFaults(faults: readonly GatherFault[]): void {
       }
     }
 
-    it.each(faults)('$name', async ({ name, pauseMs, atPart, whilePublished }) => {
-      await deployGather(pilot, pauseMs);
-      const run = await runGather(pilot, name.replaceAll(/[^a-z0-9]+/g, '-'), drafts, (n) => atPart?.(pilot, n));
-      await whilePublished?.(pilot);
-      expect(await settled(run)).toEqual(undisturbed);
-      expect(await countDeadLetters(pilot)).toBe(0);
-    }, 180_000);
+    it.each(faults)(
+      '$name',
+      async ({ name, pauseMs, atPart, whilePublished, drafts = scansOfParts }: GatherFault) => {
+        await eventually(() => pilot.client.waitReady(2, 1_000), { timeoutMs: 30_000, what: 'both nodes ready again' });
+        const expected =
+          drafts === scansOfParts ? undisturbed : await settled(await runGather(pilot, 'calm', drafts()));
+        await deployGather(pilot, pauseMs);
+        const run = await runGather(pilot, name.replaceAll(/[^a-z0-9]+/g, '-'), drafts(), (n) => atPart?.(pilot, n));
+        await whilePublished?.(pilot, run);
+        expect(await settled(run)).toEqual(expected);
+        expect(await countDeadLetters(pilot)).toBe(0);
+      },
+      180_000,
+    );
   });
 }

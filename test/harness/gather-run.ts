@@ -3,8 +3,8 @@ import { randomUUID } from 'node:crypto';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { jetstreamManager } from '@nats-io/jetstream';
-import { bundleFunction, readProject } from '#bundle';
 import { connectNats, consumerName, gatherKey, openBuckets, streams } from '#broker';
+import { deployFolder } from './deploy-folder.ts';
 import { eventually } from './eventually.ts';
 import type { TestPilot } from './pilot.ts';
 import { draftScan, interleave, type PartDraft, seededRandom } from './scan-source.ts';
@@ -22,16 +22,23 @@ export function scansOfParts(): PartDraft[] {
   return [...draftScan('big', 2_000, random), ...interleave(four, random)];
 }
 
+/** One scan of 64 MiB, so that fetching it takes a while. */
+export function largeScan(): PartDraft[] {
+  return draftScan('large', 1_000, seededRandom(12)).map((draft) => ({
+    ...draft,
+    payload: draft.payload.length === 0 ? draft.payload : Buffer.alloc(64 * 2 ** 10, draft.payload),
+  }));
+}
+
 /** `pauseMs`: how long each call stops in the middle of its parts. */
 export async function deployGather(pilot: TestPilot, pauseMs: number): Promise<void> {
-  const project = await readProject(functionPath);
-  for (const { entry, spec } of project.functions) {
-    await pilot.client.deploy(await bundleFunction(entry, { ...spec, configJson: JSON.stringify({ pauseMs }) }));
-  }
+  await deployFolder(pilot, functionPath, { pauseMs });
   const inside = await connectInside(pilot);
   // Parts are under no lease, so that a scan of more parts than may be unacked is no matter.
   const name = consumerName(gatherFunction, trigger);
-  const { max_ack_pending } = (await inside.manager.consumers.update(streams.gathers, name, { max_ack_pending: ackPendingDefault })).config;
+  const { max_ack_pending } = (
+    await inside.manager.consumers.update(streams.gathers, name, { max_ack_pending: ackPendingDefault })
+  ).config;
   await inside.close();
   if (max_ack_pending !== ackPendingDefault) throw new Error(`max_ack_pending is ${max_ack_pending}`);
 }
@@ -39,7 +46,12 @@ export async function deployGather(pilot: TestPilot, pauseMs: number): Promise<v
 /** With the gateway's own key: what no program of a user may see. */
 async function connectInside({ connection, directory }: TestPilot) {
   const seed = readFileSync(join(directory, 'keys', 'gateway.seed'), 'utf8').trim();
-  const nats = await connectNats({ servers: connection.brokers, seed, role: 'gateway', member: `test-${randomUUID().slice(0, 8)}` });
+  const nats = await connectNats({
+    servers: connection.brokers,
+    seed,
+    role: 'gateway',
+    member: `test-${randomUUID().slice(0, 8)}`,
+  });
   return { manager: await jetstreamManager(nats), buckets: await openBuckets(nats), close: () => nats.close() };
 }
 
@@ -66,19 +78,30 @@ export async function countDeadLetters(pilot: TestPilot): Promise<number> {
   }
 }
 
-/** An instance that works on a gather now. */
-export function busyInstance(pilot: TestPilot): Promise<{ pid: number; node: string }> {
-  const find = async () => (await pilot.client.get(gatherFunction)).instances.find(({ busy }) => busy > 0);
+/** An instance that works on a gather now, on the given node or on any. */
+export function busyInstance(pilot: TestPilot, node?: string): Promise<{ pid: number; node: string }> {
+  const find = async () =>
+    (await pilot.client.get(gatherFunction)).instances.find(
+      (instance) => instance.busy > 0 && (node === undefined || instance.node === node),
+    );
   return eventually(find, { timeoutMs: 30_000, what: 'a busy instance' });
 }
 
-/** A node whose agent has begun to fetch parts, or has just done so. */
-export function fetchingNode(pilot: TestPilot, nodes: readonly string[]): Promise<string> {
-  const isFetching = (node: string) => {
-    const spool = join(pilot.node(node).runDirectory, 'spool');
-    return readdirSync(spool).some((name) => (statSync(join(spool, name), { throwIfNoEntry: false })?.size ?? 0) > 0);
-  };
-  return eventually(() => nodes.find(isFetching), { timeoutMs: 30_000, what: 'a fetch' });
+/** Resolves as soon as a node's agent is in the middle of fetching parts; looked for as often as this process can. */
+export async function fetchingNode(pilot: TestPilot, nodes: readonly string[]): Promise<string> {
+  const deadline = performance.now() + 30_000;
+  const spools = nodes.map((node) => ({ node, spool: join(pilot.node(node).runDirectory, 'agent', 'spool') }));
+  while (performance.now() < deadline) {
+    for (const { node, spool } of spools) {
+      // The file has its whole size from the beginning: what is written counts in blocks.
+      for (const name of readdirSync(spool)) {
+        const stat = statSync(join(spool, name), { throwIfNoEntry: false });
+        if (stat && stat.blocks > 0 && stat.blocks * 512 < stat.size / 2) return node;
+      }
+    }
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  throw new Error('no agent was seen while it fetched parts');
 }
 
 export interface GatherRun {
@@ -118,7 +141,10 @@ export async function runGather(
     async finished(timeoutMs) {
       await published;
       await eventually(() => results.size === scans.size, { timeoutMs, what: `${scans.size} results of ${run}` });
-      await eventually(async () => (await pilot.client.get(gatherFunction)).summary?.lag === 0, { timeoutMs: 30_000, what: 'no lag left' });
+      await eventually(async () => (await pilot.client.get(gatherFunction)).summary?.lag === 0, {
+        timeoutMs: 30_000,
+        what: 'no lag left',
+      });
     },
     async close() {
       reading.abort();
@@ -137,7 +163,10 @@ async function publishDrafts(
 ): Promise<void> {
   for (const [n, { scan, part, expect, payload }] of drafts.entries()) {
     await at(n);
-    const headers: Record<string, string> = { 'Pilotfish-Part': part, ...(expect === undefined ? {} : { 'Pilotfish-Expect': expect }) };
+    const headers: Record<string, string> = {
+      'Pilotfish-Part': part,
+      ...(expect === undefined ? {} : { 'Pilotfish-Expect': expect }),
+    };
     // Each message has an id of its own, doubles too: the stream keeps them all.
     await source.publish(`parts.${run}-${scan}.frame`, payload, { headers, id: `${run}.${n}` });
   }

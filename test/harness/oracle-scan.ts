@@ -4,7 +4,10 @@ import { readOracle, readOracleDoubles } from '../unit/functions/oracle-data.ts'
 
 export const oracleCentre = 24;
 
-/** Line integrals x become frames of transmissions exp(-x) between a dark field of 0 and a flat field of 1. */
+/** Line integrals of up to 45 would leave no light: they are sent as 1/16, which costs no bit, and slices come out as 1/16. */
+export const oracleScale = 16;
+
+/** Line integrals x become frames of transmissions exp(-x / 16) between a dark field of 0 and a flat field of 1. */
 export function oracleScan(scan: string): ScanSource {
   const { shape, values } = readOracle('proj');
   const [angles = 0, rows = 0, columns = 0] = shape;
@@ -18,7 +21,13 @@ export function oracleScan(scan: string): ScanSource {
     yield { ...common, kind: 'flat', index: 0, data: bytes(new Float32Array(pixels).fill(1)) };
     for (let index = 0; index < angles; index++) {
       const lines = values.subarray(index * pixels, (index + 1) * pixels);
-      yield { ...common, kind: 'projection', index, theta: theta[index], data: bytes(lines.map((line) => Math.exp(-line))) };
+      yield {
+        ...common,
+        kind: 'projection',
+        index,
+        theta: theta[index],
+        data: bytes(lines.map((line) => Math.exp(-line / oracleScale))),
+      };
     }
     yield { ...common, kind: 'end', index: 0, expect: counts, data: new Uint8Array(0) };
   }

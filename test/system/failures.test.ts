@@ -134,11 +134,11 @@ it.each([
       `output: "${name}ed.{1}"`,
       'retry: { attempts: 2 }',
     ]);
-    const run = await publishNumbered(pilot, 'n', 60, 200, { function: name, subject: name, output: `${name}ed` });
+    const run = await publishNumbered(pilot, name, 60, 200, { function: name, subject: name, output: `${name}ed` });
     try {
       const found = await settledLetters(name, 1, 60_000);
       expect(found).toHaveLength(1);
-      expect(found[0]?.event.subject).toBe(`${name}.n-13`);
+      expect(found[0]?.event.subject).toBe(`${name}.${name}-13`);
       expect(found[0]?.reason).toMatch(reason);
       expect(found[0]?.attempts.filter(({ lost }) => lost)).toHaveLength(20);
       // Each attempt's instance was another one.

@@ -1,7 +1,8 @@
 /** R1-R5 under kill -9: 2,000 numbered events, one process of each kind killed while they flow. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { eventually } from '../harness/eventually.ts';
-import { echoPath, publishNumbered, wrongCounts } from '../harness/numbered.ts';
+import { FunctionFolder } from '../harness/functions.ts';
+import { publishNumbered, wrongCounts } from '../harness/numbered.ts';
 import { TestPilot } from '../harness/pilot.ts';
 
 const count = 2_000;

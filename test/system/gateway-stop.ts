@@ -2,8 +2,8 @@
 import { expect } from 'vitest';
 import { systemClock } from '#common';
 import { eventually } from '../harness/eventually.ts';
-import { publishNumbered, wrongCounts } from '../harness/numbered.ts';
 import { stopProcesses } from '../harness/node-processes.ts';
+import { publishNumbered, wrongCounts } from '../harness/numbered.ts';
 import type { TestPilot } from '../harness/pilot.ts';
 
 const rate = 400;

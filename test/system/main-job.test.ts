@@ -17,14 +17,21 @@ describe('the source', () => {
   });
 
   // A machine that is busy for 60 ms at the wrong moment fails it once, a pacer that drifts fails it always: so twice again.
-  it('holds 100 frames a second within 2 %, by the times of the stream', { retry: 2, timeout: 30_000 }, async ({ task }) => {
+  it('holds 100 frames a second within 2 %, by the times of the stream', { retry: 2, timeout: 30_000 }, async ({
+    task,
+  }) => {
     const run = `rate${task.result?.retryCount ?? 0}`;
-    const scans = ['a', 'b'].map((name, seed) => phantomScan({ scan: `${run}-${name}`, rows: 1, columns: 32, angles: 140, seed, darks: 5, flats: 5 }));
+    const scans = ['a', 'b'].map((name, seed) =>
+      phantomScan({ scan: `${run}-${name}`, rows: 1, columns: 32, angles: 140, seed, darks: 5, flats: 5 }),
+    );
     const { frames } = await replayInto(pilot, scans, 100, (scan) => `paced.${run}.${scan}`);
     expect(frames).toBe(300);
     await using viewer = await pilot.events('viewer');
     const times: number[] = [];
-    for await (const { time } of await viewer.read(`paced.${run}.*`, { from: 'all', signal: AbortSignal.timeout(10_000) })) {
+    for await (const { time } of await viewer.read(`paced.${run}.*`, {
+      from: 'all',
+      signal: AbortSignal.timeout(10_000),
+    })) {
       times.push(time.getTime());
       // Two end markers are paced like frames.
       if (times.length === frames + 2) break;

@@ -99,7 +99,7 @@ describe('a node that hangs', () => {
   }, 120_000);
 });
 
-describe("a node whose launcher is killed with kill -9", () => {
+describe('a node whose launcher is killed with kill -9', () => {
   it('is lost, and nothing of it survives', async () => {
     const count = 120;
     const run = await publishNumbered(pilot, 'killed', count, 12, slow);

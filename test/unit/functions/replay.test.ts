@@ -1,7 +1,13 @@
 // Replaying scans: order within a scan, overlap of scans, ids and headers, the pace, and interruption. Time is made up.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type OutgoingFrame, type PacerClock, phantomScan, replayScans, type ScanSource } from '../../../functions/sources/index.ts';
+import {
+  type OutgoingFrame,
+  type PacerClock,
+  phantomScan,
+  replayScans,
+  type ScanSource,
+} from '../../../functions/sources/index.ts';
 
 /** Time passes only by sleeping. */
 function fakeClock(): PacerClock & { time: number } {
@@ -35,11 +41,12 @@ async function replay(scans: readonly ScanSource[], rate = 100) {
   return { report, sent };
 }
 
-const idsOf = (scan: string, angles: number) => [
-  ...['dark.0', 'dark.1', 'flat.0'],
-  ...Array.from({ length: angles }, (_, index) => `projection.${index}`),
-  'end',
-].map((part) => `${scan}.${part}`);
+const idsOf = (scan: string, angles: number) =>
+  [
+    ...['dark.0', 'dark.1', 'flat.0'],
+    ...Array.from({ length: angles }, (_, index) => `projection.${index}`),
+    'end',
+  ].map((part) => `${scan}.${part}`);
 
 describe('replayScans()', () => {
   it('sends every frame of every scan once, each scan in order, with the same ids at every replay', () =>
@@ -69,8 +76,18 @@ describe('replayScans()', () => {
 
   it('carries the headers of its frames, and the counts at the end', async () => {
     const { sent } = await replay([scanOf('a', 2)]);
-    expect(sent.map(({ headers }) => headers['Pilotfish-Part'])).toEqual(['dark:0', 'dark:1', 'flat:0', 'projection:0', 'projection:1', 'end']);
-    expect(sent.at(-1)).toMatchObject({ headers: { 'Pilotfish-Expect': 'dark=2,flat=1,projection=2' }, data: new Uint8Array(0) });
+    expect(sent.map(({ headers }) => headers['Pilotfish-Part'])).toEqual([
+      'dark:0',
+      'dark:1',
+      'flat:0',
+      'projection:0',
+      'projection:1',
+      'end',
+    ]);
+    expect(sent.at(-1)).toMatchObject({
+      headers: { 'Pilotfish-Expect': 'dark=2,flat=1,projection=2' },
+      data: new Uint8Array(0),
+    });
     expect(sent[3]?.data).toHaveLength(16);
   });
 

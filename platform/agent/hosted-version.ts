@@ -1,0 +1,77 @@
+/** One function version on this node: its pool of instances, the intakes of its triggers, and the map of its stacks. */
+import type { FunctionVersion } from '#proto';
+import type { Delivery } from './delivery.ts';
+import { FunctionPool } from './function-pool.ts';
+import { createIntakes, type IntakeOptions } from './intakes.ts';
+import type { StackMap } from './stack-map.ts';
+import type { TriggerIntake } from './trigger-intake.ts';
+
+export interface HostedVersionOptions extends Omit<IntakeOptions, 'pool' | 'mapStack'> {
+  readonly version: FunctionVersion;
+  readonly stacks: StackMap;
+  /** Starts an instance; false when no slot is free. */
+  readonly start: (pool: FunctionPool) => boolean;
+}
+
+export class HostedVersion {
+  readonly pool: FunctionPool;
+  readonly stacks: StackMap;
+  readonly #intakes: readonly TriggerIntake[];
+  #creditPlanned = false;
+
+  constructor(options: HostedVersionOptions) {
+    const { version, clock, stacks, start } = options;
+    this.stacks = stacks;
+    this.pool = new FunctionPool({ version, clock, start, onRoom: () => this.#planCredit() });
+    this.#intakes = createIntakes({ ...options, pool: this.pool, mapStack: (stack) => stacks.map(stack) });
+  }
+
+  /** No longer wanted, and nothing is left to do. */
+  get finished(): boolean {
+    const { pull, instances, wanted } = this.pool;
+    return !pull && wanted === 0 && instances.size === 0 && this.#intakes.every((intake) => intake.held.size === 0);
+  }
+
+  /** Events that this node holds under a lease. */
+  *held(): Generator<Delivery, void, void> {
+    for (const intake of this.#intakes) yield* intake.held.values();
+  }
+
+  updateCredit(): void {
+    for (const intake of this.#intakes) intake.updateCredit(this.#intakes.length);
+  }
+
+  stopPulling(): void {
+    for (const intake of this.#intakes) intake.stopPulling();
+  }
+
+  checkLostPulls(): void {
+    for (const intake of this.#intakes) intake.puller.checkLost();
+  }
+
+  /** After a reconnect: the server has forgotten the pulls. */
+  resetPulls(): void {
+    for (const intake of this.#intakes) intake.puller.reset();
+  }
+
+  /** The events here are somebody else's now: no ack, no nak, and whoever works on one ends (design, "Leases"). */
+  giveUp(reason: string): void {
+    for (const delivery of [...this.held()]) delivery.abandon();
+    this.pool.abandonWaiting({ kind: 'lost', reason, ended: true });
+    for (const instance of this.pool.instances) instance.end(reason);
+  }
+
+  async close(): Promise<void> {
+    for (const intake of this.#intakes) await intake.close();
+  }
+
+  /** Results come many in one chunk: the credit is worked out once behind them. */
+  #planCredit(): void {
+    if (this.#creditPlanned) return;
+    this.#creditPlanned = true;
+    queueMicrotask(() => {
+      this.#creditPlanned = false;
+      this.updateCredit();
+    });
+  }
+}
