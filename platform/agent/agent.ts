@@ -20,6 +20,7 @@ import { LogSink } from './log-sink.ts';
 import { type ReconcilePool, reconcile, slotsUsed } from './reconcile.ts';
 import { StackMap } from './stack-map.ts';
 import { WantedFile } from './wanted-file.ts';
+import { isFreshlyWoken } from './woken.ts';
 
 export interface AgentOptions
   extends Pick<
@@ -34,10 +35,8 @@ export interface AgentOptions
 
 /** Timeouts, restarts and credit are looked at this often. */
 const tickMs = 100;
-/** A wanted set stated this long after an instance woke by itself was decided with knowledge of it. */
-const wokenGraceMs = 3_000;
-/** Without a word from the gateway, an instance that woke by itself waits this long for its next event. */
-const wokenIdleMs = 10_000;
+/** SIGKILL works within milliseconds; a node that swaps takes longer. */
+const killWaitMs = 2_000;
 /** Lost pulls and publishes are looked for this often. */
 const lostCheckMs = 1_000;
 
@@ -136,12 +135,10 @@ export class Agent {
       for (const instance of pool.instances) instance.drain();
     }
     this.onChange();
-    const deadline = this.clock.monotonic() + graceMs;
-    while (this.#instances.size > 0 && this.clock.monotonic() < deadline) await this.clock.sleep(20);
+    await this.#untilEmpty(graceMs);
     const killed = this.#instances.size;
     for (const { instance } of this.#instances.values()) instance.end('its grace time was over');
-    const hardDeadline = this.clock.monotonic() + 2_000;
-    while (this.#instances.size > 0 && this.clock.monotonic() < hardDeadline) await this.clock.sleep(20);
+    await this.#untilEmpty(killWaitMs);
     return killed;
   }
 
@@ -207,18 +204,11 @@ export class Agent {
   #reconcilePools(): ReconcilePool[] {
     return this.pools().map((pool) => ({
       digest: pool.version.digest,
-      wanted: this.#isFreshlyWoken(pool) ? pool.active : pool.wanted,
+      wanted: isFreshlyWoken(pool, this.#toldAt, this.clock.monotonic()) ? pool.active : pool.wanted,
       cpu: pool.version.spec?.resources?.cpu ?? 1,
       held: pool.restartHeld,
       instances: [...pool.instances],
     }));
-  }
-
-  /** A sleeping function's first instance is this node's own decision: it stays until the gateway knew of it, and while there is none. */
-  #isFreshlyWoken(pool: FunctionPool): boolean {
-    if (pool.wanted > 0 || pool.active === 0 || this.#toldAt > pool.wokenAt + wokenGraceMs) return false;
-    const idleMs = Math.min(wokenIdleMs, pool.version.spec?.scale?.cooldownMs ?? wokenIdleMs);
-    return pool.inFlight > 0 || this.clock.monotonic() < pool.wokenAt + idleMs;
   }
 
   #reconcile(): void {
@@ -267,6 +257,11 @@ export class Agent {
     pool.instanceEnded(instance, reason, unstarted);
     this.#reconcile();
     this.onChange();
+  }
+
+  async #untilEmpty(timeoutMs: number): Promise<void> {
+    const deadline = this.clock.monotonic() + timeoutMs;
+    while (this.#instances.size > 0 && this.clock.monotonic() < deadline) await this.clock.sleep(20);
   }
 
   #tick(): void {

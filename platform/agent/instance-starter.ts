@@ -39,6 +39,8 @@ export class InstanceStarter {
   start(version: FunctionVersion, events: Pick<InstanceEvents, 'onReady' | 'onRoom' | 'onEnded'>): Instance {
     const { cache, clock, logs } = this.#options;
     const host = this.#hosts.take(memoryOf(version));
+    const log = (level: string, call: string, text: string) =>
+      logs.write({ functionName: version.function, instance: host.id, level, call, text });
     const instance = new Instance({
       id: host.id,
       clock,
@@ -47,7 +49,7 @@ export class InstanceStarter {
       kill: (signal) => host.kill(signal),
       events: {
         ...events,
-        onLog: (_, level, call, text) => logs.write(version.function, host.id, level, call, text),
+        onLog: (_, level, call, text) => log(level, call, text),
         onPublish: (publish, data, done) => this.#publish(publish, data, done),
       },
     });
@@ -55,7 +57,7 @@ export class InstanceStarter {
       () =>
         host.adopt({
           connected: (socket, early) => instance.connect(socket, early),
-          output: (level, text) => logs.write(version.function, host.id, level, '', text),
+          output: (level, text) => log(level, '', text),
           ended: (reason) => instance.processEnded(reason),
         }),
       (error: unknown) => {

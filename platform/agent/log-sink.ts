@@ -24,6 +24,16 @@ interface Budget {
   dropped: number;
 }
 
+/** What an instance has to say. */
+export interface LogEntry {
+  readonly functionName: string;
+  readonly instance: string;
+  readonly level: string;
+  /** Id of the call, empty outside of one. */
+  readonly call: string;
+  readonly text: string;
+}
+
 export class LogSink {
   readonly #connection: NatsConnection;
   readonly #clock: Clock;
@@ -36,7 +46,7 @@ export class LogSink {
     this.#node = node;
   }
 
-  write(functionName: string, instance: string, level: string, call: string, text: string): void {
+  write({ functionName, instance, level, call, text }: LogEntry): void {
     const budget = this.#refill(functionName);
     if (budget.tokens < 1) {
       budget.dropped++;
@@ -44,19 +54,14 @@ export class LogSink {
     }
     budget.tokens--;
     if (budget.dropped > 0) {
-      this.#publish(
-        functionName,
-        instance,
-        'warn',
-        '',
-        `${budget.dropped} lines dropped: over ${linesPerSecondMax} a second`,
-      );
+      const notice = `${budget.dropped} lines dropped: over ${linesPerSecondMax} a second`;
+      this.#publish({ functionName, instance, level: 'warn', call: '', text: notice });
       budget.dropped = 0;
     }
-    this.#publish(functionName, instance, level, call, text.slice(0, textCharsMax));
+    this.#publish({ functionName, instance, level, call, text: text.slice(0, textCharsMax) });
   }
 
-  #publish(functionName: string, instance: string, level: string, call: string, text: string): void {
+  #publish({ functionName, instance, level, call, text }: LogEntry): void {
     if (this.#connection.isClosed()) return;
     const line: LogLine = { time: this.#clock.now(), node: this.#node, level, call, text };
     this.#connection.publish(logSubject(functionName, instance), JSON.stringify(line));

@@ -9,6 +9,15 @@ const renewEveryMs = 1_000;
 /** The gateway makes the bucket; agents may be there first. */
 const firstRetryMs = 30;
 
+export interface RegistrationOptions {
+  readonly nodes: KV;
+  readonly config: AgentConfig;
+  /** host:port of the agent's gRPC server. */
+  readonly address: string;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
 export class Registration {
   readonly #nodes: KV;
   readonly #entry: NodeEntry;
@@ -17,7 +26,7 @@ export class Registration {
   readonly #stop = new AbortController();
   #loop: Promise<void> = Promise.resolve();
 
-  constructor(nodes: KV, config: AgentConfig, address: string, clock: Clock, logger: Logger) {
+  constructor({ nodes, config, address, clock, logger }: RegistrationOptions) {
     this.#nodes = nodes;
     this.#clock = clock;
     this.#logger = logger;

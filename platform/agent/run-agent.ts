@@ -77,7 +77,7 @@ export async function runAgent(options: RunAgentOptions): Promise<RunningAgent> 
     services: [agentService({ agent, reports, connection })],
     reflection: false,
   });
-  const registration = new Registration(buckets.nodes, config, server.address, clock, logger);
+  const registration = new Registration({ nodes: buckets.nodes, config, address: server.address, clock, logger });
   await registration.start();
   agent.resume();
   logger.info({ address: server.address, inbox: inboxPrefix('agent', config.node) }, 'agent ready');

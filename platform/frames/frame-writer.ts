@@ -24,6 +24,7 @@ export class FrameWriter {
   }
 
   /** Throws `payload-too-large` for a frame over its limits. The body may be reused once the call returns only if it is small. */
+  // biome-ignore lint/complexity/useMaxParams: once an event; an object for the list would cost more than the list.
   write(type: FrameType, id: number, flags: number, header: string, body: Uint8Array = emptyBody): void {
     // One byte a character holds for the usual header; the exact size is asked for only where it could matter.
     const headerBytes = header.length === 0 ? 0 : Buffer.byteLength(header);
@@ -71,6 +72,7 @@ export class FrameWriter {
     this.#used = 0;
   }
 
+  // biome-ignore lint/complexity/useMaxParams: once an event; an object for the list would cost more than the list.
   #writeAlone(type: FrameType, id: number, flags: number, header: string, headerBytes: number, body: Uint8Array): void {
     this.flush();
     const head = Buffer.allocUnsafe(framePrefixBytes + headerBytes);
@@ -81,6 +83,7 @@ export class FrameWriter {
   }
 }
 
+// biome-ignore lint/complexity/useMaxParams: once an event; an object for the list would cost more than the list.
 function writePrefix(
   into: Buffer,
   at: number,

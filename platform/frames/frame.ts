@@ -51,7 +51,7 @@ export interface Frame {
   readonly type: number;
   readonly id: number;
   readonly flags: number;
-  /** JSON text in UTF-8, empty for none. A view: valid until the reader's callback returns, copy to keep. */
+  /** JSON text in UTF-8, empty for none. A view into the chunk it came in: keeping it keeps the chunk. */
   readonly header: Uint8Array;
   readonly body: Uint8Array;
 }
