@@ -48,7 +48,7 @@ async function main(): Promise<number> {
       return errorCodes.cancelled.exit;
     }
     const { code, message, hint, foreignStack } = PlatformError.from(error);
-    note(['error: ' + message, hint, foreignStack].filter((text) => text !== '').join('\n'));
+    note([`error: ${message}`, hint, foreignStack].filter((text) => text !== '').join('\n'));
     return errorCodes[code].exit;
   } finally {
     for (const { scan } of inputs) scan.close();
@@ -115,9 +115,8 @@ async function runOn(pilot: StartedPilot, options: DemoOptions, inputs: readonly
   const psnrs = job.writer.measure();
   const result = resultOf(job, pilot, inputs, psnrs);
   note('');
-  (options.json ? note : (text: string) => process.stdout.write(`${text}\n`))(
-    renderTable(result, job.writer.records, psnrs, job.watch.samples, options.out),
-  );
+  const details = { slices: job.writer.records, psnrs, samples: job.watch.samples, out: options.out };
+  (options.json ? process.stderr : process.stdout).write(`${renderTable(result, details)}\n`);
   const failures = failuresOf(result, options);
   for (const failure of failures) note(`FAILED: ${failure}`);
   if (options.json) process.stdout.write(`${JSON.stringify(result)}\n`);

@@ -24,13 +24,15 @@ export interface DemoResult {
   readonly files: readonly string[];
 }
 
-export function renderTable(
-  result: DemoResult,
-  slices: readonly SliceRecord[],
-  psnrs: readonly number[],
-  samples: readonly FleetSample[],
-  out: string,
-): string {
+/** What the table shows beside the result itself. */
+export interface DemoDetails {
+  readonly slices: readonly SliceRecord[];
+  readonly psnrs: readonly number[];
+  readonly samples: readonly FleetSample[];
+  readonly out: string;
+}
+
+export function renderTable(result: DemoResult, { slices, psnrs, samples, out }: DemoDetails): string {
   const rows: [string, string][] = [
     ['scans', String(result.scans)],
     ['frames', `${result.frames} (${result.lost} lost, ${result.duplicates} doubled)`],

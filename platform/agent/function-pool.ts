@@ -66,6 +66,11 @@ export class FunctionPool {
     return count;
   }
 
+  /** Neither are instances wanted or left on this node, nor is it the one that wakes the function. */
+  get isMeantElsewhere(): boolean {
+    return this.wanted === 0 && !this.activator && this.active === 0;
+  }
+
   get ready(): boolean {
     for (const instance of this.instances) if (instance.phase === 'ready') return true;
     return false;

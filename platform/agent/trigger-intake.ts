@@ -68,6 +68,8 @@ export class TriggerIntake {
     if (!delivery.leased) return;
     this.held.set(delivery.sequence, delivery);
     if (!this.#pulling) return delivery.nak(1);
+    // A pull from before the scale-in brought it: it is for the nodes that are meant to run the function, and wakes nobody here.
+    if (this.#pool.isMeantElsewhere) return delivery.nak(1);
     if (event.deliveries > 1) this.#receiveAgain(delivery);
     else this.#submit(delivery);
   }

@@ -50,11 +50,14 @@ export class Fleet {
     void this.#watch();
   }
 
-  /** Nodes that are there and have reported. */
+  /** Nodes that are there and have reported, in the order of their names: the same for every gateway. */
   ready(): NodeLink[] {
-    return [...this.#members.values()]
-      .filter((member) => !member.lost && member.link.report?.node?.state === 'ready')
-      .map((member) => member.link);
+    return this.#links((state) => state === 'ready');
+  }
+
+  /** Nodes that instances may be placed on: one whose agent has just restarted, and has yet to report, is among them. */
+  placeable(): NodeLink[] {
+    return this.#links((state) => state === undefined || state === 'ready');
   }
 
   link(node: string): NodeLink | undefined {
@@ -87,6 +90,13 @@ export class Fleet {
     this.#closed = true;
     clearInterval(this.#timer);
     for (const { link } of this.#members.values()) link.close();
+  }
+
+  #links(isWanted: (state: string | undefined) => boolean): NodeLink[] {
+    return [...this.#members.values()]
+      .filter((member) => !member.lost && isWanted(member.link.report?.node?.state))
+      .map((member) => member.link)
+      .sort((a, b) => a.entry.node.localeCompare(b.entry.node, 'en', { numeric: true }));
   }
 
   async #watch(): Promise<void> {

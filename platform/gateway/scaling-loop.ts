@@ -101,7 +101,7 @@ export class ScalingLoop {
     if (!this.#settled()) return this.#apply(versions);
     const loads = this.#loads();
     const counts = await Promise.all(versions.map((version) => this.#decide(version, loads.get(version.digest) ?? [])));
-    const nodes = this.#options.fleet.ready().map((link) => ({ id: link.entry.node, slots: link.entry.slots }));
+    const nodes = this.#options.fleet.placeable().map((link) => ({ id: link.entry.node, slots: link.entry.slots }));
     const placement = place(
       nodes,
       versions.map((version, at) => ({

@@ -1,6 +1,6 @@
 /** The parts that a gather trigger collected for one key. */
 
-/** Reads the parts in the order of the stream, each index once; bounded in memory, so iterate and let go. */
+/** Reads the parts in order of kind (alphabetical) and index, each once; bounded in memory, so iterate and let go. */
 export interface Parts extends AsyncIterable<Part> {
   /** The key's tokens joined by dots: "scan7" or "scan7.3". */
   readonly key: string;

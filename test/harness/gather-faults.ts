@@ -1,4 +1,4 @@
-/** G1-G11 under kill -9, on a pilot of two nodes: the short and the long form share this body. */
+/** G1-G11 under kill -9 and a lost node, on a pilot of two nodes: the short and the long form share this body. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { eventually } from './eventually.ts';
 import {
@@ -36,26 +36,52 @@ async function kill(pid: () => number | Promise<number>): Promise<void> {
 /** Long enough to be seen by the gateway and ended in the middle. */
 const pauseMs = 1_500;
 
+/** The old owner wakes when another one has closed every key, and must not close them again (G4). */
+function hangingGatherer(): GatherFault {
+  let wake: (() => void) | undefined;
+  return {
+    name: 'a gatherer that hangs at part 1,000, and comes back when all is done',
+    pauseMs: 0,
+    atPart: (pilot, part) =>
+      part === 1_000
+        ? gathererNode(pilot).then((node) => {
+            wake = stopProcesses([pilot.pid(node, 'agent')]);
+          })
+        : undefined,
+    whilePublished: async (_pilot, run) => {
+      try {
+        await eventually(() => run.results.size === 5, { timeoutMs: 40_000, what: 'all results without the gatherer' });
+      } finally {
+        wake?.();
+      }
+    },
+  };
+}
+
 export const gatherFaults = {
   gatherer: {
-    name: 'the gatherer at part 1,000',
+    name: 'kill -9 of the gatherer at part 1,000',
     pauseMs: 0,
     atPart: killAt(1_000, async (pilot) => pilot.pid(await gathererNode(pilot), 'agent')),
   },
   instance: {
-    name: 'an instance while it reads its parts',
+    name: 'kill -9 of an instance while it reads its parts',
     pauseMs,
     whilePublished: (pilot) => kill(async () => (await busyInstance(pilot)).pid),
   },
-  gateway: { name: 'the gateway', pauseMs: 0, atPart: killAt(1_000, (pilot) => pilot.pid('n1', 'gateway')) },
-  broker: { name: 'nats-server', pauseMs: 0, atPart: killAt(1_000, (pilot) => pilot.pid('n1', 'nats-server')) },
+  gateway: { name: 'kill -9 of the gateway', pauseMs: 0, atPart: killAt(1_000, (pilot) => pilot.pid('n1', 'gateway')) },
+  broker: {
+    name: 'kill -9 of nats-server',
+    pauseMs: 0,
+    atPart: killAt(1_000, (pilot) => pilot.pid('n1', 'nats-server')),
+  },
   executingAgent: {
-    name: 'an agent while its instance reads parts',
+    name: 'kill -9 of an agent while its instance reads parts',
     pauseMs,
     whilePublished: (pilot) => kill(async () => pilot.pid((await busyInstance(pilot)).node, 'agent')),
   },
   brokerWhileReading: {
-    name: 'nats-server while instances read parts',
+    name: 'kill -9 of nats-server while instances read parts',
     pauseMs,
     whilePublished: async (pilot) => {
       await busyInstance(pilot);
@@ -63,13 +89,13 @@ export const gatherFaults = {
     },
   },
   fetchingAgent: {
-    name: 'an agent while it fetches parts',
+    name: 'kill -9 of an agent while it fetches parts',
     pauseMs: 0,
     drafts: largeScan,
     whilePublished: (pilot) => kill(async () => pilot.pid(await fetchingNode(pilot, ['n1', 'n2']), 'agent')),
   },
   hangingNode: {
-    name: 'nothing, while a node hangs whose instance reads parts, and comes back',
+    name: 'a node that hangs while its instance reads parts, and comes back',
     pauseMs,
     whilePublished: async (pilot, run) => {
       await busyInstance(pilot, 'n2');
@@ -81,10 +107,11 @@ export const gatherFaults = {
       }
     },
   },
+  hangingGatherer: hangingGatherer(),
 } satisfies Record<string, GatherFault>;
 
 export function describeGatherFaults(faults: readonly GatherFault[]): void {
-  describe('one scan of 2,000 parts and four interleaved ones of 500 give one result each, the same as undisturbed, after kill -9 of', () => {
+  describe('one scan of 2,000 parts and four interleaved ones of 500 give one result each, the same as undisturbed, under', () => {
     let pilot: TestPilot;
     let undisturbed: Record<string, string[]>;
 
@@ -134,7 +161,7 @@ export function describeGatherFaults(faults: readonly GatherFault[]): void {
         const expected =
           drafts === scansOfParts ? undisturbed : await settled(await runGather(pilot, 'calm', drafts()));
         await deployGather(pilot, pauseMs);
-        const run = await runGather(pilot, name.replaceAll(/[^a-z0-9]+/g, '-'), drafts(), (n) => atPart?.(pilot, n));
+        const run = await runGather(pilot, name.replaceAll(/[^A-Za-z0-9]+/g, '-'), drafts(), (n) => atPart?.(pilot, n));
         await whilePublished?.(pilot, run);
         expect(await settled(run)).toEqual(expected);
         expect(await countDeadLetters(pilot)).toBe(0);

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { jetstreamManager } from '@nats-io/jetstream';
-import { connectNats, consumerName, gatherKey, openBuckets, streams } from '#broker';
+import { connectNats, consumerName, gatherKey, gatherSubject, openBuckets, streams } from '#broker';
 import { deployFolder } from './deploy-folder.ts';
 import { eventually } from './eventually.ts';
 import type { TestPilot } from './pilot.ts';
@@ -73,6 +73,19 @@ export async function countDeadLetters(pilot: TestPilot): Promise<number> {
   const inside = await connectInside(pilot);
   try {
     return (await inside.manager.streams.info(streams.deadLetters)).state.messages;
+  } finally {
+    await inside.close();
+  }
+}
+
+/** Gather events that are stored, and whether the trigger has a watermark. */
+export async function gatherState(pilot: TestPilot): Promise<{ closedKeys: number; marked: boolean }> {
+  const inside = await connectInside(pilot);
+  try {
+    const filter = gatherSubject(gatherFunction, trigger, '>');
+    const { state } = await inside.manager.streams.info(streams.gathers, { subjects_filter: filter });
+    const mark = await inside.buckets.gatherMarks.get(gatherKey(gatherFunction, trigger));
+    return { closedKeys: Object.keys(state.subjects ?? {}).length, marked: mark?.operation === 'PUT' };
   } finally {
     await inside.close();
   }

@@ -1,4 +1,4 @@
-/** G1-G11 under kill -9 of every process. */
+/** G1-G11 under kill -9 of every process, at several moments, and with a node lost. */
 import { describeGatherFaults, gatherFaults } from '../harness/gather-faults.ts';
 
 describeGatherFaults(Object.values(gatherFaults));

@@ -98,9 +98,12 @@ it('`down` leaves nothing of a pilot whose `up` was killed with kill -9, and doe
   const directory = await eventually(
     () => {
       const id = readdirSync(join(home, 'pilots')).find((name) => !before.has(name));
-      return id && existsSync(join(home, 'pilots', id, 'broker.json')) ? join(home, 'pilots', id) : undefined;
+      const files = ['broker.json', 'nodes/n1/launcher.json', 'nodes/n2/launcher.json'];
+      return id && files.every((file) => existsSync(join(home, 'pilots', id, file)))
+        ? join(home, 'pilots', id)
+        : undefined;
     },
-    { timeoutMs: 20_000, what: 'a third pilot with a broker' },
+    { timeoutMs: 20_000, what: 'a third pilot with a broker and two launchers' },
   );
   const exited = once(up, 'exit');
   up.kill('SIGKILL');

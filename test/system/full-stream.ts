@@ -1,0 +1,50 @@
+/** Shared by the short and the long form: a full stream refuses its publishers, who wait and lose nothing (R8). */
+import { expect } from 'vitest';
+import type { EventClient } from '#client';
+import { eventually } from '../harness/eventually.ts';
+import type { FunctionFolder } from '../harness/functions.ts';
+import type { TestPilot } from '../harness/pilot.ts';
+
+/** 64 MiB in a store of that size, of which the stream of events may fill 68 %. */
+export const count = 256;
+const payload = Buffer.alloc(256 * 2 ** 10, 7);
+
+export interface FullStream {
+  /** Resolves when every event is stored. */
+  readonly publishing: Promise<void>;
+  /** Stored when the stream was full. */
+  readonly stored: number;
+}
+
+/** Publishes more than fits and returns once the source is held back; then a function is deployed that takes what is there. */
+export async function fillAndDeploy(
+  pilot: TestPilot,
+  source: EventClient,
+  functions: FunctionFolder,
+): Promise<FullStream> {
+  const publishing = (async () => {
+    for (let n = 0; n < count; n++) await source.publish(`fill.${n}`, payload, { id: `fill-${n}` });
+    await source.flush();
+  })();
+  // It ends with the source where the test does not wait for it.
+  publishing.catch(() => undefined);
+  await eventually(() => source.counts.retried >= 5, { timeoutMs: 20_000, what: 'refusals' });
+  const stored = source.counts.acked;
+  expect(stored).toBeGreaterThan(100);
+  expect(stored).toBeLessThan(count);
+  const handler = '(event) => { if (event.data.length !== 262144) throw new Error("cut short"); }';
+  await functions.deploy(pilot, 'fill', handler, ['on: [{ subject: "fill.*" }]']);
+  await handled(pilot, stored);
+  return { publishing, stored };
+}
+
+/** Resolves when the function has handled so many events and has nothing left to do. */
+export async function handled(pilot: TestPilot, least: number): Promise<void> {
+  await eventually(
+    async () => {
+      const { summary } = await pilot.client.get('fill');
+      return summary?.lag === 0 && summary.handled >= least && summary.failed === 0;
+    },
+    { timeoutMs: 30_000, what: `${least} events are handled` },
+  );
+}
