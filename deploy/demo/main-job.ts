@@ -37,6 +37,8 @@ const sliceWaitMs = 120_000;
 const tracesWaitMs = 20_000;
 /** Chunks a node has to itself at the least, so that every node gets some. */
 const chunkRowsMax = 4;
+/** Instances boot in milliseconds; a machine that is busy otherwise takes seconds. */
+const readyWaitMs = 10_000;
 const explainingLines = 5;
 
 export async function runMainJob(context: MainJobContext): Promise<MainJob> {
@@ -108,7 +110,7 @@ async function replay({
 }
 
 /** The example functions as they are shipped, with this run's parameters. */
-async function deployFunctions({ options, inputs, client, functions, note }: MainJobContext): Promise<void> {
+async function deployFunctions({ options, inputs, client, functions, signal, note }: MainJobContext): Promise<void> {
   const rows = inputs[0]?.scan.metadata.rows ?? 1;
   // A scan of few rows is cut finer, so that no node stands idle.
   const rowsPerChunk = Math.max(1, Math.min(chunkRowsMax, Math.ceil(rows / (2 * options.nodes))));
@@ -124,12 +126,25 @@ async function deployFunctions({ options, inputs, client, functions, note }: Mai
     const project = await readProject(join(functions, name));
     for (const { entry, spec } of project.functions) {
       const merged = { ...(JSON.parse(spec.configJson || '{}') as Record<string, unknown>), ...config };
+      // One instance a node from the start: a scan of a few small slices is done before a second one could be wanted.
+      const scale = spec.name === 'gridrec' && spec.scale ? { ...spec.scale, min: options.nodes } : spec.scale;
       const { change, version } = await client.deploy(
-        await bundleFunction(entry, { ...spec, configJson: JSON.stringify(merged) }),
+        await bundleFunction(entry, { ...spec, scale, configJson: JSON.stringify(merged) }),
       );
       note(`${spec.name}: ${change}, version ${version?.number ?? 0}`);
     }
   }
+  await untilReady(client, 'gridrec', options.nodes, signal);
+}
+
+/** Resolves when so many instances are ready; what is too slow for the demo goes on without them. */
+async function untilReady(client: PilotClient, name: string, instances: number, signal: AbortSignal): Promise<void> {
+  const late = AbortSignal.any([signal, AbortSignal.timeout(readyWaitMs)]);
+  for await (const { functions } of client.watch(late)) {
+    const summary = functions.find((candidate) => candidate.name === name);
+    if (summary && summary.instancesReady >= instances) return;
+  }
+  signal.throwIfAborted();
 }
 
 async function untilComplete(

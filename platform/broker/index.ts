@@ -51,6 +51,7 @@ export {
   registryKeys,
   type StreamName,
   streamFilter,
+  streamInfoSubject,
   streams,
   userSubject,
 } from './subjects.ts';

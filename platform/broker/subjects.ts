@@ -95,6 +95,11 @@ export function consumerName(functionName: string, trigger: string): string {
   return `fn-${functionName}-${trigger}`;
 }
 
+/** The API subject that answers with a stream's configuration and state. */
+export function streamInfoSubject(stream: StreamName): string {
+  return `$JS.API.STREAM.INFO.${stream}`;
+}
+
 /** The API subject of a pull. */
 export function pullSubject(stream: StreamName, consumer: string): string {
   return `$JS.API.CONSUMER.MSG.NEXT.${stream}.${consumer}`;

@@ -31,7 +31,9 @@ export async function connectEvents(connection: Connection, role: 'source' | 'vi
   // Unguessable: two programs of one role must not hear each other's answers.
   const member = randomBytes(8).toString('hex');
   const nats = await connectNats({ servers: connection.brokers, seed: connection.seeds[role], role, member });
-  return new EventClient(nats, role, member);
+  const client = new EventClient(nats, role, member);
+  if (role === 'source') await client.open();
+  return client;
 }
 
 export class EventClient {
@@ -46,6 +48,11 @@ export class EventClient {
       member,
       clock: systemClock,
     });
+  }
+
+  /** Learns how much room the stream has; before it, what is published waits. */
+  open(): Promise<void> {
+    return this.#window.open();
   }
 
   /**

@@ -33,3 +33,9 @@ export const invokeMsMax = 24 * 3_600_000 + answerMarginMs;
 /** A restarted server has forgotten its readers: two silent heartbeats, and the reader asks again where it was. */
 export const readHeartbeatMs = 1_000;
 export const readExpiresMs = 10_000;
+
+/** Of the stream's bytes; the rest is kept for what functions publish. */
+export const sourceShare = 0.9;
+/** How often a source that waits for room looks again, and how long an answer holds. */
+export const roomPollMs = 250;
+export const roomAskAgainMs = 1_000;

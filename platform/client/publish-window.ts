@@ -6,6 +6,7 @@ import type { NatsConnection } from '@nats-io/transport-node';
 import { EventPublisher, encodeHeadersWithId, headerLines, messageBytesMax, publishSubject } from '#broker';
 import { backoffMs, type Clock, formatBytes, PlatformError } from '#common';
 import { bytesInFlightMax, lostCheckMs, publishesInFlightMax, refusedBackoff, refusedMsMax } from './limits.ts';
+import { StreamRoom } from './stream-room.ts';
 
 export interface PublishOptions {
   readonly headers?: Readonly<Record<string, string>>;
@@ -18,6 +19,8 @@ export interface EventCounts {
   readonly acked: number;
   /** Refusals after which an event was sent again. */
   readonly retried: number;
+  /** Events that had to wait, for answers or for room in the stream. */
+  readonly held: number;
 }
 
 export interface PublishWindowOptions {
@@ -45,10 +48,11 @@ const envelopeBytes = 64 * 2 ** 10;
 export class PublishWindow {
   readonly #options: PublishWindowOptions;
   readonly #publisher: EventPublisher;
+  readonly #room: StreamRoom;
   readonly #lostCheck: NodeJS.Timeout;
   readonly #closing = new AbortController();
   /** Publishes that wait for room, in order. */
-  readonly #queue: { readonly bytes: number; readonly admit: () => void }[] = [];
+  readonly #queue: { readonly bytes: number; readonly since: number; readonly admit: () => void }[] = [];
   #flushes: (() => void)[] = [];
   #ids = 0;
   #inFlight = 0;
@@ -56,24 +60,35 @@ export class PublishWindow {
   #sent = 0;
   #acked = 0;
   #retried = 0;
+  #held = 0;
   #failure: PlatformError | undefined;
 
   constructor(options: PublishWindowOptions) {
     this.#options = options;
     this.#publisher = new EventPublisher(options);
+    this.#room = new StreamRoom({ ...options, onRoom: () => this.#wake() });
     this.#lostCheck = setInterval(() => this.#publisher.checkLost(), lostCheckMs);
     void this.#watchReconnects();
   }
 
+  /** Learns how much room the stream has. */
+  open(): Promise<void> {
+    return this.#room.open();
+  }
+
   get counts(): EventCounts {
-    return { sent: this.#sent, acked: this.#acked, retried: this.#retried };
+    return { sent: this.#sent, acked: this.#acked, retried: this.#retried, held: this.#held };
   }
 
   async publish(subject: string, data: Uint8Array | string, options: PublishOptions): Promise<void> {
     const entry = this.#prepare(subject, data, options);
     const bytes = entry.payload.byteLength;
     if (this.#queue.length === 0 && this.#hasRoom(bytes)) this.#reserve(bytes);
-    else await new Promise<void>((admit) => this.#queue.push({ bytes, admit }));
+    else {
+      this.#held++;
+      const since = this.#options.clock.monotonic();
+      await new Promise<void>((admit) => this.#queue.push({ bytes, since, admit }));
+    }
     if (this.#failure) throw this.#failure;
     this.#sent++;
     this.#send(entry);
@@ -87,6 +102,7 @@ export class PublishWindow {
   close(): void {
     clearInterval(this.#lostCheck);
     this.#closing.abort();
+    this.#room.close();
     this.#failure ??= new PlatformError('unavailable', 'the connection was closed');
     this.#publisher.close();
     this.#wake();
@@ -151,10 +167,11 @@ export class PublishWindow {
     }
   }
 
-  /** One event always fits, however large; after a failure nobody waits any more. */
+  /** One event always fits the window, however large; after a failure nobody waits any more. */
   #hasRoom(bytes: number): boolean {
-    if (this.#failure || this.#inFlight === 0) return true;
-    return this.#inFlight < publishesInFlightMax && this.#bytesInFlight + bytes <= bytesInFlightMax;
+    if (this.#failure) return true;
+    const inWindow = this.#inFlight < publishesInFlightMax && this.#bytesInFlight + bytes <= bytesInFlightMax;
+    return (inWindow || this.#inFlight === 0) && this.#room.take(bytes);
   }
 
   #reserve(bytes: number): void {
@@ -163,6 +180,16 @@ export class PublishWindow {
   }
 
   #wake(): void {
+    const first = this.#queue[0];
+    if (first && this.#options.clock.monotonic() - first.since > refusedMsMax) {
+      this.#failure ??= new PlatformError(
+        'no-capacity',
+        `the stream of events has had no room for ${refusedMsMax / 60_000} min`,
+        {
+          hint: 'Is a function deployed that takes the events? `pilotfish list` shows the lag.',
+        },
+      );
+    }
     for (let next = this.#queue[0]; next && this.#hasRoom(next.bytes); next = this.#queue[0]) {
       this.#queue.shift();
       this.#reserve(next.bytes);

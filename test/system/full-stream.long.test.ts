@@ -18,3 +18,17 @@ it(
   },
   duplicateWindowMs + 120_000,
 );
+
+it(
+  'a function whose outputs go into the same full stream goes on: sources leave it the last tenth',
+  async () => {
+    using functions = new FunctionFolder();
+    await using pilot = await TestPilot.start({ storeSize: '64MiB' });
+    await using source = await pilot.events('source');
+    const { publishing } = await fillAndDeploy(pilot, source, functions, 'filled.{1}');
+    await publishing;
+    await handled(pilot, count);
+    expect(source.counts).toMatchObject({ sent: count, acked: count });
+  },
+  4 * duplicateWindowMs,
+);

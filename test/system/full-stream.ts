@@ -1,6 +1,7 @@
 /** Shared by the short and the long form: a full stream refuses its publishers, who wait and lose nothing (R8). */
 import { expect } from 'vitest';
 import type { EventClient } from '#client';
+import { systemClock } from '#common';
 import { eventually } from '../harness/eventually.ts';
 import type { FunctionFolder } from '../harness/functions.ts';
 import type { TestPilot } from '../harness/pilot.ts';
@@ -8,6 +9,9 @@ import type { TestPilot } from '../harness/pilot.ts';
 /** 64 MiB in a store of that size, of which the stream of events may fill 68 %. */
 export const count = 256;
 const payload = Buffer.alloc(256 * 2 ** 10, 7);
+/** Twice as long as a held source waits before it looks again. */
+const quietMs = 500;
+const handledMsMax = 60_000;
 
 export interface FullStream {
   /** Resolves when every event is stored. */
@@ -21,6 +25,7 @@ export async function fillAndDeploy(
   pilot: TestPilot,
   source: EventClient,
   functions: FunctionFolder,
+  output?: string,
 ): Promise<FullStream> {
   const publishing = (async () => {
     for (let n = 0; n < count; n++) await source.publish(`fill.${n}`, payload, { id: `fill-${n}` });
@@ -28,14 +33,26 @@ export async function fillAndDeploy(
   })();
   // It ends with the source where the test does not wait for it.
   publishing.catch(() => undefined);
-  await eventually(() => source.counts.retried >= 5, { timeoutMs: 20_000, what: 'refusals' });
-  const stored = source.counts.acked;
+  // It stops before the stream is full: the last tenth belongs to functions.
+  const stored = await eventually(() => stoppedAt(source), { timeoutMs: 20_000, what: 'the source is held back' });
   expect(stored).toBeGreaterThan(100);
   expect(stored).toBeLessThan(count);
-  const handler = '(event) => { if (event.data.length !== 262144) throw new Error("cut short"); }';
-  await functions.deploy(pilot, 'fill', handler, ['on: [{ subject: "fill.*" }]']);
-  await handled(pilot, stored);
+  const handler = '(event) => { if (event.data.length !== 262144) throw new Error("cut short"); RETURN }'.replace(
+    'RETURN',
+    output === undefined ? '' : 'return event.data;',
+  );
+  const manifest = ['on: [{ subject: "fill.*" }]', ...(output === undefined ? [] : [`output: "${output}"`])];
+  await functions.deploy(pilot, 'fill', handler, manifest);
+  // With outputs it goes on only as the trimmer makes room.
+  if (output === undefined) await handled(pilot, stored);
   return { publishing, stored };
+}
+
+/** Events stored once the source has been held back for a while; undefined as long as it still stores some. */
+async function stoppedAt(source: EventClient): Promise<number | undefined> {
+  const { acked, sent } = source.counts;
+  await systemClock.sleep(quietMs);
+  return sent === acked && source.counts.acked === acked && source.counts.held > 0 ? acked : undefined;
 }
 
 /** Resolves when the function has handled so many events and has nothing left to do. */
@@ -45,6 +62,6 @@ export async function handled(pilot: TestPilot, least: number): Promise<void> {
       const { summary } = await pilot.client.get('fill');
       return summary?.lag === 0 && summary.handled >= least && summary.failed === 0;
     },
-    { timeoutMs: 30_000, what: `${least} events are handled` },
+    { timeoutMs: handledMsMax, what: `${least} events are handled` },
   );
 }

@@ -64,6 +64,7 @@ test('the commands of the design are there', () => {
     'logs',
     'node list',
     'pub',
+    'replay',
     'tail',
     'version',
     'doctor',
