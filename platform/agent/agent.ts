@@ -55,6 +55,7 @@ export class Agent {
   readonly #hosted = new Map<string, HostedVersion>();
   readonly #instances = new Map<string, { instance: Instance; pool: FunctionPool }>();
   readonly #starter: InstanceStarter;
+  readonly #logs: LogSink;
   readonly #leases: LeaseKeeper;
   readonly #wantedFile: WantedFile;
   readonly #timers: NodeJS.Timeout[];
@@ -69,21 +70,15 @@ export class Agent {
     this.config = config;
     this.#inbox = inboxPrefix('agent', config.node);
     this.publisher = new EventPublisher({ connection, clock, inbox: this.#inbox });
+    this.#logs = new LogSink(connection, clock, config.node);
     this.#starter = new InstanceStarter({
       ...options,
       cache: new ArtifactCache(join(config.nodeDirectory, 'artifacts'), options.artifacts),
       publisher: this.publisher,
-      logs: new LogSink(connection, clock, config.node),
+      logs: this.#logs,
     });
     this.#wantedFile = new WantedFile(join(config.nodeDirectory, 'wanted.bin'));
-    this.gatherers = new Gatherers({
-      connection,
-      buckets: options.buckets,
-      publisher: this.publisher,
-      clock,
-      node: config.node,
-      logger: options.logger,
-    });
+    this.gatherers = new Gatherers({ ...options, publisher: this.publisher, node: config.node });
     this.#leases = new LeaseKeeper({ connection, clock, held: () => this.#held(), onCutOff: () => this.#cutOff() });
     this.#timers = [setInterval(() => this.#tick(), tickMs), setInterval(() => this.#checkLost(), lostCheckMs)];
     void this.#followConnection();
@@ -189,6 +184,7 @@ export class Agent {
       buckets,
       publisher: this.publisher,
       leases: this.#leases,
+      logs: this.#logs,
       clock,
       logger,
       node: config.node,

@@ -13,7 +13,7 @@ import {
   publishSubject,
 } from '#broker';
 import { backoffMs, messageOf, PlatformError } from '#common';
-import { type OutputHeader, resultForms } from '#frames';
+import { type ErrorHeader, type OutputHeader, resultForms } from '#frames';
 import type { CallOutcome, CallRun } from './call.ts';
 import { type AttemptRecord, deadLetterBody, type FailedAttempt, failuresOf } from './dead-letter.ts';
 import type { TriggerRoute } from './trigger-route.ts';
@@ -30,6 +30,9 @@ const lostBackoff = { minMs: 100, maxMs: 2_000 };
 const refusedBackoff = { minMs: 100, maxMs: 5_000 };
 /** Wait of an event that no instance could be started for here. */
 const unstartableDelayMs = 5_000;
+
+/** What went wrong in a call; without a kind an ordinary failure. */
+type Failure = Pick<ErrorHeader, 'message'> & Partial<ErrorHeader>;
 
 const emptyPayload = new Uint8Array(0);
 
@@ -86,15 +89,9 @@ export class Delivery {
       case 'result':
         return this.#publishOutputs(outcome.form, outcome.header, outcome.body, run);
       case 'failed':
-        return this.#failed(
-          outcome.error.kind,
-          outcome.error.message,
-          outcome.error.stack,
-          run,
-          outcome.error.retryAfterMs,
-        );
+        return this.#failed(outcome.error, run);
       case 'timeout':
-        return this.#failed('timeout', `the call ran longer than its timeout of ${outcome.timeoutMs} ms`, '', run);
+        return this.#failed({ message: `the call ran longer than its timeout of ${outcome.timeoutMs} ms` }, run);
       case 'lost':
         return this.#lost(outcome, run);
       case 'unstartable':
@@ -162,7 +159,7 @@ export class Delivery {
       outputs = this.#outputsOf(JSON.parse(header) as OutputHeader[], body);
     } catch (error) {
       const { message } = PlatformError.from(error);
-      return this.#failed('failed', `its outputs cannot be published: ${message}`, '', run);
+      return this.#failed({ message: `its outputs cannot be published: ${message}` }, run);
     }
     if (outputs.length === 0) return this.ack();
     this.#openOutputs = outputs.length;
@@ -200,7 +197,7 @@ export class Delivery {
       }
       // What will be refused each time is the function's failure; a full stream is not, it is waited for (R8).
       if (!this.#refusal.retryable)
-        return this.#failed('failed', `its outputs were refused: ${this.#refusal.message}`, '', run);
+        return this.#failed({ message: `its outputs were refused: ${this.#refusal.message}` }, run);
       this.#route.logger.warn(
         { function: this.#route.functionName, error: this.#refusal.message },
         'outputs refused, event given back',
@@ -219,14 +216,27 @@ export class Delivery {
     void this.#giveBack(record, backoffMs(losses, lostBackoff));
   }
 
-  #failed(kind: string, message: string, stack: string, run: CallRun, retryAfterMs?: number): void {
+  #failed({ kind, message, stack = '', retryAfterMs }: Failure, run: CallRun): void {
     void this.#route.mapStack(stack).then((mapped) => {
       const record = [...this.earlier, this.#attemptOf(run, message, mapped)];
       const failures = failuresOf(record);
       const { retry } = this.#route;
+      this.#tellAuthor(`attempt ${failures} of ${retry.attempts} failed: ${mapped || message}`, run);
       if (kind === 'rejected') return this.deadLetter(`rejected: ${message}`, record);
       if (failures >= retry.attempts) return this.deadLetter(`failed ${failures} times: ${message}`, record);
       return this.#giveBack(record, retryAfterMs ?? backoffMs(failures, { minMs: retry.minMs, maxMs: retry.maxMs }));
+    });
+  }
+
+  /** In the function's own log, where its author looks first. */
+  #tellAuthor(text: string, { instance }: CallRun): void {
+    const { logs, functionName, node } = this.#route;
+    logs.write({
+      functionName,
+      instance: instance || node,
+      level: 'error',
+      call: this.#route.idOf(this.sequence),
+      text,
     });
   }
 

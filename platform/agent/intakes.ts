@@ -8,6 +8,7 @@ import { AttemptLog } from './attempt-log.ts';
 import type { FunctionPool } from './function-pool.ts';
 import { fetchGathered, gatheredSubject } from './gather/spool.ts';
 import type { LeaseKeeper } from './lease-keeper.ts';
+import type { LogSink } from './log-sink.ts';
 import { TriggerIntake } from './trigger-intake.ts';
 import { plainSubject, TriggerRoute } from './trigger-route.ts';
 
@@ -23,6 +24,7 @@ export interface IntakeOptions {
   readonly logger: Logger;
   readonly node: string;
   readonly spoolDirectory: string;
+  readonly logs: LogSink;
   readonly mapStack: (stack: string) => Promise<string>;
 }
 
@@ -48,6 +50,7 @@ function createIntake(options: IntakeOptions, trigger: Trigger): TriggerIntake {
         leases: options.leases,
         clock,
         logger: options.logger,
+        logs: options.logs,
         mapStack: options.mapStack,
         released,
         subjectOf: gathered ? gatheredSubject : plainSubject,

@@ -15,6 +15,7 @@ import type { Logger } from '#telemetry';
 import type { AttemptLog } from './attempt-log.ts';
 import type { Delivery } from './delivery.ts';
 import type { LeaseKeeper } from './lease-keeper.ts';
+import type { LogSink } from './log-sink.ts';
 
 export interface TriggerRouteOptions {
   readonly version: FunctionVersion;
@@ -27,6 +28,8 @@ export interface TriggerRouteOptions {
   readonly leases: Pick<LeaseKeeper, 'provenAt' | 'connected'>;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Where the function's authors look: failures of their function are told there. */
+  readonly logs: LogSink;
   readonly mapStack: (stack: string) => Promise<string>;
   /** The event is over for this agent. */
   readonly released: (delivery: Delivery) => void;
@@ -49,6 +52,7 @@ export class TriggerRoute {
   readonly leases: Pick<LeaseKeeper, 'provenAt' | 'connected'>;
   readonly clock: Clock;
   readonly logger: Logger;
+  readonly logs: LogSink;
   readonly mapStack: (stack: string) => Promise<string>;
   readonly released: (delivery: Delivery) => void;
   /** Header lines of every single output. */
@@ -73,6 +77,7 @@ export class TriggerRoute {
     this.leases = options.leases;
     this.clock = options.clock;
     this.logger = options.logger;
+    this.logs = options.logs;
     this.mapStack = options.mapStack;
     this.released = options.released;
     this.outputLines = headerLines([['Pilotfish-Version', this.versionText]]);

@@ -1,8 +1,8 @@
 /** Whether an instance that a node started by its own decision (design, "Zero") still stands by that decision. Pure. */
 import type { FunctionPool } from './function-pool.ts';
 
-/** A wanted set stated this long after an instance woke by itself was decided with knowledge of it. */
-const wokenGraceMs = 3_000;
+/** A wanted set stated this long after an instance woke by itself knows of it: reports of changes take milliseconds. */
+const wokenGraceMs = 500;
 /** Without a word from the gateway, an instance that woke by itself waits this long for its next event. */
 const wokenIdleMs = 10_000;
 

@@ -1,11 +1,11 @@
 /** Routes a synchronous call to a node: a ready instance first, else a node that can start one. */
 import { type Clock, PlatformError } from '#common';
-import type { FunctionVersion, InvokeRequest, InvokeResponse } from '#proto';
+import type { AgentInvokeResponse, FunctionVersion, InvokeRequest, InvokeResponse } from '#proto';
 import type { Registry } from '#registry';
 import { invokePayloadBytesMax } from '#rpc';
 import type { Changes } from './changes.ts';
 import type { Fleet } from './fleet.ts';
-import type { NodeLink } from './node-link.ts';
+import type { AgentCallOptions, NodeLink } from './node-link.ts';
 import type { ScalingLoop } from './scaling-loop.ts';
 
 export interface InvokeOptions {
@@ -37,14 +37,14 @@ export async function invoke(
       },
     );
   }
-  const link = chooseNode(options.fleet.ready(), version) ?? (await waitForSlot(version, signal, options));
-  const response = await link.call({
+  const call = {
     version,
     payload: request.payload,
     headers: request.headers,
     timeoutMs: Math.min(request.timeoutMs || (version.spec?.timeoutMs ?? 30_000), timeoutMsMax),
     signal,
-  });
+  };
+  const { link, response } = await callSomewhere(call, options);
   return {
     payload: response.outcome?.$case === 'result' ? response.outcome.result : Buffer.alloc(0),
     headers: response.headers,
@@ -56,30 +56,36 @@ export async function invoke(
   };
 }
 
-/** Throws `no-capacity` when no slot became free in time. */
-async function waitForSlot(
-  version: FunctionVersion,
-  signal: AbortSignal,
+/** Waits for a slot where there is none. Throws `no-capacity` when none became free in time, and what the call throws. */
+async function callSomewhere(
+  call: AgentCallOptions,
   { fleet, scaling, changes, clock }: InvokeOptions,
-): Promise<NodeLink> {
-  const withdraw = scaling.announceCall(version.function);
+): Promise<{ link: NodeLink; response: AgentInvokeResponse }> {
+  const { version, signal } = call;
+  const deadline = clock.monotonic() + slotWaitMs;
+  let withdraw: (() => void) | undefined;
   try {
-    const deadline = clock.monotonic() + slotWaitMs;
-    for (let left = slotWaitMs; left > 0 && !signal.aborted; left = deadline - clock.monotonic()) {
-      await changes.next(clock, left, signal);
+    for (;;) {
       const link = chooseNode(fleet.ready(), version);
-      if (link) return link;
+      try {
+        if (link) return { link, response: await link.call(call) };
+      } catch (error) {
+        // A slot that the node's last report showed free may have been taken since.
+        if (PlatformError.from(error).code !== 'no-capacity') throw error;
+      }
+      const left = deadline - clock.monotonic();
+      if (left <= 0 || signal.aborted) throw noSlot(version);
+      withdraw ??= scaling.announceCall(version.function);
+      await changes.next(clock, left, signal);
     }
   } finally {
-    withdraw();
+    withdraw?.();
   }
-  throw new PlatformError(
-    'no-capacity',
-    `no node has had a free slot for ${version.function} for ${slotWaitMs / 1_000} s`,
-    {
-      hint: '`pilotfish node list` shows the slots in use.',
-    },
-  );
+}
+
+function noSlot(version: FunctionVersion): PlatformError {
+  const message = `no node has had a free slot for ${version.function} for ${slotWaitMs / 1_000} s`;
+  return new PlatformError('no-capacity', message, { hint: '`pilotfish node list` shows the slots in use.' });
 }
 
 /** Least calls an instance among nodes with a ready one; else one that is starting; else the one with most free slots. */

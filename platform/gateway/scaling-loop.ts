@@ -4,11 +4,11 @@ import { decide, type ScaleMemory, type ScalePolicy } from '#autoscaler';
 import { consumerName, readLag, streams } from '#broker';
 import { type Clock, messageOf } from '#common';
 import { place } from '#placement';
-import type { FunctionLoad, FunctionVersion, WantedFunction } from '#proto';
+import type { FunctionLoad, FunctionVersion } from '#proto';
 import type { Registry, WantedByFunction, WantedStore } from '#registry';
 import type { Logger } from '#telemetry';
 import type { Fleet } from './fleet.ts';
-import type { NodeLink } from './node-link.ts';
+import { total, WantedSets } from './wanted-sets.ts';
 
 export interface ScalingLoopOptions {
   readonly registry: Registry;
@@ -43,15 +43,14 @@ export class ScalingLoop {
   /** Calls that had ended at the last round. */
   readonly #ended = new Map<string, number>();
   #wanted: WantedByFunction;
-  #generation = 0;
-  #activator: string | undefined;
-  #applied = '';
+  readonly #sets: WantedSets;
   #wake = Promise.withResolvers<void>();
   #loop: Promise<void>;
 
   constructor(options: ScalingLoopOptions) {
     this.#options = options;
     this.#wanted = options.initial;
+    this.#sets = new WantedSets(options.clock);
     this.#startedAt = options.clock.monotonic();
     this.#loop = this.#run();
   }
@@ -98,7 +97,7 @@ export class ScalingLoop {
   async #round(): Promise<void> {
     const versions = this.#options.registry.list().map((entry) => this.#options.registry.latest(entry.name));
     this.#forgetOthers(new Set(versions.map((version) => version.function)));
-    if (!this.#settled()) return this.#apply(versions);
+    if (!this.#settled()) return this.#sets.state(this.#options.fleet.ready(), versions, this.#wanted);
     const loads = this.#loads();
     const counts = await Promise.all(versions.map((version) => this.#decide(version, loads.get(version.digest) ?? [])));
     const nodes = this.#options.fleet.placeable().map((link) => ({ id: link.entry.node, slots: link.entry.slots }));
@@ -114,7 +113,7 @@ export class ScalingLoop {
     this.#wanted = new Map([...placement.instances].map(([name, placed]) => [name, new Map(placed)]));
     this.#noteUnplaced(placement.unplaced);
     await this.#options.store.save(this.#wanted);
-    this.#apply(versions);
+    this.#sets.state(this.#options.fleet.ready(), versions, this.#wanted);
   }
 
   /** Where its instances are meant to be; a sleeping function's first one is where an agent has woken it. */
@@ -215,52 +214,6 @@ export class ScalingLoop {
       if (scale) this.#scales.set(name, { ...scale, reason: `${scale.reason}; ${count} held back, no node has room` });
     }
   }
-
-  /** Every node is told its whole set, sleeping functions included: it can then start one for a call, or as activator. */
-  #apply(versions: readonly FunctionVersion[]): void {
-    const links = this.#options.fleet.ready();
-    this.#activator = chooseActivator(links, this.#activator);
-    const sets = new Map(
-      links.map((link) => [
-        link,
-        versions.map((version): WantedFunction => {
-          const placed = this.#wanted.get(version.function);
-          return {
-            version,
-            instances: placed?.get(link.entry.node) ?? 0,
-            activator:
-              total(placed) === 0 && (version.spec?.scale?.max ?? 1) > 0 && link.entry.node === this.#activator,
-            pull: true,
-          };
-        }),
-      ]),
-    );
-    const state = JSON.stringify(
-      [...sets].map(([link, set]) => [
-        link.entry.node,
-        link.entry.startedAt,
-        set.map((wanted) => [wanted.version?.digest, wanted.instances, wanted.activator]),
-      ]),
-    );
-    if (state === this.#applied) return;
-    this.#applied = state;
-    this.#generation++;
-    for (const [link, set] of sets) link.apply(this.#generation, set);
-  }
-}
-
-/** The same node as long as it has room, else the one with the most: an activator that moves leaves pulls behind. */
-function chooseActivator(links: readonly NodeLink[], current: string | undefined): string | undefined {
-  if (links.some((link) => link.entry.node === current && freeSlots(link) > 0)) return current;
-  return [...links].sort((a, b) => freeSlots(b) - freeSlots(a) || a.entry.node.localeCompare(b.entry.node))[0]?.entry
-    .node;
-}
-
-function freeSlots(link: {
-  entry: { slots: number };
-  report: { node?: { slotsUsed: number } | undefined } | undefined;
-}): number {
-  return link.entry.slots - (link.report?.node?.slotsUsed ?? 0);
 }
 
 function policyOf(version: FunctionVersion): ScalePolicy {
@@ -284,10 +237,4 @@ function meanServiceMs(loads: readonly FunctionLoad[]): number | undefined {
     sum += handled * load.serviceMs;
   }
   return weight === 0 ? undefined : sum / weight;
-}
-
-function total(placed: ReadonlyMap<string, number> | undefined): number {
-  let sum = 0;
-  for (const count of placed?.values() ?? []) sum += count;
-  return sum;
 }

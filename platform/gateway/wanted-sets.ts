@@ -1,0 +1,84 @@
+/** Tells every node its whole wanted set, sleeping functions included: it can then start one for a call, or as activator. */
+import type { Clock } from '#common';
+import type { FunctionVersion, WantedFunction } from '#proto';
+import type { WantedByFunction } from '#registry';
+import type { NodeLink } from './node-link.ts';
+
+export class WantedSets {
+  readonly #clock: Clock;
+  #generation = 0;
+  #activator: string | undefined;
+  #stated = '';
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** States what is wanted where; again only when something has changed. */
+  state(links: readonly NodeLink[], versions: readonly FunctionVersion[], wanted: WantedByFunction): void {
+    this.#activator = chooseActivator(links, this.#activator);
+    const sets = links.map((link) => ({ link, functions: this.#setOf(link, versions, wanted) }));
+    const stated = JSON.stringify(
+      sets.map(({ link, functions }) => [
+        link.entry.node,
+        link.entry.startedAt,
+        functions.map((entry) => [
+          entry.version?.digest,
+          entry.instances,
+          entry.activator,
+          this.#repeatWhileSurplus(link, entry),
+        ]),
+      ]),
+    );
+    if (stated === this.#stated) return;
+    this.#stated = stated;
+    this.#generation++;
+    for (const { link, functions } of sets) link.apply(this.#generation, functions);
+  }
+
+  #setOf(link: NodeLink, versions: readonly FunctionVersion[], wanted: WantedByFunction): WantedFunction[] {
+    return versions.map((version) => {
+      const placed = wanted.get(version.function);
+      const sleeps = total(placed) === 0 && (version.spec?.scale?.max ?? 1) > 0;
+      return {
+        version,
+        instances: placed?.get(link.entry.node) ?? 0,
+        activator: sleeps && link.entry.node === this.#activator,
+        pull: true,
+      };
+    });
+  }
+
+  /**
+   * Changes each second while a node runs more than it should: an instance that woke by itself outlives the set stated
+   * before it was known, and needs to be told again.
+   */
+  #repeatWhileSurplus(link: NodeLink, wanted: WantedFunction): number {
+    const active = link.report?.node?.instances.filter(
+      ({ digest, state }) => digest === wanted.version?.digest && (state === 'starting' || state === 'ready'),
+    );
+    const surplus = (active?.length ?? 0) > wanted.instances;
+    return surplus ? Math.floor(this.#clock.monotonic() / 1_000) : 0;
+  }
+}
+
+/** The same node as long as it has room, else the one with the most: an activator that moves leaves pulls behind. */
+function chooseActivator(links: readonly NodeLink[], current: string | undefined): string | undefined {
+  if (links.some((link) => link.entry.node === current && freeSlots(link) > 0)) return current;
+  return [...links].sort((a, b) => freeSlots(b) - freeSlots(a) || a.entry.node.localeCompare(b.entry.node))[0]?.entry
+    .node;
+}
+
+function freeSlots(link: {
+  entry: { slots: number };
+  report: { node?: { slotsUsed: number } | undefined } | undefined;
+}): number {
+  return link.entry.slots - (link.report?.node?.slotsUsed ?? 0);
+}
+
+/** Instances on all nodes together. */
+export function total(placed: ReadonlyMap<string, number> | undefined): number {
+  let sum = 0;
+  for (const count of placed?.values() ?? []) sum += count;
+  return sum;
+}
