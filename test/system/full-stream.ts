@@ -11,7 +11,6 @@ export const count = 256;
 const payload = Buffer.alloc(256 * 2 ** 10, 7);
 /** Twice as long as a held source waits before it looks again. */
 const quietMs = 500;
-const handledMsMax = 60_000;
 
 export interface FullStream {
   /** Resolves when every event is stored. */
@@ -50,12 +49,12 @@ async function stoppedAt(source: EventClient): Promise<number | undefined> {
 }
 
 /** Resolves when the function has handled so many events and has nothing left to do. */
-export async function handled(pilot: TestPilot, least: number): Promise<void> {
+export async function handled(pilot: TestPilot, least: number, timeoutMs = 60_000): Promise<void> {
   await eventually(
     async () => {
       const { summary } = await pilot.client.get('fill');
       return summary?.lag === 0 && summary.handled >= least && summary.failed === 0;
     },
-    { timeoutMs: handledMsMax, what: `${least} events are handled` },
+    { timeoutMs, what: `${least} events are handled` },
   );
 }

@@ -25,6 +25,7 @@ async function receive(deliveries: number, fetched: (giveUp: () => void) => Prom
         read: async () => [],
         record: async (_sequence: number, record: unknown[]) => attempts.push(...record),
       },
+      logs: { write: () => undefined },
       mapStack: async (stack: string) => stack,
       subjectOf: () => 'parts.x.frame',
       idOf: String,
