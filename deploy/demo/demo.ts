@@ -24,7 +24,6 @@ const note = (line: string) => process.stderr.write(`${line}\n`);
 for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, interrupt);
 // Nobody reads any more (`npm run demo | head`): no reason to leave a pilot behind.
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => interrupted.abort());
-process.umask(0o077);
 process.exitCode = await main();
 
 function interrupt(): void {
