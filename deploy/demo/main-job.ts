@@ -124,12 +124,13 @@ async function deployFunctions({ options, inputs, client, functions, signal, not
   };
   for (const [name, config] of Object.entries(parameters)) {
     const project = await readProject(join(functions, name));
-    for (const { entry, spec } of project.functions) {
+    for (const one of project.functions) {
+      const { spec } = one;
       const merged = { ...(JSON.parse(spec.configJson || '{}') as Record<string, unknown>), ...config };
       // One instance a node from the start: a scan of a few small slices is done before a second one could be wanted.
       const scale = spec.name === 'gridrec' && spec.scale ? { ...spec.scale, min: options.nodes } : spec.scale;
       const { change, version } = await client.deploy(
-        await bundleFunction(entry, { ...spec, scale, configJson: JSON.stringify(merged) }),
+        await bundleFunction({ ...one, spec: { ...spec, scale, configJson: JSON.stringify(merged) } }),
       );
       note(`${spec.name}: ${change}, version ${version?.number ?? 0}`);
     }

@@ -2,6 +2,7 @@
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type ArtifactStore, sha256 } from '#broker';
+import type { FunctionVersion } from '#proto';
 
 export class ArtifactCache {
   readonly #directory: string;
@@ -27,12 +28,22 @@ export class ArtifactCache {
     return path;
   }
 
+  /** Where a verified file lies, or will lie. */
+  pathOf(digest: string): string {
+    return join(this.#directory, digest);
+  }
+
+  /** Fetches all that an instance of this version needs. Throws `not-found` or `corrupt`. */
+  async fetchVersion({ artifactDigest, files }: FunctionVersion): Promise<void> {
+    await Promise.all([this.path(artifactDigest), ...files.map(({ digest }) => this.path(digest))]);
+  }
+
   async read(digest: string): Promise<Buffer> {
     return readFileSync(await this.path(digest));
   }
 
   async #fetch(digest: string): Promise<string> {
-    const path = join(this.#directory, `${digest}.cjs`);
+    const path = this.pathOf(digest);
     if (isIntact(path, digest)) return path;
     const bytes = await this.#store.get(digest);
     const partial = `${path}.${process.pid}.partial`;

@@ -1,8 +1,7 @@
 /** Brings up one instance: a host from the pool, the function's artifact, and the two put together. */
-import { join } from 'node:path';
 import { type EventPublisher, encodeHeaders, messageIdHeader, publishSubject } from '#broker';
 import { type Clock, messageOf } from '#common';
-import type { LoadHeader, PublishHeader } from '#frames';
+import type { FunctionKind, LoadHeader, PublishHeader } from '#frames';
 import type { FunctionVersion } from '#proto';
 import type { ArtifactCache } from './artifact-cache.ts';
 import { HostPool } from './host-pool.ts';
@@ -32,7 +31,7 @@ export class InstanceStarter {
   prepare(version: FunctionVersion): void {
     this.#hosts.prepare(memoryOf(version));
     // Whoever starts an instance later sees the error.
-    this.#options.cache.path(version.artifactDigest).catch(() => undefined);
+    this.#options.cache.fetchVersion(version).catch(() => undefined);
   }
 
   /** Returns at once; whatever goes wrong ends in `onEnded`. */
@@ -53,7 +52,7 @@ export class InstanceStarter {
         onPublish: (publish, data, done) => this.#publish(publish, data, done),
       },
     });
-    cache.path(version.artifactDigest).then(
+    cache.fetchVersion(version).then(
       () =>
         host.adopt({
           connected: (socket, early) => instance.connect(socket, early),
@@ -74,16 +73,22 @@ export class InstanceStarter {
   }
 
   #loadHeader(id: string, version: FunctionVersion): LoadHeader {
-    const { config } = this.#options;
+    const { config, cache } = this.#options;
     return {
       instance: id,
       node: config.node,
       function: version.function,
       version: version.number,
       digest: version.digest,
-      artifact: join(config.nodeDirectory, 'artifacts', `${version.artifactDigest}.cjs`),
+      kind: (version.spec?.kind || 'typescript') as FunctionKind,
+      artifact: cache.pathOf(version.artifactDigest),
+      files: Object.fromEntries(version.files.map(({ path, digest }) => [path, cache.pathOf(digest)])),
+      codeCache: '',
       config: version.spec?.configJson ? JSON.parse(version.spec.configJson) : {},
+      secrets: {},
       concurrency: version.spec?.concurrency || 1,
+      batch: { size: version.spec?.batch?.size || 1, waitMs: version.spec?.batch?.waitMs ?? 0 },
+      memoryBytes: memoryOf(version),
     };
   }
 

@@ -50,6 +50,7 @@ export class NodeReports {
       slots: config.slots,
       slotsUsed: this.#agent.slotsUsed(),
       memoryBytes: config.memoryBytes,
+      isolation: { tier: 'limits', enforced: [], notEnforced: [] },
       version: platformVersion,
       instances: this.#agent.instances().map(
         ({ instance, pool }): InstanceState => ({

@@ -4,14 +4,20 @@ import { basename, dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { BuildFailure, BuildOptions, Message, OutputFile } from 'esbuild';
 import { formatBytes, PlatformError } from '#common';
-import type { FunctionSpec } from '#proto';
+import type { ArtifactFile, FunctionSpec } from '#proto';
 import { sha256Hex, versionDigest } from './digest.ts';
+import type { ProjectFunction } from './project.ts';
 
 /** The gateway takes no more (rpc/limits.ts; a test holds the two together). */
 export const bundleBytesMax = 64 * 2 ** 20;
 
 /** The first few errors help; the rest mostly follow from them. */
 const messagesShownMax = 5;
+
+/** A file that travels beside the artifact, with its bytes. */
+export interface BundledFile extends ArtifactFile {
+  readonly data: Uint8Array;
+}
 
 export interface Bundle {
   readonly spec: FunctionSpec;
@@ -21,6 +27,8 @@ export interface Bundle {
   /** sha256 of artifact and spec, hex: the version's name. */
   readonly digest: string;
   readonly sourceMap: Uint8Array;
+  /** Sorted by path. */
+  readonly files: readonly BundledFile[];
   /** What esbuild warned of, "FILE:LINE:COLUMN: text". */
   readonly warnings: readonly string[];
 }
@@ -29,7 +37,10 @@ export interface Bundle {
  * Bundles `entry` (absolute path). The same sources give the same bytes in every directory and on every machine.
  * Throws `invalid` with file, line, column and the line itself; `payload-too-large` above 64 MiB.
  */
-export async function bundleFunction(entry: string, spec: FunctionSpec): Promise<Bundle> {
+export async function bundleFunction({ entry, spec }: ProjectFunction): Promise<Bundle> {
+  if (spec.kind !== 'typescript' || entry === undefined) {
+    throw new PlatformError('invalid', `${spec.name}: kind "${spec.kind}" is not supported by this version`);
+  }
   const esbuild = await import('esbuild');
   const options = buildOptions(entry);
   try {
@@ -42,8 +53,9 @@ export async function bundleFunction(entry: string, spec: FunctionSpec): Promise
       spec,
       artifact,
       artifactDigest,
-      digest: versionDigest(artifactDigest, spec),
+      digest: versionDigest(artifactDigest, spec, []),
       sourceMap: pick(outputFiles, '.js.map'),
+      files: [],
       warnings: warnings.map((message) => describe(message, entry)),
     };
   } catch (error) {

@@ -1,16 +1,21 @@
 /** Names by content: the artifact's digest, and the version's, which also covers the spec. */
 import { createHash } from 'node:crypto';
-import type { FunctionSpec } from '#proto';
+import type { ArtifactFile, FunctionSpec } from '#proto';
 
 export function sha256Hex(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('hex');
 }
 
-/** sha256 over the artifact's digest and the spec; the order in which keys were written does not count. */
-export function versionDigest(artifactDigest: string, spec: FunctionSpec): string {
+/** sha256 over the artifact's digest, the spec and the files; the order in which keys were written does not count. */
+export function versionDigest(artifactDigest: string, spec: FunctionSpec, files: readonly ArtifactFile[]): string {
   const config: unknown = spec.configJson === '' ? {} : JSON.parse(spec.configJson);
   const named = canonicalJson({ ...spec, configJson: config });
-  return createHash('sha256').update(artifactDigest).update('\n').update(named).digest('hex');
+  return createHash('sha256')
+    .update(artifactDigest)
+    .update('\n')
+    .update(named)
+    .update(canonicalJson(files))
+    .digest('hex');
 }
 
 /** JSON with sorted keys and without undefined members. */

@@ -1,5 +1,6 @@
 /** Turns one function of a manifest into the spec that the pilot keeps: units resolved, templates checked. */
 import { formatBytes, parseDurationMs, parseSizeBytes } from '#common';
+import type { FunctionKind } from '#frames';
 import type { FunctionSpec, Trigger } from '#proto';
 import { type FunctionManifest, functionSchema, type TriggerManifest } from './manifest-schema.ts';
 import { placeholders, subjectProblem, subjectsOverlap, templateProblem } from './subject-template.ts';
@@ -42,7 +43,7 @@ export function resolveSpec(name: string, manifest: FunctionManifest): FunctionS
   if (retryMinMs > retryMaxMs) throw new SpecProblem(['retry', 'min'], 'retry.min is above retry.max');
   return {
     name,
-    kind: 'typescript',
+    kind: kindOf(manifest),
     triggers,
     output: manifest.output,
     timeoutMs: duration(manifest.timeout, ['timeout'], 1),
@@ -56,7 +57,26 @@ export function resolveSpec(name: string, manifest: FunctionManifest): FunctionS
       cooldownMs: duration(manifest.scale.cooldown, ['scale', 'cooldown'], 0),
     },
     configJson: configJson(manifest.config),
+    command: manifest.command ?? [],
+    transport: manifest.command ? (manifest.transport ?? 'fd3') : '',
+    batch: manifest.batch && { size: manifest.batch.size, waitMs: duration(manifest.batch.wait, ['batch', 'wait'], 0) },
+    permissions: manifest.permissions,
+    secrets: [...manifest.secrets].sort(),
+    latency: manifest.latency,
   };
+}
+
+/** A function is what its entry's ending says, or a foreign process where it has a command. */
+function kindOf({ entry, command, transport }: FunctionManifest): FunctionKind {
+  if (entry !== undefined && command) {
+    throw new SpecProblem(['command'], 'a function has an entry or a command, not both');
+  }
+  if (transport && !command) throw new SpecProblem(['transport'], 'transport belongs to a command');
+  if (command) return 'process';
+  if (entry === undefined) throw new SpecProblem([], 'a function needs an entry (or a command)', 'entry: function.ts');
+  if (/\.(wasm|as\.ts)$/.test(entry)) return 'wasm';
+  if (/\.(ts|js)$/.test(entry)) return 'typescript';
+  throw new SpecProblem(['entry'], `"${entry}" is no entry: it ends in .ts, .js, .as.ts or .wasm`);
 }
 
 /** The spec of a function without manifest: every default, no trigger. */

@@ -2,7 +2,7 @@
  * From a path to what a pilot stores: `project.ts` finds the functions, `manifest.ts` reads pilotfish.yaml (`manifest-schema.ts`
  * says what may stand there, `function-spec.ts` checks what it means), `bundle-function.ts` runs esbuild, `digest.ts` names it.
  */
-export { type Bundle, bundleBytesMax, bundleFunction } from './bundle-function.ts';
+export { type Bundle, type BundledFile, bundleBytesMax, bundleFunction } from './bundle-function.ts';
 export { canonicalJson, sha256Hex, versionDigest } from './digest.ts';
 export { manifestFileName, parseManifest } from './manifest.ts';
 export { manifestJsonSchema } from './manifest-json-schema.ts';

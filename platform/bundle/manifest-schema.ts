@@ -17,6 +17,15 @@ const instancesMax = 10_000;
 /** G11: parts a key. */
 const partsMax = 65_536;
 
+/** `handleBatch` is given no more: past it the hand-over costs nothing any more. */
+const batchSizeMax = 1_024;
+/** Paths or names in one list of permissions. */
+const pathsMax = 64;
+const commandWordsMax = 64;
+const filesMax = 256;
+const secretsMax = 64;
+export const secretNamePattern = /^[A-Z][A-Z0-9_]{0,62}$/;
+
 const durationPattern = /^(\d+(\.\d+)?(ms|s|m|h|d))+$/;
 const sizePattern = /^\d+(\.\d+)?\s*(B|KiB|MiB|GiB|kB|MB|GB)?$/;
 
@@ -75,8 +84,45 @@ const scaleSchema = z.strictObject({
   cooldown: duration('How long fewer instances must suffice before some are stopped.').default('30s'),
 });
 
+const batchSchema = z
+  .strictObject({
+    size: count('Most events at a time.', 1, batchSizeMax).default(64),
+    wait: duration('How long the first event waits for others.').default('5ms'),
+  })
+  .describe('Events are handed to `handleBatch` together.');
+
+const permissionsSchema = z.strictObject({
+  net: z.boolean().describe('May open network connections.').default(false),
+  read: z.array(z.string()).max(pathsMax).describe('Absolute paths that may be read.').default([]),
+  write: z.array(z.string()).max(pathsMax).describe('Absolute paths that may be written.').default([]),
+  env: z
+    .array(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'is no name of a variable'))
+    .max(pathsMax)
+    .describe("Variables of the pilot's environment that are handed on.")
+    .default([]),
+});
+
 export const functionSchema = z.strictObject({
-  entry: z.string().min(1).describe('The file with the default export, relative to this manifest: .ts or .js.'),
+  entry: z
+    .string()
+    .min(1)
+    .describe('The file with the function, relative to this manifest: .ts, .js, .as.ts (AssemblyScript) or .wasm.')
+    .optional(),
+  command: z
+    .array(z.string().min(1))
+    .min(1)
+    .max(commandWordsMax)
+    .describe('A foreign program that speaks frames, with its arguments, instead of an entry: [python3, tomo.py].')
+    .optional(),
+  transport: z
+    .enum(['fd3', 'stdio'])
+    .describe('Where the foreign program speaks frames: on file descriptor 3, or on its standard input and output.')
+    .optional(),
+  files: z
+    .array(z.string().min(1))
+    .max(filesMax)
+    .describe('Further files that the function needs, relative to this manifest.')
+    .default([]),
   on: z
     .array(triggerSchema)
     .max(triggersMax)
@@ -88,6 +134,14 @@ export const functionSchema = z.strictObject({
   concurrency: count('Calls at a time in one instance.', 1, concurrencyMax).default(1),
   resources: resourcesSchema.prefault({}),
   scale: scaleSchema.prefault({}),
+  batch: batchSchema.optional(),
+  latency: z.boolean().describe('Keep a loaded instance ready besides those that work.').default(false),
+  permissions: permissionsSchema.prefault({}),
+  secrets: z
+    .array(z.string().regex(secretNamePattern, 'is no name of a secret: capital letters, digits and "_"'))
+    .max(secretsMax)
+    .describe('Secrets that the function is given as ctx.secrets.')
+    .default([]),
   config: z.record(z.string(), z.unknown()).describe('Handed to the function as ctx.config.').default({}),
 });
 
@@ -99,4 +153,4 @@ export type FunctionManifest = z.output<typeof functionSchema>;
 export type TriggerManifest = z.output<typeof triggerSchema>;
 
 /** Of the design, but not built yet: refused by name, so that nobody believes that it works. */
-export const unsupportedKeys: ReadonlySet<string> = new Set(['batch', 'order', 'permissions', 'secrets', 'command']);
+export const unsupportedKeys: ReadonlySet<string> = new Set(['order']);

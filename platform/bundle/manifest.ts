@@ -16,8 +16,10 @@ const problemsShownMax = 5;
 
 export interface ManifestFunction {
   readonly spec: FunctionSpec;
-  /** As written, relative to the manifest. */
-  readonly entry: string;
+  /** As written, relative to the manifest; absent for a foreign process. */
+  readonly entry: string | undefined;
+  /** Further files, as written. */
+  readonly files: readonly string[];
 }
 
 type Path = readonly PropertyKey[];
@@ -65,7 +67,7 @@ function readFunctions(plain: unknown): ManifestFunction[] | { problems: readonl
   const functions: ManifestFunction[] = [];
   for (const [name, manifest] of Object.entries(parsed.data.functions)) {
     try {
-      functions.push({ spec: resolveSpec(name, manifest), entry: manifest.entry });
+      functions.push({ spec: resolveSpec(name, manifest), entry: manifest.entry, files: manifest.files });
     } catch (error) {
       if (!(error instanceof SpecProblem)) throw error;
       problems.push({ path: ['functions', name, ...error.path], message: error.message, hint: error.hint });
@@ -79,7 +81,7 @@ function unsupportedProblems(plain: unknown): Problem[] {
   return functionEntries(plain).flatMap(([name, body]) => {
     if (typeof body !== 'object' || body === null) return [];
     const path = ['functions', name];
-    const problems: Problem[] = Object.keys(body)
+    return Object.keys(body)
       .filter((key) => unsupportedKeys.has(key))
       .map((key) => ({
         path: [...path, key],
@@ -87,18 +89,7 @@ function unsupportedProblems(plain: unknown): Problem[] {
         hint: 'Leave it out.',
         atKey: true,
       }));
-    const entry = 'entry' in body ? body.entry : undefined;
-    if (typeof entry === 'string' && !/\.(ts|js)$/.test(entry)) {
-      problems.push({ path: [...path, 'entry'], ...entryProblem(entry) });
-    }
-    return problems;
   });
-}
-
-function entryProblem(entry: string): { message: string; hint: string } {
-  const hint = 'Name a .ts or .js file with a default export.';
-  if (entry.endsWith('.wasm')) return { message: 'a .wasm entry is not supported by this version', hint };
-  return { message: `"${entry}" is neither a .ts nor a .js file`, hint };
 }
 
 function nameProblems(plain: unknown): Problem[] {

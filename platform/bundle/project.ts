@@ -9,8 +9,11 @@ import { functionNamePattern } from './manifest-schema.ts';
 
 export interface ProjectFunction {
   readonly spec: FunctionSpec;
-  /** Absolute. */
-  readonly entry: string;
+  /** Absolute; absent for a foreign process. */
+  readonly entry: string | undefined;
+  /** Absolute: what `files` and a command's words are relative to. */
+  readonly folder: string;
+  readonly files: readonly string[];
 }
 
 export interface Project {
@@ -41,9 +44,11 @@ function readFile(file: string): Project {
 }
 
 function readManifest(file: string): Project {
-  const functions = parseManifest(readFileSync(file, 'utf8'), file).map(({ spec, entry }) => {
+  const functions = parseManifest(readFileSync(file, 'utf8'), file).map(({ spec, entry, files }) => {
+    const folder = dirname(file);
+    if (entry === undefined) return { spec, entry, folder, files };
     const absolute = resolve(dirname(file), entry);
-    if (existsSync(absolute)) return { spec, entry: absolute };
+    if (existsSync(absolute)) return { spec, entry: absolute, folder, files };
     throw new PlatformError('invalid', `${file}: function "${spec.name}": there is no file "${entry}"`, {
       hint: 'The entry is relative to the manifest.',
     });
@@ -81,5 +86,5 @@ function singleFunction(file: string): ProjectFunction {
       hint: `Rename the file, or give the function a name in a ${manifestFileName}: small letters, digits and hyphens.`,
     });
   }
-  return { spec: defaultSpec(name, basename(file)), entry: file };
+  return { spec: defaultSpec(name, basename(file)), entry: file, folder: dirname(file), files: [] };
 }

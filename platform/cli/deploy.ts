@@ -53,7 +53,7 @@ async function bundleAll(path: string, output: Output): Promise<Bundle[]> {
   const { functions, notes } = readProject(path);
   for (const note of notes) output.note(`note: ${note}`);
   const bundles: Bundle[] = [];
-  for (const { entry, spec } of functions) bundles.push(await bundleFunction(entry, spec));
+  for (const one of functions) bundles.push(await bundleFunction(one));
   for (const { warnings } of bundles) for (const warning of warnings) output.note(`warning: ${warning}`);
   return bundles;
 }

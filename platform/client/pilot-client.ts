@@ -23,6 +23,13 @@ export interface Deployable {
   readonly artifact: Uint8Array;
   readonly artifactDigest: string;
   readonly sourceMap: Uint8Array;
+  /** Files that travel beside the artifact. */
+  readonly files: readonly {
+    readonly path: string;
+    readonly digest: string;
+    readonly bytes: number;
+    readonly data: Uint8Array;
+  }[];
 }
 
 export interface InvokeOptions {
@@ -145,9 +152,12 @@ export class PilotClient {
 }
 
 function* deployParts(bundle: Deployable): Generator<DeployRequest> {
-  yield { part: { $case: 'header', header: { spec: bundle.spec, artifactDigest: bundle.artifactDigest } } };
+  const files = bundle.files.map(({ path, digest, bytes }) => ({ path, digest, bytes }));
+  yield { part: { $case: 'header', header: { spec: bundle.spec, artifactDigest: bundle.artifactDigest, files } } };
   for (const chunk of chunks(bundle.artifact)) yield { part: { $case: 'artifactChunk', artifactChunk: chunk } };
   for (const chunk of chunks(bundle.sourceMap)) yield { part: { $case: 'sourceMapChunk', sourceMapChunk: chunk } };
+  for (const [index, { data }] of bundle.files.entries())
+    for (const chunk of chunks(data)) yield { part: { $case: 'fileChunk', fileChunk: { index, data: chunk } } };
 }
 
 function* chunks(bytes: Uint8Array): Generator<Buffer> {

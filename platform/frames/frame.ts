@@ -35,6 +35,14 @@ export const frameTypes = {
   publish: 10,
   /** agent -> instance: what became of it, a PublishedHeader. */
   published: 11,
+  /** instance -> agent: a piece of a streamed answer; the id is the call's, a result or an error ends it. */
+  chunk: 12,
+  /** instance -> agent: an operation on ctx.state, a StateHeader. */
+  state: 13,
+  /** agent -> instance: what came of it, a StateAnswerHeader; the body is the value read. */
+  stateAnswer: 14,
+  /** instance -> agent: the V8 code cache of the bundle it was asked to compile. */
+  codeCache: 15,
 } as const;
 export type FrameType = (typeof frameTypes)[keyof typeof frameTypes];
 

@@ -10,11 +10,25 @@ export interface LoadHeader {
   readonly function: string;
   readonly version: number;
   readonly digest: string;
-  /** Path of the verified bundle. */
+  /** Which kind of function the host should expect in the artifact; a foreign process reads it, too. */
+  readonly kind: FunctionKind;
+  /** Path of the verified bundle or module; of the function's folder for a foreign process. */
   readonly artifact: string;
+  /** The version's other files: path in the function's folder, and where the verified bytes lie. */
+  readonly files: Readonly<Record<string, string>>;
+  /** Path of the bundle's V8 code cache on this node, empty where there is none yet. */
+  readonly codeCache: string;
   readonly config: unknown;
+  /** Values of the secrets that the manifest names. */
+  readonly secrets: Readonly<Record<string, string>>;
   readonly concurrency: number;
+  /** Calls that one `handleBatch` may be given, and how long the first of them waits for others. */
+  readonly batch: { readonly size: number; readonly waitMs: number };
+  /** Memory that the instance may take, bytes. */
+  readonly memoryBytes: number;
 }
+
+export type FunctionKind = 'typescript' | 'wasm' | 'process';
 
 /** Header of a `call`. */
 export interface CallHeader {
@@ -33,6 +47,10 @@ export interface CallHeader {
   readonly h?: Record<string, string>;
   /** A gathered event: its parts lie in a spool file. */
   readonly g?: SpoolHeader;
+  /** The caller takes the answer in pieces (`chunk` frames). */
+  readonly r?: true;
+  /** The payload lies in this file of the node's memory, and the body is empty. */
+  readonly f?: string;
 }
 
 export interface SpoolHeader {
@@ -86,5 +104,23 @@ export interface PublishHeader {
 export interface PublishedHeader {
   readonly token: number;
   /** Empty when the stream has stored it. */
+  readonly error: string;
+}
+
+/** Header of a `state`: one operation on a key of the function's own state. */
+export interface StateHeader {
+  /** Numbers the operations of an instance. */
+  readonly token: number;
+  readonly operation: 'get' | 'set' | 'delete';
+  readonly key: string;
+  /** For `set` and `delete`: only if this is still the key's revision; 0: only if there is none. Left out: whatever is there. */
+  readonly revision?: number;
+}
+
+export interface StateAnswerHeader {
+  readonly token: number;
+  /** 0 where the key has no value. */
+  readonly revision: number;
+  /** Empty when it went well; `conflict` when the revision was another. */
   readonly error: string;
 }

@@ -14,6 +14,7 @@ export { FrameWriter } from './frame-writer.ts';
 export type {
   CallHeader,
   ErrorHeader,
+  FunctionKind,
   GatheredPart,
   HelloHeader,
   LoadHeader,
@@ -22,4 +23,6 @@ export type {
   PublishedHeader,
   PublishHeader,
   SpoolHeader,
+  StateAnswerHeader,
+  StateHeader,
 } from './headers.ts';

@@ -14,10 +14,10 @@ import {
   streams,
 } from '#broker';
 import { versionDigest } from '#bundle';
-import { type Clock, PlatformError } from '#common';
+import type { Clock } from '#common';
 import type { DeployRequest, DeployResponse, FunctionSpec, FunctionVersion, Trigger } from '#proto';
 import type { Registry } from '#registry';
-import { artifactBytesMax } from '#rpc';
+import { receiveDeployment } from './receive-deployment.ts';
 
 export interface DeployOptions {
   readonly registry: Registry;
@@ -27,26 +27,26 @@ export interface DeployOptions {
   readonly clock: Clock;
 }
 
-/** A source map may be several times its bundle. */
-const sourceMapBytesMax = 4 * artifactBytesMax;
-
 export async function deploy(requests: AsyncIterable<DeployRequest>, options: DeployOptions): Promise<DeployResponse> {
   const { registry, artifacts, manager, clock } = options;
-  const { spec, artifactDigest, artifact, sourceMap } = await receive(requests);
+  const { spec, artifactDigest, artifact, sourceMap, files } = await receiveDeployment(requests);
   await artifacts.put(artifactDigest, artifact);
+  for (const { file, data } of files) await artifacts.put(file.digest, data);
   const sourceMapDigest = sourceMap.length > 0 ? sha256(sourceMap) : '';
   if (sourceMapDigest) await artifacts.put(sourceMapDigest, sourceMap);
   const before = registry.list().find((entry) => entry.name === spec.name);
   // Consumers come first: a version that is registered must not miss an event.
   await ensureConsumers(manager, spec, before ? registry.latest(spec.name) : undefined);
+  const described = files.map(({ file }) => file);
   return await registry.deploy({
     function: spec.name,
-    digest: versionDigest(artifactDigest, spec),
+    digest: versionDigest(artifactDigest, spec, described),
     artifactDigest,
     artifactBytes: artifact.length,
     createdAtMs: clock.now(),
     spec,
     sourceMapDigest,
+    files: described,
   });
 }
 
@@ -62,52 +62,13 @@ export async function remove(name: string, options: DeployOptions): Promise<void
     await manager.streams.purge(streams.gathers, { filter: gatherSubject(name, trigger.name, '>') });
     await gatherMarks.purge(gatherKey(name, trigger.name));
   }
-  const kept = new Set(
-    registry
-      .list()
-      .flatMap((entry) => entry.versions.flatMap((version) => [version.artifactDigest, version.sourceMapDigest])),
-  );
-  for (const version of versions) {
-    for (const digest of [version.artifactDigest, version.sourceMapDigest])
-      if (digest && !kept.has(digest)) await artifacts.delete(digest);
-  }
+  const kept = new Set(registry.list().flatMap((entry) => entry.versions.flatMap(digestsOf)));
+  for (const version of versions)
+    for (const digest of digestsOf(version)) if (digest && !kept.has(digest)) await artifacts.delete(digest);
 }
 
-async function receive(
-  requests: AsyncIterable<DeployRequest>,
-): Promise<{ spec: FunctionSpec; artifactDigest: string; artifact: Buffer; sourceMap: Buffer }> {
-  let spec: FunctionSpec | undefined;
-  let artifactDigest = '';
-  const artifact: Buffer[] = [];
-  const sourceMap: Buffer[] = [];
-  const bytes = { artifact: 0, sourceMap: 0 };
-  for await (const { part } of requests) {
-    if (part?.$case === 'header') {
-      spec = part.header.spec;
-      artifactDigest = part.header.artifactDigest;
-    } else if (part?.$case === 'artifactChunk') {
-      artifact.push(part.artifactChunk);
-      bytes.artifact += part.artifactChunk.length;
-    } else if (part?.$case === 'sourceMapChunk') {
-      sourceMap.push(part.sourceMapChunk);
-      bytes.sourceMap += part.sourceMapChunk.length;
-    }
-    if (bytes.artifact > artifactBytesMax || bytes.sourceMap > sourceMapBytesMax) {
-      throw new PlatformError('payload-too-large', `the artifact is over the limit of ${artifactBytesMax} bytes`, {
-        hint: 'Leave large data out of the bundle.',
-      });
-    }
-  }
-  if (!spec?.name) throw new PlatformError('usage', 'a deployment begins with a header that names the function');
-  const whole = Buffer.concat(artifact);
-  if (sha256(whole) !== artifactDigest) {
-    throw new PlatformError(
-      'corrupt',
-      `the artifact of ${spec.name} arrived with another digest than it was sent with`,
-      { hint: 'Deploy again.' },
-    );
-  }
-  return { spec, artifactDigest, artifact: whole, sourceMap: Buffer.concat(sourceMap) };
+function digestsOf({ artifactDigest, sourceMapDigest, files }: FunctionVersion): string[] {
+  return [artifactDigest, sourceMapDigest, ...files.map(({ digest }) => digest)];
 }
 
 async function ensureConsumers(

@@ -97,7 +97,7 @@ export class NodeLink {
     const outcome = Promise.withResolvers<AgentInvokeResponse>();
     this.#calls.set(callId, outcome);
     const { signal, version, ...rest } = options;
-    const call = { ...rest, function: version.function, digest: version.digest };
+    const call = { ...rest, function: version.function, digest: version.digest, stream: false };
     const cancel = () => this.#invokeStream().write({ command: { $case: 'cancelCallId', cancelCallId: callId } });
     signal.addEventListener('abort', cancel, { once: true });
     try {

@@ -36,9 +36,15 @@ class Host implements HostLink {
     function: '',
     version: 0,
     digest: '',
+    kind: 'typescript',
     artifact: '',
+    files: {},
+    codeCache: '',
     config: {},
+    secrets: {},
     concurrency: 1,
+    batch: { size: 1, waitMs: 0 },
+    memoryBytes: 0,
   };
   readonly #writer: FrameWriter;
   readonly #waiting: { call: LazyCall; body: Uint8Array }[] = [];

@@ -41,7 +41,7 @@ test("Python's grpcio lists the services, invokes `echo` and reads our error det
     skip('python3 with grpcio and grpcio-reflection is not here and could not be installed with pip');
   await using pilot = await TestPilot.start();
   const [echo] = readProject(join(root, 'functions/echo')).functions;
-  await pilot.client.deploy(await bundleFunction(echo!.entry, echo!.spec));
+  await pilot.client.deploy(await bundleFunction(echo!));
   const connection = join(pilot.directory, 'connection.json');
   const answer = await call(connection, 'echo', 'hello from Python');
   expect(answer).toMatchObject({ payload: 'hello from Python', node: 'n1' });

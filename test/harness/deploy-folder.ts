@@ -6,10 +6,10 @@ import type { TestPilot } from './pilot.ts';
 /** As the folder's manifest says, but for the given parts of `config`. */
 export async function deployFolder(pilot: TestPilot, folder: string, config: object = {}): Promise<void> {
   const project = await readProject(folder);
-  for (const { entry, spec } of project.functions) {
-    const configJson = JSON.stringify({ ...(JSON.parse(spec.configJson || '{}') as object), ...config });
-    const { version } = await pilot.client.deploy(await bundleFunction(entry, { ...spec, configJson }));
-    await untilOnly(pilot, spec.name, version?.digest ?? '');
+  for (const one of project.functions) {
+    const configJson = JSON.stringify({ ...(JSON.parse(one.spec.configJson || '{}') as object), ...config });
+    const { version } = await pilot.client.deploy(await bundleFunction({ ...one, spec: { ...one.spec, configJson } }));
+    await untilOnly(pilot, one.spec.name, version?.digest ?? '');
   }
 }
 

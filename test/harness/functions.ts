@@ -40,6 +40,5 @@ export default defineFunction({ handle: ${handler} });
 
 /** Deploys all functions of a folder; what `pilotfish deploy` does, in this process. */
 export async function deployFolder(pilot: TestPilot, folder: string): Promise<void> {
-  for (const { entry, spec } of readProject(folder).functions)
-    await pilot.client.deploy(await bundleFunction(entry, spec));
+  for (const one of readProject(folder).functions) await pilot.client.deploy(await bundleFunction(one));
 }

@@ -24,7 +24,7 @@ function write(path: string, text: string): string {
 async function bundle(path: string) {
   const [only] = readProject(path).functions;
   if (!only) throw new Error(`no function at ${path}`);
-  return bundleFunction(only.entry, only.spec);
+  return bundleFunction(only);
 }
 
 async function refusal(path: string): Promise<PlatformError> {
@@ -74,16 +74,16 @@ test('`bundleFunction()` makes one script that runs alone and whose map is kept 
   expect(handle({ text: () => 'ab' }).data).toContain('abab');
 });
 
-test('`versionDigest()` changes with the spec, not with the order of its keys', async () => {
+test('`versionDigest(, [])` changes with the spec, not with the order of its keys', async () => {
   const { spec, artifactDigest, digest } = await bundle(writeProject('one'));
   const reordered = Object.fromEntries(
     Object.entries({ ...spec, configJson: '{"b":1,"a":2}' }).reverse(),
   ) as unknown as typeof spec;
-  expect(versionDigest(artifactDigest, reordered)).toBe(
-    versionDigest(artifactDigest, { ...spec, configJson: '{"a":2,"b":1}' }),
+  expect(versionDigest(artifactDigest, reordered, [])).toBe(
+    versionDigest(artifactDigest, { ...spec, configJson: '{"a":2,"b":1}' }, []),
   );
-  expect(versionDigest(artifactDigest, { ...spec, timeoutMs: spec.timeoutMs + 1 })).not.toBe(digest);
-  expect(versionDigest(sha256Hex(new Uint8Array()), spec)).not.toBe(digest);
+  expect(versionDigest(artifactDigest, { ...spec, timeoutMs: spec.timeoutMs + 1 }, [])).not.toBe(digest);
+  expect(versionDigest(sha256Hex(new Uint8Array()), spec, [])).not.toBe(digest);
 });
 
 test('a syntax error is shown with file, line, column and the line itself', async () => {

@@ -74,7 +74,7 @@ describe('README.md', () => {
       ).toBe(10);
       const [hello] = readProject(folder).functions;
       expect(hello?.spec).toMatchObject({ name: 'hello', output: 'greetings.{1}', triggers: [{ subject: 'names.*' }] });
-      const { artifact } = await bundleFunction(hello?.entry ?? '', hello?.spec as NonNullable<typeof hello>['spec']);
+      const { artifact } = await bundleFunction(hello as NonNullable<typeof hello>);
       expect(Buffer.from(artifact).toString('utf8')).toContain('hello');
     } finally {
       rmSync(folder, { recursive: true, force: true });

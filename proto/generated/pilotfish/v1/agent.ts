@@ -92,6 +92,8 @@ export interface AgentCall {
   payload: Buffer;
   headers: { [key: string]: string };
   timeoutMs: number;
+  /** The caller takes the answer in pieces, as the function yields them. */
+  stream: boolean;
 }
 
 export interface AgentCall_HeadersEntry {
@@ -107,7 +109,9 @@ export interface AgentInvokeRequest {
 
 export interface AgentInvokeResponse {
   callId: string;
-  outcome: { $case: "result"; result: Buffer } | { $case: "error"; error: ErrorDetail } | undefined;
+  outcome: { $case: "result"; result: Buffer } | { $case: "error"; error: ErrorDetail } | //
+  /** A piece of a streamed answer; a result (empty) or an error ends it. */
+  { $case: "chunk"; chunk: Buffer } | undefined;
   instance: string;
   cold: boolean;
   /** From the call's arrival at the agent to its outcome. */
@@ -755,7 +759,7 @@ export const DrainResponse: MessageFns<DrainResponse> = {
 };
 
 function createBaseAgentCall(): AgentCall {
-  return { callId: "", function: "", digest: "", payload: Buffer.alloc(0), headers: {}, timeoutMs: 0 };
+  return { callId: "", function: "", digest: "", payload: Buffer.alloc(0), headers: {}, timeoutMs: 0, stream: false };
 }
 
 export const AgentCall: MessageFns<AgentCall> = {
@@ -777,6 +781,9 @@ export const AgentCall: MessageFns<AgentCall> = {
     });
     if (message.timeoutMs !== 0) {
       writer.uint32(48).uint32(message.timeoutMs);
+    }
+    if (message.stream !== false) {
+      writer.uint32(56).bool(message.stream);
     }
     return writer;
   },
@@ -845,6 +852,14 @@ export const AgentCall: MessageFns<AgentCall> = {
             message.timeoutMs = reader.uint32();
             continue;
           }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.stream = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -876,6 +891,7 @@ export const AgentCall: MessageFns<AgentCall> = {
       {},
     );
     message.timeoutMs = object.timeoutMs ?? 0;
+    message.stream = object.stream ?? false;
     return message;
   },
 };
@@ -1044,6 +1060,9 @@ export const AgentInvokeResponse: MessageFns<AgentInvokeResponse> = {
       case "error":
         ErrorDetail.encode(message.outcome.error, writer.uint32(26).fork()).join();
         break;
+      case "chunk":
+        writer.uint32(66).bytes(message.outcome.chunk);
+        break;
     }
     if (message.instance !== "") {
       writer.uint32(34).string(message.instance);
@@ -1095,6 +1114,14 @@ export const AgentInvokeResponse: MessageFns<AgentInvokeResponse> = {
             }
 
             message.outcome = { $case: "error", error: ErrorDetail.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.outcome = { $case: "chunk", chunk: Buffer.from(reader.bytes()) };
             continue;
           }
           case 4: {
@@ -1160,6 +1187,12 @@ export const AgentInvokeResponse: MessageFns<AgentInvokeResponse> = {
       case "error": {
         if (object.outcome?.error !== undefined && object.outcome?.error !== null) {
           message.outcome = { $case: "error", error: ErrorDetail.fromPartial(object.outcome.error) };
+        }
+        break;
+      }
+      case "chunk": {
+        if (object.outcome?.chunk !== undefined && object.outcome?.chunk !== null) {
+          message.outcome = { $case: "chunk", chunk: object.outcome.chunk };
         }
         break;
       }

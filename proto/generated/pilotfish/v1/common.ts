@@ -30,6 +30,46 @@ export interface FunctionSpec {
     | undefined;
   /** The manifest's `config`, as JSON. */
   configJson: string;
+  /** Kind "process": the program and its arguments; files among them are named as in the version's `files`. */
+  command: string[];
+  /** Kind "process": "fd3" or "stdio", where it speaks frames. */
+  transport: string;
+  /** Absent for functions that handle one event at a time. */
+  batch: Batch | undefined;
+  permissions:
+    | Permissions
+    | undefined;
+  /** Names of the secrets that its instances are given. */
+  secrets: string[];
+  /** A loaded instance is kept ready besides those that work. */
+  latency: boolean;
+}
+
+/** How events are collected for `handleBatch`. */
+export interface Batch {
+  /** Most events at a time. */
+  size: number;
+  /** How long an event waits for others; 0: whatever is there is taken. */
+  waitMs: number;
+}
+
+/** What an instance may touch besides its own scratch directory. */
+export interface Permissions {
+  net: boolean;
+  /** Absolute paths. */
+  read: string[];
+  write: string[];
+  /** Variables of the agent's environment that are handed on. */
+  env: string[];
+}
+
+/** A file of a version besides its artifact: a WASM kernel, a script, a table. */
+export interface ArtifactFile {
+  /** Relative, with "/", below the function's folder. */
+  path: string;
+  /** sha256 of its bytes in the object store. */
+  digest: string;
+  bytes: number;
 }
 
 export interface Trigger {
@@ -94,6 +134,8 @@ export interface FunctionVersion {
     | undefined;
   /** sha256 of the source map in the object store; empty when there is none. */
   sourceMapDigest: string;
+  /** Sorted by path. */
+  files: ArtifactFile[];
 }
 
 /** Travels in the "pilotfish-error-bin" trailer of every failed call. */
@@ -134,6 +176,17 @@ export interface Node {
   memoryBytes: number;
   instances: Instance[];
   version: string;
+  isolation: Isolation | undefined;
+}
+
+/** What a node can keep instances from, found out when its agent starts. */
+export interface Isolation {
+  /** "limits", "namespaces" or "bubblewrap". */
+  tier: string;
+  /** "memory", "cpu", "network", "files", "processes": what is enforced here. */
+  enforced: string[];
+  /** The rest of that list. */
+  notEnforced: string[];
 }
 
 function createBaseFunctionSpec(): FunctionSpec {
@@ -148,6 +201,12 @@ function createBaseFunctionSpec(): FunctionSpec {
     resources: undefined,
     scale: undefined,
     configJson: "",
+    command: [],
+    transport: "",
+    batch: undefined,
+    permissions: undefined,
+    secrets: [],
+    latency: false,
   };
 }
 
@@ -182,6 +241,24 @@ export const FunctionSpec: MessageFns<FunctionSpec> = {
     }
     if (message.configJson !== "") {
       writer.uint32(82).string(message.configJson);
+    }
+    for (const v of message.command) {
+      writer.uint32(90).string(v!);
+    }
+    if (message.transport !== "") {
+      writer.uint32(98).string(message.transport);
+    }
+    if (message.batch !== undefined) {
+      Batch.encode(message.batch, writer.uint32(106).fork()).join();
+    }
+    if (message.permissions !== undefined) {
+      Permissions.encode(message.permissions, writer.uint32(114).fork()).join();
+    }
+    for (const v of message.secrets) {
+      writer.uint32(122).string(v!);
+    }
+    if (message.latency !== false) {
+      writer.uint32(128).bool(message.latency);
     }
     return writer;
   },
@@ -279,6 +356,54 @@ export const FunctionSpec: MessageFns<FunctionSpec> = {
             message.configJson = reader.string();
             continue;
           }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.command.push(reader.string());
+            continue;
+          }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.transport = reader.string();
+            continue;
+          }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.batch = Batch.decode(reader, reader.uint32());
+            continue;
+          }
+          case 14: {
+            if (tag !== 114) {
+              break;
+            }
+
+            message.permissions = Permissions.decode(reader, reader.uint32());
+            continue;
+          }
+          case 15: {
+            if (tag !== 122) {
+              break;
+            }
+
+            message.secrets.push(reader.string());
+            continue;
+          }
+          case 16: {
+            if (tag !== 128) {
+              break;
+            }
+
+            message.latency = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -308,6 +433,251 @@ export const FunctionSpec: MessageFns<FunctionSpec> = {
       : undefined;
     message.scale = (object.scale !== undefined && object.scale !== null) ? Scale.fromPartial(object.scale) : undefined;
     message.configJson = object.configJson ?? "";
+    message.command = object.command?.map((e) => e) || [];
+    message.transport = object.transport ?? "";
+    message.batch = (object.batch !== undefined && object.batch !== null) ? Batch.fromPartial(object.batch) : undefined;
+    message.permissions = (object.permissions !== undefined && object.permissions !== null)
+      ? Permissions.fromPartial(object.permissions)
+      : undefined;
+    message.secrets = object.secrets?.map((e) => e) || [];
+    message.latency = object.latency ?? false;
+    return message;
+  },
+};
+
+function createBaseBatch(): Batch {
+  return { size: 0, waitMs: 0 };
+}
+
+export const Batch: MessageFns<Batch> = {
+  encode(message: Batch, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.size !== 0) {
+      writer.uint32(8).uint32(message.size);
+    }
+    if (message.waitMs !== 0) {
+      writer.uint32(16).uint32(message.waitMs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Batch {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseBatch();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.size = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.waitMs = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<Batch>, I>>(base?: I): Batch {
+    return Batch.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<Batch>, I>>(object: I): Batch {
+    const message = createBaseBatch();
+    message.size = object.size ?? 0;
+    message.waitMs = object.waitMs ?? 0;
+    return message;
+  },
+};
+
+function createBasePermissions(): Permissions {
+  return { net: false, read: [], write: [], env: [] };
+}
+
+export const Permissions: MessageFns<Permissions> = {
+  encode(message: Permissions, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.net !== false) {
+      writer.uint32(8).bool(message.net);
+    }
+    for (const v of message.read) {
+      writer.uint32(18).string(v!);
+    }
+    for (const v of message.write) {
+      writer.uint32(26).string(v!);
+    }
+    for (const v of message.env) {
+      writer.uint32(34).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Permissions {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePermissions();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.net = reader.bool();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.read.push(reader.string());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.write.push(reader.string());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.env.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<Permissions>, I>>(base?: I): Permissions {
+    return Permissions.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<Permissions>, I>>(object: I): Permissions {
+    const message = createBasePermissions();
+    message.net = object.net ?? false;
+    message.read = object.read?.map((e) => e) || [];
+    message.write = object.write?.map((e) => e) || [];
+    message.env = object.env?.map((e) => e) || [];
+    return message;
+  },
+};
+
+function createBaseArtifactFile(): ArtifactFile {
+  return { path: "", digest: "", bytes: 0 };
+}
+
+export const ArtifactFile: MessageFns<ArtifactFile> = {
+  encode(message: ArtifactFile, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.path !== "") {
+      writer.uint32(10).string(message.path);
+    }
+    if (message.digest !== "") {
+      writer.uint32(18).string(message.digest);
+    }
+    if (message.bytes !== 0) {
+      writer.uint32(24).uint64(message.bytes);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ArtifactFile {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseArtifactFile();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.path = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.digest = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.bytes = longToNumber(reader.uint64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<ArtifactFile>, I>>(base?: I): ArtifactFile {
+    return ArtifactFile.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ArtifactFile>, I>>(object: I): ArtifactFile {
+    const message = createBaseArtifactFile();
+    message.path = object.path ?? "";
+    message.digest = object.digest ?? "";
+    message.bytes = object.bytes ?? 0;
     return message;
   },
 };
@@ -821,6 +1191,7 @@ function createBaseFunctionVersion(): FunctionVersion {
     createdAtMs: 0,
     spec: undefined,
     sourceMapDigest: "",
+    files: [],
   };
 }
 
@@ -849,6 +1220,9 @@ export const FunctionVersion: MessageFns<FunctionVersion> = {
     }
     if (message.sourceMapDigest !== "") {
       writer.uint32(66).string(message.sourceMapDigest);
+    }
+    for (const v of message.files) {
+      ArtifactFile.encode(v!, writer.uint32(74).fork()).join();
     }
     return writer;
   },
@@ -930,6 +1304,14 @@ export const FunctionVersion: MessageFns<FunctionVersion> = {
             message.sourceMapDigest = reader.string();
             continue;
           }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.files.push(ArtifactFile.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -957,6 +1339,7 @@ export const FunctionVersion: MessageFns<FunctionVersion> = {
       ? FunctionSpec.fromPartial(object.spec)
       : undefined;
     message.sourceMapDigest = object.sourceMapDigest ?? "";
+    message.files = object.files?.map((e) => ArtifactFile.fromPartial(e)) || [];
     return message;
   },
 };
@@ -1228,7 +1611,17 @@ export const Instance: MessageFns<Instance> = {
 };
 
 function createBaseNode(): Node {
-  return { id: "", address: "", state: "", slots: 0, slotsUsed: 0, memoryBytes: 0, instances: [], version: "" };
+  return {
+    id: "",
+    address: "",
+    state: "",
+    slots: 0,
+    slotsUsed: 0,
+    memoryBytes: 0,
+    instances: [],
+    version: "",
+    isolation: undefined,
+  };
 }
 
 export const Node: MessageFns<Node> = {
@@ -1256,6 +1649,9 @@ export const Node: MessageFns<Node> = {
     }
     if (message.version !== "") {
       writer.uint32(66).string(message.version);
+    }
+    if (message.isolation !== undefined) {
+      Isolation.encode(message.isolation, writer.uint32(74).fork()).join();
     }
     return writer;
   },
@@ -1337,6 +1733,14 @@ export const Node: MessageFns<Node> = {
             message.version = reader.string();
             continue;
           }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.isolation = Isolation.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1362,6 +1766,88 @@ export const Node: MessageFns<Node> = {
     message.memoryBytes = object.memoryBytes ?? 0;
     message.instances = object.instances?.map((e) => Instance.fromPartial(e)) || [];
     message.version = object.version ?? "";
+    message.isolation = (object.isolation !== undefined && object.isolation !== null)
+      ? Isolation.fromPartial(object.isolation)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseIsolation(): Isolation {
+  return { tier: "", enforced: [], notEnforced: [] };
+}
+
+export const Isolation: MessageFns<Isolation> = {
+  encode(message: Isolation, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.tier !== "") {
+      writer.uint32(10).string(message.tier);
+    }
+    for (const v of message.enforced) {
+      writer.uint32(18).string(v!);
+    }
+    for (const v of message.notEnforced) {
+      writer.uint32(26).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Isolation {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseIsolation();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.tier = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.enforced.push(reader.string());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.notEnforced.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<Isolation>, I>>(base?: I): Isolation {
+    return Isolation.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<Isolation>, I>>(object: I): Isolation {
+    const message = createBaseIsolation();
+    message.tier = object.tier ?? "";
+    message.enforced = object.enforced?.map((e) => e) || [];
+    message.notEnforced = object.notEnforced?.map((e) => e) || [];
     return message;
   },
 };
