@@ -1,5 +1,5 @@
 /** What a dead letter tells: the event, why it was given up, and each attempt. */
-import { decodeHeaders, type PulledEvent, userSubject } from '#broker';
+import { messageBytesMax, ownHeaders, type PulledEvent, userSubject } from '#broker';
 import type { TriggerRoute } from './trigger-route.ts';
 
 export interface FailedAttempt {
@@ -28,9 +28,13 @@ export interface AttemptRecord {
 /** Stacks are cut to this: an error with a megabyte of stack must not be refused by the stream. */
 const stackCharsMax = 8_192;
 
+/** In base64 they are a third more; the rest is for the attempts and the headers. */
+const payloadBytesMax = Math.floor(messageBytesMax * 0.7);
+
 /** JSON; `data` is the event's payload in base64. */
 export function deadLetterBody(record: AttemptRecord, event: PulledEvent, route: TriggerRoute): Uint8Array {
-  const headers = decodeHeaders(event.message.headers);
+  const headers = ownHeaders(event);
+  const { data } = event.message;
   return Buffer.from(
     JSON.stringify({
       function: route.functionName,
@@ -39,15 +43,18 @@ export function deadLetterBody(record: AttemptRecord, event: PulledEvent, route:
       trigger: route.triggerName,
       reason: record.reason,
       deliveries: record.deliveries,
+      redriven: event.retry?.redriven ?? 0,
       attempts: record.attempts.map((attempt) => ({ ...attempt, stack: attempt.stack.slice(0, stackCharsMax) })),
       traceparent: headers['traceparent'] ?? '',
       event: {
         stream: route.stream,
         sequence: event.streamSequence,
-        subject: userSubject(event.message.subject),
+        subject: userSubject(event.subject),
         time: event.timeMs,
         headers,
-        data: Buffer.from(event.message.data).toString('base64'),
+        bytes: data.length,
+        // A letter over the broker's limit would be refused for ever; that of so large an event tells all but its payload.
+        data: data.length > payloadBytesMax ? '' : Buffer.from(data).toString('base64'),
       },
     }),
   );

@@ -7,10 +7,14 @@ import {
   deadLetterSubject,
   encodeHeaders,
   encodeHeadersWithId,
+  encodeRetry,
   leaseMs,
   messageIdHeader,
+  ownHeaders,
   type PulledEvent,
   publishSubject,
+  retryId,
+  retrySubject,
 } from '#broker';
 import { backoffMs, messageOf, PlatformError } from '#common';
 import { type ErrorHeader, type OutputHeader, resultForms } from '#frames';
@@ -103,9 +107,11 @@ export class Delivery {
   deadLetter(reason: string, attempts: readonly FailedAttempt[]): void {
     const record: AttemptRecord = { reason, attempts, deliveries: this.deliveries };
     const body = deadLetterBody(record, this.event, this.#route);
-    // The id makes the dead letter appear once, however often the event comes back.
+    // The id makes the dead letter appear once, however often the event comes back; after a redrive it is a new one.
+    const redriven = this.event.retry?.redriven ?? 0;
+    const again = redriven > 0 ? `.r${redriven}` : '';
     const headers = encodeHeaders([
-      [messageIdHeader, `dlq.${this.#route.idOf(this.sequence)}`],
+      [messageIdHeader, `dlq.${this.#route.idOf(this.sequence)}${again}`],
       ['Pilotfish-Version', this.#route.versionText],
     ]);
     this.#route.publisher.publish(deadLetterSubject(this.#route.functionName), body, headers, (error) => {
@@ -181,7 +187,7 @@ export class Delivery {
         [messageIdHeader, this.#route.outputId(this.sequence, index)],
         ['Pilotfish-Version', this.#route.versionText],
       ];
-      pairs.push(...ownHeaders(output.headers));
+      pairs.push(...authorHeaders(output.headers));
       return [{ subject, data, headers: encodeHeaders(pairs) }];
     });
   }
@@ -247,16 +253,36 @@ export class Delivery {
 
   /** Only once the attempt is on record may the event come again. */
   async #giveBack(record: readonly FailedAttempt[], delayMs: number): Promise<void> {
+    const { attempts, logger, functionName, parking, clock } = this.#route;
     try {
-      await this.#route.attempts.record(this.sequence, record);
+      await attempts.record(this.sequence, record);
     } catch (error) {
-      this.#route.logger.warn({ function: this.#route.functionName, error: messageOf(error) }, 'attempt not recorded');
+      logger.warn({ function: functionName, error: messageOf(error) }, 'attempt not recorded');
     }
-    this.nak(delayMs);
+    if (this.event.retry || parking.mayWait(clock.monotonic(), delayMs)) return this.nak(delayMs);
+    this.#park(record.length, delayMs);
+  }
+
+  /** Moves the event to the RETRIES stream: stored there first, then acked here (R2). */
+  #park(attempt: number, delayMs: number): void {
+    const { publisher, functionName, triggerName, stream, clock } = this.#route;
+    const { subject, timeMs, message } = this.event;
+    const mark = { notBeforeMs: clock.now() + Math.round(delayMs), redriven: 0 };
+    const headers = encodeRetry(
+      { stream, sequence: this.sequence, timeMs, subject },
+      mark,
+      ownHeaders(this.event),
+      retryId(this.#route.idOf(this.sequence), String(attempt)),
+    );
+    publisher.publish(retrySubject(functionName, triggerName), message.data, headers, (error) => {
+      // No room to park: it waits where it is, like before.
+      if (error) this.nak(delayMs);
+      else this.ack();
+    });
   }
 }
 
 /** A function's own headers; the platform's and the broker's are not for it to set. */
-function ownHeaders(headers: Readonly<Record<string, string>> = {}): [string, string][] {
+function authorHeaders(headers: Readonly<Record<string, string>> = {}): [string, string][] {
   return Object.entries(headers).filter(([name]) => !/^(nats-|pilotfish-version$)/i.test(name));
 }

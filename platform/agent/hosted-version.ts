@@ -38,7 +38,8 @@ export class HostedVersion {
   }
 
   updateCredit(): void {
-    for (const intake of this.#intakes) intake.updateCredit(this.#intakes.length);
+    const triggers = this.pool.version.spec?.triggers.length ?? 0;
+    for (const intake of this.#intakes) intake.updateCredit(triggers);
   }
 
   stopPulling(): void {

@@ -1,4 +1,7 @@
-/** One intake a trigger: plain triggers read EVENTS, gather triggers the gather events of their closed keys. */
+/**
+ * Two intakes a trigger: plain triggers read EVENTS, gather triggers the gather events of their closed keys; beside it
+ * each has the intake of its parked and redriven events.
+ */
 import type { NatsConnection } from '@nats-io/transport-node';
 import { type Buckets, consumerName, type EventPublisher, EventPuller, streams } from '#broker';
 import type { Clock } from '#common';
@@ -9,6 +12,7 @@ import type { FunctionPool } from './function-pool.ts';
 import { fetchGathered, gatheredSubject } from './gather/spool.ts';
 import type { LeaseKeeper } from './lease-keeper.ts';
 import type { LogSink } from './log-sink.ts';
+import { Parking } from './parking.ts';
 import { TriggerIntake } from './trigger-intake.ts';
 import { plainSubject, TriggerRoute } from './trigger-route.ts';
 
@@ -29,15 +33,19 @@ export interface IntakeOptions {
 }
 
 export function createIntakes(options: IntakeOptions): TriggerIntake[] {
-  return (options.version.spec?.triggers ?? []).map((trigger) => createIntake(options, trigger));
+  return (options.version.spec?.triggers ?? []).flatMap((trigger) => {
+    const parking = new Parking();
+    return [createIntake(options, trigger, parking, false), createIntake(options, trigger, parking, true)];
+  });
 }
 
-function createIntake(options: IntakeOptions, trigger: Trigger): TriggerIntake {
+function createIntake(options: IntakeOptions, trigger: Trigger, parking: Parking, retries: boolean): TriggerIntake {
   const { version, connection, clock, spoolDirectory } = options;
   const gathered = trigger.gather !== undefined;
   const stream = gathered ? streams.gathers : streams.events;
   return new TriggerIntake({
     pool: options.pool,
+    retries,
     route: (released) =>
       new TriggerRoute({
         version,
@@ -53,13 +61,14 @@ function createIntake(options: IntakeOptions, trigger: Trigger): TriggerIntake {
         logs: options.logs,
         mapStack: options.mapStack,
         released,
+        parking,
         subjectOf: gathered ? gatheredSubject : plainSubject,
       }),
     puller: (onEvent) =>
       new EventPuller({
         connection,
         inbox: options.inbox,
-        stream,
+        stream: retries ? streams.retries : stream,
         consumer: consumerName(version.function, trigger.name),
         clock,
         onEvent,

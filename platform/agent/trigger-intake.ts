@@ -1,5 +1,5 @@
 /** Pulls one trigger's events by its function's credit and turns each into a call. */
-import { decodeHeaders, type EventPuller, messageIdHeader, type PulledEvent } from '#broker';
+import { decodeRetry, type EventPuller, messageIdHeader, ownHeaders, type PulledEvent } from '#broker';
 import { PlatformError } from '#common';
 import { Delivery } from './delivery.ts';
 import type { FunctionPool } from './function-pool.ts';
@@ -10,12 +10,16 @@ export interface TriggerIntakeOptions {
   readonly route: (released: (delivery: Delivery) => void) => TriggerRoute;
   readonly pool: FunctionPool;
   readonly puller: (onEvent: (event: PulledEvent) => void) => EventPuller;
+  /** True for the intake of the trigger's parked and redriven events. */
+  readonly retries: boolean;
   /** For a gather trigger: brings the parts of a gather event into a spool file. */
   readonly fetchParts?: (event: PulledEvent) => Promise<GatheredSpool>;
 }
 
 /** Results without PubAck at one agent; past it nothing more is pulled (R6). */
 const openPublishesMax = 4_096;
+/** Retries are few, and must not crowd out the events that come for the first time. */
+const retriesAtOnceMax = 8;
 /** A gathered event whose parts could not be fetched for want of room, or of a broker, is given back for this long ... */
 const fetchRetryMs = 5_000;
 /** ... until it was given out so often; from then on it counts as failed (R6). */
@@ -29,11 +33,13 @@ export class TriggerIntake {
   readonly #pool: FunctionPool;
   readonly #fetchParts: ((event: PulledEvent) => Promise<GatheredSpool>) | undefined;
   readonly #timeoutMs: number;
+  readonly #retries: boolean;
   #pulling = true;
 
   constructor(options: TriggerIntakeOptions) {
     this.#pool = options.pool;
     this.#fetchParts = options.fetchParts;
+    this.#retries = options.retries;
     this.#timeoutMs = options.pool.version.spec?.timeoutMs ?? 30_000;
     this.route = options.route((delivery) => {
       // Only the delivery we hold: an abandoned one of the same sequence may end after its successor came.
@@ -42,11 +48,12 @@ export class TriggerIntake {
     this.puller = options.puller((event) => this.#receive(event));
   }
 
-  /** Asks for as many events as the function has room for; `triggers` share the room. */
+  /** Asks for as many events as the function has room for; `triggers` share the room, retries come beside in small bites. */
   updateCredit(triggers: number): void {
     const congested = this.route.publisher.openPublishes >= openPublishesMax;
     const free = this.#pulling && this.#pool.pull && !congested ? this.#pool.capacity - this.#pool.inFlight : 0;
-    this.puller.setCredit(free <= 0 ? 0 : Math.ceil(free / triggers));
+    const share = this.#retries ? Math.min(free, retriesAtOnceMax) : Math.ceil(free / triggers);
+    this.puller.setCredit(Math.max(0, share));
   }
 
   /** Stops asking; what was asked for ends with its pull. */
@@ -60,7 +67,10 @@ export class TriggerIntake {
     await this.puller.close();
   }
 
-  #receive(event: PulledEvent): void {
+  #receive(pulled: PulledEvent): void {
+    const event = this.#retries ? decodeRetry(pulled) : pulled;
+    // Only this platform writes there: whatever it is, it is no event, and nobody can make it one.
+    if (!event) return void this.route.connection.publish(pulled.ackSubject, '+TERM');
     const known = this.held.get(event.streamSequence);
     if (known) return known.renew(event);
     const delivery = new Delivery(event, this.route);
@@ -70,7 +80,9 @@ export class TriggerIntake {
     if (!this.#pulling) return delivery.nak(1);
     // A pull from before the scale-in brought it: it is for the nodes that are meant to run the function, and wakes nobody here.
     if (this.#pool.isMeantElsewhere) return delivery.nak(1);
-    if (event.deliveries > 1) this.#receiveAgain(delivery);
+    const early = (event.retry?.notBeforeMs ?? 0) - this.route.clock.now();
+    if (early > 0) return delivery.nak(early);
+    if (event.deliveries > 1 || event.retry) this.#receiveAgain(delivery);
     else this.#submit(delivery);
   }
 
@@ -144,9 +156,8 @@ export class TriggerIntake {
 
 /** The event's own headers, without the stream's bookkeeping. */
 function decodeHeaderText(event: PulledEvent): string {
-  const { headers } = event.message;
-  if (!headers) return '';
-  const pairs = decodeHeaders(headers);
+  if (!event.message.headers) return '';
+  const pairs = ownHeaders(event);
   const own = Object.entries(pairs).filter(([name]) => name === messageIdHeader || !name.startsWith('Nats-'));
   return own.length === 0 ? '' : `,"h":${JSON.stringify(Object.fromEntries(own))}`;
 }

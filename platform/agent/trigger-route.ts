@@ -16,6 +16,7 @@ import type { AttemptLog } from './attempt-log.ts';
 import type { Delivery } from './delivery.ts';
 import type { LeaseKeeper } from './lease-keeper.ts';
 import type { LogSink } from './log-sink.ts';
+import type { Parking } from './parking.ts';
 
 export interface TriggerRouteOptions {
   readonly version: FunctionVersion;
@@ -31,6 +32,8 @@ export interface TriggerRouteOptions {
   /** Where the function's authors look: failures of their function are told there. */
   readonly logs: LogSink;
   readonly mapStack: (stack: string) => Promise<string>;
+  /** How many failed events of the trigger wait in its own stream. */
+  readonly parking: Parking;
   /** The event is over for this agent. */
   readonly released: (delivery: Delivery) => void;
   /** The subject, as users write it, that an event stands for; a gathered one stands for its key's parts. */
@@ -55,6 +58,7 @@ export class TriggerRoute {
   readonly logs: LogSink;
   readonly mapStack: (stack: string) => Promise<string>;
   readonly released: (delivery: Delivery) => void;
+  readonly parking: Parking;
   /** Header lines of every single output. */
   readonly outputLines: string;
   readonly #outputOf: ((subject: string) => string) | undefined;
@@ -80,6 +84,7 @@ export class TriggerRoute {
     this.logs = options.logs;
     this.mapStack = options.mapStack;
     this.released = options.released;
+    this.parking = options.parking;
     this.outputLines = headerLines([['Pilotfish-Version', this.versionText]]);
     const output = version.spec?.output ?? '';
     this.#outputOf = output === '' ? undefined : compileTemplate(output, trigger.subject);
@@ -109,5 +114,5 @@ export class TriggerRoute {
 
 /** The subject of a plain event. */
 export function plainSubject(event: PulledEvent): string {
-  return userSubject(event.message.subject);
+  return userSubject(event.subject);
 }

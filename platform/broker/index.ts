@@ -11,6 +11,14 @@ export {
   headerLines,
   messageIdHeader,
 } from './nats/message-headers.ts';
+export {
+  decodeRetry,
+  type EventOrigin,
+  encodeRetry,
+  ownHeaders,
+  type RetryMark,
+  retryId,
+} from './nats/retry-message.ts';
 export { type StoredMessage, StreamReader, type StreamReaderOptions } from './nats/stream-reader.ts';
 export {
   type Buckets,
@@ -49,6 +57,7 @@ export {
   type NatsRole,
   publishSubject,
   registryKeys,
+  retrySubject,
   type StreamName,
   streamFilter,
   streamInfoSubject,

@@ -3,6 +3,7 @@
  *
  *   ev.<subject as users write it>     EVENTS        sources' events and functions' outputs
  *   gather.<function>.<trigger>.<key>  GATHERS       one event a closed key (G4)
+ *   retry.<function>.<trigger>         RETRIES       events parked until their next try, and redriven ones
  *   dlq.<function>                     DEAD_LETTERS  what failed for good (R4)
  *   log.<function>.<instance>          LOGS          bounded, oldest lines go first
  */
@@ -12,6 +13,7 @@ import { PlatformError } from '#common';
 export const streams = {
   events: 'EVENTS',
   gathers: 'GATHERS',
+  retries: 'RETRIES',
   deadLetters: 'DEAD_LETTERS',
   logs: 'LOGS',
 } as const;
@@ -21,6 +23,7 @@ export type StreamName = (typeof streams)[keyof typeof streams];
 export const streamSubjects: Record<StreamName, string> = {
   EVENTS: 'ev.>',
   GATHERS: 'gather.>',
+  RETRIES: 'retry.>',
   DEAD_LETTERS: 'dlq.>',
   LOGS: 'log.>',
 };
@@ -73,6 +76,11 @@ export function userSubject(stored: string): string {
 /** gather.<function>.<trigger>.<key>; pass "*" as key for a consumer's filter. Keys may hold several tokens. */
 export function gatherSubject(functionName: string, trigger: string, key: string): string {
   return `gather.${functionName}.${trigger}.${key}`;
+}
+
+/** retry.<function>.<trigger>; pass ">" as trigger for all of a function. */
+export function retrySubject(functionName: string, trigger: string): string {
+  return `retry.${functionName}.${trigger}`;
 }
 
 /** dlq.<function> */

@@ -3,6 +3,7 @@ import { Command } from 'commander';
 import type { CommandFactory } from './command.ts';
 import { type CliContext, type ExitCode, interruptedExitCode } from './context.ts';
 import { deployCommand } from './deploy.ts';
+import { dlqListCommand, dlqPeekCommand, dlqPurgeCommand, dlqRedriveCommand } from './dlq.ts';
 import { doctorCommand } from './doctor.ts';
 import { downCommand } from './down.ts';
 import { printFailure } from './failure.ts';
@@ -32,6 +33,11 @@ const groups: readonly CommandGroup[] = [
   { title: 'Pilots:', commands: [nodeListCommand], under: { name: 'node', summary: "look at the pilot's nodes" } },
   { title: 'Functions:', commands: [deployCommand, listCommand, getCommand, invokeCommand, logsCommand, rmCommand] },
   { title: 'Events:', commands: [pubCommand, replayCommand, tailCommand] },
+  {
+    title: 'Events:',
+    commands: [dlqListCommand, dlqPeekCommand, dlqRedriveCommand, dlqPurgeCommand],
+    under: { name: 'dlq', summary: 'look at events that failed for good, and give them back' },
+  },
   { title: 'Setup:', commands: [doctorCommand, versionCommand] },
 ];
 

@@ -39,3 +39,6 @@ export const sourceShare = 0.9;
 /** How often a source that waits for room looks again, and how long an answer holds. */
 export const roomPollMs = 250;
 export const roomAskAgainMs = 1_000;
+
+/** A stream full of dead letters, given back or deleted one by one. */
+export const bulkMsMax = 10 * 60_000;

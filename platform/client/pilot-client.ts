@@ -3,19 +3,22 @@ import { once } from 'node:events';
 import { formatBytes, PlatformError } from '#common';
 import type { Connection } from '#model';
 import {
+  type DeadLetter,
   type DeployRequest,
   type DeployResponse,
   type FunctionSpec,
   type FunctionSummary,
   GatewayClient,
+  type GetDeadLetterResponse,
   type GetFunctionResponse,
   type InvokeResponse,
   type LogsResponse,
   type Node,
+  type RedriveDeadLettersResponse,
   type WatchResponse,
 } from '#proto';
 import { artifactChunkBytes, callUnary, fromServiceError, invokePayloadBytesMax, openClient, readStream } from '#rpc';
-import { answerMarginMs, invokeMsMax } from './limits.ts';
+import { answerMarginMs, bulkMsMax, invokeMsMax } from './limits.ts';
 
 /** What `bundleFunction` makes. */
 export interface Deployable {
@@ -140,6 +143,29 @@ export class PilotClient {
   /** Kept lines, oldest first; with `follow` also those to come. */
   logs(name: string, { follow = false, sinceMs = 0, signal }: LogsOptions = {}): AsyncIterable<LogsResponse> {
     return readStream(this.#client.logs({ function: name, follow, sinceMs }), signal);
+  }
+
+  /** What failed for good, oldest first; all where `limit` is 0. */
+  async *deadLetters(name: string, limit = 0, signal?: AbortSignal): AsyncGenerator<DeadLetter, void, void> {
+    for await (const { letter } of readStream(this.#client.listDeadLetters({ function: name, limit }), signal))
+      if (letter) yield letter;
+  }
+
+  /** One of them with its payload. Throws `not-found`. */
+  async deadLetter(name: string, sequence: number): Promise<GetDeadLetterResponse> {
+    return await callUnary(this.#client.getDeadLetter.bind(this.#client), { function: name, sequence });
+  }
+
+  /** Gives events back to the function; all that can be where no sequence is named. */
+  async redrive(name: string, sequences: readonly number[] = []): Promise<RedriveDeadLettersResponse> {
+    const call = this.#client.redriveDeadLetters.bind(this.#client);
+    return await callUnary(call, { function: name, sequences: [...sequences] }, { timeoutMs: bulkMsMax });
+  }
+
+  /** Deletes dead letters for good; all where no sequence is named. */
+  async purgeDeadLetters(name: string, sequences: readonly number[] = []): Promise<number> {
+    const call = this.#client.purgeDeadLetters.bind(this.#client);
+    return (await callUnary(call, { function: name, sequences: [...sequences] }, { timeoutMs: bulkMsMax })).purged;
   }
 
   close(): void {

@@ -1,6 +1,6 @@
 /**
- * Every closed key whose gather event is stored, and the dead letters that pin some of them (G10): two readers that
- * follow the streams by headers alone.
+ * Every closed key whose gather event is stored, and what pins some of them: their dead letters, and their retries
+ * (G10). Three readers that follow the streams by headers alone.
  */
 import type { JetStreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
@@ -34,11 +34,9 @@ export class ClosedKeys {
   readonly #manager: JetStreamManager;
   readonly #clock: Clock;
   readonly #gathers: FollowedStream;
-  readonly #deadLetters: FollowedStream;
+  readonly #pinning: readonly PinningStream[];
   /** By "<function>.<trigger>", in the order of the stream. */
   readonly #keys = new Map<string, StoredKey[]>();
-  /** Sequences of gather events by the dead letter's sequence. */
-  readonly #pins = new Map<number, number>();
   #firstGather = 0;
   /** Bytes of the gather events over what their stream may hold. */
   fill = 0;
@@ -47,30 +45,36 @@ export class ClosedKeys {
     this.#manager = options.manager;
     this.#clock = options.clock;
     this.#gathers = follow(options, streams.gathers, (stored) => this.#addKey(stored));
-    this.#deadLetters = follow(options, streams.deadLetters, (stored) => this.#addPin(stored));
+    // In this order: a redriven letter is stored as a retry before it is deleted, so that one of the two is always seen.
+    this.#pinning = [streams.deadLetters, streams.retries].map((stream) => {
+      const pins = new Map<number, number>();
+      return { stream, pins, followed: follow(options, stream, (stored) => addPin(pins, stored)) };
+    });
   }
 
   close(): void {
     this.#gathers.reader.close();
-    this.#deadLetters.reader.close();
+    for (const { followed } of this.#pinning) followed.reader.close();
   }
 
   /** True when all that was stored before the call has been read: only then may the rest be relied on. */
   async catchUp(): Promise<boolean> {
     const gathers = await this.#manager.streams.info(streams.gathers);
-    const letters = await this.#manager.streams.info(streams.deadLetters, { deleted_details: true });
     this.fill = gathers.config.max_bytes > 0 ? gathers.state.bytes / gathers.config.max_bytes : 0;
-    this.#forget(gathers.state.first_seq, letters.state.first_seq, letters.state.deleted ?? []);
-    const read = await Promise.all([
-      this.#isRead(this.#gathers, gathers.state),
-      this.#isRead(this.#deadLetters, letters.state),
-    ]);
-    return read.every((done) => done);
+    const read = [this.#isRead(this.#gathers, gathers.state)];
+    for (const { stream, pins, followed } of this.#pinning) {
+      const { state } = await this.#manager.streams.info(stream, { deleted_details: true });
+      for (const sequence of pins.keys()) if (sequence < state.first_seq) pins.delete(sequence);
+      for (const sequence of state.deleted ?? []) pins.delete(sequence);
+      read.push(this.#isRead(followed, state));
+    }
+    this.#forget(gathers.state.first_seq);
+    return (await Promise.all(read)).every((done) => done);
   }
 
   /** A key is finished when its gather event is acked and no dead letter of it is left. */
   spans(functionName: string, trigger: string, ackFloor: number): ClosedSpan[] {
-    const pinned = new Set(this.#pins.values());
+    const pinned = this.#pinned();
     return this.#of(functionName, trigger).map(({ sequence, subject, first, last }) => ({
       subject,
       first,
@@ -81,7 +85,7 @@ export class ClosedKeys {
 
   /** First gather event of the trigger that may still be needed, as work or as tombstone. */
   neededFrom(functionName: string, trigger: string, ackFloor: number, watermark: number): number {
-    const pinned = new Set(this.#pins.values());
+    const pinned = this.#pinned();
     const needed = this.#of(functionName, trigger).find(
       ({ sequence, last }) => sequence > ackFloor || pinned.has(sequence) || last >= watermark,
     );
@@ -103,20 +107,16 @@ export class ClosedKeys {
     this.#keys.set(name, keys);
   }
 
-  /** A gather's dead letter is known by its id: dlq.<function>.<trigger>.GATHERS.<sequence>. */
-  #addPin({ message, sequence }: StoredMessage): void {
-    const id = decodeHeaders(message.headers)[messageIdHeader] ?? '';
-    const [, , , stream, gather] = id.split('.');
-    if (stream === streams.gathers && gather !== undefined) this.#pins.set(sequence, Number(gather));
+  /** Sequences of gather events that a dead letter or a retry still needs. */
+  #pinned(): Set<number> {
+    return new Set(this.#pinning.flatMap(({ pins }) => [...pins.values()]));
   }
 
-  /** Gather events end by age after a day, dead letters when they are redriven or purged; a pinned key outlives its event. */
-  #forget(firstGather: number, firstLetter: number, deletedLetters: readonly number[]): void {
-    for (const letter of this.#pins.keys()) if (letter < firstLetter) this.#pins.delete(letter);
-    for (const letter of deletedLetters) this.#pins.delete(letter);
+  /** Gather events end by age after a day; a pinned key outlives its event. */
+  #forget(firstGather: number): void {
     if (firstGather === this.#firstGather) return;
     this.#firstGather = firstGather;
-    const pinned = new Set(this.#pins.values());
+    const pinned = this.#pinned();
     for (const [name, keys] of this.#keys) {
       this.#keys.set(
         name,
@@ -145,6 +145,21 @@ interface FollowedStream {
   readonly reader: StreamReader;
   /** How often the reader said that it has read everything. */
   currents: number;
+}
+
+/** A stream whose messages keep gathers from being let go. */
+interface PinningStream {
+  readonly stream: StreamName;
+  /** Sequences of gather events by the message's own sequence. */
+  readonly pins: Map<number, number>;
+  readonly followed: FollowedStream;
+}
+
+/** Dead letters and retries tell by their id what they are of: dlq.<function>.<trigger>.GATHERS.<sequence>, retry.(the same). */
+function addPin(pins: Map<number, number>, { message, sequence }: StoredMessage): void {
+  const id = decodeHeaders(message.headers)[messageIdHeader] ?? '';
+  const [, , , stream, gather] = id.split('.');
+  if (stream === streams.gathers && gather !== undefined) pins.set(sequence, Number(gather));
 }
 
 function follow(

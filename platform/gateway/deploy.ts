@@ -9,6 +9,7 @@ import {
   eventSubject,
   gatherKey,
   gatherSubject,
+  retrySubject,
   type StreamName,
   sha256,
   streams,
@@ -57,11 +58,14 @@ export async function remove(name: string, options: DeployOptions): Promise<void
   const versions = await registry.remove(name);
   for (const trigger of spec?.triggers ?? []) {
     await deleteConsumer(manager, streamOf(trigger), consumerName(name, trigger.name));
+    await deleteConsumer(manager, streams.retries, consumerName(name, trigger.name));
     if (!trigger.gather) continue;
     // A later function of the same name must not be given keys whose parts have gone meanwhile.
     await manager.streams.purge(streams.gathers, { filter: gatherSubject(name, trigger.name, '>') });
     await gatherMarks.purge(gatherKey(name, trigger.name));
   }
+  // A later function of the same name must not be given this one's failed events.
+  await manager.streams.purge(streams.retries, { filter: retrySubject(name, '>') });
   const kept = new Set(registry.list().flatMap((entry) => entry.versions.flatMap(digestsOf)));
   for (const version of versions)
     for (const digest of digestsOf(version)) if (digest && !kept.has(digest)) await artifacts.delete(digest);
@@ -78,11 +82,17 @@ async function ensureConsumers(
 ): Promise<void> {
   for (const trigger of spec.triggers) {
     const filter = trigger.gather ? gatherSubject(spec.name, trigger.name, '>') : eventSubject(trigger.subject);
-    await ensureConsumer(manager, streamOf(trigger), consumerName(spec.name, trigger.name), filter);
+    const name = consumerName(spec.name, trigger.name);
+    await ensureConsumer(manager, streamOf(trigger), name, filter);
+    await ensureConsumer(manager, streams.retries, name, retrySubject(spec.name, trigger.name));
   }
   for (const old of before?.spec?.triggers ?? []) {
     const kept = spec.triggers.some((trigger) => trigger.name === old.name && streamOf(trigger) === streamOf(old));
-    if (!kept) await deleteConsumer(manager, streamOf(old), consumerName(spec.name, old.name));
+    if (kept) continue;
+    await deleteConsumer(manager, streamOf(old), consumerName(spec.name, old.name));
+    await manager.streams.purge(streams.retries, { filter: retrySubject(spec.name, old.name) });
+    if (!spec.triggers.some(({ name }) => name === old.name))
+      await deleteConsumer(manager, streams.retries, consumerName(spec.name, old.name));
   }
 }
 

@@ -13,6 +13,7 @@ import {
 import type { RegisteredFunction } from '#registry';
 import { clientStream, type RpcServiceBinding, serverStream, unary } from '#rpc';
 import type { Changes } from './changes.ts';
+import { getDeadLetter, listDeadLetters, purgeDeadLetters, redriveDeadLetters } from './dead-letters.ts';
 import { type DeployOptions, deploy, remove } from './deploy.ts';
 import type { Fleet } from './fleet.ts';
 import { invoke } from './invoke.ts';
@@ -61,6 +62,16 @@ export function gatewayService(options: GatewayServiceOptions): RpcServiceBindin
     listNodes: unary(() => ({ nodes: fleet.list() })),
     waitReady: unary((request: WaitReadyRequest, { signal }) => waitReady(request, signal, options)),
     watch: serverStream((_request: unknown, { signal }) => watch(options, signal)),
+    listDeadLetters: serverStream((request: Parameters<typeof listDeadLetters>[0], { signal }) =>
+      listDeadLetters(request, options, signal),
+    ),
+    getDeadLetter: unary((request: { function: string; sequence: number }) =>
+      getDeadLetter(request.function, request.sequence, options),
+    ),
+    redriveDeadLetters: unary((request: Parameters<typeof redriveDeadLetters>[0], { signal }) =>
+      redriveDeadLetters(request, options, signal),
+    ),
+    purgeDeadLetters: unary((request: Parameters<typeof purgeDeadLetters>[0]) => purgeDeadLetters(request, options)),
     logs: serverStream((request: Parameters<typeof readLogs>[1], { signal }) => {
       registry.get(request.function);
       return readLogs(connection, request, signal);

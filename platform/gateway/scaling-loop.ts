@@ -202,7 +202,14 @@ export class ScalingLoop {
       const stream = trigger.gather ? streams.gathers : streams.events;
       const lag = await readLag(this.#options.manager, stream, consumerName(version.function, trigger.name));
       if (!lag) return undefined;
-      sum.pending += lag.pending;
+      const retries = await readLag(
+        this.#options.manager,
+        streams.retries,
+        consumerName(version.function, trigger.name),
+      );
+      if (!retries) return undefined;
+      // Retries that wait for their time are no work yet (design, "Parking"): only those that nobody has looked at count.
+      sum.pending += lag.pending + retries.pending;
       sum.ackPending += lag.ackPending;
     }
     return sum;

@@ -29,12 +29,14 @@ async function receive(deliveries: number, fetched: (giveUp: () => void) => Prom
       mapStack: async (stack: string) => stack,
       subjectOf: () => 'parts.x.frame',
       idOf: String,
+      parking: { mayWait: () => true },
       released,
     }) as unknown as TriggerRoute;
   const pool = { version: {}, fetching: 0, submit: () => ++calls > 0 } as unknown as FunctionPool;
   const intake: TriggerIntake = new TriggerIntake({
     route,
     pool,
+    retries: false,
     puller: (onEvent) => {
       give = onEvent;
       return undefined as never;

@@ -38,6 +38,8 @@ export function gatheredSubject(event: PulledEvent): string {
 
 /** Why a gather event must be dead-lettered instead of handled (onIncomplete: dlq); undefined where it is to be handled. */
 export function gatherRefusal(event: PulledEvent): string | undefined {
+  // Whoever redrives it wants it handled with the parts that are there.
+  if (event.retry && event.retry.redriven > 0) return undefined;
   return event.message.headers?.get(gatherHeaders.refusal) || undefined;
 }
 

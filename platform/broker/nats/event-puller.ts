@@ -5,15 +5,20 @@
 import type { Msg, NatsConnection, Subscription } from '@nats-io/transport-node';
 import type { Clock } from '#common';
 import { pullSubject, type StreamName } from '../subjects.ts';
+import type { RetryMark } from './retry-message.ts';
 
 export interface PulledEvent {
   readonly message: Msg;
+  /** As it was first stored: a retry's own subject names only its function. */
+  readonly subject: string;
   /** Where acks go. */
   readonly ackSubject: string;
   readonly streamSequence: number;
   readonly deliveries: number;
   /** When the stream stored it, milliseconds since 1970. */
   readonly timeMs: number;
+  /** An event that was parked, or redriven from the dead letters; absent for one that comes from its own stream. */
+  readonly retry?: RetryMark;
 }
 
 export interface EventPullerOptions {
@@ -146,6 +151,7 @@ function parsePulled(message: Msg, ackSubject: string): PulledEvent {
   const shift = tokens.length > 9 ? 2 : 0;
   return {
     message,
+    subject: message.subject,
     ackSubject,
     deliveries: Number(tokens[4 + shift]),
     streamSequence: Number(tokens[5 + shift]),

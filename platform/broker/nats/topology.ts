@@ -33,7 +33,13 @@ export const messageBytesMax = 16 * 10 ** 6;
 const tombstoneMs = 24 * 3_600_000;
 
 /** Shares of the store; what is left over serves buckets and the artifact store. */
-const shares: Record<StreamName, number> = { EVENTS: 0.68, GATHERS: 0.03, DEAD_LETTERS: 0.07, LOGS: 0.03 };
+const shares: Record<StreamName, number> = {
+  EVENTS: 0.63,
+  GATHERS: 0.03,
+  RETRIES: 0.05,
+  DEAD_LETTERS: 0.07,
+  LOGS: 0.03,
+};
 const artifactShare = 0.1;
 
 /** Unacked events of one consumer at all agents together: nodes x instances x pipeline. */
@@ -74,7 +80,8 @@ function streamConfig(name: StreamName, options: TopologyOptions): Partial<Strea
   return {
     name,
     subjects: [streamSubjects[name]],
-    retention: RetentionPolicy.Limits,
+    // A retry has one reader, and is gone once that has acked it.
+    retention: name === streams.retries ? RetentionPolicy.Workqueue : RetentionPolicy.Limits,
     storage: StorageType.File,
     // Logs give way to newer ones; events never do (R8).
     discard: logs ? DiscardPolicy.Old : DiscardPolicy.New,

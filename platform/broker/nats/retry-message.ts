@@ -1,0 +1,83 @@
+/**
+ * An event on its way to another try: a copy in the RETRIES stream that remembers where it was first stored. Its results
+ * get the ids of the original, so that a retry beside a late redelivery doubles nothing (R3).
+ */
+import type { MsgHdrs } from '@nats-io/transport-node';
+import { type StreamName, streams } from '../subjects.ts';
+import type { PulledEvent } from './event-puller.ts';
+import { decodeHeaders, encodeHeaders, messageIdHeader } from './message-headers.ts';
+
+export interface RetryMark {
+  /** Not to be tried before this time, milliseconds since 1970. */
+  readonly notBeforeMs: number;
+  /** How often it was brought back from the dead letters. */
+  readonly redriven: number;
+}
+
+/** Where an event was first stored. */
+export interface EventOrigin {
+  readonly stream: StreamName;
+  readonly sequence: number;
+  readonly timeMs: number;
+  /** Stored subject. */
+  readonly subject: string;
+}
+
+const originHeader = 'Pilotfish-Origin';
+const notBeforeHeader = 'Pilotfish-Not-Before';
+const redrivenHeader = 'Pilotfish-Redriven';
+/** The event's own id, while the broker's header carries the retry's. */
+const idHeader = 'Pilotfish-Id';
+
+/** The platform's headers of a retry; an event's own headers never begin like these. */
+const retryHeaders = new Set([originHeader, notBeforeHeader, redrivenHeader, idHeader]);
+
+/** `headers` are the event's own; `id` keeps the copy from being stored twice. */
+export function encodeRetry(
+  origin: EventOrigin,
+  mark: RetryMark,
+  headers: Readonly<Record<string, string>>,
+  id: string,
+): MsgHdrs {
+  const { [messageIdHeader]: ownId, ...others } = headers;
+  const own = Object.entries(others).filter(([name]) => !name.startsWith('Nats-') && !retryHeaders.has(name));
+  return encodeHeaders([
+    [messageIdHeader, id],
+    [originHeader, `${origin.stream} ${origin.sequence} ${origin.timeMs} ${origin.subject}`],
+    [notBeforeHeader, String(mark.notBeforeMs)],
+    [redrivenHeader, String(mark.redriven)],
+    ...(ownId === undefined ? [] : ([[idHeader, ownId]] as [string, string][])),
+    ...own,
+  ]);
+}
+
+/** retry.<function>.<trigger>.<stream>.<sequence>.<what for>: readers of the stream know by it which event is meant. */
+export function retryId(eventId: string, reason: string): string {
+  return `retry.${eventId}.${reason}`;
+}
+
+/** The event that a message of the RETRIES stream stands for; undefined for one that is none. */
+export function decodeRetry(pulled: PulledEvent): PulledEvent | undefined {
+  const headers = decodeHeaders(pulled.message.headers);
+  const [stream, sequence, timeMs, subject] = (headers[originHeader] ?? '').split(' ');
+  if (!subject || !Object.values<string>(streams).includes(stream ?? '')) return undefined;
+  return {
+    ...pulled,
+    subject,
+    streamSequence: Number(sequence),
+    timeMs: Number(timeMs),
+    retry: {
+      notBeforeMs: Number(headers[notBeforeHeader] ?? 0),
+      redriven: Number(headers[redrivenHeader] ?? 0),
+    },
+  };
+}
+
+/** An event's headers as its source wrote them, whether it comes for the first time or again. */
+export function ownHeaders(pulled: PulledEvent): Record<string, string> {
+  const headers = decodeHeaders(pulled.message.headers);
+  if (pulled.retry === undefined) return headers;
+  const own = Object.entries(headers).filter(([name]) => !retryHeaders.has(name) && !name.startsWith('Nats-'));
+  const id = headers[idHeader];
+  return { ...Object.fromEntries(own), ...(id === undefined ? {} : { [messageIdHeader]: id }) };
+}

@@ -1,0 +1,220 @@
+/** A function's dead letters: read, given back to the function (R4), deleted. */
+import { DeliverPolicy, type JetStreamManager, jetstream, type StoredMsg } from '@nats-io/jetstream';
+import type { NatsConnection } from '@nats-io/transport-node';
+import {
+  deadLetterSubject,
+  type EventOrigin,
+  encodeRetry,
+  eventSubject,
+  retryId,
+  retrySubject,
+  streams,
+} from '#broker';
+import { PlatformError } from '#common';
+import type {
+  DeadLetter,
+  GetDeadLetterResponse,
+  ListDeadLettersRequest,
+  ListDeadLettersResponse,
+  PurgeDeadLettersRequest,
+  PurgeDeadLettersResponse,
+  RedriveDeadLettersRequest,
+  RedriveDeadLettersResponse,
+} from '#proto';
+import type { Registry } from '#registry';
+
+export interface DeadLetterOptions {
+  readonly connection: NatsConnection;
+  readonly manager: JetStreamManager;
+  readonly registry: Registry;
+}
+
+/** As agents write it: `deadLetterBody` of a failed event, the gatherer's letters of late and refused parts. */
+interface LetterBody {
+  readonly function: string;
+  readonly version: number;
+  readonly digest: string;
+  readonly trigger: string;
+  readonly reason: string;
+  readonly redriven?: number;
+  readonly attempts: readonly {
+    readonly time: number;
+    readonly node: string;
+    readonly instance: string;
+    readonly durationMs: number;
+    readonly error: string;
+    readonly stack: string;
+    readonly lost?: boolean;
+  }[];
+  readonly traceparent: string;
+  readonly event: {
+    readonly stream: EventOrigin['stream'];
+    readonly sequence: number;
+    readonly subject: string;
+    readonly time: number;
+    readonly headers: Record<string, string>;
+    /** Absent for a part of a gather, whose payload stayed in the stream. */
+    readonly bytes?: number;
+    readonly data: string;
+  };
+}
+
+interface Letter {
+  readonly sequence: number;
+  readonly timeMs: number;
+  readonly body: LetterBody;
+}
+
+export async function* listDeadLetters(
+  request: ListDeadLettersRequest,
+  options: DeadLetterOptions,
+  signal: AbortSignal,
+): AsyncGenerator<ListDeadLettersResponse, void, void> {
+  let left = request.limit || Number.POSITIVE_INFINITY;
+  for await (const letter of readLetters(request.function, options, signal)) {
+    yield { letter: describe(letter, options.registry, false) };
+    if (--left <= 0) return;
+  }
+}
+
+/** Throws `not-found`. */
+export async function getDeadLetter(
+  functionName: string,
+  sequence: number,
+  options: DeadLetterOptions,
+): Promise<GetDeadLetterResponse> {
+  const letter = await readLetter(functionName, sequence, options);
+  const { data, headers } = letter.body.event;
+  return { letter: describe(letter, options.registry, true), payload: Buffer.from(data, 'base64'), headers };
+}
+
+/** Each event is stored as a retry before its letter is deleted: in between there may be both, never neither. */
+export async function redriveDeadLetters(
+  request: RedriveDeadLettersRequest,
+  options: DeadLetterOptions,
+  signal: AbortSignal,
+): Promise<RedriveDeadLettersResponse> {
+  const { connection, manager, registry } = options;
+  // Nobody would read the events of a function that is gone.
+  registry.get(request.function);
+  const js = jetstream(connection);
+  const counts = { redriven: 0, kept: 0 };
+  for await (const letter of chosenLetters(request.function, request.sequences, options, signal)) {
+    const { event, trigger, redriven = 0 } = letter.body;
+    if (!isRedrivable(letter.body, registry)) {
+      counts.kept++;
+      continue;
+    }
+    const origin = { ...event, timeMs: event.time, subject: storedSubject(event) };
+    const eventId = `${request.function}.${trigger}.${event.stream}.${event.sequence}`;
+    const mark = { notBeforeMs: 0, redriven: redriven + 1 };
+    const headers = encodeRetry(origin, mark, event.headers, retryId(eventId, `r${letter.sequence}`));
+    await js.publish(retrySubject(request.function, trigger), Buffer.from(event.data, 'base64'), { headers });
+    await manager.streams.deleteMessage(streams.deadLetters, letter.sequence, false);
+    counts.redriven++;
+  }
+  return counts;
+}
+
+export async function purgeDeadLetters(
+  request: PurgeDeadLettersRequest,
+  options: DeadLetterOptions,
+): Promise<PurgeDeadLettersResponse> {
+  const { manager } = options;
+  if (request.sequences.length === 0) {
+    const filter = deadLetterSubject(request.function);
+    return { purged: (await manager.streams.purge(streams.deadLetters, { filter })).purged };
+  }
+  for (const sequence of request.sequences) {
+    await readLetter(request.function, sequence, options);
+    await manager.streams.deleteMessage(streams.deadLetters, sequence, false);
+  }
+  return { purged: request.sequences.length };
+}
+
+async function* chosenLetters(
+  functionName: string,
+  sequences: readonly number[],
+  options: DeadLetterOptions,
+  signal: AbortSignal,
+): AsyncGenerator<Letter, void, void> {
+  if (sequences.length === 0) return yield* readLetters(functionName, options, signal);
+  for (const sequence of sequences) yield await readLetter(functionName, sequence, options);
+}
+
+/** All that are stored now, oldest first. */
+async function* readLetters(
+  functionName: string,
+  { connection }: DeadLetterOptions,
+  signal: AbortSignal,
+): AsyncGenerator<Letter, void, void> {
+  const consumer = await jetstream(connection).consumers.get(streams.deadLetters, {
+    filter_subjects: [deadLetterSubject(functionName)],
+    deliver_policy: DeliverPolicy.All,
+  });
+  const { num_pending: stored } = await consumer.info(true);
+  if (stored === 0) return;
+  const messages = await consumer.consume({ max_messages: 64 });
+  const stop = () => messages.stop();
+  signal.addEventListener('abort', stop, { once: true });
+  try {
+    for await (const message of messages) {
+      const { streamSequence: sequence, timestampNanos, pending } = message.info;
+      yield { sequence, timeMs: Math.floor(timestampNanos / 1e6), body: message.json<LetterBody>() };
+      if (pending === 0) return;
+    }
+  } finally {
+    signal.removeEventListener('abort', stop);
+    await messages.close();
+  }
+}
+
+async function readLetter(functionName: string, sequence: number, { manager }: DeadLetterOptions): Promise<Letter> {
+  const message: StoredMsg | null = await manager.streams.getMessage(streams.deadLetters, { seq: sequence });
+  if (message?.subject !== deadLetterSubject(functionName)) {
+    throw new PlatformError('not-found', `${functionName} has no dead letter ${sequence}`, {
+      hint: `\`pilotfish dlq list ${functionName}\` shows those that are there.`,
+    });
+  }
+  return { sequence, timeMs: message.time.getTime(), body: message.json<LetterBody>() };
+}
+
+/** The letter names a plain event's subject as users write it; a gather event's is stored as it is. */
+function storedSubject({ stream, subject }: LetterBody['event']): string {
+  return stream === streams.events ? eventSubject(subject) : subject;
+}
+
+function isRedrivable({ function: name, trigger, event }: LetterBody, registry: Registry): boolean {
+  const whole = event.bytes !== undefined && (event.bytes === 0 || event.data !== '');
+  const known = registry.list().find((entry) => entry.name === name);
+  return whole && !!known && !!registry.latest(name).spec?.triggers.some((each) => each.name === trigger);
+}
+
+function describe({ sequence, timeMs, body }: Letter, registry: Registry, stacks: boolean): DeadLetter {
+  const { event } = body;
+  return {
+    sequence,
+    timeMs,
+    function: body.function,
+    version: body.version,
+    digest: body.digest,
+    trigger: body.trigger,
+    reason: body.reason,
+    redriven: body.redriven ?? 0,
+    traceparent: body.traceparent,
+    subject: event.subject,
+    eventSequence: event.sequence,
+    eventBytes: event.bytes ?? 0,
+    eventTimeMs: event.time,
+    redrivable: isRedrivable(body, registry),
+    attempts: body.attempts.map(({ time, node, instance, durationMs, error, stack, lost = false }) => ({
+      timeMs: time,
+      node,
+      instance,
+      durationMs,
+      error,
+      stack: stacks ? stack : '',
+      lost,
+    })),
+  };
+}
