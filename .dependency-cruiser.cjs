@@ -7,7 +7,7 @@ const floors = [
   ['cli'],
   ['gateway', 'agent', 'instance', 'spawner', 'launcher', 'dashboard'],
   ['client', 'registry', 'routing', 'autoscaler', 'placement'],
-  ['broker', 'pilot', 'bundle', 'rpc', 'security', 'telemetry', 'frames'],
+  ['broker', 'pilot', 'bundle', 'rpc', 'security', 'telemetry', 'frames', 'wasm-abi'],
   ['model'],
   ['common', 'sdk'],
 ];

@@ -67,6 +67,7 @@ export {
   PurgeDeadLettersResponse,
   RedriveDeadLettersRequest,
   RedriveDeadLettersResponse,
+  Secret,
   SetAliasRequest,
   SetAliasResponse,
   SetSecretRequest,

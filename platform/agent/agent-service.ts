@@ -45,10 +45,15 @@ async function* invokeStream(
       if (command?.$case !== 'call') continue;
       const invocation = new Invocation({ agent, connection, publisher: agent.publisher });
       running.set(command.call.callId, invocation);
-      void invocation.run(command.call).then((outcome) => {
-        running.delete(outcome.callId);
+      const { callId } = command.call;
+      const tell = (outcome: AgentInvokeResponse) => {
         outcomes.push(outcome);
         wake.resolve();
+      };
+      const onChunk = (chunk: Buffer) => tell({ ...pieceOf(callId), outcome: { $case: 'chunk', chunk } });
+      void invocation.run(command.call, onChunk).then((outcome) => {
+        running.delete(callId);
+        tell(outcome);
       });
       while (outcomes.length + running.size >= outcomesWaitingMax && !signal.aborted)
         await agent.clock.sleep(5, signal);
@@ -69,4 +74,8 @@ async function* invokeStream(
     wake = Promise.withResolvers<void>();
   }
   if (!signal.aborted) await reading;
+}
+
+function pieceOf(callId: string): Omit<AgentInvokeResponse, 'outcome'> {
+  return { callId, instance: '', cold: false, durationMs: 0, headers: {} };
 }

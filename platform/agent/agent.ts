@@ -18,6 +18,7 @@ import { InstanceStarter, type InstanceStarterOptions } from './instance-starter
 import { LeaseKeeper } from './lease-keeper.ts';
 import { LogSink } from './log-sink.ts';
 import { type ReconcilePool, reconcile, slotsUsed } from './reconcile.ts';
+import { SpareInstances } from './spare-instances.ts';
 import { StackMap } from './stack-map.ts';
 import { WantedFile } from './wanted-file.ts';
 import { isFreshlyWoken } from './woken.ts';
@@ -55,6 +56,7 @@ export class Agent {
   readonly #hosted = new Map<string, HostedVersion>();
   readonly #instances = new Map<string, { instance: Instance; pool: FunctionPool }>();
   readonly #starter: InstanceStarter;
+  readonly #spares: SpareInstances;
   readonly #logs: LogSink;
   readonly #leases: LeaseKeeper;
   readonly #wantedFile: WantedFile;
@@ -76,6 +78,10 @@ export class Agent {
       cache: new ArtifactCache(join(config.nodeDirectory, 'artifacts'), options.artifacts),
       publisher: this.publisher,
       logs: this.#logs,
+    });
+    this.#spares = new SpareInstances({
+      start: (version, events) => this.#starter.start(version, events),
+      now: () => clock.monotonic(),
     });
     this.#wantedFile = new WantedFile(join(config.nodeDirectory, 'wanted.bin'));
     this.gatherers = new Gatherers({ ...options, publisher: this.publisher, node: config.node });
@@ -110,6 +116,11 @@ export class Agent {
     return [...this.#instances.values()];
   }
 
+  /** Loaded instances that wait to be used. */
+  spares(): ReturnType<SpareInstances['list']> {
+    return this.#spares.list();
+  }
+
   find(digest: string): Pick<HostedVersion, 'pool' | 'stacks'> | undefined {
     return this.#hosted.get(digest);
   }
@@ -122,6 +133,7 @@ export class Agent {
   async drain(graceMs: number): Promise<number> {
     this.draining = true;
     this.#starter.close();
+    this.#spares.keep([]);
     for (const hosted of this.#hosted.values()) {
       const { pool } = hosted;
       hosted.stopPulling();
@@ -225,17 +237,22 @@ export class Agent {
   }
 
   #start(pool: FunctionPool): void {
-    const instance = this.#starter.start(pool.version, {
+    const events = {
       onReady: () => {
         pool.instanceReady();
         this.onChange();
       },
       onRoom: () => pool.dispatch(),
-      onEnded: (ended, reason, unstarted) => this.#instanceEnded(ended, pool, reason, unstarted),
-    });
+      onEnded: (ended: Instance, reason: string, unstarted: Parameters<FunctionPool['instanceEnded']>[2]) =>
+        this.#instanceEnded(ended, pool, reason, unstarted),
+    };
+    const spare = this.#spares.take(pool.version.digest, events);
+    const instance = spare ?? this.#starter.start(pool.version, events);
     // The slot is taken from now on: two starts cannot claim the same one.
     pool.instances.add(instance);
     this.#instances.set(instance.id, { instance, pool });
+    // Its pool has put the calls that wait in line by the time this runs.
+    if (spare) queueMicrotask(() => events.onReady());
     this.onChange();
   }
 
@@ -264,12 +281,20 @@ export class Agent {
     const now = this.clock.monotonic();
     for (const { instance } of [...this.#instances.values()]) instance.checkTimeouts(now);
     this.#reconcile();
+    if (!this.draining) this.#spares.keep(this.#versionsWithSpare());
     for (const [digest, hosted] of this.#hosted) {
       hosted.updateCredit();
       if (!hosted.finished) continue;
       this.#hosted.delete(digest);
       void hosted.close();
     }
+  }
+
+  /** Functions that must answer at once, where the first call of one would come, or more of them are served. */
+  #versionsWithSpare(): FunctionVersion[] {
+    return this.pools()
+      .filter(({ version, pull, activator, wanted }) => version.spec?.latency && pull && (activator || wanted > 0))
+      .map(({ version }) => version);
   }
 
   *#held() {

@@ -24,6 +24,8 @@ export interface Call {
   readonly timeoutMs: number;
   /** Called once, unless the call was abandoned with its instance. */
   readonly settle: (outcome: CallOutcome, ran: CallRun) => void;
+  /** A piece of a streamed answer, in order; the outcome ends them. */
+  readonly onChunk?: (data: Uint8Array) => void;
 }
 
 /** Where and how long a call ran. */

@@ -3,6 +3,7 @@
  * Hands calls to the least loaded instance; says how many more it can take (the credit of the pulls).
  */
 import type { Clock } from '#common';
+import { callsAtOnce } from '#model';
 import type { FunctionVersion } from '#proto';
 import type { Call, CallOutcome, CallRun } from './call.ts';
 import type { Instance } from './instance.ts';
@@ -77,7 +78,7 @@ export class FunctionPool {
   }
 
   get depth(): number {
-    return pipelineDepth(this.serviceMs, this.version.spec?.concurrency ?? 1);
+    return pipelineDepth(this.serviceMs, callsAtOnce(this.version.spec));
   }
 
   /** True while a start that has just failed should not be tried again. */
@@ -170,7 +171,7 @@ export class FunctionPool {
       this.#measure(outcome, run);
       call.settle(outcome, run);
     };
-    return { header: call.header, body: call.body, timeoutMs: call.timeoutMs, settle };
+    return { ...call, settle };
   }
 
   #measure(outcome: CallOutcome, run: CallRun): void {

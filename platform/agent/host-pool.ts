@@ -40,6 +40,11 @@ export class HostPool {
     };
   }
 
+  /** A process besides the pool. */
+  fork(memoryBytes: number): HostProcess {
+    return this.#fork(memoryBytes);
+  }
+
   /** Ends those that wait. */
   close(): void {
     this.#closed = true;

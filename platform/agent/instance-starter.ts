@@ -1,19 +1,26 @@
 /** Brings up one instance: a host from the pool, the function's artifact, and the two put together. */
-import { type EventPublisher, encodeHeaders, messageIdHeader, publishSubject } from '#broker';
+import { type Buckets, type EventPublisher, encodeHeaders, messageIdHeader, publishSubject } from '#broker';
 import { type Clock, messageOf } from '#common';
 import type { FunctionKind, LoadHeader, PublishHeader } from '#frames';
+import { callsAtOnce } from '#model';
 import type { FunctionVersion } from '#proto';
+import type { Logger } from '#telemetry';
 import type { ArtifactCache } from './artifact-cache.ts';
+import { CodeCache } from './code-cache.ts';
 import { HostPool } from './host-pool.ts';
 import type { HostSettings } from './host-process.ts';
 import { Instance, type InstanceEvents } from './instance.ts';
 import type { LogSink } from './log-sink.ts';
+import { readSecrets } from './secret-reader.ts';
+import { StateStore } from './state-store.ts';
 
 export interface InstanceStarterOptions extends HostSettings {
   readonly cache: ArtifactCache;
+  readonly buckets: Pick<Buckets, 'state' | 'secrets'>;
   readonly publisher: EventPublisher;
   readonly logs: LogSink;
   readonly clock: Clock;
+  readonly logger: Logger;
 }
 
 const defaultMemoryBytes = 256 * 2 ** 20;
@@ -21,17 +28,29 @@ const defaultMemoryBytes = 256 * 2 ** 20;
 export class InstanceStarter {
   readonly #options: InstanceStarterOptions;
   readonly #hosts: HostPool;
+  readonly #codeCache: CodeCache;
+  readonly #state: StateStore;
 
   constructor(options: InstanceStarterOptions) {
     this.#options = options;
     this.#hosts = new HostPool(options);
+    this.#state = new StateStore(options.buckets.state);
+    this.#codeCache = new CodeCache({
+      artifactPath: (digest) => options.cache.pathOf(digest),
+      fork: () => this.#hosts.fork(defaultMemoryBytes),
+      clock: options.clock,
+      onTrouble: (functionName, error) => options.logger.info({ function: functionName, error }, 'no code cache'),
+    });
   }
 
   /** The version may be wanted soon: its artifact is fetched, and a host of its memory class boots. */
   prepare(version: FunctionVersion): void {
     this.#hosts.prepare(memoryOf(version));
-    // Whoever starts an instance later sees the error.
-    this.#options.cache.fetchVersion(version).catch(() => undefined);
+    this.#options.cache.fetchVersion(version).then(
+      () => this.#codeCache.prepare(version, this.#loadHeader('', version, {})),
+      // Whoever starts an instance later sees the error.
+      () => undefined,
+    );
   }
 
   /** Returns at once; whatever goes wrong ends in `onEnded`. */
@@ -43,25 +62,27 @@ export class InstanceStarter {
     const instance = new Instance({
       id: host.id,
       clock,
-      load: this.#loadHeader(host.id, version),
+      concurrency: callsAtOnce(version.spec),
       pid: () => host.pid,
       kill: (signal) => host.kill(signal),
       events: {
         ...events,
         onLog: (_, level, call, text) => log(level, call, text),
         onPublish: (publish, data, done) => this.#publish(publish, data, done),
+        onState: (state, value) => this.#state.run(version.function, state, value),
       },
     });
-    cache.fetchVersion(version).then(
-      () =>
+    const { secrets } = this.#options.buckets;
+    Promise.all([readSecrets(secrets, version.spec?.secrets ?? []), cache.fetchVersion(version)]).then(
+      ([values]) =>
         host.adopt({
-          connected: (socket, early) => instance.connect(socket, early),
+          connected: (socket, early) => instance.connect(socket, early, this.#loadHeader(host.id, version, values)),
           output: (level, text) => log(level, '', text),
           ended: (reason) => instance.processEnded(reason),
         }),
       (error: unknown) => {
         host.kill('SIGKILL');
-        instance.processEnded(`its artifact could not be had: ${messageOf(error)}`);
+        instance.processEnded(`what it needs could not be had: ${messageOf(error)}`);
       },
     );
     return instance;
@@ -72,7 +93,7 @@ export class InstanceStarter {
     this.#hosts.close();
   }
 
-  #loadHeader(id: string, version: FunctionVersion): LoadHeader {
+  #loadHeader(id: string, version: FunctionVersion, secrets: Readonly<Record<string, string>>): LoadHeader {
     const { config, cache } = this.#options;
     return {
       instance: id,
@@ -83,9 +104,9 @@ export class InstanceStarter {
       kind: (version.spec?.kind || 'typescript') as FunctionKind,
       artifact: cache.pathOf(version.artifactDigest),
       files: Object.fromEntries(version.files.map(({ path, digest }) => [path, cache.pathOf(digest)])),
-      codeCache: '',
+      codeCache: this.#codeCache.pathOf(version),
       config: version.spec?.configJson ? JSON.parse(version.spec.configJson) : {},
-      secrets: {},
+      secrets,
       concurrency: version.spec?.concurrency || 1,
       batch: { size: version.spec?.batch?.size || 1, waitMs: version.spec?.batch?.waitMs ?? 0 },
       memoryBytes: memoryOf(version),

@@ -14,8 +14,10 @@ import {
   type LogHeader,
   type PublishedHeader,
   type PublishHeader,
+  type StateHeader,
 } from '#frames';
 import type { Call } from './call.ts';
+import type { StateAnswer } from './state-store.ts';
 
 export type InstancePhase = 'starting' | 'ready' | 'draining' | 'stopped';
 
@@ -28,11 +30,14 @@ export interface InstanceEvents {
   readonly onLog: (instance: Instance, level: string, call: string, text: string) => void;
   /** ctx.publish(): `done` is told an empty text once the stream has stored it, else why not. */
   readonly onPublish: (publish: PublishHeader, data: Uint8Array, done: (error: string) => void) => void;
+  /** ctx.state: one operation on one key. Never rejects: an error is an answer. */
+  readonly onState: (state: StateHeader, value: Uint8Array) => Promise<StateAnswer>;
 }
 
 export interface InstanceOptions {
   readonly id: string;
-  readonly load: LoadHeader;
+  /** Calls that it works on at once: those of one batch count each. */
+  readonly concurrency: number;
   readonly clock: Clock;
   readonly events: InstanceEvents;
   readonly pid: () => number;
@@ -75,7 +80,7 @@ export class Instance {
   constructor(options: InstanceOptions) {
     this.#options = options;
     this.id = options.id;
-    this.concurrency = options.load.concurrency;
+    this.concurrency = options.concurrency;
     this.startedAt = options.clock.now();
     this.#startTimer = setTimeout(() => this.end(`it was not ready within ${startWaitMs} ms`), startWaitMs);
   }
@@ -91,7 +96,7 @@ export class Instance {
   }
 
   /** Its frame socket has come: load the function. */
-  connect(socket: Socket, early: Buffer): void {
+  connect(socket: Socket, early: Buffer, load: LoadHeader): void {
     this.#socket = socket;
     this.#writer = new FrameWriter(socket);
     const reader = new FrameReader((frame) => this.#receive(frame));
@@ -105,7 +110,7 @@ export class Instance {
     socket.on('data', push);
     socket.on('error', () => undefined);
     if (early.length > 0) push(early);
-    this.#writer.write(frameTypes.load, 0, 0, JSON.stringify(this.#options.load));
+    this.#writer.write(frameTypes.load, 0, 0, JSON.stringify(load));
     socket.resume();
   }
 
@@ -122,7 +127,8 @@ export class Instance {
   /** Nobody waits for this call any more: its handler's signal aborts. */
   cancel(call: Call): void {
     for (const [id, running] of this.#calls)
-      if (running.call === call) this.#writer?.write(frameTypes.cancel, id, 0, '');
+      // A pool hands a call on in a copy of its own; its header names it.
+      if (running.call.header === call.header) this.#writer?.write(frameTypes.cancel, id, 0, '');
   }
 
   /** Takes no more calls and stops once those inside it have ended (R5). */
@@ -196,6 +202,10 @@ export class Instance {
         const header = parseJson<LogHeader>(frame.header);
         return this.#options.events.onLog(this, header.level, header.call, Buffer.from(frame.body).toString('utf8'));
       }
+      case frameTypes.chunk:
+        return this.#calls.get(frame.id)?.call.onChunk?.(frame.body);
+      case frameTypes.state:
+        return void this.#state(parseJson<StateHeader>(frame.header), frame.body);
       case frameTypes.publish:
         return this.#publish(parseJson<PublishHeader>(frame.header), frame.body);
       case frameTypes.ready:
@@ -241,6 +251,12 @@ export class Instance {
       const answer: PublishedHeader = { token: publish.token, error };
       if (this.phase !== 'stopped') this.#writer?.write(frameTypes.published, 0, 0, JSON.stringify(answer));
     });
+  }
+
+  async #state(state: StateHeader, value: Uint8Array): Promise<void> {
+    const { value: read, ...answer } = await this.#options.events.onState(state, value);
+    if (this.phase === 'stopped') return;
+    this.#writer?.write(frameTypes.stateAnswer, 0, 0, JSON.stringify({ token: state.token, ...answer }), read);
   }
 
   #failLoad(error: ErrorHeader): void {

@@ -29,7 +29,7 @@ export class Invocation {
   }
 
   /** Never throws: an error is an outcome. */
-  async run(request: AgentCall): Promise<AgentInvokeResponse> {
+  async run(request: AgentCall, onChunk: (data: Buffer) => void): Promise<AgentInvokeResponse> {
     const { clock } = this.#options.agent;
     const began = clock.monotonic();
     const found = this.#options.agent.find(request.digest);
@@ -42,11 +42,14 @@ export class Invocation {
           `this node does not know ${request.function} ${request.digest.slice(0, 12)}`,
         );
       const settled = await withDeadline(
-        this.#submit(request, found.pool),
+        this.#submit(request, found.pool, onChunk),
         request.timeoutMs + outcomeGraceMs,
         `the call of ${request.function}`,
       );
-      outcome = { $case: 'result', result: await this.#bodyOf(settled, request, found.stacks) };
+      const body = await this.#bodyOf(settled, request, found.stacks);
+      // A function that answers whole gives a streaming caller one piece.
+      if (request.stream && body.length > 0) onChunk(body);
+      outcome = { $case: 'result', result: request.stream ? Buffer.alloc(0) : body };
     } catch (error) {
       outcome = { $case: 'error', error: toErrorDetail(error) };
     }
@@ -65,7 +68,7 @@ export class Invocation {
     for (const { instance } of this.#options.agent.instances()) instance.cancel(this.#call);
   }
 
-  #submit(request: AgentCall, pool: FunctionPool): Promise<CallOutcome> {
+  #submit(request: AgentCall, pool: FunctionPool, onChunk: (data: Buffer) => void): Promise<CallOutcome> {
     const { promise, resolve } = Promise.withResolvers<CallOutcome>();
     const { clock } = this.#options.agent;
     this.#call = {
@@ -77,9 +80,11 @@ export class Invocation {
         a: 1,
         d: request.timeoutMs,
         h: request.headers,
+        ...(request.stream ? { r: true } : {}),
       }),
       body: request.payload,
       timeoutMs: request.timeoutMs,
+      ...(request.stream ? { onChunk: (data) => onChunk(Buffer.from(data)) } : {}),
       settle: (outcome, run) => {
         this.#instance = run.instance;
         resolve(outcome);

@@ -1,7 +1,8 @@
 /** The node's state as the gateway sees it: at once, on change, and at least each half second. */
 import { type Clock, platformVersion } from '#common';
-import type { FunctionLoad, Instance as InstanceState, Node, ReportResponse } from '#proto';
+import type { FunctionLoad, FunctionVersion, Instance as InstanceState, Node, ReportResponse } from '#proto';
 import type { Agent } from './agent.ts';
+import type { Instance } from './instance.ts';
 
 /** Changes within this long leave in one report. */
 const gatherChangesMs = 25;
@@ -52,19 +53,28 @@ export class NodeReports {
       memoryBytes: config.memoryBytes,
       isolation: { tier: 'limits', enforced: [], notEnforced: [] },
       version: platformVersion,
-      instances: this.#agent.instances().map(
-        ({ instance, pool }): InstanceState => ({
-          id: instance.id,
-          function: pool.version.function,
-          digest: pool.version.digest,
-          node: config.node,
-          pid: instance.pid,
-          state: instance.phase,
-          busy: instance.inFlight,
-          startedAtMs: instance.startedAt,
-          handled: instance.handled,
-        }),
-      ),
+      instances: [
+        ...this.#agent.instances().map(({ instance, pool }) => this.#instance(instance, pool.version, instance.phase)),
+        ...this.#agent
+          .spares()
+          .map(({ instance, version }) =>
+            this.#instance(instance, version, instance.phase === 'ready' ? 'spare' : instance.phase),
+          ),
+      ],
+    };
+  }
+
+  #instance(instance: Instance, version: FunctionVersion, state: string): InstanceState {
+    return {
+      id: instance.id,
+      function: version.function,
+      digest: version.digest,
+      node: this.#agent.config.node,
+      pid: instance.pid,
+      state,
+      busy: instance.inFlight,
+      startedAtMs: instance.startedAt,
+      handled: instance.handled,
     };
   }
 

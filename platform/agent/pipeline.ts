@@ -7,9 +7,9 @@ const depthMax = 512;
 /** Functions slower than this get no event ahead of time: another instance may be free sooner. */
 const slowCallMs = 25;
 
-/** `serviceMs` is the smoothed time of a call, undefined before the first one ended. */
+/** `concurrency` counts each event of a batch; `serviceMs` is the smoothed time of a call, undefined before the first one ended. */
 export function pipelineDepth(serviceMs: number | undefined, concurrency: number): number {
   if (serviceMs === undefined || serviceMs >= slowCallMs) return concurrency;
   const ahead = Math.ceil(waitingWorkMs / Math.max(serviceMs, waitingWorkMs / depthMax)) * concurrency;
-  return Math.min(depthMax, concurrency + ahead);
+  return Math.max(concurrency, Math.min(depthMax, concurrency + ahead));
 }

@@ -44,6 +44,10 @@ export const buckets = {
   gatherLeases: 'gather-leases',
   /** Gatherers' watermarks. */
   gatherMarks: 'gather-marks',
+  /** Functions' own values (ctx.state). */
+  state: 'state',
+  /** Values of secrets, written by the gateway. */
+  secrets: 'secrets',
 } as const;
 
 /** Object store of artifacts and source maps, named by digest. */
@@ -132,6 +136,17 @@ export function attemptsKey(functionName: string, trigger: string, sequence: num
 /** Key of a gather trigger's lease and watermark. */
 export function gatherKey(functionName: string, trigger: string): string {
   return `${functionName}.${trigger}`;
+}
+
+/** <function>.<key>; a key is any text, so it is written in base64. */
+export function stateKey(functionName: string, key: string): string {
+  return `${functionName}.${Buffer.from(key).toString('base64url') || '-'}`;
+}
+
+/** The stream under the bucket of state, and in it all values of a function. */
+export const stateStream = `KV_${buckets.state}`;
+export function stateFilter(functionName: string): string {
+  return `$KV.${buckets.state}.${functionName}.>`;
 }
 
 /** The roles that hold NATS keys; an inbox prefix belongs to a role, so that no role hears another's answers. */

@@ -35,6 +35,7 @@ const configBytesMax = 64 * 2 ** 10;
 export function resolveSpec(name: string, manifest: FunctionManifest): FunctionSpec {
   const triggers = manifest.on.map((trigger, at) => resolveTrigger(trigger, at));
   checkNames(triggers);
+  checkKind(manifest, triggers);
   checkOutput(manifest, triggers);
   const { min, max } = manifest.scale;
   if (min > max) throw new SpecProblem(['scale', 'min'], `scale.min ${min} is above scale.max ${max}`);
@@ -107,6 +108,13 @@ function keyWithoutToken(key: string): string | undefined {
   return placeholders(key).length > 0
     ? undefined
     : `"${key}" names no token of the subject; write "{1}" for the first "*"`;
+}
+
+function checkKind(manifest: FunctionManifest, triggers: readonly Trigger[]): void {
+  if (kindOf(manifest) !== 'wasm') return;
+  const gathering = triggers.findIndex(({ gather }) => gather !== undefined);
+  if (gathering >= 0) throw new SpecProblem(['on', gathering, 'gather'], 'a WASM function cannot be given the parts of a gather');
+  if (manifest.batch) throw new SpecProblem(['batch'], 'a WASM function handles one event at a time');
 }
 
 function checkNames(triggers: readonly Trigger[]): void {

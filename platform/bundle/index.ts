@@ -2,8 +2,10 @@
  * From a path to what a pilot stores: `project.ts` finds the functions, `manifest.ts` reads pilotfish.yaml (`manifest-schema.ts`
  * says what may stand there, `function-spec.ts` checks what it means), `bundle-function.ts` runs esbuild, `digest.ts` names it.
  */
-export { type Bundle, type BundledFile, bundleBytesMax, bundleFunction } from './bundle-function.ts';
+export { type Bundle, bundleFunction } from './bundle-function.ts';
+export { type BundledFile, bundleBytesMax } from './bundled-file.ts';
 export { canonicalJson, sha256Hex, versionDigest } from './digest.ts';
+export { secretNamePattern } from './manifest-schema.ts';
 export { manifestFileName, parseManifest } from './manifest.ts';
 export { manifestJsonSchema } from './manifest-json-schema.ts';
 export { type Project, type ProjectFunction, readProject } from './project.ts';

@@ -71,14 +71,13 @@ function readFolder(folder: string, shown: string): Project {
 }
 
 function isEntry(file: Dirent): boolean {
-  return file.isFile() && /\.(ts|js)$/.test(file.name) && !/\.(d|test|spec|config)\.(ts|js)$/.test(file.name);
+  return file.isFile() && /\.(ts|js|wasm)$/.test(file.name) && !/\.(d|test|spec|config)\.(ts|js)$/.test(file.name);
 }
 
 function singleFunction(file: string): ProjectFunction {
-  const ending = extname(file);
-  if (ending !== '.ts' && ending !== '.js') {
-    const reason = ending === '.wasm' ? 'a .wasm entry is not supported by this version' : 'it is neither .ts nor .js';
-    throw new PlatformError('invalid', `${basename(file)} cannot be deployed: ${reason}`);
+  const ending = /\.as\.ts$/.exec(file)?.[0] ?? extname(file);
+  if (!['.ts', '.js', '.wasm', '.as.ts'].includes(ending)) {
+    throw new PlatformError('invalid', `${basename(file)} cannot be deployed: it is neither .ts, .js, .as.ts nor .wasm`);
   }
   const name = basename(file, ending);
   if (!functionNamePattern.test(name)) {

@@ -1,6 +1,7 @@
 /** `pilotfish invoke FN`: the result's bytes on stdout exactly as they are; how it went on stderr. */
 import type { Command } from 'commander';
 import { formatDuration, PlatformError } from '#common';
+import type { InvokeResponse } from '#proto';
 import { type CommandFactory, type CommonOptions, durationMs, flag, newCommand, outputOf } from './command.ts';
 import { suggestFunction, withPilot } from './connection.ts';
 import type { CliContext } from './context.ts';
@@ -13,6 +14,7 @@ interface InvokeFlags extends CommonOptions {
   readonly functionVersion?: string;
   readonly header?: readonly string[];
   readonly timeout?: number;
+  readonly stream?: boolean;
 }
 
 export const invokeCommand: CommandFactory = (context): Command =>
@@ -23,12 +25,14 @@ export const invokeCommand: CommandFactory = (context): Command =>
       'pilotfish invoke echo -d hi',
       'pilotfish invoke gridrec -f slice.bin > out.bin',
       'cat in.json | pilotfish invoke echo -',
+      'pilotfish invoke preview -f scan.bin --stream > slices.bin',
     ],
   })
     .argument('<function>', 'its name')
     .argument('[input]', '"-" reads the payload from stdin')
     .addOption(flag('-d, --data <text>', 'the payload as text'))
     .addOption(flag('-f, --file <path>', 'the payload from a file'))
+    .addOption(flag('--stream', 'print the answer piece by piece, as the function yields it'))
     .addOption(flag('--function-version <version>', 'a version number or alias (default: latest)'))
     .addOption(flag('-H, --header <name=value...>', 'headers of the event'))
     .addOption(
@@ -45,16 +49,34 @@ async function invoke(context: CliContext, name: string, input: string | undefin
     ...(flags.functionVersion === undefined ? {} : { version: flags.functionVersion }),
     ...(flags.timeout === undefined ? {} : { timeoutMs: flags.timeout }),
   };
-  const result = await withPilot(context, flags.pilot, (pilot) =>
-    suggestFunction(pilot, name, () => pilot.invoke(name, payload, options)),
-  );
   const output = outputOf(context, flags);
-  await output.bytes(result.payload);
-  endLine(output, result.payload);
+  const result = await withPilot(context, flags.pilot, (pilot) =>
+    suggestFunction(pilot, name, async () => {
+      if (flags.stream) return await printPieces(output, pilot.invokeStream(name, payload, options));
+      const whole = await pilot.invoke(name, payload, options);
+      await output.bytes(whole.payload);
+      endLine(output, whole.payload);
+      return whole;
+    }),
+  );
+  context.signal.throwIfAborted();
+  if (!result) throw new PlatformError('unavailable', `the answer of ${name} broke off`);
   const { durationMs: ms, instance, node, cold, version } = result;
   output.note(
     `${formatDuration(ms)}, version ${version}, instance ${instance}, node ${node}, ${cold ? 'cold' : 'warm'}`,
   );
+}
+
+async function printPieces(
+  output: Output,
+  pieces: AsyncGenerator<Buffer, InvokeResponse | undefined, void>,
+): Promise<InvokeResponse | undefined> {
+  for (;;) {
+    const next = await pieces.next();
+    if (next.done) return next.value;
+    await output.bytes(next.value);
+    endLine(output, next.value);
+  }
 }
 
 /** On a terminal the result gets a line of its own; in a pipe its bytes stay as they are. */

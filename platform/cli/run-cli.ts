@@ -16,6 +16,7 @@ import { pilotListCommand } from './pilot-list.ts';
 import { pubCommand } from './pub.ts';
 import { replayCommand } from './replay.ts';
 import { rmCommand } from './rm.ts';
+import { secretListCommand, secretRmCommand, secretSetCommand } from './secret.ts';
 import { tailCommand } from './tail.ts';
 import { upCommand } from './up.ts';
 import { versionCommand } from './version.ts';
@@ -32,6 +33,11 @@ const groups: readonly CommandGroup[] = [
   { title: 'Pilots:', commands: [pilotListCommand], under: { name: 'pilot', summary: 'look at your pilots' } },
   { title: 'Pilots:', commands: [nodeListCommand], under: { name: 'node', summary: "look at the pilot's nodes" } },
   { title: 'Functions:', commands: [deployCommand, listCommand, getCommand, invokeCommand, logsCommand, rmCommand] },
+  {
+    title: 'Functions:',
+    commands: [secretSetCommand, secretListCommand, secretRmCommand],
+    under: { name: 'secret', summary: 'values that functions are given and nobody is shown' },
+  },
   { title: 'Events:', commands: [pubCommand, replayCommand, tailCommand] },
   {
     title: 'Events:',

@@ -11,10 +11,12 @@ import {
   GatewayClient,
   type GetDeadLetterResponse,
   type GetFunctionResponse,
+  type InvokeRequest,
   type InvokeResponse,
   type LogsResponse,
   type Node,
   type RedriveDeadLettersResponse,
+  type Secret,
   type WatchResponse,
 } from '#proto';
 import { artifactChunkBytes, callUnary, fromServiceError, invokePayloadBytesMax, openClient, readStream } from '#rpc';
@@ -105,24 +107,45 @@ export class PilotClient {
 
   /** Throws `payload-too-large` before anything is sent, `not-found`, `function-failed` with the mapped stack, and others. */
   async invoke(name: string, payload: Uint8Array, options: InvokeOptions = {}): Promise<InvokeResponse> {
-    if (payload.byteLength > invokePayloadBytesMax) {
-      const sizes = `${formatBytes(payload.byteLength)} (${payload.byteLength} bytes); the limit is ${formatBytes(invokePayloadBytesMax)}`;
-      throw new PlatformError('payload-too-large', `the payload for "${name}" has ${sizes}`, {
-        hint: 'Publish it as an event, or send a reference to a file that the nodes can read.',
-      });
-    }
-    const { version = '', headers = {}, timeoutMs = 0, signal } = options;
-    const request = {
-      function: name,
-      version,
-      payload: Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength),
-      headers: { ...headers },
-      timeoutMs,
-    };
+    const request = invokeRequest(name, payload, options);
+    const { timeoutMs = 0, signal } = options;
     return callUnary(this.#client.invoke.bind(this.#client), request, {
       timeoutMs: timeoutMs > 0 ? timeoutMs + answerMarginMs : invokeMsMax,
       ...(signal ? { signal } : {}),
     });
+  }
+
+  /** The same with the answer in pieces, as the function yields them; what it throws comes after the pieces before it. */
+  async *invokeStream(
+    name: string,
+    payload: Uint8Array,
+    options: InvokeOptions = {},
+  ): AsyncGenerator<Buffer, InvokeResponse | undefined, void> {
+    const { signal } = options;
+    let end: InvokeResponse | undefined;
+    for await (const { part } of readStream(
+      this.#client.invokeStream({ call: invokeRequest(name, payload, options) }),
+      signal,
+    )) {
+      if (part?.$case === 'chunk') yield part.chunk;
+      else end = part?.end;
+    }
+    return end;
+  }
+
+  /** Instances that start from now on are given the value. */
+  async setSecret(name: string, value: string): Promise<void> {
+    await callUnary(this.#client.setSecret.bind(this.#client), { name, value: Buffer.from(value) });
+  }
+
+  /** Names and times, never values. */
+  async secrets(): Promise<Secret[]> {
+    return (await callUnary(this.#client.listSecrets.bind(this.#client), {})).secrets;
+  }
+
+  /** Throws `not-found`. */
+  async deleteSecret(name: string): Promise<void> {
+    await callUnary(this.#client.deleteSecret.bind(this.#client), { name });
   }
 
   async nodes(): Promise<Node[]> {
@@ -175,6 +198,24 @@ export class PilotClient {
   [Symbol.dispose](): void {
     this.close();
   }
+}
+
+/** Throws `payload-too-large` before anything is sent. */
+function invokeRequest(name: string, payload: Uint8Array, options: InvokeOptions): InvokeRequest {
+    if (payload.byteLength > invokePayloadBytesMax) {
+      const sizes = `${formatBytes(payload.byteLength)} (${payload.byteLength} bytes); the limit is ${formatBytes(invokePayloadBytesMax)}`;
+      throw new PlatformError('payload-too-large', `the payload for "${name}" has ${sizes}`, {
+        hint: 'Publish it as an event, or send a reference to a file that the nodes can read.',
+      });
+    }
+    const { version = '', headers = {}, timeoutMs = 0 } = options;
+    return {
+      function: name,
+      version,
+      payload: Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength),
+      headers: { ...headers },
+      timeoutMs,
+    };
 }
 
 function* deployParts(bundle: Deployable): Generator<DeployRequest> {

@@ -18,6 +18,8 @@ export interface LoadHeader {
   readonly files: Readonly<Record<string, string>>;
   /** Path of the bundle's V8 code cache on this node, empty where there is none yet. */
   readonly codeCache: string;
+  /** Only compile the bundle, run its top level, and answer with its code cache in a `codeCache` frame. */
+  readonly codeCacheOnly?: true;
   readonly config: unknown;
   /** Values of the secrets that the manifest names. */
   readonly secrets: Readonly<Record<string, string>>;

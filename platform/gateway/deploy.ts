@@ -10,6 +10,8 @@ import {
   gatherKey,
   gatherSubject,
   retrySubject,
+  stateFilter,
+  stateStream,
   type StreamName,
   sha256,
   streams,
@@ -64,8 +66,9 @@ export async function remove(name: string, options: DeployOptions): Promise<void
     await manager.streams.purge(streams.gathers, { filter: gatherSubject(name, trigger.name, '>') });
     await gatherMarks.purge(gatherKey(name, trigger.name));
   }
-  // A later function of the same name must not be given this one's failed events.
+  // A later function of the same name must be given neither this one's failed events nor its state.
   await manager.streams.purge(streams.retries, { filter: retrySubject(name, '>') });
+  await manager.streams.purge(stateStream, { filter: stateFilter(name) });
   const kept = new Set(registry.list().flatMap((entry) => entry.versions.flatMap(digestsOf)));
   for (const version of versions)
     for (const digest of digestsOf(version)) if (digest && !kept.has(digest)) await artifacts.delete(digest);

@@ -1,4 +1,5 @@
 /** The gateway's gRPC face: each method is a line or two of somebody else's work. */
+import type { KV } from '@nats-io/kv';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { PlatformError } from '#common';
 import {
@@ -17,11 +18,14 @@ import { getDeadLetter, listDeadLetters, purgeDeadLetters, redriveDeadLetters } 
 import { type DeployOptions, deploy, remove } from './deploy.ts';
 import type { Fleet } from './fleet.ts';
 import { invoke } from './invoke.ts';
+import { invokeStream } from './invoke-stream.ts';
 import { readLogs } from './logs.ts';
 import type { ScalingLoop } from './scaling-loop.ts';
+import { deleteSecret, listSecrets, setSecret } from './secrets.ts';
 
 export interface GatewayServiceOptions extends DeployOptions {
   readonly connection: NatsConnection;
+  readonly secrets: KV;
   readonly fleet: Fleet;
   readonly scaling: ScalingLoop;
   readonly changes: Changes;
@@ -34,7 +38,7 @@ const waitReadyMsMax = 10 * 60_000;
 const watchEveryMs = 100;
 
 export function gatewayService(options: GatewayServiceOptions): RpcServiceBinding {
-  const { registry, scaling, fleet, connection } = options;
+  const { registry, scaling, fleet, connection, secrets } = options;
   const implementation: Omit<GatewayServer, never> = {
     deploy: clientStream(async (requests: Parameters<typeof deploy>[0]) => {
       const response = await deploy(requests, options);
@@ -59,6 +63,9 @@ export function gatewayService(options: GatewayServiceOptions): RpcServiceBindin
       return {};
     }),
     invoke: unary((request: Parameters<typeof invoke>[0], { signal }) => invoke(request, signal, options)),
+    invokeStream: serverStream((request: Parameters<typeof invokeStream>[0], { signal }) =>
+      invokeStream(request, signal, options),
+    ),
     listNodes: unary(() => ({ nodes: fleet.list() })),
     waitReady: unary((request: WaitReadyRequest, { signal }) => waitReady(request, signal, options)),
     watch: serverStream((_request: unknown, { signal }) => watch(options, signal)),
@@ -72,6 +79,15 @@ export function gatewayService(options: GatewayServiceOptions): RpcServiceBindin
       redriveDeadLetters(request, options, signal),
     ),
     purgeDeadLetters: unary((request: Parameters<typeof purgeDeadLetters>[0]) => purgeDeadLetters(request, options)),
+    setSecret: unary(async (request: Parameters<typeof setSecret>[1]) => {
+      await setSecret(secrets, request);
+      return {};
+    }),
+    listSecrets: unary(() => listSecrets(secrets)),
+    deleteSecret: unary(async (request: { name: string }) => {
+      await deleteSecret(secrets, request.name);
+      return {};
+    }),
     logs: serverStream((request: Parameters<typeof readLogs>[1], { signal }) => {
       registry.get(request.function);
       return readLogs(connection, request, signal);

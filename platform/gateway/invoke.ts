@@ -1,4 +1,4 @@
-/** Routes a synchronous call to a node: a ready instance first, else a node that can start one. */
+/** Routes a synchronous call to a node: a ready instance first, then a spare one, else a node that can start one. */
 import { type Clock, PlatformError } from '#common';
 import type { AgentInvokeResponse, FunctionVersion, InvokeRequest, InvokeResponse } from '#proto';
 import type { Registry } from '#registry';
@@ -26,6 +26,7 @@ export async function invoke(
   request: InvokeRequest,
   signal: AbortSignal,
   options: InvokeOptions,
+  onChunk?: (chunk: Buffer) => void,
 ): Promise<InvokeResponse> {
   const version = options.registry.resolve(request.function, request.version);
   if (request.payload.length > invokePayloadBytesMax) {
@@ -43,6 +44,7 @@ export async function invoke(
     headers: request.headers,
     timeoutMs: Math.min(request.timeoutMs || (version.spec?.timeoutMs ?? 30_000), timeoutMsMax),
     signal,
+    onChunk,
   };
   const { link, response } = await callSomewhere(call, options);
   return {
@@ -109,6 +111,7 @@ function rankOf(link: NodeLink, version: FunctionVersion): number {
   const own = node.instances.filter((instance) => instance.digest === version.digest);
   const ready = own.filter((instance) => instance.state === 'ready').length;
   if (ready > 0) return link.openCalls / ready;
+  if (own.some((instance) => instance.state === 'spare')) return 0.5e6 + link.openCalls;
   if (own.some((instance) => instance.state === 'starting')) return 1e6 + link.openCalls;
   const free = node.slots - node.slotsUsed;
   return free >= (version.spec?.resources?.cpu ?? 1) ? 2e6 - free : Number.POSITIVE_INFINITY;

@@ -30,6 +30,12 @@ export interface AgentCallOptions {
   readonly headers: Record<string, string>;
   readonly timeoutMs: number;
   readonly signal: AbortSignal;
+  /** Given, the answer comes in pieces. */
+  readonly onChunk?: ((chunk: Buffer) => void) | undefined;
+}
+
+interface OpenCall extends PromiseWithResolvers<AgentInvokeResponse> {
+  readonly onChunk: AgentCallOptions['onChunk'];
 }
 
 const reconnectMs = 200;
@@ -45,7 +51,7 @@ export class NodeLink {
   readonly #options: NodeLinkOptions;
   readonly #client: AgentClient;
   readonly #closed = new AbortController();
-  readonly #calls = new Map<string, PromiseWithResolvers<AgentInvokeResponse>>();
+  readonly #calls = new Map<string, OpenCall>();
   #stream: ClientDuplexStream<AgentInvokeRequest, AgentInvokeResponse> | undefined;
   #wanted: { generation: number; functions: readonly WantedFunction[] } | undefined;
   #applying = false;
@@ -95,9 +101,9 @@ export class NodeLink {
     }
     const callId = randomUUID();
     const outcome = Promise.withResolvers<AgentInvokeResponse>();
-    this.#calls.set(callId, outcome);
-    const { signal, version, ...rest } = options;
-    const call = { ...rest, function: version.function, digest: version.digest, stream: false };
+    this.#calls.set(callId, { ...outcome, onChunk: options.onChunk });
+    const { signal, version, onChunk, ...rest } = options;
+    const call = { ...rest, function: version.function, digest: version.digest, stream: onChunk !== undefined };
     const cancel = () => this.#invokeStream().write({ command: { $case: 'cancelCallId', cancelCallId: callId } });
     signal.addEventListener('abort', cancel, { once: true });
     try {
@@ -182,7 +188,11 @@ export class NodeLink {
       this.#stream = undefined;
       this.#failCalls('went away during the call');
     };
-    stream.on('data', (response: AgentInvokeResponse) => this.#calls.get(response.callId)?.resolve(response));
+    stream.on('data', (response: AgentInvokeResponse) => {
+      const call = this.#calls.get(response.callId);
+      if (response.outcome?.$case === 'chunk') call?.onChunk?.(response.outcome.chunk);
+      else call?.resolve(response);
+    });
     stream.on('error', ended);
     stream.on('end', ended);
     return stream;

@@ -87,6 +87,7 @@ export async function runGateway(config: GatewayConfig): Promise<RunningGateway>
         artifacts,
         manager,
         gatherMarks: buckets.gatherMarks,
+        secrets: buckets.secrets,
         clock,
         connection,
         fleet,

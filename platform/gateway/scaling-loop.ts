@@ -4,6 +4,7 @@ import { decide, type ScaleMemory, type ScalePolicy } from '#autoscaler';
 import { consumerName, readLag, streams } from '#broker';
 import { type Clock, messageOf } from '#common';
 import { place } from '#placement';
+import { callsAtOnce } from '#model';
 import type { FunctionLoad, FunctionVersion } from '#proto';
 import type { Registry, WantedByFunction, WantedStore } from '#registry';
 import type { Logger } from '#telemetry';
@@ -176,7 +177,7 @@ export class ScalingLoop {
           this.#hasWorked(name, loads) ? 1 : 0,
         ),
         serviceMs: meanServiceMs(loads),
-        concurrency: version.spec?.concurrency ?? 1,
+        concurrency: callsAtOnce(version.spec),
         current,
       },
       policyOf(version),

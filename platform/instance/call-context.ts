@@ -1,6 +1,14 @@
 /** The event and the context that a handler is given. Parsed lazily: a handler that reads only `data` pays for no more. */
 import type { CallHeader, LoadHeader } from '#frames';
-import type { FunctionContext, FunctionEvent, FunctionIdentity, FunctionLog, Parts, PublishOptions } from '#sdk';
+import type {
+  FunctionContext,
+  FunctionEvent,
+  FunctionIdentity,
+  FunctionLog,
+  FunctionState,
+  Parts,
+  PublishOptions,
+} from '#sdk';
 import { SpooledParts } from './spooled-parts.ts';
 
 export class HostEvent implements FunctionEvent {
@@ -45,6 +53,7 @@ export class HostEvent implements FunctionEvent {
 /** What a call needs of its host. */
 export interface HostLink {
   readonly load: LoadHeader;
+  readonly state: FunctionState;
   log(level: string, callId: string, message: string, fields?: Readonly<Record<string, unknown>>): void;
   publish(call: LazyCall, subject: string, data: Uint8Array | string, options: PublishOptions): Promise<void>;
 }
@@ -85,6 +94,10 @@ export class LazyCall {
     return this.#abort.signal;
   }
 
+  get isCancelled(): boolean {
+    return this.#cancelled;
+  }
+
   cancel(): void {
     this.#cancelled = true;
     this.#abort?.abort();
@@ -95,23 +108,38 @@ export class LazyCall {
   }
 }
 
-export class HostContext implements FunctionContext {
-  readonly #call: LazyCall;
-  readonly #link: HostLink;
+/** What is the same for a call alone and for a batch. */
+abstract class AnyContext {
+  protected readonly link: HostLink;
 
-  constructor(call: LazyCall, link: HostLink) {
-    this.#call = call;
-    this.#link = link;
+  constructor(link: HostLink) {
+    this.link = link;
   }
 
   get function(): FunctionIdentity {
-    return identityOf(this.#link.load);
+    return identityOf(this.link.load);
   }
   get config(): Readonly<Record<string, unknown>> {
-    return this.#link.load.config as Record<string, unknown>;
+    return this.link.load.config as Record<string, unknown>;
   }
+  get secrets(): Readonly<Record<string, string>> {
+    return this.link.load.secrets;
+  }
+  get state(): FunctionState {
+    return this.link.state;
+  }
+}
+
+export class HostContext extends AnyContext implements FunctionContext {
+  readonly #call: LazyCall;
+
+  constructor(call: LazyCall, link: HostLink) {
+    super(link);
+    this.#call = call;
+  }
+
   get log(): FunctionLog {
-    return createLog(this.#link, this.#call.header.i);
+    return createLog(this.link, this.#call.header.i);
   }
   get signal(): AbortSignal {
     return this.#call.signal;
@@ -124,7 +152,40 @@ export class HostContext implements FunctionContext {
   }
 
   publish(subject: string, data: Uint8Array | string, options: PublishOptions = {}): Promise<void> {
-    return this.#link.publish(this.#call, subject, data, options);
+    return this.link.publish(this.#call, subject, data, options);
+  }
+}
+
+/** The context of several calls that are handled together: as strict as the strictest of them. */
+export class BatchContext extends AnyContext implements FunctionContext {
+  readonly #calls: readonly LazyCall[];
+  #signal: AbortSignal | undefined;
+
+  /** At least one call. */
+  constructor(calls: readonly LazyCall[], link: HostLink) {
+    super(link);
+    this.#calls = calls;
+  }
+
+  get log(): FunctionLog {
+    return createLog(this.link, '');
+  }
+  get signal(): AbortSignal {
+    this.#signal ??= AbortSignal.any(this.#calls.map((call) => call.signal));
+    return this.#signal;
+  }
+  get deadline(): number {
+    return Math.min(...this.#calls.map((call) => call.deadline));
+  }
+  get attempt(): number {
+    return Math.max(...this.#calls.map((call) => call.header.a));
+  }
+
+  /** Under the id of the batch's first event: give an own `id` where a retry must not double it. */
+  publish(subject: string, data: Uint8Array | string, options: PublishOptions = {}): Promise<void> {
+    const [first] = this.#calls;
+    if (!first) throw new RangeError('a batch has at least one event');
+    return this.link.publish(first, subject, data, options);
   }
 }
 

@@ -1,5 +1,5 @@
 /**
- * The host process of one instance: reads frames, runs at most `concurrency` calls at once, writes results.
+ * The host process of one instance: reads frames, has calls run, writes what became of them.
  * It opens nothing but fd 3; when that ends, its agent is gone and it goes too.
  */
 import { Socket } from 'node:net';
@@ -15,60 +15,74 @@ import {
   type LogHeader,
   type PublishedHeader,
   type PublishHeader,
+  type StateAnswerHeader,
 } from '#frames';
 import { type FunctionDefinition, type FunctionResult, type PublishOptions, readFailure } from '#sdk';
-import { createLog, HostContext, HostEvent, type HostLink, identityOf, LazyCall } from './call-context.ts';
+import { createLog, type HostLink, identityOf, LazyCall } from './call-context.ts';
+import { CallRunner, type CallSink } from './call-runner.ts';
+import { captureConsole } from './capture-console.ts';
 import { loadFunction } from './load-function.ts';
-import { sendResult } from './send-result.ts';
+import { type Redact, redactor } from './redact.ts';
+import { sendPieces, sendResult } from './send-result.ts';
+import { StateClient } from './state-client.ts';
 
-/** A log line is cut to this before it leaves the process. */
-const logCharsMax = 8_192;
+/** A log line or an error's text is cut to this before it leaves the process. */
+const textCharsMax = 8_192;
+
+const nothingLoaded: LoadHeader = {
+  instance: '',
+  node: '',
+  function: '',
+  version: 0,
+  digest: '',
+  kind: 'typescript',
+  artifact: '',
+  files: {},
+  codeCache: '',
+  config: {},
+  secrets: {},
+  concurrency: 1,
+  batch: { size: 1, waitMs: 0 },
+  memoryBytes: 0,
+};
 
 /** Serves the socket on fd 3 until its end. */
 export function runHost(): void {
   new Host(new Socket({ fd: 3, readable: true, writable: true }));
 }
 
-class Host implements HostLink {
-  load: LoadHeader = {
-    instance: '',
-    node: '',
-    function: '',
-    version: 0,
-    digest: '',
-    kind: 'typescript',
-    artifact: '',
-    files: {},
-    codeCache: '',
-    config: {},
-    secrets: {},
-    concurrency: 1,
-    batch: { size: 1, waitMs: 0 },
-    memoryBytes: 0,
-  };
+class Host implements HostLink, CallSink {
+  load = nothingLoaded;
+  readonly state: StateClient;
+  readonly #socket: Socket;
   readonly #writer: FrameWriter;
-  readonly #waiting: { call: LazyCall; body: Uint8Array }[] = [];
-  readonly #running = new Map<number, LazyCall>();
   readonly #publishes = new Map<number, PromiseWithResolvers<void>>();
   #definition: FunctionDefinition | undefined;
+  #runner: CallRunner | undefined;
+  #redact: Redact = (text) => text;
   #nextPublish = 1;
   #draining = false;
 
   constructor(socket: Socket) {
+    this.#socket = socket;
     this.#writer = new FrameWriter(socket);
+    this.state = new StateClient(this.#writer);
     const reader = new FrameReader((frame) => this.#receive(frame));
     socket.on('data', (chunk) => reader.push(chunk as Buffer));
     socket.on('error', () => process.exit(0));
     socket.on('close', () => process.exit(0));
     process.on('unhandledRejection', (error) => this.#crash('an unhandled rejection', error));
     process.on('uncaughtException', (error) => this.#crash('an uncaught exception', error));
-    this.#captureConsole();
+    captureConsole((level, text) => {
+      const [only] = this.#runner?.running.size === 1 ? this.#runner.running.values() : [];
+      this.log(level, only?.header.i ?? '', text);
+    });
   }
 
   log(level: string, callId: string, message: string, fields?: Readonly<Record<string, unknown>>): void {
-    const text = fields === undefined ? message : `${message} ${safeJson(fields)}`;
+    const text = this.#text(fields === undefined ? message : `${message} ${safeJson(fields)}`);
     const header: LogHeader = { level, call: callId };
-    this.#writer.write(frameTypes.log, 0, 0, JSON.stringify(header), Buffer.from(text.slice(0, logCharsMax)));
+    this.#writer.write(frameTypes.log, 0, 0, JSON.stringify(header), Buffer.from(text));
   }
 
   publish(call: LazyCall, subject: string, data: Uint8Array | string, options: PublishOptions): Promise<void> {
@@ -86,102 +100,81 @@ class Host implements HostLink {
     return settled.promise;
   }
 
+  succeeded(call: LazyCall, result: FunctionResult): void {
+    try {
+      sendResult(this.#writer, call.frameId, result);
+    } catch (error) {
+      this.failed(call, error);
+    }
+  }
+
+  async streamed(call: LazyCall, pieces: AsyncIterable<FunctionResult>): Promise<void> {
+    try {
+      await sendPieces({ writer: this.#writer, socket: this.#socket, call, pieces });
+    } catch (error) {
+      this.failed(call, error);
+    }
+  }
+
+  failed(call: LazyCall, error: unknown): void {
+    const failure = readFailure(error);
+    if (failure.kind === 'reject') this.#sendError(call.frameId, 'rejected', error);
+    else if (failure.kind === 'retry') this.#sendError(call.frameId, 'retry', error, failure.afterMs);
+    else this.#sendError(call.frameId, 'failed', error);
+  }
+
+  idle(): void {
+    if (this.#draining) void this.#stop();
+  }
+
   #receive(frame: Frame): void {
     switch (frame.type) {
       case frameTypes.call:
-        this.#waiting.push({ call: new LazyCall(frame.id, frame.header), body: frame.body });
-        return this.#runWaiting();
+        return this.#runner?.receive(new LazyCall(frame.id, frame.header), frame.body);
       case frameTypes.load:
-        this.load = JSON.parse(Buffer.from(frame.header).toString('utf8')) as LoadHeader;
-        void this.#load();
+        void this.#load(parseJson<LoadHeader>(frame));
         return;
       case frameTypes.cancel:
-        return this.#running.get(frame.id)?.cancel();
+        return this.#runner?.cancel(frame.id);
       case frameTypes.published:
-        return this.#published(JSON.parse(Buffer.from(frame.header).toString('utf8')) as PublishedHeader);
+        return this.#published(parseJson<PublishedHeader>(frame));
+      case frameTypes.stateAnswer:
+        return this.state.answered(parseJson<StateAnswerHeader>(frame), frame.body);
       case frameTypes.stop:
         void this.#stop();
     }
   }
 
-  async #load(): Promise<void> {
+  async #load(load: LoadHeader): Promise<void> {
+    this.load = load;
+    this.#redact = redactor(load.secrets);
     try {
-      this.#definition = loadFunction(this.load.artifact);
-      const config = this.load.config as Record<string, unknown>;
-      await this.#definition.init?.({ config, function: identityOf(this.load), log: createLog(this, '') });
+      const log = createLog(this, '');
+      const { definition, codeCache } = loadFunction(load, log);
+      this.#definition = definition;
+      if (load.codeCacheOnly) return this.#writer.write(frameTypes.codeCache, 0, 0, '', codeCache());
+      const { secrets } = load;
+      await definition.init?.({ config: load.config as Record<string, unknown>, secrets, function: identityOf(load), log });
+      this.#runner = new CallRunner(definition, this, this);
       this.#writer.write(frameTypes.ready, 0, 0, '');
     } catch (error) {
       this.#sendError(0, 'load', error);
     }
   }
 
-  #runWaiting(): void {
-    while (this.#running.size < this.load.concurrency) {
-      const next = this.#waiting.shift();
-      if (!next) return;
-      this.#run(next.call, next.body);
-    }
-  }
-
-  /** A handler that returns a value, not a promise, settles without a turn of the event loop. */
-  #run(call: LazyCall, body: Uint8Array): void {
-    this.#running.set(call.frameId, call);
-    try {
-      const result = this.#handle(new HostEvent(call, body), new HostContext(call, this));
-      if (isThenable(result)) {
-        result.then(
-          (value) => this.#succeed(call, value),
-          (error: unknown) => this.#fail(call, error),
-        );
-      } else this.#succeed(call, result);
-    } catch (error) {
-      this.#fail(call, error);
-    }
-  }
-
-  #handle(event: HostEvent, context: HostContext): Promise<FunctionResult> | FunctionResult {
-    const definition = this.#definition;
-    if (!definition) throw new PlatformError('internal', 'a call came before the function was loaded');
-    if ('handle' in definition) return definition.handle(event, context);
-    return Promise.resolve(definition.handleBatch([event], context)).then(([result]) => {
-      if (result instanceof Error) throw result;
-      return result;
-    });
-  }
-
-  #succeed(call: LazyCall, result: FunctionResult): void {
-    try {
-      sendResult(this.#writer, call.frameId, result);
-      this.#end(call);
-    } catch (error) {
-      this.#fail(call, error);
-    }
-  }
-
-  #fail(call: LazyCall, error: unknown): void {
-    const failure = readFailure(error);
-    if (failure.kind === 'reject') this.#sendError(call.frameId, 'rejected', error);
-    else if (failure.kind === 'retry') this.#sendError(call.frameId, 'retry', error, failure.afterMs);
-    else this.#sendError(call.frameId, 'failed', error);
-    this.#end(call);
-  }
-
-  #end(call: LazyCall): void {
-    call.end();
-    this.#running.delete(call.frameId);
-    if (this.#waiting.length > 0) this.#runWaiting();
-    else if (this.#draining && this.#running.size === 0) void this.#stop();
-  }
-
   #sendError(frameId: number, kind: ErrorHeader['kind'], error: unknown, retryAfterMs?: number): void {
-    const stack = error instanceof Error ? (error.stack ?? '') : '';
     const header: ErrorHeader = {
       kind,
-      message: messageOf(error).slice(0, logCharsMax),
-      stack: stack.slice(0, logCharsMax),
+      message: this.#text(messageOf(error)),
+      stack: this.#text(error instanceof Error ? (error.stack ?? '') : ''),
       ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
     };
     this.#writer.write(frameTypes.error, frameId, 0, JSON.stringify(header));
+  }
+
+  /** What may leave the process as text. */
+  #text(text: string): string {
+    return this.#redact(text).slice(0, textCharsMax);
   }
 
   #published(header: PublishedHeader): void {
@@ -193,7 +186,7 @@ class Host implements HostLink {
 
   async #stop(): Promise<void> {
     this.#draining = true;
-    if (this.#running.size > 0 || this.#waiting.length > 0) return;
+    if (this.#runner && !this.#runner.isIdle) return;
     try {
       await this.#definition?.dispose?.();
     } catch (error) {
@@ -206,33 +199,15 @@ class Host implements HostLink {
   /** The process's state is unknown now: its calls fail with the error, and it ends. */
   #crash(what: string, error: unknown): void {
     this.log('error', '', `${what}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
-    for (const call of this.#running.values()) this.#sendError(call.frameId, 'failed', error);
-    this.#running.clear();
+    for (const call of this.#runner?.running.values() ?? []) this.#sendError(call.frameId, 'failed', error);
+    this.#runner?.running.clear();
     this.#writer.flush();
     setImmediate(() => process.exit(1));
   }
-
-  #captureConsole(): void {
-    const at =
-      (level: string) =>
-      (...values: unknown[]) => {
-        const text = values.map((value) => (typeof value === 'string' ? value : inspect(value))).join(' ');
-        const [only] = this.#running.size === 1 ? this.#running.values() : [];
-        this.log(level, only?.header.i ?? '', text);
-      };
-    Object.assign(console, {
-      log: at('info'),
-      info: at('info'),
-      debug: at('debug'),
-      warn: at('warn'),
-      error: at('error'),
-      trace: at('debug'),
-    });
-  }
 }
 
-function isThenable(value: unknown): value is Promise<FunctionResult> {
-  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function';
+function parseJson<T>({ header }: Frame): T {
+  return JSON.parse(Buffer.from(header).toString('utf8')) as T;
 }
 
 function safeJson(value: unknown): string {

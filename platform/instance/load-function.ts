@@ -1,25 +1,65 @@
-/** Compiles a function's bundle and checks what it exports. */
+/** Turns the artifact into a function definition, whatever kind it is of. */
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { compileFunction } from 'node:vm';
+import { Script } from 'node:vm';
 import { PlatformError } from '#common';
-import type { FunctionDefinition } from '#sdk';
+import type { LoadHeader } from '#frames';
+import type { FunctionDefinition, FunctionLog } from '#sdk';
+import { wasmFunction } from './wasm/index.ts';
 
 /** Name of the bundle in stacks; the agent maps it back to the author's files. */
 export const bundleName = 'pilotfish-function';
 
-/** Throws `invalid` when the bundle exports no function definition, and whatever its top level throws. */
-export function loadFunction(path: string): FunctionDefinition {
-  const run = compileFunction(readFileSync(path, 'utf8'), ['module', 'exports', 'require'], { filename: bundleName });
+/** The bundle is the body of a function of these: what CommonJS gives a module, and the version's WASM files. */
+const parameters = ['module', 'exports', 'require', 'pilotfishWasm'] as const;
+const prologue = `(function (${parameters.join(', ')}) {`;
+const epilogue = '\n})';
+
+export interface LoadedFunction {
+  readonly definition: FunctionDefinition;
+  /** What V8 has compiled so far, for later instances of the same bundle. */
+  readonly codeCache: () => Buffer;
+}
+
+/** Throws `invalid` for what is no function, and whatever the bundle's top level throws. */
+export function loadFunction(load: LoadHeader, log: FunctionLog): LoadedFunction {
+  if (load.kind === 'wasm') return { definition: wasmFunction(load, log), codeCache: () => Buffer.alloc(0) };
+  const script = compile(load);
   const module: { exports: unknown } = { exports: {} };
-  run(module, module.exports, createRequire(path));
+  const run = script.runInThisContext() as (...values: unknown[]) => void;
+  run(module, module.exports, createRequire(load.artifact), wasmModules(load));
   const definition = defaultExport(module.exports);
   if (!isDefinition(definition)) {
     throw new PlatformError('invalid', 'the bundle has no default export with `handle` or `handleBatch`', {
       hint: 'export default defineFunction({ handle(event) { ... } })',
     });
   }
-  return definition;
+  return { definition, codeCache: () => script.createCachedData() };
+}
+
+function compile(load: LoadHeader): Script {
+  const cachedData = load.codeCache === '' ? undefined : readFileSync(load.codeCache);
+  return new Script(prologue + readFileSync(load.artifact, 'utf8') + epilogue, {
+    filename: bundleName,
+    // Positions are the bundle's own: the source map knows nothing of the prologue.
+    columnOffset: -prologue.length,
+    // A cache of another V8, or a damaged one, is rejected by V8 itself and costs only its own gain.
+    ...(cachedData ? { cachedData } : {}),
+  });
+}
+
+/** What `import kernel from './kernel.wasm'` gives: the module, compiled once. */
+function wasmModules(load: LoadHeader): (path: string) => WebAssembly.Module {
+  const compiled = new Map<string, WebAssembly.Module>();
+  return (path) => {
+    const known = compiled.get(path);
+    if (known) return known;
+    const file = load.files[path];
+    if (file === undefined) throw new PlatformError('not-found', `the function was deployed without "${path}"`);
+    const module = new WebAssembly.Module(readFileSync(file));
+    compiled.set(path, module);
+    return module;
+  };
 }
 
 function defaultExport(exports: unknown): unknown {

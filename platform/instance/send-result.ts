@@ -1,27 +1,63 @@
 /** Writes a call's result as a frame; the usual single output without header costs no JSON. */
-import { type FrameWriter, frameTypes, type OutputHeader, resultForms } from '#frames';
-import { type EncodedOutput, encodeResult, type FunctionResult } from '#sdk';
+import { once } from 'node:events';
+import type { Socket } from 'node:net';
+import { type FrameWriter, frameBytesMax, frameTypes, type OutputHeader, resultForms } from '#frames';
+import { type EncodedOutput, encodeResult, type FunctionResult, outputs } from '#sdk';
+import type { LazyCall } from './call-context.ts';
+
+/** Pieces that the agent has not taken yet; past it the generator waits (R6). */
+const piecesAheadBytesMax = 4 * 2 ** 20;
 
 /** Throws when the result cannot be encoded or is over the frame's limit: the call then fails with that. */
 export function sendResult(writer: FrameWriter, frameId: number, result: FunctionResult): void {
   if (result === undefined) return writer.write(frameTypes.result, frameId, resultForms.none, '');
   if (result instanceof Uint8Array) return writer.write(frameTypes.result, frameId, resultForms.single, '', result);
-  const outputs = encodeResult(result);
-  const [only] = outputs;
-  if (outputs.length === 1 && only && isPlain(only)) {
+  const encoded = encodeResult(result);
+  const [only] = encoded;
+  if (encoded.length === 1 && only && isPlain(only)) {
     return writer.write(frameTypes.result, frameId, resultForms.single, '', only.data);
   }
-  const headers = outputs.map(
+  const headers = encoded.map(
     (output): OutputHeader => ({
       length: output.data.length,
       ...(output.subject === undefined ? {} : { subject: output.subject }),
       ...(Object.keys(output.headers).length === 0 ? {} : { headers: output.headers }),
     }),
   );
-  const body = Buffer.concat(outputs.map((output) => output.data));
+  const body = Buffer.concat(encoded.map((output) => output.data));
   writer.write(frameTypes.result, frameId, resultForms.several, JSON.stringify(headers), body);
 }
 
 function isPlain(output: EncodedOutput): boolean {
   return output.subject === undefined && Object.keys(output.headers).length === 0;
+}
+
+export interface PiecesOptions {
+  readonly writer: FrameWriter;
+  readonly socket: Socket;
+  readonly call: LazyCall;
+  readonly pieces: AsyncIterable<FunctionResult>;
+}
+
+/**
+ * What a generator yields: a `chunk` frame each for a caller who takes pieces, else one result with all of them as outputs.
+ * Rejects with what the generator throws, and when all together are over the frame's limit.
+ */
+export async function sendPieces({ writer, socket, call, pieces }: PiecesOptions): Promise<void> {
+  const collected: FunctionResult[] = [];
+  let bytes = 0;
+  for await (const piece of pieces) {
+    if (call.header.r !== true) {
+      for (const output of encodeResult(piece)) bytes += output.data.length;
+      if (bytes > frameBytesMax) throw new RangeError(`the pieces of the answer are over ${frameBytesMax} bytes together`);
+      collected.push(piece);
+      continue;
+    }
+    for (const { data } of encodeResult(piece)) writer.write(frameTypes.chunk, call.frameId, 0, '', data);
+    writer.flush();
+    if (writer.bufferedBytes > piecesAheadBytesMax) await once(socket, 'drain');
+    // Leaving the loop ends the generator, whose `finally` runs.
+    if (call.isCancelled) throw new Error('the caller went away');
+  }
+  sendResult(writer, call.frameId, call.header.r === true ? undefined : outputs(collected));
 }

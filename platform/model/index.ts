@@ -1,5 +1,6 @@
 /** The nouns that several processes share. */
 
+export { callsAtOnce } from './calls-at-once.ts';
 export { type LauncherLink, openLauncherLink } from './launcher-link.ts';
 export {
   type AgentConfig,

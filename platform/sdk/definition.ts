@@ -1,6 +1,7 @@
 /** The shape of a function: what it exports, what it is given. */
 import type { Parts } from './parts.ts';
 import type { FunctionResult } from './results.ts';
+import type { FunctionState } from './state.ts';
 
 /** What a function's file exports by default. Exactly one of `handle` and `handleBatch`. */
 export type FunctionDefinition = {
@@ -10,11 +11,21 @@ export type FunctionDefinition = {
   dispose?(): Promise<void> | void;
 } & (
   | {
-      /** Handles one event. See `FunctionResult` for what the returned value becomes. */
-      handle(event: FunctionEvent, ctx: FunctionContext): Promise<FunctionResult> | FunctionResult;
+      /**
+       * Handles one event. See `FunctionResult` for what the returned value becomes. An async generator (`async *handle`)
+       * gives its answer in pieces: to a streaming caller as they come, to an event as one output each.
+       */
+      handle(
+        event: FunctionEvent,
+        ctx: FunctionContext,
+      ): Promise<FunctionResult> | FunctionResult | AsyncIterable<FunctionResult>;
     }
   | {
-      /** Handles several events at once; returns one result an event, in order. An Error in a place fails that event only. */
+      /**
+       * Handles several events at once; returns one result an event, in order. An Error (Retry, Reject) in a place fails
+       * that event only; one that is thrown fails them all. The context's `deadline` and `signal` are those of the
+       * event that has least time left, its `attempt` is the highest, its log lines carry no call's id.
+       */
       handleBatch(
         events: readonly FunctionEvent[],
         ctx: FunctionContext,
@@ -69,6 +80,8 @@ export interface InitContext {
   readonly function: FunctionIdentity;
   /** The manifest's `config`. */
   readonly config: Readonly<Record<string, unknown>>;
+  /** Values of the secrets that the manifest names; they are cut out of log lines and errors. */
+  readonly secrets: Readonly<Record<string, string>>;
 }
 
 export interface FunctionContext extends InitContext {
@@ -78,6 +91,8 @@ export interface FunctionContext extends InitContext {
   readonly deadline: number;
   /** 1 for the first try. */
   readonly attempt: number;
+  /** The function's own values by key, the same for all its instances. */
+  readonly state: FunctionState;
   /** Publishes an event besides the result; resolves when the stream has stored it. */
   publish(subject: string, data: Uint8Array | string, options?: PublishOptions): Promise<void>;
 }

@@ -5,6 +5,7 @@ import { connectNats, streams } from '#broker';
 import { eventually } from '../harness/eventually.ts';
 import { FunctionFolder } from '../harness/functions.ts';
 import { TestPilot } from '../harness/pilot.ts';
+import { resultsOf } from '../harness/results.ts';
 
 const functions = new FunctionFolder();
 let pilot: TestPilot;
@@ -40,18 +41,6 @@ async function untilIdle(name: string): Promise<void> {
     timeoutMs: 20_000,
     what: `${name} has nothing left to do`,
   });
-}
-
-/** Every result stored under `<prefix>.*` so far: a marker published behind them tells where they end. */
-async function results(prefix: string): Promise<string[]> {
-  await publish([`${prefix}.marker`]);
-  await using viewer = await pilot.events('viewer');
-  const texts: string[] = [];
-  for await (const event of await viewer.read(`${prefix}.*`, { from: 'all' })) {
-    if (event.subject === `${prefix}.marker`) break;
-    texts.push(Buffer.from(event.data).toString());
-  }
-  return texts;
 }
 
 /** What has gone through the stream of retries, seen with the viewer's key. */
@@ -99,11 +88,11 @@ describe('`dlq`', () => {
     });
     await untilIdle('mended');
     expect(await letters('mended', 0)).toEqual([]);
-    expect(await results('mend')).toEqual([
+    expect(await resultsOf(pilot, 'mend')).toEqual([
       expect.stringMatching(/^mended\.a mended\.on0\.EVENTS\.(\d+) 1 red \1$/),
       expect.stringMatching(/^mended\.b mended\.on0\.EVENTS\.(\d+) 1 red \1$/),
     ]);
-    expect(await results('other')).toEqual(['mended.a', 'mended.b']);
+    expect(await resultsOf(pilot, 'other')).toEqual(['mended.a', 'mended.b']);
   }, 60_000);
 
   it('a redriven event that fails again is a new letter, which counts its redrives', async () => {
@@ -167,7 +156,7 @@ describe('an incomplete gather in the dead letters', () => {
       what: 'the gather ran',
     });
     await untilIdle('collect');
-    expect(await results('collected')).toEqual(['frame0 frame2 missing {"part":[1]}']);
+    expect(await resultsOf(pilot, 'collected')).toEqual(['frame0 frame2 missing {"part":[1]}']);
   }, 60_000);
 });
 
@@ -189,7 +178,7 @@ describe('failed events that wait for their next try', () => {
     expect(ended.map(({ subject }) => subject).sort()).toEqual([...bad].sort());
     expect(new Set(ended.map(({ attempts }) => attempts.length))).toEqual(new Set([2]));
     await untilIdle('queue');
-    expect(await results('queued')).toEqual(good);
+    expect(await resultsOf(pilot, 'queued')).toEqual(good);
     // All but the few that may wait in the stream of events, and none is left there.
     const { lastSequence, messages } = await retries();
     expect(lastSequence).toBeGreaterThan(bad.length - 50);

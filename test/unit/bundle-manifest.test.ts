@@ -21,9 +21,16 @@ const echo = (lines: string) => `functions:\n  echo:\n    entry: echo.ts\n${line
 test('`parseManifest()` fills in every default of the design', () => {
   const [parsed] = parseManifest(echo(''), 'pilotfish.yaml');
   expect(parsed).toEqual({
+    files: [],
     entry: 'echo.ts',
     spec: {
       name: 'echo',
+      command: [],
+      transport: '',
+      batch: undefined,
+      permissions: { net: false, read: [], write: [], env: [] },
+      secrets: [],
+      latency: false,
       kind: 'typescript',
       triggers: [],
       output: '',
@@ -107,19 +114,64 @@ test.each([
   expect(error.hint).toContain(hint);
 });
 
-test.each(['batch', 'order', 'permissions', 'secrets', 'command'])(
-  '`parseManifest()` refuses "%s" as not supported',
-  (key) => {
-    expect(refusal(echo(`    ${key}: {}`)).message).toBe(
-      `pilotfish.yaml:4:5: "${key}" is not supported by this version`,
-    );
-  },
-);
-
-test('`parseManifest()` refuses a .wasm entry as not supported', () => {
-  expect(refusal('functions:\n  a: { entry: a.wasm }').message).toBe(
-    'pilotfish.yaml:2:15: a .wasm entry is not supported by this version',
+test('`parseManifest()` refuses "order" as not supported', () => {
+  expect(refusal(echo('    order: {}')).message).toBe(
+    'pilotfish.yaml:4:5: "order" is not supported by this version',
   );
+});
+
+test.each([
+  ['an entry beside a command', 'entry: a.ts, command: [python3, a.py]', 'an entry or a command, not both'],
+  ['neither entry nor command', 'timeout: 1s', 'needs an entry'],
+  ['another ending', 'entry: a.py', '"a.py" is no entry'],
+  ['a transport without command', 'entry: a.ts, transport: stdio', 'transport belongs to a command'],
+  ['an odd transport', 'command: [a], transport: pipe', 'transport'],
+  ['a gather on WASM', 'entry: a.wasm, on: [{ subject: "a.*", gather: { key: "{1}" } }]', 'cannot be given the parts'],
+  ['batches on WASM', 'entry: a.wasm, batch: {}', 'one event at a time'],
+  ['a batch of none', 'entry: a.ts, batch: { size: 0 }', '"size": Too small'],
+  ['an unknown permission', 'entry: a.ts, permissions: { network: true }', 'network'],
+  ['a secret in small letters', 'entry: a.ts, secrets: [token]', 'no name of a secret'],
+])('`parseManifest()` refuses %s', (_what, fields, message) => {
+  const error = refusal(`functions:\n  a: { ${fields} }`);
+  expect(error).toMatchObject({ code: 'invalid' });
+  expect(error.message).toContain('pilotfish.yaml:2:');
+  expect(error.message).toContain(message);
+});
+
+test.each([
+  ['a.ts', 'typescript'],
+  ['a.js', 'typescript'],
+  ['a.as.ts', 'wasm'],
+  ['a.wasm', 'wasm'],
+])('`parseManifest()` takes %s as a function of kind %s', (entry, kind) => {
+  expect(parseManifest(`functions:\n  a: { entry: ${entry} }`, 'pilotfish.yaml')[0]?.spec.kind).toBe(kind);
+});
+
+test('`parseManifest()` reads what a function may be given', () => {
+  const [one] = parseManifest(
+    `functions:
+  a:
+    command: [python3, a.py]
+    files: [table.csv]
+    batch: { size: 8, wait: 10ms }
+    permissions: { net: true, read: [/data], env: [HOME] }
+    secrets: [TOKEN, API_KEY]
+    latency: true`,
+    'pilotfish.yaml',
+  );
+  expect(one).toMatchObject({
+    entry: undefined,
+    files: ['table.csv'],
+    spec: {
+      kind: 'process',
+      command: ['python3', 'a.py'],
+      transport: 'fd3',
+      batch: { size: 8, waitMs: 10 },
+      permissions: { net: true, read: ['/data'], write: [], env: ['HOME'] },
+      secrets: ['API_KEY', 'TOKEN'],
+      latency: true,
+    },
+  });
 });
 
 test.each(['Echo', '1st', 'a_b', 'a'.repeat(64), '-a'])(

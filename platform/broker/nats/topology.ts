@@ -41,6 +41,7 @@ const shares: Record<StreamName, number> = {
   LOGS: 0.03,
 };
 const artifactShare = 0.1;
+const stateShare = 0.04;
 
 /** Unacked events of one consumer at all agents together: nodes x instances x pipeline. */
 const ackPendingMax = 20_000;
@@ -100,19 +101,24 @@ export interface Buckets {
   readonly attempts: KV;
   readonly gatherLeases: KV;
   readonly gatherMarks: KV;
+  readonly state: KV;
+  readonly secrets: KV;
 }
 
 /** Creates the buckets; for the gateway, whose role may. */
 export async function createBuckets(connection: NatsConnection, options: TopologyOptions): Promise<Buckets> {
   const kvm = new Kvm(connection);
   const { replicas } = options;
-  const max_bytes = Math.floor(options.storeBytes * 0.01);
+  const max_bytes = Math.floor(options.storeBytes * 0.005);
+  const stateBytes = Math.floor(options.storeBytes * stateShare);
   return {
     registry: await kvm.create(buckets.registry, { replicas, max_bytes }),
     nodes: await kvm.create(buckets.nodes, { replicas, max_bytes, ttl: nodeSilenceMs }),
     attempts: await kvm.create(buckets.attempts, { replicas, max_bytes, ttl: tombstoneMs }),
     gatherLeases: await kvm.create(buckets.gatherLeases, { replicas, max_bytes, ttl: gatherLeaseMs }),
     gatherMarks: await kvm.create(buckets.gatherMarks, { replicas, max_bytes }),
+    state: await kvm.create(buckets.state, { replicas, max_bytes: stateBytes }),
+    secrets: await kvm.create(buckets.secrets, { replicas, max_bytes }),
   };
 }
 
@@ -126,6 +132,8 @@ export async function openBuckets(connection: NatsConnection): Promise<Buckets> 
     attempts: await open(buckets.attempts),
     gatherLeases: await open(buckets.gatherLeases),
     gatherMarks: await open(buckets.gatherMarks),
+    state: await open(buckets.state),
+    secrets: await open(buckets.secrets),
   };
 }
 

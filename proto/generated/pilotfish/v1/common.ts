@@ -158,7 +158,7 @@ export interface Instance {
   digest: string;
   node: string;
   pid: number;
-  /** starting, ready, draining or stopped. */
+  /** starting, ready, draining, stopped, or spare: loaded, and in no slot until it is used. */
   state: string;
   /** Calls running now. */
   busy: number;

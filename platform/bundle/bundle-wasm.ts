@@ -1,0 +1,33 @@
+/** A WASM function: a module as it is, or AssemblyScript that is compiled to one. Checked here, before anybody runs it. */
+import { readFileSync } from 'node:fs';
+import { basename, dirname } from 'node:path';
+import { formatBytes, PlatformError } from '#common';
+import { checkWasmModule, wasmMemoryBytesMax, wasmMemoryBytesMin } from '#wasm-abi';
+import type { FunctionSpec } from '#proto';
+import { compileAssemblyScript, isAssemblyScript } from './assemblyscript.ts';
+
+/** Throws `invalid` for a module that does not keep to the ABI (platform/instance/ABI.md) or wants more memory than it may have. */
+export async function bundleWasm(entry: string, spec: FunctionSpec): Promise<Uint8Array> {
+  const name = basename(entry);
+  const module = isAssemblyScript(entry) ? await compileAssemblyScript(entry, dirname(entry)) : readFileSync(entry);
+  const problems = checkWasmModule(module);
+  if (problems.length > 0) {
+    throw new PlatformError('invalid', problems.map((problem) => `${name}: ${problem}`).join('\n'), {
+      hint: 'platform/instance/ABI.md says what a module exports and may import, with an example each in AssemblyScript, C and Rust.',
+    });
+  }
+  const allowed = spec.resources?.memoryBytes ?? 0;
+  const least = wasmMemoryBytesMin(module);
+  const most = wasmMemoryBytesMax(module);
+  if (least > allowed || (most !== undefined && most > allowed && most < addressable)) {
+    throw new PlatformError(
+      'invalid',
+      `${name}: its memory goes from ${formatBytes(least)} to ${formatBytes(most ?? addressable)}; resources.memory is ${formatBytes(allowed)}`,
+      { hint: 'Raise resources.memory in the manifest, or build the module with a lower maximum.' },
+    );
+  }
+  return module;
+}
+
+/** A maximum of all that 32 bits can address is no limit, only a toolchain's default. */
+const addressable = 2 ** 32;

@@ -1,0 +1,93 @@
+/** ctx.state: asks the agent, which owns the node's one connection to the broker. */
+import { PlatformError } from '#common';
+import { type FrameWriter, frameTypes, type StateAnswerHeader, type StateHeader } from '#frames';
+import { type FunctionState, StateConflict, type StateEntry, type StateWriteOptions } from '#sdk';
+
+/** Tries of `update`: past it the key is fought over, and waiting longer helps nobody. */
+const updateTriesMax = 100;
+
+interface Answer {
+  readonly header: StateAnswerHeader;
+  readonly value: Uint8Array;
+}
+
+export class StateClient implements FunctionState {
+  readonly #writer: FrameWriter;
+  readonly #open = new Map<number, { readonly key: string; readonly settled: PromiseWithResolvers<Answer> }>();
+  #next = 1;
+
+  constructor(writer: FrameWriter) {
+    this.#writer = writer;
+  }
+
+  async get(key: string): Promise<StateEntry | undefined> {
+    const { header, value } = await this.#ask({ operation: 'get', key }, undefined);
+    return header.revision === 0 ? undefined : new Entry(value, header.revision);
+  }
+
+  async set(key: string, value: unknown, { revision }: StateWriteOptions = {}): Promise<number> {
+    const condition = revision === undefined ? {} : { revision };
+    return (await this.#ask({ operation: 'set', key, ...condition }, encode(value))).header.revision;
+  }
+
+  async delete(key: string, { revision }: StateWriteOptions = {}): Promise<void> {
+    await this.#ask({ operation: 'delete', key, ...(revision === undefined ? {} : { revision }) }, undefined);
+  }
+
+  async update(key: string, change: (current: StateEntry | undefined) => unknown): Promise<void> {
+    for (let tries = 1; ; tries++) {
+      const current = await this.get(key);
+      const value = await change(current);
+      if (value === undefined) return;
+      try {
+        await this.set(key, value, { revision: current?.revision ?? 0 });
+        return;
+      } catch (error) {
+        if (!(error instanceof StateConflict) || tries >= updateTriesMax) throw error;
+      }
+    }
+  }
+
+  /** A `stateAnswer` frame has come. */
+  answered(header: StateAnswerHeader, value: Uint8Array): void {
+    const asked = this.#open.get(header.token);
+    this.#open.delete(header.token);
+    if (header.error === '') asked?.settled.resolve({ header, value });
+    else if (header.error === 'conflict') asked?.settled.reject(new StateConflict(asked.key));
+    else asked?.settled.reject(new PlatformError('unavailable', header.error));
+  }
+
+  #ask(question: Omit<StateHeader, 'token'>, value: Uint8Array | undefined): Promise<Answer> {
+    const token = this.#next++;
+    const settled = Promise.withResolvers<Answer>();
+    this.#open.set(token, { key: question.key, settled });
+    this.#writer.write(frameTypes.state, 0, 0, JSON.stringify({ token, ...question }), value);
+    return settled.promise;
+  }
+}
+
+class Entry implements StateEntry {
+  readonly value: Uint8Array;
+  readonly revision: number;
+
+  constructor(value: Uint8Array, revision: number) {
+    this.value = value;
+    this.revision = revision;
+  }
+
+  text(): string {
+    return Buffer.from(this.value.buffer, this.value.byteOffset, this.value.byteLength).toString('utf8');
+  }
+
+  json<T = unknown>(): T {
+    return JSON.parse(this.text()) as T;
+  }
+}
+
+function encode(value: unknown): Uint8Array {
+  if (value instanceof Uint8Array) return value;
+  if (ArrayBuffer.isView(value)) return new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
+  const text = typeof value === 'string' ? value : JSON.stringify(value);
+  if (text === undefined) throw new TypeError(`a ${typeof value} cannot be stored: JSON has no such value`);
+  return Buffer.from(text);
+}

@@ -1,0 +1,2 @@
+/** The contract of WASM functions, as platform/instance/ABI.md says it: checked when one is deployed and when it is loaded. */
+export { checkWasmModule, wasiModule, wasmMemoryBytesMax, wasmMemoryBytesMin } from './check-module.ts';

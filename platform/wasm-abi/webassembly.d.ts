@@ -1,0 +1,25 @@
+// What we use of the WebAssembly JavaScript API: the browser's library has it, but with a hundred globals that Node has not.
+declare namespace WebAssembly {
+  interface ModuleImportDescriptor {
+    readonly module: string;
+    readonly name: string;
+    readonly kind: 'function' | 'table' | 'memory' | 'global' | 'tag';
+  }
+  type Exports = Record<string, unknown>;
+  type Imports = Record<string, Record<string, unknown>>;
+
+  class Module {
+    constructor(bytes: Uint8Array);
+    static imports(module: Module): ModuleImportDescriptor[];
+  }
+  class Instance {
+    constructor(module: Module, imports?: Imports);
+    readonly exports: Exports;
+  }
+  class Memory {
+    constructor(descriptor: { readonly initial: number; readonly maximum?: number });
+    readonly buffer: ArrayBuffer;
+  }
+  class RuntimeError extends Error {}
+  function validate(bytes: Uint8Array): boolean;
+}

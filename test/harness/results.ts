@@ -1,0 +1,16 @@
+/** What functions have published so far. */
+import type { TestPilot } from './pilot.ts';
+
+/** Texts of every event stored under `<prefix>.*`, oldest first: a marker published behind them tells where they end. */
+export async function resultsOf(pilot: TestPilot, prefix: string): Promise<string[]> {
+  await using source = await pilot.events('source');
+  await source.publish(`${prefix}.marker`, 'end');
+  await source.flush();
+  await using viewer = await pilot.events('viewer');
+  const texts: string[] = [];
+  for await (const event of await viewer.read(`${prefix}.*`, { from: 'all' })) {
+    if (event.subject === `${prefix}.marker`) break;
+    texts.push(Buffer.from(event.data).toString());
+  }
+  return texts;
+}
