@@ -143,6 +143,8 @@ function removeOldChunks(fresh) {
 // What the bundles read at run time: our descriptor set, and the .proto files of the health and reflection packages.
 function copyRunTimeFiles() {
   cpSync(join(root, 'proto', descriptor), join(dist, descriptor));
+  // `import pilotfish` of foreign functions in Python.
+  cpSync(join(root, 'platform/instance/python/pilotfish.py'), join(dist, 'python/pilotfish.py'));
   for (const { from, to } of bundledProtoFolders(root)) cpSync(from, join(dist, to), { recursive: true });
 }
 

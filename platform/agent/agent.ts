@@ -7,7 +7,7 @@ import type { NatsConnection } from '@nats-io/transport-node';
 import { type ArtifactStore, type Buckets, EventPublisher, inboxPrefix } from '#broker';
 import { type Clock, PlatformError } from '#common';
 import type { AgentConfig } from '#model';
-import type { ApplyRequest, FunctionVersion, WantedFunction } from '#proto';
+import type { ApplyRequest, FunctionVersion, Isolation, WantedFunction } from '#proto';
 import type { Logger } from '#telemetry';
 import { ArtifactCache } from './artifact-cache.ts';
 import type { FunctionPool } from './function-pool.ts';
@@ -15,6 +15,7 @@ import { Gatherers } from './gather/gatherers.ts';
 import { HostedVersion } from './hosted-version.ts';
 import type { Instance } from './instance.ts';
 import { InstanceStarter, type InstanceStarterOptions } from './instance-starter.ts';
+import { checkMemory, describeIsolation } from './isolation/index.ts';
 import { LeaseKeeper } from './lease-keeper.ts';
 import { LogSink } from './log-sink.ts';
 import { type ReconcilePool, reconcile, slotsUsed } from './reconcile.ts';
@@ -26,7 +27,7 @@ import { isFreshlyWoken } from './woken.ts';
 export interface AgentOptions
   extends Pick<
     InstanceStarterOptions,
-    'config' | 'spawner' | 'clock' | 'hostScript' | 'nodeBinary' | 'confiningPrefix' | 'onProcess'
+    'config' | 'spawner' | 'clock' | 'hostScript' | 'nodeBinary' | 'isolation' | 'environment' | 'onProcess'
   > {
   readonly connection: NatsConnection;
   readonly buckets: Buckets;
@@ -40,6 +41,8 @@ const tickMs = 100;
 const killWaitMs = 2_000;
 /** Lost pulls and publishes are looked for this often. */
 const lostCheckMs = 1_000;
+/** An instance that allocates as fast as it can takes a few hundred MB in this time. */
+const memoryCheckMs = 200;
 
 export class Agent {
   readonly clock: Clock;
@@ -80,13 +83,17 @@ export class Agent {
       logs: this.#logs,
     });
     this.#spares = new SpareInstances({
-      start: (version, events) => this.#starter.start(version, events),
+      start: (version, events) => this.#starter.start(version, events, { spare: true }),
       now: () => clock.monotonic(),
     });
     this.#wantedFile = new WantedFile(join(config.nodeDirectory, 'wanted.bin'));
     this.gatherers = new Gatherers({ ...options, publisher: this.publisher, node: config.node });
     this.#leases = new LeaseKeeper({ connection, clock, held: () => this.#held(), onCutOff: () => this.#cutOff() });
-    this.#timers = [setInterval(() => this.#tick(), tickMs), setInterval(() => this.#checkLost(), lostCheckMs)];
+    this.#timers = [
+      setInterval(() => this.#tick(), tickMs),
+      setInterval(() => checkMemory(this.#allInstances()), memoryCheckMs),
+      setInterval(() => this.#checkLost(), lostCheckMs),
+    ];
     void this.#followConnection();
   }
 
@@ -114,6 +121,11 @@ export class Agent {
 
   instances(): { instance: Instance; pool: FunctionPool }[] {
     return [...this.#instances.values()];
+  }
+
+  /** What instances are kept from here. */
+  isolation(): Isolation {
+    return describeIsolation(this.#options.isolation, this.config.slots);
   }
 
   /** Loaded instances that wait to be used. */
@@ -295,6 +307,11 @@ export class Agent {
     return this.pools()
       .filter(({ version, pull, activator, wanted }) => version.spec?.latency && pull && (activator || wanted > 0))
       .map(({ version }) => version);
+  }
+
+  *#allInstances(): Generator<Instance, void, void> {
+    for (const { instance } of this.#instances.values()) yield instance;
+    for (const { instance } of this.#spares.list()) yield instance;
   }
 
   *#held() {

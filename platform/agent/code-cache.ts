@@ -72,7 +72,8 @@ export class CodeCache {
         const reader = new FrameReader((frame) => {
           if (frame.type === frameTypes.error) made.reject(new Error('its top level throws'));
           if (frame.type !== frameTypes.codeCache) return;
-          if (frame.body.length === 0 || frame.body.length > cacheBytesMax) made.reject(new Error('it has no usable size'));
+          if (frame.body.length === 0 || frame.body.length > cacheBytesMax)
+            made.reject(new Error('it has no usable size'));
           else made.resolve(frame.body);
         });
         const push = (chunk: Buffer) => {

@@ -2,6 +2,7 @@
  * Hosts that have booted and wait for a function: a first event then costs 2 ms, not the 40 ms of a new process.
  * One a memory class, because the heap's limit is fixed when a process starts. A host never serves a second function.
  */
+import { type HostPlaces, type HostPlan, nodePlan } from './host-plan.ts';
 import { HostProcess, type HostSettings } from './host-process.ts';
 
 /** 9 MB each; functions of one pilot rarely have more classes. */
@@ -40,9 +41,14 @@ export class HostPool {
     };
   }
 
-  /** A process besides the pool. */
-  fork(memoryBytes: number): HostProcess {
-    return this.#fork(memoryBytes);
+  /** Unique across restarts of the agent, too: its pid is part of the name. */
+  nextId(): string {
+    return `${this.#settings.config.node}-${process.pid.toString(36)}-${(this.#next++).toString(36)}`;
+  }
+
+  /** A process besides the pool, for a function that no waiting host could serve. */
+  startOwn(planFor: (places: HostPlaces) => HostPlan, id = this.nextId()): HostProcess {
+    return new HostProcess(id, this.#settings, planFor);
   }
 
   /** Ends those that wait. */
@@ -53,9 +59,6 @@ export class HostPool {
   }
 
   #fork(memoryBytes: number): HostProcess {
-    const { config } = this.#settings;
-    // Unique across restarts of the agent, too: its pid is part of the name.
-    const id = `${config.node}-${process.pid.toString(36)}-${(this.#next++).toString(36)}`;
-    return new HostProcess(id, memoryBytes, this.#settings);
+    return this.startOwn((places) => nodePlan(places, memoryBytes));
   }
 }

@@ -3,19 +3,25 @@ import { mkdirSync, rmSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import type { AgentConfig } from '#model';
-import { instanceCommand, instanceEnvironment } from './instance-command.ts';
+import type { HostPlaces, HostPlan } from './host-plan.ts';
+import type { NodeIsolation } from './isolation/index.ts';
 import type { SpawnerClient } from './spawner-client.ts';
 
 export interface HostSettings {
   readonly config: AgentConfig;
   readonly spawner: SpawnerClient;
-  /** Script of the instance host, the node binary, and the words in front of it. */
   readonly hostScript: string;
   readonly nodeBinary: string;
-  readonly confiningPrefix: readonly string[];
+  readonly isolation: NodeIsolation;
+  /** The agent's environment. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
   /** Tells the launcher of a process that must not outlive this agent. */
   readonly onProcess: (event: { pid: number; startTicks: string } | { endedPid: number }) => void;
 }
+
+/** Of what a process wrote to stderr before it ended: an interpreter's error is in its last lines. */
+const lastWordsMax = 3;
+const lastWordsCharsMax = 600;
 
 /** Who a host works for. */
 export interface HostOwner {
@@ -35,28 +41,23 @@ export class HostProcess {
   #owner: HostOwner | undefined;
   #connection: { readonly socket: Socket; readonly early: Buffer } | undefined;
   #endReason: string | undefined;
+  #lastWords: readonly string[] = [];
 
-  /** `memoryBytes` is fixed for the process's life: the heap's limit is an argument of its command line. */
-  constructor(id: string, memoryBytes: number, settings: HostSettings) {
-    const { config, spawner } = settings;
+  constructor(id: string, settings: HostSettings, planFor: (places: HostPlaces) => HostPlan) {
+    const { config, spawner, nodeBinary, hostScript, isolation, environment } = settings;
     this.id = id;
     this.#settings = settings;
     this.#scratch = join(config.runDirectory, 'scratch', id);
     mkdirSync(this.#scratch, { recursive: true, mode: 0o700 });
-    const argv = instanceCommand({
-      node: settings.nodeBinary,
-      host: settings.hostScript,
-      memoryBytes,
-      readable: [join(config.nodeDirectory, 'artifacts'), join(config.runDirectory, 'spool')],
-      scratch: this.#scratch,
-      prefix: settings.confiningPrefix,
-    });
+    const readable = [join(config.nodeDirectory, 'artifacts'), join(config.runDirectory, 'spool')];
+    const places = { nodeBinary, hostScript, readable, scratch: this.#scratch, isolation, environment };
+    const { argv, env, transport } = planFor(places);
     spawner.spawn(
-      { instance: id, argv, env: instanceEnvironment, cwd: this.#scratch },
+      { instance: id, argv, env: { ...env }, cwd: this.#scratch, transport },
       {
         started: (pid, startTicks) => this.#started(pid, startTicks),
         connected: (socket, early) => this.#connected(socket, early),
-        output: (level, text) => this.#owner?.output(level, text),
+        output: (level, text) => this.#output(level, text),
         ended: (reason) => this.#ended(reason),
       },
     );
@@ -73,6 +74,11 @@ export class HostProcess {
     return this.#endReason === undefined;
   }
 
+  /** Binds it to these processors, all its threads. */
+  pin(cores: readonly number[]): void {
+    this.#settings.spawner.pin(this.id, cores);
+  }
+
   kill(signal: 'SIGTERM' | 'SIGKILL'): void {
     this.#settings.spawner.kill(this.id, signal);
   }
@@ -80,6 +86,11 @@ export class HostProcess {
   #started(pid: number, startTicks: string): void {
     this.pid = pid;
     this.#settings.onProcess({ pid, startTicks });
+  }
+
+  #output(level: 'info' | 'error', text: string): void {
+    if (level === 'error') this.#lastWords = [...this.#lastWords, text].slice(-lastWordsMax);
+    this.#owner?.output(level, text);
   }
 
   #connected(socket: Socket, early: Buffer): void {
@@ -90,8 +101,9 @@ export class HostProcess {
   #ended(reason: string): void {
     rmSync(this.#scratch, { recursive: true, force: true });
     if (this.pid > 0) this.#settings.onProcess({ endedPid: this.pid });
-    this.#endReason = reason;
-    if (this.#owner) this.#owner.ended(reason);
+    const words = this.#lastWords.join(' | ').slice(0, lastWordsCharsMax);
+    this.#endReason = words === '' ? reason : `${reason}; it last wrote: ${words}`;
+    if (this.#owner) this.#owner.ended(this.#endReason);
     else this.onIdleEnd();
   }
 }

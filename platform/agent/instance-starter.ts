@@ -1,4 +1,5 @@
 /** Brings up one instance: a host from the pool, the function's artifact, and the two put together. */
+import { join } from 'node:path';
 import { type Buckets, type EventPublisher, encodeHeaders, messageIdHeader, publishSubject } from '#broker';
 import { type Clock, messageOf } from '#common';
 import type { FunctionKind, LoadHeader, PublishHeader } from '#frames';
@@ -7,9 +8,12 @@ import type { FunctionVersion } from '#proto';
 import type { Logger } from '#telemetry';
 import type { ArtifactCache } from './artifact-cache.ts';
 import { CodeCache } from './code-cache.ts';
+import { FunctionFolders } from './function-folder.ts';
+import { foreignPlan, needsOwnHost, nodePlan } from './host-plan.ts';
 import { HostPool } from './host-pool.ts';
-import type { HostSettings } from './host-process.ts';
+import type { HostProcess, HostSettings } from './host-process.ts';
 import { Instance, type InstanceEvents } from './instance.ts';
+import { CoreSlots, pinsCores } from './isolation/index.ts';
 import type { LogSink } from './log-sink.ts';
 import { readSecrets } from './secret-reader.ts';
 import { StateStore } from './state-store.ts';
@@ -29,15 +33,20 @@ export class InstanceStarter {
   readonly #options: InstanceStarterOptions;
   readonly #hosts: HostPool;
   readonly #codeCache: CodeCache;
+  readonly #folders: FunctionFolders;
+  readonly #cores: CoreSlots;
   readonly #state: StateStore;
 
   constructor(options: InstanceStarterOptions) {
     this.#options = options;
     this.#hosts = new HostPool(options);
     this.#state = new StateStore(options.buckets.state);
+    const { cache, config } = options;
+    this.#folders = new FunctionFolders(join(config.nodeDirectory, 'functions'), (digest) => cache.pathOf(digest));
+    this.#cores = new CoreSlots(pinsCores(options.isolation, config.slots) ? options.isolation.cores : []);
     this.#codeCache = new CodeCache({
       artifactPath: (digest) => options.cache.pathOf(digest),
-      fork: () => this.#hosts.fork(defaultMemoryBytes),
+      fork: () => this.#hosts.startOwn((places) => nodePlan(places, defaultMemoryBytes)),
       clock: options.clock,
       onTrouble: (functionName, error) => options.logger.info({ function: functionName, error }, 'no code cache'),
     });
@@ -45,7 +54,7 @@ export class InstanceStarter {
 
   /** The version may be wanted soon: its artifact is fetched, and a host of its memory class boots. */
   prepare(version: FunctionVersion): void {
-    this.#hosts.prepare(memoryOf(version));
+    if (version.spec && !needsOwnHost(version.spec)) this.#hosts.prepare(memoryOf(version));
     this.#options.cache.fetchVersion(version).then(
       () => this.#codeCache.prepare(version, this.#loadHeader('', version, {})),
       // Whoever starts an instance later sees the error.
@@ -53,35 +62,53 @@ export class InstanceStarter {
     );
   }
 
-  /** Returns at once; whatever goes wrong ends in `onEnded`. */
-  start(version: FunctionVersion, events: Pick<InstanceEvents, 'onReady' | 'onRoom' | 'onEnded'>): Instance {
-    const { cache, clock, logs } = this.#options;
-    const host = this.#hosts.take(memoryOf(version));
+  /** Returns at once; whatever goes wrong ends in `onEnded`. A spare has no processor of its own. */
+  start(
+    version: FunctionVersion,
+    events: Pick<InstanceEvents, 'onReady' | 'onRoom' | 'onEnded'>,
+    { spare = false } = {},
+  ): Instance {
+    const { clock, logs } = this.#options;
+    // A foreign program, or one with permissions, is started once its files are here.
+    let host = version.spec && needsOwnHost(version.spec) ? undefined : this.#hosts.take(memoryOf(version));
+    const id = host?.id ?? this.#hosts.nextId();
+    const cores = spare ? undefined : this.#cores.take(version.spec?.resources?.cpu || 1);
     const log = (level: string, call: string, text: string) =>
-      logs.write({ functionName: version.function, instance: host.id, level, call, text });
-    const instance = new Instance({
-      id: host.id,
+      logs.write({ functionName: version.function, instance: id, level, call, text });
+    const instance: Instance = new Instance({
+      id,
       clock,
       concurrency: callsAtOnce(version.spec),
-      pid: () => host.pid,
-      kill: (signal) => host.kill(signal),
+      memoryBytes: memoryOf(version),
+      pid: () => host?.pid ?? 0,
+      kill: (signal) => (host ? host.kill(signal) : instance.processEnded('it was ended before it was started')),
       events: {
         ...events,
+        onEnded: (ended, reason, unstarted) => {
+          if (cores) this.#cores.give(cores);
+          events.onEnded(ended, reason, unstarted);
+        },
         onLog: (_, level, call, text) => log(level, call, text),
         onPublish: (publish, data, done) => this.#publish(publish, data, done),
         onState: (state, value) => this.#state.run(version.function, state, value),
       },
     });
-    const { secrets } = this.#options.buckets;
-    Promise.all([readSecrets(secrets, version.spec?.secrets ?? []), cache.fetchVersion(version)]).then(
-      ([values]) =>
+    this.#fetch(version).then(
+      (secrets) => {
+        if (instance.phase === 'stopped') return host?.kill('SIGKILL');
+        host ??= this.#startOwn(version, id);
+        const load = this.#loadHeader(id, version, secrets);
         host.adopt({
-          connected: (socket, early) => instance.connect(socket, early, this.#loadHeader(host.id, version, values)),
+          connected: (socket, early) => {
+            if (cores) host?.pin(cores);
+            instance.connect(socket, early, load);
+          },
           output: (level, text) => log(level, '', text),
           ended: (reason) => instance.processEnded(reason),
-        }),
+        });
+      },
       (error: unknown) => {
-        host.kill('SIGKILL');
+        host?.kill('SIGKILL');
         instance.processEnded(`what it needs could not be had: ${messageOf(error)}`);
       },
     );
@@ -93,6 +120,29 @@ export class InstanceStarter {
     this.#hosts.close();
   }
 
+  /** Everything that an instance needs on this node; returns the values of its secrets. */
+  async #fetch(version: FunctionVersion): Promise<Record<string, string>> {
+    const { cache, buckets } = this.#options;
+    const [secrets] = await Promise.all([
+      readSecrets(buckets.secrets, version.spec?.secrets ?? []),
+      cache.fetchVersion(version),
+    ]);
+    if (version.spec?.kind === 'process') this.#folders.layOut(version);
+    return secrets;
+  }
+
+  #startOwn(version: FunctionVersion, id: string): HostProcess {
+    const { spec } = version;
+    const folder = this.#folders.pathOf(version);
+    return this.#hosts.startOwn(
+      (places) =>
+        spec?.kind === 'process'
+          ? foreignPlan(places, version, folder)
+          : nodePlan(places, memoryOf(version), spec?.permissions),
+      id,
+    );
+  }
+
   #loadHeader(id: string, version: FunctionVersion, secrets: Readonly<Record<string, string>>): LoadHeader {
     const { config, cache } = this.#options;
     return {
@@ -102,7 +152,7 @@ export class InstanceStarter {
       version: version.number,
       digest: version.digest,
       kind: (version.spec?.kind || 'typescript') as FunctionKind,
-      artifact: cache.pathOf(version.artifactDigest),
+      artifact: version.spec?.kind === 'process' ? this.#folders.pathOf(version) : cache.pathOf(version.artifactDigest),
       files: Object.fromEntries(version.files.map(({ path, digest }) => [path, cache.pathOf(digest)])),
       codeCache: this.#codeCache.pathOf(version),
       config: version.spec?.configJson ? JSON.parse(version.spec.configJson) : {},

@@ -38,6 +38,7 @@ export interface InstanceOptions {
   readonly id: string;
   /** Calls that it works on at once: those of one batch count each. */
   readonly concurrency: number;
+  readonly memoryBytes: number;
   readonly clock: Clock;
   readonly events: InstanceEvents;
   readonly pid: () => number;
@@ -50,6 +51,9 @@ const startWaitMs = 20_000;
 /** From `stop` to exit, then KILL. */
 const stopGraceMs = 3_000;
 
+/** From SIGTERM to SIGKILL, after a timeout. */
+const terminateGraceMs = 500;
+
 interface RunningCall {
   readonly call: Call;
   /** When it became one of the `concurrency` oldest, which the instance runs. */
@@ -60,6 +64,7 @@ export class Instance {
   readonly id: string;
   readonly startedAt: number;
   readonly concurrency: number;
+  readonly memoryBytes: number;
   phase: InstancePhase = 'starting';
   handled = 0;
   /** False until it was ready once. */
@@ -81,6 +86,7 @@ export class Instance {
     this.#options = options;
     this.id = options.id;
     this.concurrency = options.concurrency;
+    this.memoryBytes = options.memoryBytes;
     this.startedAt = options.clock.now();
     this.#startTimer = setTimeout(() => this.end(`it was not ready within ${startWaitMs} ms`), startWaitMs);
   }
@@ -126,8 +132,8 @@ export class Instance {
 
   /** Nobody waits for this call any more: its handler's signal aborts. */
   cancel(call: Call): void {
+    // A pool hands a call on in a copy of its own; its header names it.
     for (const [id, running] of this.#calls)
-      // A pool hands a call on in a copy of its own; its header names it.
       if (running.call.header === call.header) this.#writer?.write(frameTypes.cancel, id, 0, '');
   }
 
@@ -164,7 +170,15 @@ export class Instance {
         { instance: this.id, ms: now - running.startedAt },
       );
     }
-    if (late) this.end('a call ran past its timeout');
+    if (late) this.#terminate('a call ran past its timeout');
+  }
+
+  /** Asks it to leave first: a function may have something to put away. One that does not listen is ended all the same. */
+  #terminate(reason: string): void {
+    this.#endReason ??= reason;
+    if (this.#stopTimer) return;
+    this.#options.kill('SIGTERM');
+    this.#stopTimer = setTimeout(() => this.#options.kill('SIGKILL'), terminateGraceMs);
   }
 
   /** The process has ended, told by the spawner. */

@@ -51,7 +51,7 @@ export class NodeReports {
       slots: config.slots,
       slotsUsed: this.#agent.slotsUsed(),
       memoryBytes: config.memoryBytes,
-      isolation: { tier: 'limits', enforced: [], notEnforced: [] },
+      isolation: this.#agent.isolation(),
       version: platformVersion,
       instances: [
         ...this.#agent.instances().map(({ instance, pool }) => this.#instance(instance, pool.version, instance.phase)),

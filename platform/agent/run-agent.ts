@@ -1,5 +1,4 @@
 /** Wires an agent: broker, spawner, gRPC server, registration; and takes it down again in the opposite order. */
-import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ArtifactStore, connectNats, inboxPrefix, openBuckets, readSeed } from '#broker';
@@ -10,7 +9,7 @@ import { createLogger } from '#telemetry';
 import { Agent } from './agent.ts';
 import { agentService } from './agent-service.ts';
 import { clearSpools } from './gather/spool.ts';
-import { confiningPrefix } from './instance-command.ts';
+import { probeIsolation } from './isolation/index.ts';
 import { NodeReports } from './node-report.ts';
 import { Registration } from './registration.ts';
 import { SpawnerClient } from './spawner-client.ts';
@@ -21,6 +20,8 @@ export interface RunAgentOptions {
   readonly spawnerScript: string;
   readonly hostScript: string;
   readonly nodeBinary: string;
+  /** What of it a manifest names is handed on to instances. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
   readonly toLauncher: (message: ChildMessage) => void;
 }
 
@@ -66,7 +67,8 @@ export async function runAgent(options: RunAgentOptions): Promise<RunningAgent> 
     logger,
     hostScript: options.hostScript,
     nodeBinary: options.nodeBinary,
-    confiningPrefix: probeConfining(),
+    isolation: probeIsolation(),
+    environment: options.environment,
     onProcess: (event) => toLauncher('pid' in event ? { started: event } : { ended: { pid: event.endedPid } }),
   });
   const reports = new NodeReports(agent, clock);
@@ -96,12 +98,6 @@ export async function runAgent(options: RunAgentOptions): Promise<RunningAgent> 
       await spawner.close();
     },
   };
-}
-
-/** Not every node has a setpriv that knows the parent-death signal; without it the spawner's own watch must do. */
-function probeConfining(): readonly string[] {
-  const [program, ...rest] = confiningPrefix;
-  return spawnSync(program, [...rest, 'true']).status === 0 ? confiningPrefix : [];
 }
 
 export function readTls(files: AgentConfig['tls']): TlsIdentity {

@@ -59,6 +59,10 @@ export class SpawnerClient {
     if (this.#waiting.has(instance)) this.#send({ kind: 'kill', instance, signal });
   }
 
+  pin(instance: string, cores: readonly number[]): void {
+    if (this.#waiting.has(instance)) this.#send({ kind: 'pin', instance, cores });
+  }
+
   /** Ends the spawner, and with it every instance left. */
   async close(): Promise<void> {
     this.#closed = true;

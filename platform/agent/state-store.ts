@@ -26,7 +26,8 @@ export class StateStore {
   /** Never rejects. */
   async run(functionName: string, state: StateHeader, value: Uint8Array): Promise<StateAnswer> {
     try {
-      if (Buffer.byteLength(state.key) > keyBytesMax) throw new RangeError(`a state key has at most ${keyBytesMax} bytes`);
+      if (Buffer.byteLength(state.key) > keyBytesMax)
+        throw new RangeError(`a state key has at most ${keyBytesMax} bytes`);
       if (value.length > valueBytesMax) throw new RangeError(`a state value has at most ${valueBytesMax} bytes`);
       return await this.#operate(stateKey(functionName, state.key), state, value);
     } catch (error) {

@@ -16,6 +16,7 @@ await runProcess('agent', async (stop) => {
     spawnerScript: join(import.meta.dirname, 'spawner.mjs'),
     hostScript: join(import.meta.dirname, 'instance.cjs'),
     nodeBinary: process.execPath,
+    environment: process.env,
     toLauncher: link.send,
   });
   link.send({ ready: { address: agent.address } });

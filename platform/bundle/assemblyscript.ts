@@ -8,7 +8,17 @@ export function isAssemblyScript(path: string): boolean {
 }
 
 /** Optimised for speed; SIMD is in every engine that runs here. Collected memory, since an instance lives for long. */
-const flags = ['--optimizeLevel', '3', '--shrinkLevel', '0', '--converge', '--enable', 'simd', '--runtime', 'incremental'];
+const flags = [
+  '--optimizeLevel',
+  '3',
+  '--shrinkLevel',
+  '0',
+  '--converge',
+  '--enable',
+  'simd',
+  '--runtime',
+  'incremental',
+];
 
 /** `entry` is absolute, `folder` the one that paths in messages are relative to. Throws `invalid` with file, line, column and frame. */
 export async function compileAssemblyScript(entry: string, folder: string): Promise<Uint8Array> {
@@ -19,7 +29,11 @@ export async function compileAssemblyScript(entry: string, folder: string): Prom
     readFile: (name, base) => readSource(join(base, name)),
     writeFile: (name, contents) => void outputs.set(name, contents),
     listFiles: () => [],
-    stderr: { write: (text) => void (messages += text) },
+    stderr: {
+      write: (text) => {
+        messages += text;
+      },
+    },
   });
   const module = outputs.get(outputName);
   if (!error && module instanceof Uint8Array) return module;
@@ -48,10 +62,14 @@ async function loadCompiler(entry: string): Promise<Compiler> {
   try {
     return (await import('assemblyscript/asc')) as unknown as Compiler;
   } catch (error) {
-    throw new PlatformError('invalid', `${basename(entry)} needs the AssemblyScript compiler, which is not installed here`, {
-      hint: 'npm install assemblyscript beside pilotfish, or compile it elsewhere and deploy the .wasm.',
-      cause: error,
-    });
+    throw new PlatformError(
+      'invalid',
+      `${basename(entry)} needs the AssemblyScript compiler, which is not installed here`,
+      {
+        hint: 'npm install assemblyscript beside pilotfish, or compile it elsewhere and deploy the .wasm.',
+        cause: error,
+      },
+    );
   }
 }
 

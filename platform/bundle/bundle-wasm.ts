@@ -2,8 +2,8 @@
 import { readFileSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { formatBytes, PlatformError } from '#common';
-import { checkWasmModule, wasmMemoryBytesMax, wasmMemoryBytesMin } from '#wasm-abi';
 import type { FunctionSpec } from '#proto';
+import { checkWasmModule, wasmMemoryBytesMax, wasmMemoryBytesMin } from '#wasm-abi';
 import { compileAssemblyScript, isAssemblyScript } from './assemblyscript.ts';
 
 /** Throws `invalid` for a module that does not keep to the ABI (platform/instance/ABI.md) or wants more memory than it may have. */

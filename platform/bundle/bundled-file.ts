@@ -18,7 +18,11 @@ export const bundleBytesMax = 64 * 2 ** 20;
 /** Throws `payload-too-large`. */
 export function requireSize(what: string, bytes: number): void {
   if (bytes <= bundleBytesMax) return;
-  throw new PlatformError('payload-too-large', `${what} has ${formatBytes(bytes)}; the limit is ${formatBytes(bundleBytesMax)}`, {
-    hint: 'Keep data out of the code: read it at init, or send it as events.',
-  });
+  throw new PlatformError(
+    'payload-too-large',
+    `${what} has ${formatBytes(bytes)}; the limit is ${formatBytes(bundleBytesMax)}`,
+    {
+      hint: 'Keep data out of the code: read it at init, or send it as events.',
+    },
+  );
 }

@@ -113,7 +113,8 @@ function keyWithoutToken(key: string): string | undefined {
 function checkKind(manifest: FunctionManifest, triggers: readonly Trigger[]): void {
   if (kindOf(manifest) !== 'wasm') return;
   const gathering = triggers.findIndex(({ gather }) => gather !== undefined);
-  if (gathering >= 0) throw new SpecProblem(['on', gathering, 'gather'], 'a WASM function cannot be given the parts of a gather');
+  if (gathering >= 0)
+    throw new SpecProblem(['on', gathering, 'gather'], 'a WASM function cannot be given the parts of a gather');
   if (manifest.batch) throw new SpecProblem(['batch'], 'a WASM function handles one event at a time');
 }
 

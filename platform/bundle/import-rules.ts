@@ -28,13 +28,17 @@ export function importRules(spec: FunctionSpec, warn: (text: string) => void): P
         if (reason !== undefined) return { errors: [{ text: `"${path}" cannot be imported: ${reason}` }] };
         // Libraries name these for what they may never do: what the function's own files import is meant.
         if (network.has(name) && spec.permissions?.net !== true && !importer.includes('node_modules')) {
-          return { errors: [{ text: `"${path}" cannot be imported without permissions: { net: true } in the manifest` }] };
+          return {
+            errors: [{ text: `"${path}" cannot be imported without permissions: { net: true } in the manifest` }],
+          };
         }
         if (kind === 'dynamic-import') warn(`${importer}: "${path}" is imported only when that line runs`);
         return { path, external: true };
       });
       onResolve({ filter: /\.node$/ }, ({ path }) => ({
-        errors: [{ text: `"${path}" is a native add-on, which instances may not load; use a function with a \`command\`` }],
+        errors: [
+          { text: `"${path}" is a native add-on, which instances may not load; use a function with a \`command\`` },
+        ],
       }));
     },
   };

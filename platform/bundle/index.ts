@@ -5,8 +5,8 @@
 export { type Bundle, bundleFunction } from './bundle-function.ts';
 export { type BundledFile, bundleBytesMax } from './bundled-file.ts';
 export { canonicalJson, sha256Hex, versionDigest } from './digest.ts';
-export { secretNamePattern } from './manifest-schema.ts';
 export { manifestFileName, parseManifest } from './manifest.ts';
 export { manifestJsonSchema } from './manifest-json-schema.ts';
+export { secretNamePattern } from './manifest-schema.ts';
 export { type Project, type ProjectFunction, readProject } from './project.ts';
 export { subjectProblem } from './subject-template.ts';

@@ -77,7 +77,10 @@ function isEntry(file: Dirent): boolean {
 function singleFunction(file: string): ProjectFunction {
   const ending = /\.as\.ts$/.exec(file)?.[0] ?? extname(file);
   if (!['.ts', '.js', '.wasm', '.as.ts'].includes(ending)) {
-    throw new PlatformError('invalid', `${basename(file)} cannot be deployed: it is neither .ts, .js, .as.ts nor .wasm`);
+    throw new PlatformError(
+      'invalid',
+      `${basename(file)} cannot be deployed: it is neither .ts, .js, .as.ts nor .wasm`,
+    );
   }
   const name = basename(file, ending);
   if (!functionNamePattern.test(name)) {

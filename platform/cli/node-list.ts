@@ -27,6 +27,12 @@ const nodesView: ListView<Node> = {
     { title: 'SLOTS', text: ({ slots, slotsUsed }) => `${slotsUsed}/${slots}` },
     { title: 'INSTANCES', text: ({ instances }) => String(instances.length) },
     { title: 'MEMORY', text: ({ memoryBytes }) => formatBytes(memoryBytes) },
+    { title: 'ISOLATION', text: ({ isolation }) => isolation?.tier ?? 'unknown' },
+    {
+      title: 'NOT ENFORCED',
+      text: ({ isolation }) => isolation?.notEnforced.join(', ') || '-',
+      wide: true,
+    },
     { title: 'VERSION', text: ({ version }) => version, wide: true },
     { title: 'FUNCTIONS', text: ({ instances }) => functionsText(instances.map((each) => each.function)), wide: true },
   ],

@@ -30,7 +30,9 @@ export const secretSetCommand: CommandFactory = (context): Command =>
       }
       const bytes = await readInput(context, flags.file ? undefined : '-', flags, valueBytesMax);
       // Editors and echo end a file with a line feed that no token has.
-      const value = Buffer.from(bytes).toString('utf8').replace(/\r?\n$/, '');
+      const value = Buffer.from(bytes)
+        .toString('utf8')
+        .replace(/\r?\n$/, '');
       await withPilot(context, flags.pilot, (pilot) => pilot.setSecret(name, value));
       const output = outputOf(context, flags);
       await output.one(name, { name, change: 'set' }, [[name, 'set']]);

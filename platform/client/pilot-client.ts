@@ -202,20 +202,20 @@ export class PilotClient {
 
 /** Throws `payload-too-large` before anything is sent. */
 function invokeRequest(name: string, payload: Uint8Array, options: InvokeOptions): InvokeRequest {
-    if (payload.byteLength > invokePayloadBytesMax) {
-      const sizes = `${formatBytes(payload.byteLength)} (${payload.byteLength} bytes); the limit is ${formatBytes(invokePayloadBytesMax)}`;
-      throw new PlatformError('payload-too-large', `the payload for "${name}" has ${sizes}`, {
-        hint: 'Publish it as an event, or send a reference to a file that the nodes can read.',
-      });
-    }
-    const { version = '', headers = {}, timeoutMs = 0 } = options;
-    return {
-      function: name,
-      version,
-      payload: Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength),
-      headers: { ...headers },
-      timeoutMs,
-    };
+  if (payload.byteLength > invokePayloadBytesMax) {
+    const sizes = `${formatBytes(payload.byteLength)} (${payload.byteLength} bytes); the limit is ${formatBytes(invokePayloadBytesMax)}`;
+    throw new PlatformError('payload-too-large', `the payload for "${name}" has ${sizes}`, {
+      hint: 'Publish it as an event, or send a reference to a file that the nodes can read.',
+    });
+  }
+  const { version = '', headers = {}, timeoutMs = 0 } = options;
+  return {
+    function: name,
+    version,
+    payload: Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength),
+    headers: { ...headers },
+    timeoutMs,
+  };
 }
 
 function* deployParts(bundle: Deployable): Generator<DeployRequest> {

@@ -10,10 +10,10 @@ import {
   gatherKey,
   gatherSubject,
   retrySubject,
-  stateFilter,
-  stateStream,
   type StreamName,
   sha256,
+  stateFilter,
+  stateStream,
   streams,
 } from '#broker';
 import { versionDigest } from '#bundle';

@@ -83,11 +83,10 @@ export async function runGateway(config: GatewayConfig): Promise<RunningGateway>
     reflection: true,
     services: [
       gatewayService({
+        ...buckets,
         registry,
         artifacts,
         manager,
-        gatherMarks: buckets.gatherMarks,
-        secrets: buckets.secrets,
         clock,
         connection,
         fleet,

@@ -15,7 +15,10 @@ export async function setSecret(bucket: KV, { name, value }: SetSecretRequest): 
     });
   }
   if (value.length === 0 || value.length > valueBytesMax) {
-    throw new PlatformError('invalid', `the value of ${name} has ${value.length} bytes; 1 to ${valueBytesMax} are possible`);
+    throw new PlatformError(
+      'invalid',
+      `the value of ${name} has ${value.length} bytes; 1 to ${valueBytesMax} are possible`,
+    );
   }
   const { secrets } = await listSecrets(bucket);
   if (secrets.length >= secretsMax && !secrets.some((secret) => secret.name === name)) {
@@ -39,7 +42,9 @@ export async function listSecrets(bucket: KV): Promise<ListSecretsResponse> {
 export async function deleteSecret(bucket: KV, name: string): Promise<void> {
   const entry = secretNamePattern.test(name) ? await bucket.get(name) : null;
   if (entry?.operation !== 'PUT') {
-    throw new PlatformError('not-found', `there is no secret "${name}"`, { hint: '`pilotfish secret list` shows those that are set.' });
+    throw new PlatformError('not-found', `there is no secret "${name}"`, {
+      hint: '`pilotfish secret list` shows those that are set.',
+    });
   }
   // Purged, not marked as deleted: the value must not stay in the bucket's history.
   await bucket.purge(name);

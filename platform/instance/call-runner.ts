@@ -59,7 +59,8 @@ export class CallRunner {
     if (running) return running.cancel();
     const at = this.#waiting.findIndex(({ call }) => call.frameId === frameId);
     const [waiting] = at < 0 ? [] : this.#waiting.splice(at, 1);
-    if (waiting) this.#sink.failed(waiting.call, new PlatformError('cancelled', 'the call was cancelled before it began'));
+    if (waiting)
+      this.#sink.failed(waiting.call, new PlatformError('cancelled', 'the call was cancelled before it began'));
   }
 
   #runWaiting(): void {

@@ -154,7 +154,12 @@ class Host implements HostLink, CallSink {
       this.#definition = definition;
       if (load.codeCacheOnly) return this.#writer.write(frameTypes.codeCache, 0, 0, '', codeCache());
       const { secrets } = load;
-      await definition.init?.({ config: load.config as Record<string, unknown>, secrets, function: identityOf(load), log });
+      await definition.init?.({
+        config: load.config as Record<string, unknown>,
+        secrets,
+        function: identityOf(load),
+        log,
+      });
       this.#runner = new CallRunner(definition, this, this);
       this.#writer.write(frameTypes.ready, 0, 0, '');
     } catch (error) {

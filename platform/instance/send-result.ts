@@ -49,7 +49,8 @@ export async function sendPieces({ writer, socket, call, pieces }: PiecesOptions
   for await (const piece of pieces) {
     if (call.header.r !== true) {
       for (const output of encodeResult(piece)) bytes += output.data.length;
-      if (bytes > frameBytesMax) throw new RangeError(`the pieces of the answer are over ${frameBytesMax} bytes together`);
+      if (bytes > frameBytesMax)
+        throw new RangeError(`the pieces of the answer are over ${frameBytesMax} bytes together`);
       collected.push(piece);
       continue;
     }

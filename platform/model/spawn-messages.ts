@@ -7,7 +7,9 @@ export interface SpawnRequest {
   readonly argv: readonly [string, ...string[]];
   readonly env: Record<string, string>;
   readonly cwd: string;
-  /** The agent's Unix socket; the instance finds its end as fd 3. */
+  /** Where the instance finds its end of the socket: as fd 3, or as standard input and output. */
+  readonly transport: 'fd3' | 'stdio';
+  /** The agent's Unix socket. */
   readonly socketPath: string;
 }
 
@@ -17,7 +19,14 @@ export interface KillRequest {
   readonly signal: 'SIGTERM' | 'SIGKILL';
 }
 
-export type SpawnerRequest = SpawnRequest | KillRequest;
+/** Binds all threads of an instance to processors. */
+export interface PinRequest {
+  readonly kind: 'pin';
+  readonly instance: string;
+  readonly cores: readonly number[];
+}
+
+export type SpawnerRequest = SpawnRequest | KillRequest | PinRequest;
 
 export type SpawnerReport =
   | { readonly kind: 'spawned'; readonly instance: string; readonly pid: number; readonly startTicks: string }

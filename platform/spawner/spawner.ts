@@ -3,6 +3,7 @@
  * the parent-death signal follows the thread that forked. When the agent goes, it goes, and the instances with it.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
 import { createConnection, type Socket } from 'node:net';
 import { FrameWriter, frameTypes } from '#frames';
 import { readStartTicks, type SpawnerReport, type SpawnerRequest, type SpawnRequest } from '#model';
@@ -18,6 +19,7 @@ export function runSpawner(): void {
   };
   process.on('message', (request: SpawnerRequest) => {
     if (request.kind === 'spawn') startInstance(request, children, report);
+    else if (request.kind === 'pin') pin(children.get(request.instance), request.cores);
     else killGroup(children.get(request.instance), request.signal);
   });
   process.on('disconnect', () => {
@@ -57,12 +59,13 @@ function forkInstance(
     env: request.env,
     // An own process group, so that what the function itself starts can be ended with it.
     detached: true,
-    stdio: ['ignore', 'pipe', 'pipe', socket],
+    stdio: request.transport === 'stdio' ? [socket, socket, 'pipe'] : ['ignore', 'pipe', 'pipe', socket],
   });
   socket.destroy();
   child.once('error', (error) => report({ kind: 'failed', instance, message: error.message }));
   if (child.pid === undefined) return;
   children.set(instance, child);
+  preferForOutOfMemory(child.pid);
   report({ kind: 'spawned', instance, pid: child.pid, startTicks: readStartTicks(child.pid) ?? '0' });
   forwardLines(child.stdout, (text) => report({ kind: 'output', instance, level: 'info', text }));
   forwardLines(child.stderr, (text) => report({ kind: 'output', instance, level: 'error', text }));
@@ -84,6 +87,24 @@ function forwardLines(stream: NodeJS.ReadableStream | null, onLine: (text: strin
   stream?.on('end', () => {
     if (tail !== '') onLine(tail);
   });
+}
+
+/** When the node runs out of memory, the kernel should take an instance and not the agent. */
+function preferForOutOfMemory(pid: number): void {
+  try {
+    writeFileSync(`/proc/${pid}/oom_score_adj`, '900');
+  } catch {
+    // It has ended already, or the system does not allow it: the watchdog of its memory remains.
+  }
+}
+
+function pin(child: ChildProcess | undefined, cores: readonly number[]): void {
+  if (child?.pid === undefined) return;
+  // What cannot be pinned runs wherever there is time; the agent has tried taskset before it asked.
+  spawn('taskset', ['-a', '-c', '-p', cores.join(','), String(child.pid)], { stdio: 'ignore' }).on(
+    'error',
+    () => undefined,
+  );
 }
 
 function killGroup(child: ChildProcess | undefined, signal: NodeJS.Signals): void {

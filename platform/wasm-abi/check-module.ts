@@ -99,7 +99,10 @@ function importProblems({ module, name, type }: WasmImport): string[] {
   const wanted = wasmImports[full];
   if (wanted === type) return [];
   if (wanted !== undefined) return [`it imports \`${full}\` as ${type}; it is ${wanted}`];
-  const near = nearestName(full, [...Object.keys(wasmImports), ...[...wasiNames].map((each) => `${wasiModule}.${each}`)]);
+  const near = nearestName(full, [
+    ...Object.keys(wasmImports),
+    ...[...wasiNames].map((each) => `${wasiModule}.${each}`),
+  ]);
   return [`it imports \`${full}\`, which there is not${near ? ` (did you mean \`${near}\`?)` : ''}`];
 }
 

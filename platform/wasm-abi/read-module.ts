@@ -27,13 +27,13 @@ export interface WasmModuleFacts {
 const sections = { type: 1, import: 2, function: 3, memory: 5, export: 7 } as const;
 const kinds = ['function', 'table', 'memory', 'global', 'tag'] as const;
 const valueTypes: Readonly<Record<number, string>> = {
-  0x7f: 'i32',
-  0x7e: 'i64',
-  0x7d: 'f32',
-  0x7c: 'f64',
-  0x7b: 'v128',
-  0x70: 'funcref',
-  0x6f: 'externref',
+  127: 'i32',
+  126: 'i64',
+  125: 'f32',
+  124: 'f64',
+  123: 'v128',
+  112: 'funcref',
+  111: 'externref',
 };
 
 /** A module that V8 has validated; throws RangeError for one that is cut off. */

@@ -51,8 +51,13 @@ export default defineFunction({
 });
 `;
 
-  it('is given events together; each result, failure and retry is its own event\'s', async () => {
-    const settings = [quick, 'batch: { size: 8, wait: 200ms }', 'on: [{ subject: "batch.*" }]', 'output: "batched.{1}"'];
+  it("is given events together; each result, failure and retry is its own event's", async () => {
+    const settings = [
+      quick,
+      'batch: { size: 8, wait: 200ms }',
+      'on: [{ subject: "batch.*" }]',
+      'output: "batched.{1}"',
+    ];
     await deployFolder(pilot, functions.write('batch', source, settings));
     await publish(['batch.a', 'batch.b', 'batch.bad', 'batch.c', 'batch.again', 'batch.d', 'batch.e', 'batch.f']);
     await untilHandled('batch', 7);
@@ -136,7 +141,7 @@ describe('ctx.state', () => {
     expect((await pilot.cli(['invoke', 'counts'])).stdout).toBe('61');
   }, 60_000);
 
-  it('refuses a stale revision, forgets what is deleted, and is the function\'s own', async () => {
+  it("refuses a stale revision, forgets what is deleted, and is the function's own", async () => {
     const handler = `async (event, ctx) => {
       const first = await ctx.state.set('a b/ü', { n: 1 }, { revision: 0 });
       const conflict = await ctx.state.set('a b/ü', 2, { revision: 0 }).catch((error) => error.name);
@@ -217,9 +222,13 @@ describe('a function marked `latency`', () => {
     };
     await eventually(replaced, { timeoutMs: 15_000, what: 'the next spare' });
     await pilot.client.remove('quick');
-    await eventually(async () => (await pilot.client.nodes()).every(({ instances }) => instances.every((each) => each.function !== 'quick')), {
-      timeoutMs: 15_000,
-      what: 'no instance of quick',
-    });
+    await eventually(
+      async () =>
+        (await pilot.client.nodes()).every(({ instances }) => instances.every((each) => each.function !== 'quick')),
+      {
+        timeoutMs: 15_000,
+        what: 'no instance of quick',
+      },
+    );
   }, 60_000);
 });

@@ -152,18 +152,30 @@ describe('`deploy` refuses with exit code 3, and registers nothing:', () => {
   it.each([
     ['a module that is cut off', whole.subarray(0, whole.length - 3), 'cut off or damaged'],
     ['a file that is none', Buffer.from('hello, this is text'), 'does not begin like a WebAssembly module'],
-    ['one without handle', moduleOf(types, functionsOf, [5, [1, 0, 1]], exportsOf('handel'), code), 'does not export `handle`'],
+    [
+      'one without handle',
+      moduleOf(types, functionsOf, [5, [1, 0, 1]], exportsOf('handel'), code),
+      'does not export `handle`',
+    ],
     ['64-bit memory', moduleOf(types, functionsOf, [5, [1, 4, 1]], exportsOf('handle'), code), 'memory64'],
     ['shared memory', moduleOf(types, functionsOf, [5, [1, 3, 1, 2]], exportsOf('handle'), code), 'shared'],
     [
       'an unknown import',
-      moduleOf(types, [2, [1, ...text('pilotfish'), ...text('lag'), 0, 2]], [3, [2, 0, 1]], [5, [1, 0, 1]], [
-        7,
-        [3, ...text('memory'), 2, 0, ...text('alloc'), 0, 1, ...text('handle'), 0, 2],
-      ], code),
+      moduleOf(
+        types,
+        [2, [1, ...text('pilotfish'), ...text('lag'), 0, 2]],
+        [3, [2, 0, 1]],
+        [5, [1, 0, 1]],
+        [7, [3, ...text('memory'), 2, 0, ...text('alloc'), 0, 1, ...text('handle'), 0, 2]],
+        code,
+      ),
       '`pilotfish.lag`, which there is not (did you mean `pilotfish.log`?)',
     ],
-    ['more memory than it may have', moduleOf(types, functionsOf, [5, [1, 0, 0x80, 0x80, 1]], exportsOf('handle'), code), 'resources.memory is 256'],
+    [
+      'more memory than it may have',
+      moduleOf(types, functionsOf, [5, [1, 0, 0x80, 0x80, 1]], exportsOf('handle'), code),
+      'resources.memory is 256',
+    ],
   ])('%s', async (_what, module, message) => {
     const here = write({ 'wrong.wasm': module });
     expect(await pilot.cli(['deploy', here])).toMatchObject({ code: 3, stderr: expect.stringContaining(message) });

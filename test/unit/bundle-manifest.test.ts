@@ -115,9 +115,7 @@ test.each([
 });
 
 test('`parseManifest()` refuses "order" as not supported', () => {
-  expect(refusal(echo('    order: {}')).message).toBe(
-    'pilotfish.yaml:4:5: "order" is not supported by this version',
-  );
+  expect(refusal(echo('    order: {}')).message).toBe('pilotfish.yaml:4:5: "order" is not supported by this version');
 });
 
 test.each([

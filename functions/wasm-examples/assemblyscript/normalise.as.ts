@@ -1,6 +1,6 @@
 // Scales a frame of f32 values to 0..1, four values at a time. An example of ABI v1 (platform/instance/ABI.md) in AssemblyScript.
 
-// @ts-ignore: decorators of AssemblyScript.
+// @ts-expect-error: decorators of AssemblyScript.
 @external('pilotfish', 'fail')
 declare function fail(kind: i32, pointer: usize, length: i32): void;
 

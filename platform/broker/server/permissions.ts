@@ -35,7 +35,9 @@ export const rolePermissions: Record<NatsRole, SubjectPermissions> = {
       // Ordered readers make and drop their own consumers.
       `${api}.CONSUMER.CREATE.>`,
       `${api}.CONSUMER.DELETE.>`,
-      ...[buckets.nodes, buckets.attempts, buckets.gatherLeases, buckets.gatherMarks, buckets.state].map((name) => `$KV.${name}.>`),
+      ...[buckets.nodes, buckets.attempts, buckets.gatherLeases, buckets.gatherMarks, buckets.state].map(
+        (name) => `$KV.${name}.>`,
+      ),
     ],
     subscribe: ['_INBOX.agent.>'],
   },

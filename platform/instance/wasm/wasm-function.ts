@@ -5,8 +5,8 @@
 import { readFileSync } from 'node:fs';
 import { formatBytes, PlatformError } from '#common';
 import type { LoadHeader } from '#frames';
-import { checkWasmModule } from '#wasm-abi';
 import { type FunctionDefinition, type FunctionEvent, type FunctionLog, type FunctionResult, outputs } from '#sdk';
+import { checkWasmModule } from '#wasm-abi';
 import { WasmCall } from './wasm-call.ts';
 import { type WasmHost, wasmImportsOf } from './wasm-imports.ts';
 import { WasmMemory } from './wasm-memory.ts';
@@ -107,8 +107,12 @@ class WasmRunner implements WasmHost {
   #tooMuchMemory(): PlatformError {
     const { memoryBytes } = this.#load;
     this.#log.error(`the module's memory has grown to ${formatBytes(this.memory.bytes)}`);
-    return new PlatformError('function-failed', `the module's memory is over the limit of ${formatBytes(memoryBytes)}`, {
-      hint: 'Free what is not needed, or raise resources.memory.',
-    });
+    return new PlatformError(
+      'function-failed',
+      `the module's memory is over the limit of ${formatBytes(memoryBytes)}`,
+      {
+        hint: 'Free what is not needed, or raise resources.memory.',
+      },
+    );
   }
 }

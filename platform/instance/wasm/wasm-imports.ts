@@ -1,9 +1,9 @@
 /** What a module may import: ABI v1, and the little of WASI that toolchains need. */
 import { PlatformError } from '#common';
 import { wasiModule } from '#wasm-abi';
+import { wasiFunctions, wasiUnsupported } from './wasi.ts';
 import type { WasmCall } from './wasm-call.ts';
 import type { WasmMemory } from './wasm-memory.ts';
-import { wasiFunctions, wasiUnsupported } from './wasi.ts';
 
 /** What imports work on. */
 export interface WasmHost {

@@ -51,7 +51,8 @@ export class WasmMemory {
 
   fillRandom(pointer: number, length: number, from: string): void {
     const target = this.view(pointer, length, from);
-    for (let at = 0; at < target.length; at += randomBytesMax) getRandomValues(target.subarray(at, at + randomBytesMax));
+    for (let at = 0; at < target.length; at += randomBytesMax)
+      getRandomValues(target.subarray(at, at + randomBytesMax));
   }
 
   setUint64(pointer: number, value: bigint, from: string): void {

@@ -1,0 +1,5 @@
+/** What an instance is kept from, as far as this node can: see docs/containment.md. */
+export { confiningWords, describeIsolation, pinsCores } from './confine.ts';
+export { CoreSlots } from './core-slots.ts';
+export { checkMemory } from './memory-watch.ts';
+export { type NodeIsolation, probeIsolation } from './probe.ts';

@@ -1,0 +1,456 @@
+"""Functions for Pilotfish in Python: one file, Python 3.8 or later, the standard library alone.
+
+    import pilotfish
+
+    def handle(event, ctx):
+        return event.text().upper()
+
+    pilotfish.run(handle)
+
+The protocol is written down in docs/foreign-functions.md. A handler may return bytes, str, anything that JSON can say,
+None, an Output, or a list of Outputs; a generator gives its answer in pieces. It runs in the main thread; frames are
+read in another, so that a cancellation is seen while the handler works.
+"""
+
+import json
+import os
+import queue
+import struct
+import threading
+import time
+import traceback
+
+__all__ = ["run", "Output", "Retry", "Reject", "StateConflict"]
+
+_PREFIX = struct.Struct("<IIBBH")
+_FRAME_BYTES_MAX = 20 * 2**20
+_TEXT_CHARS_MAX = 8192
+
+_LOAD, _READY, _CALL, _RESULT, _ERROR, _LOG = 2, 3, 4, 5, 6, 7
+_CANCEL, _STOP, _PUBLISH, _PUBLISHED, _CHUNK, _STATE, _STATE_ANSWER = 8, 9, 10, 11, 12, 13, 14
+_FORM_NONE, _FORM_SINGLE, _FORM_SEVERAL = 0, 1, 2
+
+
+class Retry(Exception):
+    """Not now: the event is tried again, after `after` seconds where given. Counts as an attempt."""
+
+    def __init__(self, message="the function asked for a retry", after=None):
+        super().__init__(message)
+        self.after = after
+
+
+class Reject(Exception):
+    """Never: the event goes to the dead letters at once, with this reason."""
+
+
+class StateConflict(Exception):
+    """Somebody else wrote the key first."""
+
+
+class Output:
+    """One event with its own subject or headers."""
+
+    def __init__(self, data=b"", subject=None, headers=None):
+        self.data = data
+        self.subject = subject
+        self.headers = headers or {}
+
+
+class Part:
+    """One part of a gathered event."""
+
+    def __init__(self, entry, data):
+        self.kind = entry["kind"]
+        self.index = entry["index"]
+        self.headers = entry["headers"]
+        self.data = data
+
+
+class Parts:
+    """The parts of a gathered event, in order of kind and index; iterate, and let go."""
+
+    def __init__(self, spool):
+        self.key = spool["key"]
+        self.reason = spool["reason"]
+        self.counts = spool["counts"]
+        self.count = sum(spool["counts"].values())
+        self.missing = spool["missing"]
+        self._path = spool["path"]
+        self._index_bytes = spool["indexBytes"]
+
+    def __iter__(self):
+        with open(self._path, "rb") as spool:
+            for entry in json.loads(spool.read(self._index_bytes)):
+                spool.seek(entry["offset"])
+                yield Part(entry, spool.read(entry["length"]))
+
+
+class Event:
+    """What happened: `data` is bytes; `id` is the same at every delivery."""
+
+    def __init__(self, header, body):
+        self.subject = header["s"]
+        self.id = header["i"]
+        self.sequence = header["q"]
+        self.time = header["t"] / 1000.0
+        self.headers = header.get("h", {})
+        self.parts = Parts(header["g"]) if "g" in header else None
+        self.data = body
+
+    def text(self):
+        return self.data.decode("utf-8")
+
+    def json(self):
+        return json.loads(self.data)
+
+
+class StateEntry:
+    def __init__(self, value, revision):
+        self.value = value
+        self.revision = revision
+
+    def text(self):
+        return self.value.decode("utf-8")
+
+    def json(self):
+        return json.loads(self.value)
+
+
+class State:
+    """The function's own values by key, the same for all its instances."""
+
+    def __init__(self, host):
+        self._host = host
+
+    def get(self, key):
+        answer, value = self._host.ask_state({"operation": "get", "key": key})
+        return StateEntry(value, answer["revision"]) if answer["revision"] else None
+
+    def set(self, key, value, revision=None):
+        question = {"operation": "set", "key": key}
+        if revision is not None:
+            question["revision"] = revision
+        return self._host.ask_state(question, _encode(value))[0]["revision"]
+
+    def delete(self, key, revision=None):
+        question = {"operation": "delete", "key": key}
+        if revision is not None:
+            question["revision"] = revision
+        self._host.ask_state(question)
+
+    def update(self, key, change):
+        """Reads, changes and writes until nobody came in between; None leaves the key as it is."""
+        for _ in range(100):
+            current = self.get(key)
+            value = change(current)
+            if value is None:
+                return
+            try:
+                self.set(key, value, revision=current.revision if current else 0)
+                return
+            except StateConflict:
+                continue
+        raise StateConflict(key)
+
+
+class Log:
+    def __init__(self, host, call_id):
+        self._host = host
+        self._call_id = call_id
+
+    def debug(self, message, **fields):
+        self._write("debug", message, fields)
+
+    def info(self, message, **fields):
+        self._write("info", message, fields)
+
+    def warn(self, message, **fields):
+        self._write("warn", message, fields)
+
+    def error(self, message, **fields):
+        self._write("error", message, fields)
+
+    def _write(self, level, message, fields):
+        text = str(message) + (" " + json.dumps(fields, default=str) if fields else "")
+        body = self._host.redact(text)[:_TEXT_CHARS_MAX].encode("utf-8")
+        self._host.write(_LOG, 0, 0, {"level": level, "call": self._call_id}, body)
+
+
+class Context:
+    """What a handler knows besides its event."""
+
+    def __init__(self, host, call):
+        load = host.load
+        self.function = {"name": load["function"], "version": load["version"],
+                         "instance": load["instance"], "node": load["node"]}
+        self.config = load["config"]
+        self.secrets = load["secrets"]
+        self.attempt = call.header["a"]
+        self.deadline = call.deadline
+        self.log = Log(host, call.header["i"])
+        self.state = State(host)
+        self._host = host
+        self._call = call
+
+    @property
+    def cancelled(self):
+        """True once the timeout has passed or the caller has given up: look at it in long loops."""
+        return self._call.cancelled.is_set() or _now() > self.deadline
+
+    def publish(self, subject, data, headers=None, id=None):
+        """Publishes an event besides the result; returns when the stream has stored it."""
+        message_id = id or "%s.publish.%d" % (self._call.header["i"], self._call.publishes)
+        self._call.publishes += 1
+        header = {"subject": subject, "messageId": message_id, "headers": headers or {}}
+        answer, _ = self._host.ask(_PUBLISH, self._call.frame, header, _encode(data))
+        if answer["error"]:
+            raise RuntimeError(answer["error"])
+
+
+class _Call:
+    def __init__(self, frame, header, body):
+        self.frame = frame
+        self.header = header
+        self.body = body
+        self.deadline = _now() + header["d"] / 1000.0
+        self.cancelled = threading.Event()
+        self.publishes = 0
+
+
+class _Host:
+    def __init__(self, reader, writer):
+        self._reader = reader
+        self._writer = writer
+        self._lock = threading.Lock()
+        self._answers = {}
+        self._next_token = 1
+        self._calls = {}
+        self._secrets = []
+        self.load = None
+        self.waiting = queue.Queue()
+
+    def write(self, kind, frame, flags, header, body=b""):
+        text = json.dumps(header).encode("utf-8") if header is not None else b""
+        total = _PREFIX.size + len(text) + len(body)
+        if total > _FRAME_BYTES_MAX or len(text) > 0xFFFF:
+            raise ValueError("a frame of %d bytes (header %d) is over the limit" % (total, len(text)))
+        with self._lock:
+            self._writer.write(_PREFIX.pack(total - 4, frame, kind, flags, len(text)) + text)
+            self._writer.write(body)
+            self._writer.flush()
+
+    def redact(self, text):
+        for name, value in self._secrets:
+            text = text.replace(value, "[secret %s]" % name)
+        return text
+
+    def ask(self, kind, frame, header, body=b""):
+        with self._lock:
+            token = self._next_token
+            self._next_token += 1
+            answer = self._answers[token] = queue.Queue(1)
+        self.write(kind, frame, 0, dict(header, token=token), body)
+        return answer.get()
+
+    def ask_state(self, question, value=b""):
+        answer, read = self.ask(_STATE, 0, question, value)
+        if answer["error"] == "conflict":
+            raise StateConflict(question["key"])
+        if answer["error"]:
+            raise RuntimeError(answer["error"])
+        return answer, read
+
+    def done(self, call):
+        self._calls.pop(call.frame, None)
+
+    def read_frames(self):
+        """Until the agent goes away; then this process has nothing left to do."""
+        try:
+            while True:
+                length, frame, kind, _, header_bytes = _PREFIX.unpack(_exactly(self._reader, _PREFIX.size))
+                rest = _exactly(self._reader, length + 4 - _PREFIX.size)
+                header = json.loads(rest[:header_bytes]) if header_bytes else {}
+                self._receive(kind, frame, header, rest[header_bytes:])
+        except EOFError:
+            os._exit(0)
+
+    def _receive(self, kind, frame, header, body):
+        if kind == _CALL:
+            if "f" in header:
+                with open(header["f"], "rb") as file:
+                    body = file.read()
+            call = self._calls[frame] = _Call(frame, header, body)
+            self.waiting.put(call)
+        elif kind == _LOAD:
+            self.load = header
+            secrets = [(name, value) for name, value in header["secrets"].items() if len(value) >= 4]
+            self._secrets = sorted(secrets, key=lambda pair: -len(pair[1]))
+            self.waiting.put(_LOAD)
+        elif kind == _CANCEL:
+            call = self._calls.get(frame)
+            if call:
+                call.cancelled.set()
+        elif kind in (_PUBLISHED, _STATE_ANSWER):
+            answer = self._answers.pop(header["token"], None)
+            if answer:
+                answer.put((header, body))
+        elif kind == _STOP:
+            self.waiting.put(_STOP)
+
+    def error(self, frame, kind, error, after=None):
+        stack = "".join(traceback.format_exception(type(error), error, error.__traceback__))
+        header = {"kind": kind, "message": self.redact(str(error) or type(error).__name__)[:_TEXT_CHARS_MAX],
+                  "stack": self.redact(stack)[-_TEXT_CHARS_MAX:]}
+        if after is not None:
+            header["retryAfterMs"] = int(after * 1000)
+        self.write(_ERROR, frame, 0, header)
+
+    def fail(self, call, error):
+        if isinstance(error, Retry):
+            self.error(call.frame, "retry", error, error.after)
+        elif isinstance(error, Reject):
+            self.error(call.frame, "rejected", error)
+        else:
+            self.error(call.frame, "failed", error)
+
+    def answer(self, call, result):
+        if hasattr(result, "__next__"):
+            result = self._pieces(call, result)
+        if result is None:
+            self.write(_RESULT, call.frame, _FORM_NONE, None)
+        elif isinstance(result, (list, tuple)) and result and all(isinstance(item, Output) for item in result):
+            self._several(call, result)
+        elif isinstance(result, Output):
+            self._several(call, [result])
+        else:
+            self.write(_RESULT, call.frame, _FORM_SINGLE, None, _encode(result))
+
+    def _pieces(self, call, generator):
+        if not call.header.get("r"):
+            return [piece if isinstance(piece, Output) else Output(piece) for piece in generator] or None
+        for piece in generator:
+            if call.cancelled.is_set():
+                generator.close()
+                raise RuntimeError("the caller went away")
+            data = piece.data if isinstance(piece, Output) else piece
+            self.write(_CHUNK, call.frame, 0, None, _encode(data))
+        return None
+
+    def _several(self, call, outputs):
+        bodies = [_encode(output.data) for output in outputs]
+        headers = []
+        for output, body in zip(outputs, bodies):
+            header = {"length": len(body)}
+            if output.subject is not None:
+                header["subject"] = output.subject
+            if output.headers:
+                header["headers"] = output.headers
+            headers.append(header)
+        self.write(_RESULT, call.frame, _FORM_SEVERAL, headers, b"".join(bodies))
+
+
+def run(handle=None, handle_batch=None, init=None, dispose=None):
+    """Serves calls until the instance is stopped; the last line of a function's file.
+
+    handle(event, ctx), or handle_batch(events, ctx) which returns one result an event (an exception in a place fails
+    that event only). init(config, secrets, log) runs once before, dispose() once at the end.
+    """
+    if (handle is None) == (handle_batch is None):
+        raise TypeError("run() is given either handle or handle_batch")
+    host = _open_host()
+    threading.Thread(target=host.read_frames, daemon=True).start()
+    if host.waiting.get() != _LOAD:
+        return
+    try:
+        if init:
+            init(host.load["config"], host.load["secrets"], Log(host, ""))
+    except Exception as error:
+        host.error(0, "load", error)
+        return
+    host.write(_READY, 0, 0, None)
+    stopped = False
+    while not stopped:
+        calls, stopped = _next_calls(host, host.load["batch"]["size"] if handle_batch else 1)
+        if calls and handle_batch:
+            _run_batch(host, handle_batch, calls)
+        elif calls:
+            _run_one(host, handle, calls[0])
+    if dispose:
+        dispose()
+
+
+def _next_calls(host, size):
+    """Waits for one call and takes what else is there, up to `size`."""
+    first = host.waiting.get()
+    if first == _STOP:
+        return [], True
+    calls = [first]
+    deadline = _now() + host.load["batch"]["waitMs"] / 1000.0
+    while len(calls) < size:
+        try:
+            following = host.waiting.get(timeout=max(0.0, deadline - _now()))
+        except queue.Empty:
+            break
+        if following == _STOP:
+            return calls, True
+        calls.append(following)
+    return calls, False
+
+
+def _run_one(host, handle, call):
+    try:
+        host.answer(call, handle(Event(call.header, call.body), Context(host, call)))
+    except Exception as error:
+        host.fail(call, error)
+    host.done(call)
+
+
+def _run_batch(host, handle_batch, calls):
+    try:
+        events = [Event(call.header, call.body) for call in calls]
+        results = list(handle_batch(events, Context(host, calls[0])))
+        if len(results) != len(calls):
+            raise ValueError("handle_batch returned %d results for %d events" % (len(results), len(calls)))
+    except Exception as error:
+        results = [error] * len(calls)
+    for call, result in zip(calls, results):
+        try:
+            if isinstance(result, Exception):
+                host.fail(call, result)
+            else:
+                host.answer(call, result)
+        except Exception as error:
+            host.fail(call, error)
+        host.done(call)
+
+
+def _open_host():
+    if os.environ.get("PILOTFISH_TRANSPORT") == "stdio":
+        # What the function prints must not get between frames: it goes to stderr, which is the log.
+        reader, writer = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+        os.dup2(2, 1)
+        return _Host(reader, writer)
+    # Node makes its sockets non-blocking; this end of it is ours alone.
+    os.set_blocking(3, True)
+    return _Host(os.fdopen(3, "rb", closefd=False), os.fdopen(os.dup(3), "wb"))
+
+
+def _exactly(reader, count):
+    data = reader.read(count)
+    if data is None or len(data) < count:
+        raise EOFError
+    return data
+
+
+def _encode(value):
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        return bytes(value)
+    if isinstance(value, str):
+        return value.encode("utf-8")
+    if hasattr(value, "tobytes"):
+        return value.tobytes()
+    return json.dumps(value).encode("utf-8")
+
+
+def _now():
+    return time.time()
