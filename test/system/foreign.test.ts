@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { eventually } from '../harness/eventually.ts';
-import { TestPilot } from '../harness/pilot.ts';
+import { processesOf, TestPilot } from '../harness/pilot.ts';
 import { resultsOf } from '../harness/results.ts';
 
 const run = promisify(execFile);
@@ -167,6 +167,31 @@ pilotfish.run(handle_batch=handle_batch)
       what: 'one letter',
     });
     expect((await resultsOf(pilot, 'pybatched')).sort()).toEqual(['A', 'B']);
+  }, 60_000);
+
+  it('that has started others takes them with it when it ends', async () => {
+    const mark = `pilotfish-fork-${process.pid}`;
+    await deploy(
+      'forks',
+      `import os, time
+import pilotfish
+def handle(event, ctx):
+    for _ in range(20):
+        if os.fork() == 0:
+            os.execvp("sleep", ["${mark}", "300"])
+    if event.text() == "exit":
+        os._exit(1)
+    return "forked"
+pilotfish.run(handle)
+`,
+    );
+    const children = () => processesOf(mark);
+    expect(await pilot.cli(['invoke', 'forks', '-d', 'exit'])).toMatchObject({ code: 1 });
+    await eventually(() => children().length === 0, { timeoutMs: 5_000, what: 'no child of the lost instance' });
+    expect((await pilot.cli(['invoke', 'forks', '-d', 'x'])).stdout).toBe('forked');
+    await eventually(() => children().length === 20, { timeoutMs: 5_000, what: 'its children' });
+    expect(await pilot.cli(['rm', 'forks'])).toMatchObject({ code: 0 });
+    await eventually(() => children().length === 0, { timeoutMs: 15_000, what: 'no child of the removed function' });
   }, 60_000);
 
   it('is refused at deploy when a file of it is missing or lies outside', async () => {

@@ -1,0 +1,231 @@
+/** What a function can do to others: nothing. Each claim of docs/containment.md, tried on a real pilot beside a neighbour that must not notice. */
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { eventually } from '../harness/eventually.ts';
+import { FunctionFolder } from '../harness/functions.ts';
+import { TestPilot } from '../harness/pilot.ts';
+
+const functions = new FunctionFolder();
+let pilot: TestPilot;
+let agentPid = 0;
+
+beforeAll(async () => {
+  pilot = await TestPilot.start({ coresPerNode: 24 });
+  agentPid = pilot.pid('n1', 'agent');
+  await functions.deploy(pilot, 'neighbour', '(event, ctx) => event.text() + ctx.function.instance', [
+    'scale: { min: 1 }',
+  ]);
+  await pilot.client.invoke('neighbour', Buffer.from('x'));
+}, 60_000);
+
+afterAll(async () => {
+  functions[Symbol.dispose]();
+  await pilot?.[Symbol.asyncDispose]();
+}, 60_000);
+
+/** The agent is the same process, and the neighbour's one instance has answered all along. */
+afterEach(async () => {
+  expect(pilot.pid('n1', 'agent')).toBe(agentPid);
+  expect((await pilot.client.invoke('neighbour', Buffer.from('x'))).payload.toString()).toMatch(/^xn1-/);
+  const { instances } = await pilot.client.get('neighbour');
+  expect(instances.filter(({ state }) => state === 'ready')).toHaveLength(1);
+});
+
+async function failureOf(name: string, handler: string, settings: readonly string[] = []) {
+  await functions.deploy(pilot, name, handler, settings);
+  return await pilot.client.invoke(name, Buffer.from('x')).then(
+    ({ payload }) => ({ code: 'none', message: payload.toString() }),
+    (error: { code: string; message: string }) => ({ code: error.code, message: error.message }),
+  );
+}
+
+/** Directories of instances that are there now, against the instances that there are, waiting hosts included. */
+function scratchDirectories(): string[] {
+  const scratch = join(pilot.node('n1').runDirectory, 'scratch');
+  return existsSync(scratch) ? readdirSync(scratch) : [];
+}
+
+describe('a call ends in a clear error where the function', () => {
+  it('loops for ever', async () => {
+    const failure = await failureOf('loops', '() => { for (;;); }', ['timeout: 400ms']);
+    expect(failure).toMatchObject({ code: 'function-timeout', message: expect.stringContaining('400 ms') });
+  });
+
+  it('never settles its promise, and ignores SIGTERM', async () => {
+    const handler = `() => { process.on('SIGTERM', () => undefined); return new Promise(() => setInterval(() => undefined, 1000)); }`;
+    await functions.deploy(pilot, 'deaf', handler, ['timeout: 400ms', 'scale: { min: 1 }']);
+    const instances = async () => (await pilot.client.get('deaf')).instances.map(({ id }) => id);
+    await eventually(async () => (await instances()).length === 1, { timeoutMs: 10_000, what: 'its instance' });
+    const [first = ''] = await instances();
+    await expect(pilot.client.invoke('deaf', Buffer.alloc(0))).rejects.toMatchObject({ code: 'function-timeout' });
+    await eventually(async () => !(await instances()).includes(first), { timeoutMs: 5_000, what: 'its end' });
+  });
+
+  it.each([
+    ['fills the heap', '() => { const kept = []; for (;;) kept.push(new Array(1e5).fill(Math.random())); }'],
+    ['fills buffers', '() => { const kept = []; for (;;) kept.push(Buffer.alloc(16 << 20, 1)); }'],
+    [
+      'fills shared memory',
+      '() => { const kept = []; for (;;) { const b = new SharedArrayBuffer(16 << 20); new Uint8Array(b).fill(1); kept.push(b); } }',
+    ],
+    [
+      'fills WASM memory',
+      `() => { const kept = []; for (;;) { const m = new WebAssembly.Memory({ initial: 256 }); new Uint8Array(m.buffer).fill(1); kept.push(m); } }`,
+    ],
+  ])('%s', async (what, handler) => {
+    const name = what.replace(/ /g, '-').toLowerCase();
+    const failure = await failureOf(name, handler, ['resources: { memory: 64MiB }', 'timeout: 20s']);
+    expect(failure.code).toMatch(/^(instance-lost|function-failed)$/);
+    expect(failure.message).not.toBe('');
+  });
+
+  it.each([
+    ['exits', '() => process.exit(0)', /exited with code 0/],
+    ['aborts', '() => process.abort()', /SIGABRT/],
+    [
+      'ends by a segmentation fault',
+      `() => { process.kill(process.pid, 'SIGSEGV'); return new Promise(() => setInterval(() => undefined, 1000)); }`,
+      /SIGSEGV/,
+    ],
+    [
+      'rejects without anybody listening',
+      `() => { Promise.reject(new Error('nobody heard')); return new Promise(() => setInterval(() => undefined, 1000)); }`,
+      /nobody heard/,
+    ],
+    [
+      'throws from a timer',
+      `() => { setTimeout(() => { throw new Error('late'); }, 10); return new Promise(() => setInterval(() => undefined, 1000)); }`,
+      /late/,
+    ],
+    ['returns more than may be', '() => Buffer.alloc(21 * 2 ** 20)', /over the limit/],
+    ['returns what JSON cannot say', '() => { const a = {}; a.a = a; return a; }', /circular/],
+    ['starts a process', `() => process.getBuiltinModule('child_process').spawnSync('true').error.code`, /restricted/],
+    [
+      'starts a thread',
+      `() => { new (process.getBuiltinModule('worker_threads').Worker)('1', { eval: true }); }`,
+      /denied|restricted/i,
+    ],
+    [
+      "reads the agent's environment",
+      `() => process.getBuiltinModule('fs').readFileSync('/proc/' + process.ppid + '/environ', 'utf8')`,
+      /restricted|denied/i,
+    ],
+    [
+      'reads a file of the node',
+      `() => process.getBuiltinModule('fs').readFileSync('/etc/hostname', 'utf8')`,
+      /restricted|denied/i,
+    ],
+    [
+      'writes outside of its scratch',
+      `() => process.getBuiltinModule('fs').writeFileSync('/tmp/pilotfish-written', 'x')`,
+      /restricted|denied/i,
+    ],
+    [
+      'writes into the cache of code',
+      `(event, ctx) => { const fs = process.getBuiltinModule('fs'); const dir = process.cwd() + '/../../../nodes/n1/artifacts'; fs.writeFileSync(dir + '/x.cache', 'x'); }`,
+      /restricted|denied/i,
+    ],
+  ])('%s', async (what, handler, message) => {
+    const name = `c-${what
+      .replace(/[^a-z]+/gi, '-')
+      .toLowerCase()
+      .slice(0, 40)}`;
+    const failure = await failureOf(name, handler, ['timeout: 10s']);
+    expect(failure.message).toMatch(message);
+    expect(existsSync('/tmp/pilotfish-written')).toBe(false);
+  });
+});
+
+it('a function has no network where `node list` says so, and has it where the manifest grants it', async () => {
+  const handler = `async () => {
+    const { createConnection } = process.getBuiltinModule('net');
+    return await new Promise((done) => {
+      const socket = createConnection(PORT, 'ADDRESS');
+      socket.on('connect', () => { socket.destroy(); done('connected'); });
+      socket.on('error', (error) => done(error.code));
+    });
+  }`;
+  const [address = '', port = ''] = pilot.connection.gateway.address.split(':');
+  expect(address).not.toBe('');
+  const at = handler.replace('PORT', port).replace('ADDRESS', address);
+  const [node] = await pilot.client.nodes();
+  const closed = await failureOf('net-closed', at);
+  const open = await failureOf('net-open', at, ['permissions: { net: true }']);
+  expect(open.message).toBe('connected');
+  if (node?.isolation?.enforced.includes('network'))
+    expect(closed.message).toMatch(/ENETUNREACH|EADDRNOTAVAIL|ECONNREFUSED/);
+  else {
+    expect(node?.isolation?.notEnforced).toContain('network');
+    expect(closed.message).toBe('connected');
+  }
+  expect((await pilot.cli(['node', 'list', '-o', 'wide'])).stdout).toContain(node?.isolation?.tier ?? 'none');
+});
+
+it('a function has the files and variables that its manifest grants, and no others', async () => {
+  const handler = `() => {
+    const fs = process.getBuiltinModule('fs');
+    let denied = '';
+    try { fs.readFileSync('/etc/hosts'); } catch (error) { denied = error.code; }
+    return [fs.readFileSync('/etc/hostname', 'utf8').length > 0, denied, Object.keys(process.env).includes('PATH'), Object.keys(process.env).includes('HOME')].join(' ');
+  }`;
+  const granted = await failureOf('grants', handler, ['permissions: { read: [/etc/hostname], env: [PATH] }']);
+  expect(granted.message).toBe('true ERR_ACCESS_DENIED true false');
+});
+
+it('a gigabyte of log costs the function its lines, and nobody else anything', async () => {
+  const handler = `(event, ctx) => {
+    const line = 'x'.repeat(8000);
+    for (let n = 0; n < 130_000; n++) ctx.log.info(line);
+    return 'done';
+  }`;
+  await functions.deploy(pilot, 'chatty', handler, ['timeout: 60s']);
+  const outcome = await pilot.client.invoke('chatty', Buffer.alloc(0)).then(
+    ({ payload }) => payload.toString(),
+    ({ code }: { code: string }) => code,
+  );
+  expect(outcome).toMatch(/^(done|instance-lost|function-timeout)$/);
+}, 90_000);
+
+it('an event whose function kills its instance is tried again, and ends in the dead letters by policy', async () => {
+  const handler = `(event, ctx) => {
+    if (event.subject === 'dies.timeout') for (;;);
+    if (event.subject === 'dies.once' && ctx.attempt === 1) throw new Error('first');
+    return event.subject;
+  }`;
+  await functions.deploy(pilot, 'dies', handler, [
+    'timeout: 300ms',
+    'retry: { attempts: 2, min: 20ms, max: 50ms }',
+    'on: [{ subject: "dies.*" }]',
+    'output: "died.{1}"',
+  ]);
+  await using source = await pilot.events('source');
+  for (const subject of ['dies.timeout', 'dies.once']) await source.publish(subject, '');
+  await source.flush();
+  await eventually(async () => (await Array.fromAsync(pilot.client.deadLetters('dies'))).length === 1, {
+    timeoutMs: 20_000,
+    what: 'one dead letter',
+  });
+  expect(await Array.fromAsync(pilot.client.deadLetters('dies'))).toMatchObject([
+    { subject: 'dies.timeout', attempts: [{ error: expect.stringContaining('300 ms') }, {}] },
+  ]);
+  await eventually(async () => (await pilot.client.get('dies')).summary?.handled === 1, {
+    timeoutMs: 10_000,
+    what: 'the other event',
+  });
+});
+
+it('what has ended leaves nothing behind', async () => {
+  const kept = async () => {
+    const [node] = await pilot.client.nodes();
+    return new Set(node?.instances.map(({ id }) => id));
+  };
+  await eventually(
+    async () => {
+      const ids = await kept();
+      // Besides those of instances: hosts that wait for a function, one a memory class.
+      return scratchDirectories().filter((name) => !ids.has(name)).length <= 4;
+    },
+    { timeoutMs: 10_000, what: 'no scratch directory of an instance that has ended' },
+  );
+});
