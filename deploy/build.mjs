@@ -25,6 +25,8 @@ const entries = {
   'instance.cjs': 'platform/bin/instance.ts',
   // What `import ... from 'pilotfish/sdk'` means in a deployed function.
   'sdk.js': 'platform/sdk/index.ts',
+  // What `import ... from 'pilotfish/testing'` means in the tests of a function's author.
+  'testing.js': 'platform/sdk/testing/index.ts',
 };
 
 // These start once per instance or live in user code: a package inside would be paid for at every cold start.
@@ -45,7 +47,7 @@ const banner = [
 ].join(' ');
 
 function inputHash() {
-  const sources = ['platform', 'proto', 'functions', 'deploy/demo', 'deploy/build', 'deploy/lib']
+  const sources = ['platform', 'proto', 'functions', 'deploy/demo', 'deploy/build', 'deploy/lib', 'deploy/templates']
     .map((name) => join(root, name))
     .filter((path) => existsSync(path))
     .flatMap((path) => listFiles(path));
@@ -143,6 +145,10 @@ function removeOldChunks(fresh) {
 // What the bundles read at run time: our descriptor set, and the .proto files of the health and reflection packages.
 function copyRunTimeFiles() {
   cpSync(join(root, 'proto', descriptor), join(dist, descriptor));
+  // What `pilotfish init` writes, and what its projects take their types and their test harness from.
+  cpSync(join(root, 'deploy/templates'), join(dist, 'templates'), { recursive: true });
+  cpSync(join(root, 'deploy/pilotfish.schema.json'), join(dist, 'pilotfish.schema.json'));
+  cpSync(join(root, 'platform/sdk'), join(dist, 'sdk'), { recursive: true });
   // `import pilotfish` of foreign functions in Python.
   cpSync(join(root, 'platform/instance/python/pilotfish.py'), join(dist, 'python/pilotfish.py'));
   for (const { from, to } of bundledProtoFolders(root)) cpSync(from, join(dist, to), { recursive: true });

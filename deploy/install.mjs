@@ -57,7 +57,14 @@ function copyTree(to) {
   const tools = { node: '../bin/node', nodeVersion, natsServer: '../bin/nats-server', natsServerVersion };
   writeFileSync(join(to, 'dist/tools.json'), `${JSON.stringify(tools, null, 2)}\n`);
   const { name, version, license } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
-  const manifest = { name, version, license, private: true, type: 'module', exports: { './sdk': './dist/sdk.js' } };
+  const manifest = {
+    name,
+    version,
+    license,
+    private: true,
+    type: 'module',
+    exports: { './sdk': './dist/sdk.js', './testing': './dist/testing.js' },
+  };
   writeFileSync(join(to, 'package.json'), `${JSON.stringify(manifest, null, 2)}\n`);
   return version;
 }

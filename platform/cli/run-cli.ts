@@ -8,6 +8,7 @@ import { doctorCommand } from './doctor.ts';
 import { downCommand } from './down.ts';
 import { printFailure } from './failure.ts';
 import { getCommand } from './get.ts';
+import { initCommand } from './init.ts';
 import { invokeCommand } from './invoke.ts';
 import { listCommand } from './list.ts';
 import { logsCommand } from './logs.ts';
@@ -32,7 +33,10 @@ const groups: readonly CommandGroup[] = [
   { title: 'Pilots:', commands: [upCommand, downCommand] },
   { title: 'Pilots:', commands: [pilotListCommand], under: { name: 'pilot', summary: 'look at your pilots' } },
   { title: 'Pilots:', commands: [nodeListCommand], under: { name: 'node', summary: "look at the pilot's nodes" } },
-  { title: 'Functions:', commands: [deployCommand, listCommand, getCommand, invokeCommand, logsCommand, rmCommand] },
+  {
+    title: 'Functions:',
+    commands: [initCommand, deployCommand, listCommand, getCommand, invokeCommand, logsCommand, rmCommand],
+  },
   {
     title: 'Functions:',
     commands: [secretSetCommand, secretListCommand, secretRmCommand],

@@ -1,7 +1,7 @@
 /** ctx.state: asks the agent, which owns the node's one connection to the broker. */
 import { PlatformError } from '#common';
 import { type FrameWriter, frameTypes, type StateAnswerHeader, type StateHeader } from '#frames';
-import { type FunctionState, StateConflict, type StateEntry, type StateWriteOptions } from '#sdk';
+import { encodeData, type FunctionState, StateConflict, type StateEntry, type StateWriteOptions } from '#sdk';
 
 /** Tries of `update`: past it the key is fought over, and waiting longer helps nobody. */
 const updateTriesMax = 100;
@@ -27,7 +27,7 @@ export class StateClient implements FunctionState {
 
   async set(key: string, value: unknown, { revision }: StateWriteOptions = {}): Promise<number> {
     const condition = revision === undefined ? {} : { revision };
-    return (await this.#ask({ operation: 'set', key, ...condition }, encode(value))).header.revision;
+    return (await this.#ask({ operation: 'set', key, ...condition }, encodeData(value))).header.revision;
   }
 
   async delete(key: string, { revision }: StateWriteOptions = {}): Promise<void> {
@@ -82,12 +82,4 @@ class Entry implements StateEntry {
   json<T = unknown>(): T {
     return JSON.parse(this.text()) as T;
   }
-}
-
-function encode(value: unknown): Uint8Array {
-  if (value instanceof Uint8Array) return value;
-  if (ArrayBuffer.isView(value)) return new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
-  const text = typeof value === 'string' ? value : JSON.stringify(value);
-  if (text === undefined) throw new TypeError(`a ${typeof value} cannot be stored: JSON has no such value`);
-  return Buffer.from(text);
 }

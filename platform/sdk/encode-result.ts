@@ -20,7 +20,8 @@ export function encodeResult(result: FunctionResult): readonly EncodedOutput[] {
   return [{ data: data === undefined ? new Uint8Array(0) : encodeData(data), subject, headers }];
 }
 
-function encodeData(data: unknown): Uint8Array {
+/** Bytes as they are, text as UTF-8, anything else as JSON. Throws TypeError for what JSON cannot say. */
+export function encodeData(data: unknown): Uint8Array {
   if (data instanceof Uint8Array) return data;
   if (ArrayBuffer.isView(data)) return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
   if (data instanceof ArrayBuffer) return new Uint8Array(data);

@@ -16,7 +16,7 @@ export type {
 } from './definition.ts';
 export { defineFunction } from './definition.ts';
 // Symbols below are for the platform, not for functions.
-export { type EncodedOutput, encodeResult } from './encode-result.ts';
+export { type EncodedOutput, encodeData, encodeResult } from './encode-result.ts';
 export { type Failure, type FailureOptions, Reject, Retry, readFailure } from './failures.ts';
 export type { Part, Parts } from './parts.ts';
 export { type FunctionResult, type JsonValue, Output, type OutputOptions, outputs } from './results.ts';

@@ -30,7 +30,16 @@ function build(example: string, commands: readonly (readonly string[])[]): strin
   return built ? here : undefined;
 }
 
-const cFlags = ['-O3', '-nostdlib', '-Wl,--no-entry', '-Wl,--export=alloc', '-Wl,--export=handle', '-o', 'sum.wasm', 'sum.c'];
+const cFlags = [
+  '-O3',
+  '-nostdlib',
+  '-Wl,--no-entry',
+  '-Wl,--export=alloc',
+  '-Wl,--export=handle',
+  '-o',
+  'sum.wasm',
+  'sum.c',
+];
 
 it('C: the sum of a frame', async ({ skip }) => {
   const here = build('c', [

@@ -68,6 +68,14 @@ test('the commands of the design are there', () => {
     'tail',
     'version',
     'doctor',
+    'init',
+    'dlq list',
+    'dlq peek',
+    'dlq redrive',
+    'dlq purge',
+    'secret set',
+    'secret list',
+    'secret rm',
   ];
   expect(commands.map(({ words }) => words.join(' ')).sort()).toEqual(expected.sort());
 });
