@@ -45,6 +45,16 @@ function copyPrograms(to) {
   chmodSync(join(to, 'bin/pilotfish'), 0o755);
 }
 
+// What `deploy` checks types with: the compiler's library and Node's types, without its other programs and languages.
+function copyCompiler(to) {
+  const isNeeded = (path) =>
+    !/\/typescript\/(?:bin|lib\/[a-z]{2}(?:-[a-z]+)?$|lib\/_|lib\/tsserver|lib\/typingsInstaller)/i.test(path);
+  for (const name of ['typescript', '@types/node', 'undici-types']) {
+    const from = join(root, 'node_modules', name);
+    if (existsSync(from)) cpSync(from, join(to, 'node_modules', name), { recursive: true, filter: isNeeded });
+  }
+}
+
 function copyTree(to) {
   // `node` is a link into this clone, stamps are about its sources, and what begins with a dot is half-built.
   const isOurs = (path) => !/\/dist\/(?:node|stamps|tools\.json|\.[^/]*)(?:\/|$)/.test(path);
@@ -53,6 +63,7 @@ function copyTree(to) {
   for (const name of packages) {
     cpSync(join(root, 'node_modules', name), join(to, 'node_modules', name), { recursive: true, dereference: true });
   }
+  copyCompiler(to);
   const { natsServerVersion, nodeVersion } = readTools(root);
   const tools = { node: '../bin/node', nodeVersion, natsServer: '../bin/nats-server', natsServerVersion };
   writeFileSync(join(to, 'dist/tools.json'), `${JSON.stringify(tools, null, 2)}\n`);

@@ -36,11 +36,7 @@ export interface BundledScript {
 export async function bundleTypescript(entry: string, spec: FunctionSpec): Promise<BundledScript> {
   const esbuild = await import('esbuild');
   const files = new Map<string, BundledFile>();
-  const warnings: string[] = [];
-  const options = buildOptions(entry, [
-    importRules(spec, (warning) => warnings.push(warning)),
-    wasmImports(dirname(entry), files),
-  ]);
+  const options = buildOptions(entry, [importRules(spec), wasmImports(dirname(entry), files)]);
   try {
     await requireDefaultExport(esbuild, entry, options);
     const built = await esbuild.build({ ...options, metafile: true });
@@ -49,7 +45,7 @@ export async function bundleTypescript(entry: string, spec: FunctionSpec): Promi
       sourceMap: pick(built.outputFiles, '.js.map'),
       files: [...files.values()].sort((a, b) => (a.path < b.path ? -1 : 1)),
       inputs: inputsOf(built.metafile),
-      warnings: [...warnings, ...built.warnings.map((message) => describe(message, entry))],
+      warnings: built.warnings.map((message) => describe(message, entry)),
     };
   } catch (error) {
     if (!isBuildFailure(error)) throw error;

@@ -17,11 +17,11 @@ const forbidden: Readonly<Record<string, string>> = {
 /** Of no use without `permissions: { net: true }`. */
 const network = new Set(['net', 'tls', 'http', 'https', 'http2', 'dgram', 'dns', 'dns/promises']);
 
-export function importRules(spec: FunctionSpec, warn: (text: string) => void): Plugin {
+export function importRules(spec: FunctionSpec): Plugin {
   return {
     name: 'pilotfish-import-rules',
     setup({ onResolve }) {
-      onResolve({ filter: /^(node:)?[a-z][a-z0-9_/]*$/ }, ({ path, importer, kind }) => {
+      onResolve({ filter: /^(node:)?[a-z][a-z0-9_/]*$/ }, ({ path, importer }) => {
         const name = path.replace(/^node:/, '');
         if (!path.startsWith('node:') && !builtinModules.includes(name)) return undefined;
         const reason = Object.hasOwn(forbidden, name) ? forbidden[name] : undefined;
@@ -32,7 +32,6 @@ export function importRules(spec: FunctionSpec, warn: (text: string) => void): P
             errors: [{ text: `"${path}" cannot be imported without permissions: { net: true } in the manifest` }],
           };
         }
-        if (kind === 'dynamic-import') warn(`${importer}: "${path}" is imported only when that line runs`);
         return { path, external: true };
       });
       onResolve({ filter: /\.node$/ }, ({ path }) => ({

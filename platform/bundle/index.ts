@@ -4,6 +4,7 @@
  */
 export { type Bundle, bundleFunction } from './bundle-function.ts';
 export { type BundledFile, bundleBytesMax } from './bundled-file.ts';
+export { checkTypes, type TypeCheck } from './check-types.ts';
 export { canonicalJson, sha256Hex, versionDigest } from './digest.ts';
 export { manifestFileName, parseManifest } from './manifest.ts';
 export { manifestJsonSchema } from './manifest-json-schema.ts';

@@ -37,7 +37,12 @@ export function parseManifest(text: string, file: string): ManifestFunction[] {
   if (text.length > manifestBytesMax)
     throw new PlatformError('invalid', `${file} is larger than a manifest may be, 1 MiB`);
   const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: true });
+  const document = parseDocument(text, {
+    lineCounter: lines,
+    prettyErrors: false,
+    uniqueKeys: true,
+    logLevel: 'error',
+  });
   const locate = (path: Path, atKey = false) => position(document, lines, path, atKey);
   const [broken] = document.errors;
   if (broken) throw invalid(file, [{ at: lines.linePos(broken.pos[0]), message: firstLine(broken.message), hint: '' }]);

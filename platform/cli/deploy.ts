@@ -3,10 +3,15 @@ import type { Command } from 'commander';
 import type { Bundle } from '#bundle';
 import type { PilotClient } from '#client';
 import { formatBytes, messageOf, PlatformError } from '#common';
-import { type CommandFactory, type CommonOptions, newCommand, outputOf } from './command.ts';
+import { bundleProject } from './bundle-project.ts';
+import { type CommandFactory, type CommonOptions, flag, newCommand, outputOf } from './command.ts';
 import { withPilot } from './connection.ts';
 import { type CliContext, type ExitCode, partialExitCode } from './context.ts';
-import type { ListView, Output } from './output.ts';
+import type { ListView } from './output.ts';
+
+interface DeployFlags extends CommonOptions {
+  readonly types: boolean;
+}
 
 interface Deployed {
   readonly name: string;
@@ -24,14 +29,16 @@ export const deployCommand: CommandFactory = (context, report): Command =>
       'pilotfish deploy functions/echo',
       'pilotfish deploy functions/echo/echo.ts',
       'pilotfish deploy . -o json',
+      'pilotfish deploy . --no-types',
     ],
   })
     .argument('[path]', 'a folder with a pilotfish.yaml or one function, or a file', '.')
-    .action(async (path: string, options: CommonOptions) => report(await deploy(context, path, options)));
+    .addOption(flag('--no-types', 'do not look for type errors first'))
+    .action(async (path: string, flags: DeployFlags) => report(await deploy(context, path, flags)));
 
-async function deploy(context: CliContext, path: string, options: CommonOptions): Promise<ExitCode> {
+async function deploy(context: CliContext, path: string, options: DeployFlags): Promise<ExitCode> {
   const output = outputOf(context, options);
-  const bundles = await bundleAll(path, output);
+  const bundles = await bundleProject(path, output, options);
   return withPilot(context, options.pilot, async (pilot) => {
     const done: Deployed[] = [];
     const failure = await uploadAll(pilot, bundles, done);
@@ -46,16 +53,6 @@ async function deploy(context: CliContext, path: string, options: CommonOptions)
     if (first) output.note(`next: ${nextCommand(first)}`);
     return 0;
   });
-}
-
-async function bundleAll(path: string, output: Output): Promise<Bundle[]> {
-  const { bundleFunction, readProject } = await import('#bundle');
-  const { functions, notes } = readProject(path);
-  for (const note of notes) output.note(`note: ${note}`);
-  const bundles: Bundle[] = [];
-  for (const one of functions) bundles.push(await bundleFunction(one));
-  for (const { warnings } of bundles) for (const warning of warnings) output.note(`warning: ${warning}`);
-  return bundles;
 }
 
 async function uploadAll(

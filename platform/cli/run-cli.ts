@@ -1,5 +1,6 @@
 /** Puts the commands together, runs the one that was asked for, and returns the exit code. */
 import { Command } from 'commander';
+import { buildCommand } from './build.ts';
 import type { CommandFactory } from './command.ts';
 import { type CliContext, type ExitCode, interruptedExitCode } from './context.ts';
 import { deployCommand } from './deploy.ts';
@@ -35,7 +36,16 @@ const groups: readonly CommandGroup[] = [
   { title: 'Pilots:', commands: [nodeListCommand], under: { name: 'node', summary: "look at the pilot's nodes" } },
   {
     title: 'Functions:',
-    commands: [initCommand, deployCommand, listCommand, getCommand, invokeCommand, logsCommand, rmCommand],
+    commands: [
+      initCommand,
+      buildCommand,
+      deployCommand,
+      listCommand,
+      getCommand,
+      invokeCommand,
+      logsCommand,
+      rmCommand,
+    ],
   },
   {
     title: 'Functions:',

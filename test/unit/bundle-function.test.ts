@@ -3,8 +3,8 @@ import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire, Module } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
-import { bundleBytesMax, bundleFunction, readProject, sha256Hex, versionDigest } from '#bundle';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { bundleBytesMax, bundleFunction, checkTypes, readProject, sha256Hex, versionDigest } from '#bundle';
 import { PlatformError } from '#common';
 import { artifactBytesMax } from '#rpc';
 
@@ -153,4 +153,71 @@ test('a manifest whose entry is not there is refused', () => {
 
 test('bundle and gateway agree on the largest artifact', () => {
   expect(bundleBytesMax).toBe(artifactBytesMax);
+});
+
+describe('what a function may import', () => {
+  const importing = (what: string) =>
+    `import * as it from '${what}';\nexport default { handle: () => Object.keys(it) };\n`;
+
+  test.each([
+    ['node:child_process', 'instances may not start processes'],
+    ['child_process', 'instances may not start processes'],
+    ['node:worker_threads', 'instances may not start threads'],
+    ['node:cluster', 'instances may not start processes'],
+    ['node:wasi', 'WebAssembly.Module'],
+    ['node:net', 'permissions: { net: true }'],
+    ['node:https', 'permissions: { net: true }'],
+    ['./addon.node', 'native add-on'],
+    ['./missing.ts', 'Could not resolve'],
+  ])('not %s: refused with file, line and column', async (what, reason) => {
+    const error = await refusal(write('function.ts', importing(what)));
+    expect(error.code).toBe('invalid');
+    expect(error.message).toMatch(/^function\.ts:1:21: /);
+    expect(error.message).toContain(reason);
+  });
+
+  test('but files, and the network once the manifest grants it', async () => {
+    write('function.ts', importing('node:fs'));
+    expect(await bundle(folder)).toMatchObject({ files: [] });
+    write('function.ts', importing('node:http'));
+    write('pilotfish.yaml', 'functions:\n  web: { entry: function.ts, permissions: { net: true } }\n');
+    expect(await bundle(folder)).toMatchObject({ files: [] });
+  });
+});
+
+describe('types', () => {
+  test('are checked as tsc would, with file, line, column and the line itself', () => {
+    const entry = write(
+      'function.ts',
+      `import { defineFunction } from 'pilotfish/sdk';
+import kernel from './kernel.as.ts';
+const wrong: number = 'text';
+export default defineFunction({ handle: (event) => [new WebAssembly.Instance(kernel), event.txt(), Buffer.from('x'), wrong] });
+`,
+    );
+    write('kernel.as.ts', 'export function f(x: f64): f64 { return x; }\n');
+    const { errors, note } = checkTypes([entry], folder);
+    expect(note).toBe('');
+    expect(errors).toHaveLength(2);
+    expect(errors[0]).toBe(
+      "function.ts:3:7: Type 'string' is not assignable to type 'number'.\n  3 | const wrong: number = 'text';\n    |       ^^^^^",
+    );
+    expect(errors[1]).toContain("function.ts:4:93: Property 'txt' does not exist");
+  });
+
+  test('of JavaScript and of what is right have no errors', () => {
+    const right = write(
+      'right.ts',
+      `import { defineFunction, Reject } from 'pilotfish/sdk';
+export default defineFunction({
+  async *handle(event, ctx) {
+    if (!ctx.secrets['TOKEN']) throw new Reject('no token');
+    await ctx.state.update('n', (entry) => Number(entry?.text() ?? 0) + 1);
+    yield event.json<{ a: number }>().a;
+  },
+});
+`,
+    );
+    expect(checkTypes([right, write('plain.js', 'let x = 1; x = "2";')], folder)).toEqual({ errors: [], note: '' });
+  });
 });

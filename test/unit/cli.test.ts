@@ -69,6 +69,7 @@ test('the commands of the design are there', () => {
     'version',
     'doctor',
     'init',
+    'build',
     'dlq list',
     'dlq peek',
     'dlq redrive',
