@@ -4,7 +4,7 @@
  * read and not write. By content and version of Node: another one finds none and makes its own.
  */
 import { existsSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { type Clock, messageOf } from '#common';
+import { messageOf } from '#common';
 import { FrameReader, FrameWriter, frameTypes, type LoadHeader } from '#frames';
 import type { FunctionVersion } from '#proto';
 import type { HostProcess } from './host-process.ts';
@@ -14,7 +14,6 @@ export interface CodeCacheOptions {
   readonly artifactPath: (digest: string) => string;
   /** A process that belongs to nobody yet. */
   readonly fork: () => HostProcess;
-  readonly clock: Clock;
   readonly onTrouble: (functionName: string, error: string) => void;
 }
 

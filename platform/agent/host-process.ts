@@ -47,7 +47,7 @@ export class HostProcess {
     const { config, spawner, nodeBinary, hostScript, isolation, environment } = settings;
     this.id = id;
     this.#settings = settings;
-    this.#scratch = join(config.runDirectory, 'scratch', id);
+    this.#scratch = scratchOf(config.runDirectory, id);
     mkdirSync(this.#scratch, { recursive: true, mode: 0o700 });
     const readable = [join(config.nodeDirectory, 'artifacts'), join(config.runDirectory, 'spool')];
     const places = { nodeBinary, hostScript, readable, scratch: this.#scratch, isolation, environment };
@@ -68,6 +68,11 @@ export class HostProcess {
     this.#owner = owner;
     if (this.#endReason !== undefined) owner.ended(this.#endReason);
     else if (this.#connection) owner.connected(this.#connection.socket, this.#connection.early);
+  }
+
+  /** Its host waits for a function. */
+  get booted(): boolean {
+    return this.#connection !== undefined;
   }
 
   get alive(): boolean {
@@ -106,4 +111,9 @@ export class HostProcess {
     if (this.#owner) this.#owner.ended(this.#endReason);
     else this.onIdleEnd();
   }
+}
+
+/** The private directory of an instance: removed with it. */
+export function scratchOf(runDirectory: string, id: string): string {
+  return join(runDirectory, 'scratch', id);
 }

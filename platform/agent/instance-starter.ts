@@ -7,11 +7,12 @@ import { callsAtOnce } from '#model';
 import type { FunctionVersion } from '#proto';
 import type { Logger } from '#telemetry';
 import type { ArtifactCache } from './artifact-cache.ts';
+import { BodyFiles } from './body-files.ts';
 import { CodeCache } from './code-cache.ts';
 import { FunctionFolders } from './function-folder.ts';
 import { foreignPlan, needsOwnHost, nodePlan } from './host-plan.ts';
 import { HostPool } from './host-pool.ts';
-import type { HostProcess, HostSettings } from './host-process.ts';
+import { type HostProcess, type HostSettings, scratchOf } from './host-process.ts';
 import { Instance, type InstanceEvents } from './instance.ts';
 import { CoreSlots, pinsCores } from './isolation/index.ts';
 import type { LogSink } from './log-sink.ts';
@@ -35,6 +36,7 @@ export class InstanceStarter {
   readonly #codeCache: CodeCache;
   readonly #folders: FunctionFolders;
   readonly #cores: CoreSlots;
+  readonly #inMemory: boolean;
   readonly #state: StateStore;
 
   constructor(options: InstanceStarterOptions) {
@@ -43,11 +45,11 @@ export class InstanceStarter {
     this.#state = new StateStore(options.buckets.state);
     const { cache, config } = options;
     this.#folders = new FunctionFolders(join(config.nodeDirectory, 'functions'), (digest) => cache.pathOf(digest));
+    this.#inMemory = BodyFiles.isPossibleIn(config.runDirectory);
     this.#cores = new CoreSlots(pinsCores(options.isolation, config.slots) ? options.isolation.cores : []);
     this.#codeCache = new CodeCache({
       artifactPath: (digest) => options.cache.pathOf(digest),
       fork: () => this.#hosts.startOwn((places) => nodePlan(places, defaultMemoryBytes)),
-      clock: options.clock,
       onTrouble: (functionName, error) => options.logger.info({ function: functionName, error }, 'no code cache'),
     });
   }
@@ -80,6 +82,7 @@ export class InstanceStarter {
       clock,
       concurrency: callsAtOnce(version.spec),
       memoryBytes: memoryOf(version),
+      bodies: this.#bodiesOf(version, id),
       pid: () => host?.pid ?? 0,
       kill: (signal) => (host ? host.kill(signal) : instance.processEnded('it was ended before it was started')),
       events: {
@@ -118,6 +121,13 @@ export class InstanceStarter {
   /** No host waits any more. */
   close(): void {
     this.#hosts.close();
+  }
+
+  /** Foreign programs are given everything through the socket: their protocol stays as small as it is. */
+  #bodiesOf({ spec }: FunctionVersion, id: string): BodyFiles | undefined {
+    if (!this.#inMemory || spec?.kind === 'process') return undefined;
+    const { runDirectory } = this.#options.config;
+    return new BodyFiles(join(runDirectory, 'spool'), scratchOf(runDirectory, id), id);
   }
 
   /** Everything that an instance needs on this node; returns the values of its secrets. */
@@ -159,6 +169,7 @@ export class InstanceStarter {
       secrets,
       concurrency: version.spec?.concurrency || 1,
       batch: { size: version.spec?.batch?.size || 1, waitMs: version.spec?.batch?.waitMs ?? 0 },
+      resultFolder: this.#inMemory && version.spec?.kind !== 'process' ? scratchOf(config.runDirectory, id) : '',
       memoryBytes: memoryOf(version),
     };
   }

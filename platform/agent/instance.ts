@@ -5,6 +5,7 @@
 import type { Socket } from 'node:net';
 import type { Clock } from '#common';
 import {
+  callForms,
   type ErrorHeader,
   type Frame,
   FrameReader,
@@ -14,9 +15,11 @@ import {
   type LogHeader,
   type PublishedHeader,
   type PublishHeader,
+  resultInFile,
   type StateHeader,
 } from '#frames';
-import type { Call } from './call.ts';
+import type { BodyFiles } from './body-files.ts';
+import type { Call, CallOutcome } from './call.ts';
 import type { StateAnswer } from './state-store.ts';
 
 export type InstancePhase = 'starting' | 'ready' | 'draining' | 'stopped';
@@ -41,6 +44,8 @@ export interface InstanceOptions {
   readonly memoryBytes: number;
   readonly clock: Clock;
   readonly events: InstanceEvents;
+  /** Absent where large bodies go through the socket, too. */
+  readonly bodies?: BodyFiles | undefined;
   readonly pid: () => number;
   /** Ends the process group. */
   readonly kill: (signal: 'SIGTERM' | 'SIGKILL') => void;
@@ -58,6 +63,8 @@ interface RunningCall {
   readonly call: Call;
   /** When it became one of the `concurrency` oldest, which the instance runs. */
   startedAt: number;
+  /** Where its payload lies, when it is large. */
+  readonly file: string | undefined;
 }
 
 export class Instance {
@@ -126,8 +133,15 @@ export class Instance {
     // Ids are a u32 on the wire; an instance that lived for four billion calls starts again at one.
     this.#nextCall = id === 0xffff_ffff ? 1 : id + 1;
     const startedAt = this.#calls.size < this.concurrency ? this.#options.clock.monotonic() : 0;
-    this.#calls.set(id, { call, startedAt });
-    this.#writer?.write(frameTypes.call, id, 0, call.header, call.body);
+    const file = this.#options.bodies?.put(call.body);
+    this.#calls.set(id, { call, startedAt, file });
+    if (file === undefined) return this.#writer?.write(frameTypes.call, id, callForms.inline, call.header, call.body);
+    this.#writer?.write(
+      frameTypes.call,
+      id,
+      callForms.file,
+      `${call.header.slice(0, -1)},"f":${JSON.stringify(file)}}`,
+    );
   }
 
   /** Nobody waits for this call any more: its handler's signal aborts. */
@@ -164,7 +178,7 @@ export class Instance {
       if (position++ >= this.concurrency) break;
       if (now - running.startedAt <= running.call.timeoutMs) continue;
       late = true;
-      this.#calls.delete(id);
+      this.#forget(id, running);
       running.call.settle(
         { kind: 'timeout', timeoutMs: running.call.timeoutMs },
         { instance: this.id, ms: now - running.startedAt },
@@ -202,7 +216,7 @@ export class Instance {
         unstarted.push(running.call);
       }
     }
-    this.#calls.clear();
+    for (const [id, running] of this.#calls) this.#forget(id, running);
     this.#options.events.onEnded(this, reason, unstarted);
   }
 
@@ -236,19 +250,36 @@ export class Instance {
   #settle(id: number, frame: Frame): void {
     const running = this.#calls.get(id);
     if (!running) return;
-    this.#calls.delete(id);
+    this.#forget(id, running);
     const now = this.#options.clock.monotonic();
     this.#promote(now);
     this.handled++;
     const run = { instance: this.id, ms: now - running.startedAt };
     if (frame.type === frameTypes.result) {
       const header = frame.header.length === 0 ? '' : Buffer.from(frame.header).toString('utf8');
-      running.call.settle({ kind: 'result', form: frame.flags, header, body: frame.body }, run);
+      running.call.settle(this.#resultOf(frame, header), run);
     } else {
       running.call.settle({ kind: 'failed', error: parseJson<ErrorHeader>(frame.header) }, run);
     }
     if (this.phase === 'draining') this.#stopWhenIdle();
     else this.#options.events.onRoom(this);
+  }
+
+  #resultOf({ flags, body }: Frame, header: string): CallOutcome {
+    if ((flags & resultInFile) === 0) return { kind: 'result', form: flags, header, body };
+    try {
+      const taken = this.#options.bodies?.take(Buffer.from(body).toString('utf8'));
+      if (taken) return { kind: 'result', form: flags & ~resultInFile, header, body: taken };
+      throw new Error('there is no place for such files');
+    } catch (error) {
+      const message = `its result cannot be read: ${error instanceof Error ? error.message : String(error)}`;
+      return { kind: 'failed', error: { kind: 'failed', message, stack: '' } };
+    }
+  }
+
+  #forget(id: number, { file }: RunningCall): void {
+    this.#calls.delete(id);
+    if (file !== undefined) this.#options.bodies?.remove(file);
   }
 
   /** The next call in line starts to run: its clock begins now. */

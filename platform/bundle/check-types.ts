@@ -42,7 +42,7 @@ export function checkTypes(entries: readonly string[], folder: string): TypeChec
   const program = compiler.createProgram([...files, ambientPath], options, host);
   const diagnostics = compiler
     .getPreEmitDiagnostics(program)
-    .filter(({ file }) => !file || !file.fileName.includes('node_modules'));
+    .filter(({ file }) => !file?.fileName.includes('node_modules'));
   const shown = diagnostics.slice(0, errorsShownMax).map((each) => describe(compiler, each, folder));
   if (diagnostics.length > errorsShownMax) shown.push(`... and ${diagnostics.length - errorsShownMax} more`);
   return { errors: shown, note: '' };

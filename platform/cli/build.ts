@@ -12,7 +12,7 @@ import type { ListView } from './output.ts';
 
 interface BuildFlags extends CommonOptions {
   readonly out?: string;
-  readonly types: boolean;
+  readonly skipTypes?: true;
 }
 
 /** The rest of a bundle is small change. */
@@ -27,7 +27,7 @@ export const buildCommand: CommandFactory = (context): Command =>
   })
     .argument('[path]', 'a folder with a pilotfish.yaml or one function, or a file', '.')
     .addOption(flag('--out <folder>', 'write the bundles there'))
-    .addOption(flag('--no-types', 'do not look for type errors'))
+    .addOption(flag('--skip-types', 'do not look for type errors'))
     .action((path: string, flags: BuildFlags) => build(context, path, flags));
 
 async function build(context: CliContext, path: string, flags: BuildFlags): Promise<void> {

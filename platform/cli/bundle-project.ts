@@ -4,7 +4,11 @@ import { PlatformError } from '#common';
 import type { Output } from './output.ts';
 
 /** Throws `invalid` for the first function that cannot be bundled, and for type errors where those are asked for. */
-export async function bundleProject(path: string, output: Output, { types }: { types: boolean }): Promise<Bundle[]> {
+export async function bundleProject(
+  path: string,
+  output: Output,
+  { skipTypes }: { skipTypes?: true },
+): Promise<Bundle[]> {
   const { bundleFunction, checkTypes, readProject } = await import('#bundle');
   const { functions, notes } = readProject(path);
   for (const note of notes) output.note(`note: ${note}`);
@@ -12,10 +16,10 @@ export async function bundleProject(path: string, output: Output, { types }: { t
   for (const one of functions) bundles.push(await bundleFunction(one));
   for (const { warnings } of bundles) for (const warning of warnings) output.note(`warning: ${warning}`);
   const [first] = functions;
-  if (!types || !first) return bundles;
+  if (skipTypes || !first) return bundles;
   const entries = functions.flatMap(({ entry, spec }) => (entry && spec.kind === 'typescript' ? [entry] : []));
   const { errors, note } = checkTypes(entries, first.folder);
   if (note) output.note(`note: ${note}`);
   if (errors.length === 0) return bundles;
-  throw new PlatformError('invalid', errors.join('\n'), { hint: '--no-types leaves type errors unlooked for.' });
+  throw new PlatformError('invalid', errors.join('\n'), { hint: '--skip-types leaves type errors unlooked for.' });
 }

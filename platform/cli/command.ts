@@ -31,7 +31,7 @@ export function newCommand({ name, summary, examples, pilot = true }: CommandSpe
 /** A flag whose default can come from the environment: --max-wait from PILOTFISH_MAX_WAIT. */
 export function flag(flags: string, description: string): Option {
   const option = new Option(flags, description);
-  return option.env(`PILOTFISH_${option.name().replace(/^no-/, '').replaceAll('-', '_').toUpperCase()}`);
+  return option.env(`PILOTFISH_${option.name().replaceAll('-', '_').toUpperCase()}`);
 }
 
 /** Parsers for flags; commander turns their errors into usage errors. */

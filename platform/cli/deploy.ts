@@ -10,7 +10,7 @@ import { type CliContext, type ExitCode, partialExitCode } from './context.ts';
 import type { ListView } from './output.ts';
 
 interface DeployFlags extends CommonOptions {
-  readonly types: boolean;
+  readonly skipTypes?: true;
 }
 
 interface Deployed {
@@ -29,11 +29,11 @@ export const deployCommand: CommandFactory = (context, report): Command =>
       'pilotfish deploy functions/echo',
       'pilotfish deploy functions/echo/echo.ts',
       'pilotfish deploy . -o json',
-      'pilotfish deploy . --no-types',
+      'pilotfish deploy . --skip-types',
     ],
   })
     .argument('[path]', 'a folder with a pilotfish.yaml or one function, or a file', '.')
-    .addOption(flag('--no-types', 'do not look for type errors first'))
+    .addOption(flag('--skip-types', 'do not look for type errors first'))
     .action(async (path: string, flags: DeployFlags) => report(await deploy(context, path, flags)));
 
 async function deploy(context: CliContext, path: string, options: DeployFlags): Promise<ExitCode> {

@@ -46,6 +46,15 @@ export const frameTypes = {
 } as const;
 export type FrameType = (typeof frameTypes)[keyof typeof frameTypes];
 
+/** From this size on a body may travel as a file: below it the socket is faster (measured at 256 KiB). */
+export const bodyFileBytesMin = 256 * 2 ** 10;
+
+/** Flags of a `call`: its payload lies in the file that the header's `f` names. */
+export const callForms = { inline: 0, file: 1 } as const;
+
+/** Beside a result's form: the body is the name of a file in the instance's scratch directory. */
+export const resultInFile = 4;
+
 /** The flags of a `result`: what its body is. */
 export const resultForms = {
   none: 0,

@@ -26,6 +26,8 @@ export interface LoadHeader {
   readonly concurrency: number;
   /** Calls that one `handleBatch` may be given, and how long the first of them waits for others. */
   readonly batch: { readonly size: number; readonly waitMs: number };
+  /** Where a large result may be left as a file; empty where results go through the socket. */
+  readonly resultFolder: string;
   /** Memory that the instance may take, bytes. */
   readonly memoryBytes: number;
 }

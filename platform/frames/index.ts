@@ -1,6 +1,8 @@
 /** What an agent and an instance say to each other over one inherited socket; see frame.ts for the layout. */
 
 export {
+  bodyFileBytesMin,
+  callForms,
   type Frame,
   type FrameType,
   frameBytesMax,
@@ -8,6 +10,7 @@ export {
   framePrefixBytes,
   frameTypes,
   resultForms,
+  resultInFile,
 } from './frame.ts';
 export { FrameReader } from './frame-reader.ts';
 export { FrameWriter } from './frame-writer.ts';

@@ -2,10 +2,12 @@
  * The host process of one instance: reads frames, has calls run, writes what became of them.
  * It opens nothing but fd 3; when that ends, its agent is gone and it goes too.
  */
+import { readFileSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { inspect } from 'node:util';
 import { messageOf, PlatformError } from '#common';
 import {
+  callForms,
   type ErrorHeader,
   type Frame,
   FrameReader,
@@ -43,6 +45,7 @@ const nothingLoaded: LoadHeader = {
   secrets: {},
   concurrency: 1,
   batch: { size: 1, waitMs: 0 },
+  resultFolder: '',
   memoryBytes: 0,
 };
 
@@ -102,7 +105,7 @@ class Host implements HostLink, CallSink {
 
   succeeded(call: LazyCall, result: FunctionResult): void {
     try {
-      sendResult(this.#writer, call.frameId, result);
+      sendResult(this.#writer, call.frameId, result, this.load.resultFolder);
     } catch (error) {
       this.failed(call, error);
     }
@@ -130,7 +133,7 @@ class Host implements HostLink, CallSink {
   #receive(frame: Frame): void {
     switch (frame.type) {
       case frameTypes.call:
-        return this.#runner?.receive(new LazyCall(frame.id, frame.header), frame.body);
+        return this.#receiveCall(new LazyCall(frame.id, frame.header), frame);
       case frameTypes.load:
         void this.#load(parseJson<LoadHeader>(frame));
         return;
@@ -143,6 +146,11 @@ class Host implements HostLink, CallSink {
       case frameTypes.stop:
         void this.#stop();
     }
+  }
+
+  #receiveCall(call: LazyCall, { flags, body }: Frame): void {
+    const file = flags === callForms.file ? call.header.f : undefined;
+    this.#runner?.receive(call, file === undefined ? body : readFileSync(file));
   }
 
   async #load(load: LoadHeader): Promise<void> {

@@ -1,7 +1,17 @@
 /** Writes a call's result as a frame; the usual single output without header costs no JSON. */
 import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
-import { type FrameWriter, frameBytesMax, frameTypes, type OutputHeader, resultForms } from '#frames';
+import { join } from 'node:path';
+import {
+  bodyFileBytesMin,
+  type FrameWriter,
+  frameBytesMax,
+  frameTypes,
+  type OutputHeader,
+  resultForms,
+  resultInFile,
+} from '#frames';
 import { type EncodedOutput, encodeResult, type FunctionResult, outputs } from '#sdk';
 import type { LazyCall } from './call-context.ts';
 
@@ -9,13 +19,13 @@ import type { LazyCall } from './call-context.ts';
 const piecesAheadBytesMax = 4 * 2 ** 20;
 
 /** Throws when the result cannot be encoded or is over the frame's limit: the call then fails with that. */
-export function sendResult(writer: FrameWriter, frameId: number, result: FunctionResult): void {
+export function sendResult(writer: FrameWriter, frameId: number, result: FunctionResult, folder = ''): void {
   if (result === undefined) return writer.write(frameTypes.result, frameId, resultForms.none, '');
-  if (result instanceof Uint8Array) return writer.write(frameTypes.result, frameId, resultForms.single, '', result);
+  if (result instanceof Uint8Array) return sendSingle(writer, frameId, result, folder);
   const encoded = encodeResult(result);
   const [only] = encoded;
   if (encoded.length === 1 && only && isPlain(only)) {
-    return writer.write(frameTypes.result, frameId, resultForms.single, '', only.data);
+    return sendSingle(writer, frameId, only.data, folder);
   }
   const headers = encoded.map(
     (output): OutputHeader => ({
@@ -26,6 +36,17 @@ export function sendResult(writer: FrameWriter, frameId: number, result: Functio
   );
   const body = Buffer.concat(encoded.map((output) => output.data));
   writer.write(frameTypes.result, frameId, resultForms.several, JSON.stringify(headers), body);
+}
+
+/** A large one is left as a file in `folder`, where the agent allows it. */
+function sendSingle(writer: FrameWriter, frameId: number, data: Uint8Array, folder: string): void {
+  // Over the frame's limit the socket's own error says so, whichever way it would have gone.
+  if (folder === '' || data.length < bodyFileBytesMin || data.length > frameBytesMax) {
+    return writer.write(frameTypes.result, frameId, resultForms.single, '', data);
+  }
+  const name = `result-${frameId}`;
+  writeFileSync(join(folder, name), data, { mode: 0o600 });
+  writer.write(frameTypes.result, frameId, resultForms.single | resultInFile, '', Buffer.from(name));
 }
 
 function isPlain(output: EncodedOutput): boolean {

@@ -2,9 +2,13 @@
 import { parseArgs } from 'node:util';
 import { benchEvents } from './events.ts';
 import { type BenchResult, table } from './report.ts';
+import { benchRuntime } from './runtime.ts';
 
 /** Each runs for a minute or so. */
-const benches: Record<string, (options: BenchOptions) => Promise<BenchResult[]>> = { events: benchEvents };
+const benches: Record<string, (options: BenchOptions) => Promise<BenchResult[]>> = {
+  events: benchEvents,
+  runtime: benchRuntime,
+};
 
 export interface BenchOptions {
   /** Counted runs of each side. */

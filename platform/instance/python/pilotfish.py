@@ -276,9 +276,6 @@ class _Host:
 
     def _receive(self, kind, frame, header, body):
         if kind == _CALL:
-            if "f" in header:
-                with open(header["f"], "rb") as file:
-                    body = file.read()
             call = self._calls[frame] = _Call(frame, header, body)
             self.waiting.put(call)
         elif kind == _LOAD:

@@ -1,0 +1,144 @@
+/** The agent's way to instances without an agent around it: spawner, pool and hosts as they are, and functions from strings. */
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { systemClock } from '#common';
+import type { FunctionKind, LoadHeader } from '#frames';
+import type { AgentConfig } from '#model';
+import type { FunctionVersion } from '#proto';
+import { createLogger } from '#telemetry';
+import { BodyFiles } from '../../../platform/agent/body-files.ts';
+import type { CallOutcome } from '../../../platform/agent/call.ts';
+import { CodeCache } from '../../../platform/agent/code-cache.ts';
+import { nodePlan } from '../../../platform/agent/host-plan.ts';
+import { HostPool } from '../../../platform/agent/host-pool.ts';
+import { type HostProcess, scratchOf } from '../../../platform/agent/host-process.ts';
+import { Instance } from '../../../platform/agent/instance.ts';
+import { probeIsolation } from '../../../platform/agent/isolation/index.ts';
+import { SpawnerClient } from '../../../platform/agent/spawner-client.ts';
+
+const dist = join(import.meta.dirname, '../../../dist');
+export const memoryBytes = 256 * 2 ** 20;
+const timeoutMs = 30_000;
+
+export interface BenchFunction {
+  readonly name: string;
+  readonly kind: FunctionKind;
+  readonly artifact: string;
+  readonly codeCache: string;
+}
+
+export class BenchNode {
+  readonly pool: HostPool;
+  readonly #root: string;
+  readonly #config: AgentConfig;
+  readonly #spawner: SpawnerClient;
+
+  private constructor(root: string, config: AgentConfig, spawner: SpawnerClient) {
+    this.#root = root;
+    this.#config = config;
+    this.#spawner = spawner;
+    this.pool = new HostPool({
+      config,
+      spawner,
+      hostScript: join(dist, 'instance.cjs'),
+      nodeBinary: process.execPath,
+      isolation: probeIsolation(),
+      environment: {},
+      onProcess: () => undefined,
+    });
+  }
+
+  static async start(): Promise<BenchNode> {
+    const root = mkdtempSync('/dev/shm/pilotfish-bench-');
+    for (const folder of ['artifacts', 'spool']) mkdirSync(join(root, folder), { mode: 0o700 });
+    const config = { node: 'bench', runDirectory: root, nodeDirectory: root } as unknown as AgentConfig;
+    const logger = createLogger({ pilot: 'bench', node: 'bench', process: 'bench' });
+    const socketPath = join(root, 'agent.sock');
+    const options = { script: join(dist, 'spawner.mjs'), execPath: process.execPath, socketPath, logger };
+    return new BenchNode(root, config, await SpawnerClient.start(options));
+  }
+
+  /** Writes the artifact as an agent would have fetched it; makes its code cache as at deploy. */
+  async add(name: string, kind: FunctionKind, bytes: Uint8Array): Promise<BenchFunction> {
+    const artifact = join(this.#root, 'artifacts', name);
+    writeFileSync(artifact, bytes);
+    const plain: BenchFunction = { name, kind, artifact, codeCache: '' };
+    const cache = new CodeCache({
+      artifactPath: () => artifact,
+      fork: () => this.fork(),
+      onTrouble: (_, error) => process.stderr.write(`${name}: ${error}\n`),
+    });
+    const version = { function: name, artifactDigest: name, artifactBytes: bytes.length } as unknown as FunctionVersion;
+    await cache.prepare(version, this.#load('', plain));
+    return { ...plain, codeCache: cache.pathOf(version) };
+  }
+
+  /** A host besides the pool. */
+  fork(): HostProcess {
+    return this.pool.startOwn((places) => nodePlan(places, memoryBytes));
+  }
+
+  /** Loads the function in the host; resolves when it is ready. */
+  load(host: HostProcess, one: BenchFunction): Promise<Instance> {
+    const { promise, resolve, reject } = Promise.withResolvers<Instance>();
+    const instance = new Instance({
+      id: host.id,
+      concurrency: 1,
+      memoryBytes,
+      clock: systemClock,
+      pid: () => host.pid,
+      kill: (signal) => host.kill(signal),
+      bodies: new BodyFiles(join(this.#root, 'spool'), scratchOf(this.#root, host.id), host.id),
+      events: {
+        onReady: resolve,
+        onRoom: () => undefined,
+        onEnded: (_, reason) => reject(new Error(reason)),
+        onLog: () => undefined,
+        onPublish: () => undefined,
+        onState: async () => ({ revision: 0, error: 'no state here' }),
+      },
+    });
+    host.adopt({
+      connected: (socket, early) => instance.connect(socket, early, this.#load(host.id, one)),
+      output: () => undefined,
+      ended: (reason) => instance.processEnded(reason),
+    });
+    return promise;
+  }
+
+  async close(): Promise<void> {
+    this.pool.close();
+    await this.#spawner.close();
+    rmSync(this.#root, { recursive: true, force: true });
+  }
+
+  #load(id: string, { name, kind, artifact, codeCache }: BenchFunction): LoadHeader {
+    return {
+      instance: id,
+      node: this.#config.node,
+      function: name,
+      version: 1,
+      digest: name,
+      kind,
+      artifact,
+      files: {},
+      codeCache,
+      config: {},
+      secrets: {},
+      concurrency: 1,
+      batch: { size: 1, waitMs: 0 },
+      resultFolder: id === '' ? '' : scratchOf(this.#root, id),
+      memoryBytes,
+    };
+  }
+}
+
+let calls = 0;
+
+/** One call through the instance, from hand-over to outcome. */
+export function call(instance: Instance, body: Uint8Array): Promise<CallOutcome> {
+  const { promise, resolve } = Promise.withResolvers<CallOutcome>();
+  const header = `{"s":"bench","i":"b${calls++}","q":1,"t":0,"a":1,"d":${timeoutMs}}`;
+  instance.run({ header, body, timeoutMs, settle: resolve });
+  return promise;
+}
