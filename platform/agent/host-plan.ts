@@ -93,8 +93,17 @@ function pythonFolder({ hostScript }: HostPlaces): string {
   return join(hostScript.slice(0, -basename(hostScript).length), 'python');
 }
 
+/** Memory of large payloads is kept for the next ones: to give it back and fault it in again costs thrice their copy. */
+const mallocKeepsBytes = String(32 * mebibyte);
+
 /** TZ spares a scan of the zone files, the thread pool is small. */
-const baseEnvironment: Readonly<Record<string, string>> = { TZ: 'UTC', LANG: 'C.UTF-8', UV_THREADPOOL_SIZE: '2' };
+const baseEnvironment: Readonly<Record<string, string>> = {
+  TZ: 'UTC',
+  LANG: 'C.UTF-8',
+  UV_THREADPOOL_SIZE: '2',
+  MALLOC_MMAP_THRESHOLD_: mallocKeepsBytes,
+  MALLOC_TRIM_THRESHOLD_: mallocKeepsBytes,
+};
 
 function granted({ environment }: HostPlaces, { env }: Permissions): Record<string, string> {
   return Object.fromEntries(

@@ -66,13 +66,14 @@ export class HostProcess {
   /** Gives it to a function; what has happened already is told at once. */
   adopt(owner: HostOwner): void {
     this.#owner = owner;
+    this.#connection?.socket.removeAllListeners('data');
     if (this.#endReason !== undefined) owner.ended(this.#endReason);
     else if (this.#connection) owner.connected(this.#connection.socket, this.#connection.early);
   }
 
-  /** Its host waits for a function. */
+  /** It has started and waits for a function. */
   get booted(): boolean {
-    return this.#connection !== undefined;
+    return (this.#connection?.early.length ?? 0) > 0;
   }
 
   get alive(): boolean {
@@ -101,6 +102,12 @@ export class HostProcess {
   #connected(socket: Socket, early: Buffer): void {
     if (this.#owner) return this.#owner.connected(socket, early);
     this.#connection = { socket, early };
+    // The first that it says is that it has booted; more it does not say before it belongs to somebody.
+    socket.once('data', (chunk) => {
+      socket.pause();
+      this.#connection = { socket, early: chunk };
+    });
+    socket.resume();
   }
 
   #ended(reason: string): void {

@@ -127,7 +127,7 @@ export class InstanceStarter {
   #bodiesOf({ spec }: FunctionVersion, id: string): BodyFiles | undefined {
     if (!this.#inMemory || spec?.kind === 'process') return undefined;
     const { runDirectory } = this.#options.config;
-    return new BodyFiles(join(runDirectory, 'spool'), scratchOf(runDirectory, id), id);
+    return new BodyFiles(scratchOf(runDirectory, id));
   }
 
   /** Everything that an instance needs on this node; returns the values of its secrets. */

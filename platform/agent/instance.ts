@@ -15,10 +15,11 @@ import {
   type LogHeader,
   type PublishedHeader,
   type PublishHeader,
+  type ResultFileHeader,
   resultInFile,
   type StateHeader,
 } from '#frames';
-import type { BodyFiles } from './body-files.ts';
+import type { BodyFile, BodyFiles } from './body-files.ts';
 import type { Call, CallOutcome } from './call.ts';
 import type { StateAnswer } from './state-store.ts';
 
@@ -64,7 +65,7 @@ interface RunningCall {
   /** When it became one of the `concurrency` oldest, which the instance runs. */
   startedAt: number;
   /** Where its payload lies, when it is large. */
-  readonly file: string | undefined;
+  readonly file: BodyFile | undefined;
 }
 
 export class Instance {
@@ -140,7 +141,7 @@ export class Instance {
       frameTypes.call,
       id,
       callForms.file,
-      `${call.header.slice(0, -1)},"f":${JSON.stringify(file)}}`,
+      `${call.header.slice(0, -1)},"f":${JSON.stringify(file.path)},"n":${call.body.length}}`,
     );
   }
 
@@ -217,6 +218,7 @@ export class Instance {
       }
     }
     for (const [id, running] of this.#calls) this.#forget(id, running);
+    this.#options.bodies?.close();
     this.#options.events.onEnded(this, reason, unstarted);
   }
 
@@ -242,6 +244,8 @@ export class Instance {
         this.phase = 'ready';
         this.loaded = true;
         return this.#options.events.onReady(this);
+      case frameTypes.waiting:
+        return;
       default:
         this.end(`it sent a frame of unknown type ${frame.type}`);
     }
@@ -268,9 +272,11 @@ export class Instance {
   #resultOf({ flags, body }: Frame, header: string): CallOutcome {
     if ((flags & resultInFile) === 0) return { kind: 'result', form: flags, header, body };
     try {
-      const taken = this.#options.bodies?.take(Buffer.from(body).toString('utf8'));
-      if (taken) return { kind: 'result', form: flags & ~resultInFile, header, body: taken };
-      throw new Error('there is no place for such files');
+      const left = JSON.parse(header) as ResultFileHeader;
+      const taken = this.#options.bodies?.take(left);
+      if (!taken) throw new Error('there is no place for such files');
+      this.#writer?.write(frameTypes.taken, left.file, 0, '');
+      return { kind: 'result', form: flags & ~resultInFile, header: '', body: taken };
     } catch (error) {
       const message = `its result cannot be read: ${error instanceof Error ? error.message : String(error)}`;
       return { kind: 'failed', error: { kind: 'failed', message, stack: '' } };
@@ -279,7 +285,7 @@ export class Instance {
 
   #forget(id: number, { file }: RunningCall): void {
     this.#calls.delete(id);
-    if (file !== undefined) this.#options.bodies?.remove(file);
+    if (file !== undefined) this.#options.bodies?.release(file);
   }
 
   /** The next call in line starts to run: its clock begins now. */

@@ -43,17 +43,26 @@ export const frameTypes = {
   stateAnswer: 14,
   /** instance -> agent: the V8 code cache of the bundle it was asked to compile. */
   codeCache: 15,
+  /** instance -> agent, the first frame of a host: it has started and waits for its function. */
+  waiting: 16,
+  /** agent -> instance: the result in this file has been read; the id is the file's number. */
+  taken: 17,
 } as const;
 export type FrameType = (typeof frameTypes)[keyof typeof frameTypes];
 
-/** From this size on a body may travel as a file: below it the socket is faster (measured at 256 KiB). */
+/** From this size on a body may travel as a file: below it the socket is as fast. */
 export const bodyFileBytesMin = 256 * 2 ** 10;
 
-/** Flags of a `call`: its payload lies in the file that the header's `f` names. */
+/** Flags of a `call`: its payload is the start of the file that the header's `f` names. */
 export const callForms = { inline: 0, file: 1 } as const;
 
-/** Beside a result's form: the body is the name of a file in the instance's scratch directory. */
+/** Beside a result's form: the header is a ResultFileHeader, the body lies in the file. */
 export const resultInFile = 4;
+
+/** Name of a result's file in the instance's scratch directory. */
+export function resultFileName(file: number): string {
+  return `result-${Math.trunc(file)}`;
+}
 
 /** The flags of a `result`: what its body is. */
 export const resultForms = {

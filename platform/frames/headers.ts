@@ -55,6 +55,8 @@ export interface CallHeader {
   readonly r?: true;
   /** The payload lies in this file of the node's memory, and the body is empty. */
   readonly f?: string;
+  /** Bytes of the payload in that file. */
+  readonly n?: number;
 }
 
 export interface SpoolHeader {
@@ -75,6 +77,14 @@ export interface GatheredPart {
   readonly offset: number;
   readonly length: number;
   readonly headers: Record<string, string>;
+}
+
+/** Header of a `result` whose body lies in a file. */
+export interface ResultFileHeader {
+  /** Its number among the instance's files. */
+  readonly file: number;
+  /** Bytes at its start that are the result. */
+  readonly length: number;
 }
 
 /** One output of a `result` in the form `several`. */

@@ -9,6 +9,7 @@ export {
   frameHeaderBytesMax,
   framePrefixBytes,
   frameTypes,
+  resultFileName,
   resultForms,
   resultInFile,
 } from './frame.ts';
@@ -25,7 +26,9 @@ export type {
   OutputHeader,
   PublishedHeader,
   PublishHeader,
+  ResultFileHeader,
   SpoolHeader,
   StateAnswerHeader,
   StateHeader,
 } from './headers.ts';
+export { readBody } from './read-body.ts';

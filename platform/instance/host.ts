@@ -2,7 +2,6 @@
  * The host process of one instance: reads frames, has calls run, writes what became of them.
  * It opens nothing but fd 3; when that ends, its agent is gone and it goes too.
  */
-import { readFileSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { inspect } from 'node:util';
 import { messageOf, PlatformError } from '#common';
@@ -20,6 +19,7 @@ import {
   type StateAnswerHeader,
 } from '#frames';
 import { type FunctionDefinition, type FunctionResult, type PublishOptions, readFailure } from '#sdk';
+import { ResultFiles, readPayload } from './body-files.ts';
 import { createLog, type HostLink, identityOf, LazyCall } from './call-context.ts';
 import { CallRunner, type CallSink } from './call-runner.ts';
 import { captureConsole } from './capture-console.ts';
@@ -62,6 +62,7 @@ class Host implements HostLink, CallSink {
   readonly #publishes = new Map<number, PromiseWithResolvers<void>>();
   #definition: FunctionDefinition | undefined;
   #runner: CallRunner | undefined;
+  #files = new ResultFiles('');
   #redact: Redact = (text) => text;
   #nextPublish = 1;
   #draining = false;
@@ -80,6 +81,7 @@ class Host implements HostLink, CallSink {
       const [only] = this.#runner?.running.size === 1 ? this.#runner.running.values() : [];
       this.log(level, only?.header.i ?? '', text);
     });
+    this.#writer.write(frameTypes.waiting, 0, 0, '');
   }
 
   log(level: string, callId: string, message: string, fields?: Readonly<Record<string, unknown>>): void {
@@ -105,7 +107,7 @@ class Host implements HostLink, CallSink {
 
   succeeded(call: LazyCall, result: FunctionResult): void {
     try {
-      sendResult(this.#writer, call.frameId, result, this.load.resultFolder);
+      sendResult(this.#writer, call.frameId, result, this.#files);
     } catch (error) {
       this.failed(call, error);
     }
@@ -139,6 +141,8 @@ class Host implements HostLink, CallSink {
         return;
       case frameTypes.cancel:
         return this.#runner?.cancel(frame.id);
+      case frameTypes.taken:
+        return this.#files.taken(frame.id);
       case frameTypes.published:
         return this.#published(parseJson<PublishedHeader>(frame));
       case frameTypes.stateAnswer:
@@ -149,12 +153,14 @@ class Host implements HostLink, CallSink {
   }
 
   #receiveCall(call: LazyCall, { flags, body }: Frame): void {
-    const file = flags === callForms.file ? call.header.f : undefined;
-    this.#runner?.receive(call, file === undefined ? body : readFileSync(file));
+    if (flags === callForms.inline) return this.#runner?.receive(call, body);
+    const { f: path = '', n: length = 0 } = call.header;
+    this.#runner?.receive(call, readPayload(path, length));
   }
 
   async #load(load: LoadHeader): Promise<void> {
     this.load = load;
+    this.#files = new ResultFiles(load.resultFolder);
     this.#redact = redactor(load.secrets);
     try {
       const log = createLog(this, '');

@@ -1,31 +1,22 @@
 /** Writes a call's result as a frame; the usual single output without header costs no JSON. */
 import { once } from 'node:events';
-import { writeFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
-import { join } from 'node:path';
-import {
-  bodyFileBytesMin,
-  type FrameWriter,
-  frameBytesMax,
-  frameTypes,
-  type OutputHeader,
-  resultForms,
-  resultInFile,
-} from '#frames';
+import { type FrameWriter, frameBytesMax, frameTypes, type OutputHeader, resultForms, resultInFile } from '#frames';
 import { type EncodedOutput, encodeResult, type FunctionResult, outputs } from '#sdk';
+import type { ResultFiles } from './body-files.ts';
 import type { LazyCall } from './call-context.ts';
 
 /** Pieces that the agent has not taken yet; past it the generator waits (R6). */
 const piecesAheadBytesMax = 4 * 2 ** 20;
 
 /** Throws when the result cannot be encoded or is over the frame's limit: the call then fails with that. */
-export function sendResult(writer: FrameWriter, frameId: number, result: FunctionResult, folder = ''): void {
+export function sendResult(writer: FrameWriter, frameId: number, result: FunctionResult, files?: ResultFiles): void {
   if (result === undefined) return writer.write(frameTypes.result, frameId, resultForms.none, '');
-  if (result instanceof Uint8Array) return sendSingle(writer, frameId, result, folder);
+  if (result instanceof Uint8Array) return sendSingle(writer, frameId, result, files);
   const encoded = encodeResult(result);
   const [only] = encoded;
   if (encoded.length === 1 && only && isPlain(only)) {
-    return sendSingle(writer, frameId, only.data, folder);
+    return sendSingle(writer, frameId, only.data, files);
   }
   const headers = encoded.map(
     (output): OutputHeader => ({
@@ -38,15 +29,10 @@ export function sendResult(writer: FrameWriter, frameId: number, result: Functio
   writer.write(frameTypes.result, frameId, resultForms.several, JSON.stringify(headers), body);
 }
 
-/** A large one is left as a file in `folder`, where the agent allows it. */
-function sendSingle(writer: FrameWriter, frameId: number, data: Uint8Array, folder: string): void {
-  // Over the frame's limit the socket's own error says so, whichever way it would have gone.
-  if (folder === '' || data.length < bodyFileBytesMin || data.length > frameBytesMax) {
-    return writer.write(frameTypes.result, frameId, resultForms.single, '', data);
-  }
-  const name = `result-${frameId}`;
-  writeFileSync(join(folder, name), data, { mode: 0o600 });
-  writer.write(frameTypes.result, frameId, resultForms.single | resultInFile, '', Buffer.from(name));
+function sendSingle(writer: FrameWriter, frameId: number, data: Uint8Array, files?: ResultFiles): void {
+  const left = files?.put(data);
+  if (left) writer.write(frameTypes.result, frameId, resultForms.single | resultInFile, JSON.stringify(left));
+  else writer.write(frameTypes.result, frameId, resultForms.single, '', data);
 }
 
 function isPlain(output: EncodedOutput): boolean {

@@ -10,6 +10,7 @@ import type {
   handleUnaryCall,
   Metadata,
   ServerWritableStream,
+  sendUnaryData,
 } from '@grpc/grpc-js';
 import { PlatformError } from '#common';
 import { toServiceError } from './service-error.ts';
@@ -36,10 +37,11 @@ export function unary<Request, Response>(
   handle: (request: Request, context: CallContext) => Promise<Response> | Response,
 ): handleUnaryCall<Request, Response> {
   return (call, callback) => {
-    const context = contextOf(call as unknown as AnyCall);
-    void attempt(() => handle(call.request, context)).then(
-      (response) => callback(null, response),
-      (thrown: unknown) => callback(toServiceError(thrown)),
+    const context = new Context(call as unknown as AnyCall);
+    answer(
+      context,
+      attempt(() => handle(call.request, context)),
+      callback,
     );
   };
 }
@@ -48,10 +50,11 @@ export function clientStream<Request, Response>(
   handle: (requests: AsyncIterable<Request>, context: CallContext) => Promise<Response>,
 ): handleClientStreamingCall<Request, Response> {
   return (call, callback) => {
-    const context = contextOf(call as unknown as AnyCall);
-    void attempt(() => handle(call as AsyncIterable<Request>, context)).then(
-      (response) => callback(null, response),
-      (thrown: unknown) => callback(toServiceError(thrown)),
+    const context = new Context(call as unknown as AnyCall);
+    answer(
+      context,
+      attempt(() => handle(call as AsyncIterable<Request>, context)),
+      callback,
     );
   };
 }
@@ -60,7 +63,7 @@ export function serverStream<Request, Response>(
   handle: (request: Request, context: CallContext) => AsyncIterable<Response>,
 ): handleServerStreamingCall<Request, Response> {
   return (call) => {
-    const context = contextOf(call as unknown as AnyCall);
+    const context = new Context(call as unknown as AnyCall);
     void pump(() => handle(call.request, context), call, context.signal);
   };
 }
@@ -69,10 +72,23 @@ export function bidiStream<Request, Response>(
   handle: (requests: AsyncIterable<Request>, context: CallContext) => AsyncIterable<Response>,
 ): handleBidiStreamingCall<Request, Response> {
   return (call) => {
-    const context = contextOf(call as unknown as AnyCall);
+    const context = new Context(call as unknown as AnyCall);
     const writable = call as unknown as ServerWritableStream<Request, Response>;
     void pump(() => handle(call as AsyncIterable<Request>, context), writable, context.signal);
   };
+}
+
+function answer<Response>(context: Context, response: Promise<Response>, callback: sendUnaryData<Response>): void {
+  void response.then(
+    (value) => {
+      context.end();
+      callback(null, value);
+    },
+    (thrown: unknown) => {
+      context.end();
+      callback(toServiceError(thrown));
+    },
+  );
 }
 
 /** A handler that throws before its first await counts like one that rejects. */
@@ -97,17 +113,34 @@ async function pump<Request, Response>(
   }
 }
 
-function contextOf(call: AnyCall): CallContext {
-  const controller = new AbortController();
-  call.once('cancelled', () => controller.abort(new PlatformError('cancelled', 'The caller went away')));
-  return {
-    signal: controller.signal,
-    get deadline() {
-      return Number(call.getDeadline());
-    },
-    get peer() {
-      const name = call.getAuthContext().sslPeerCertificate?.subject?.CN;
-      return (Array.isArray(name) ? name[0] : name) ?? '';
-    },
-  };
+class Context implements CallContext {
+  readonly #call: AnyCall;
+  readonly #controller = new AbortController();
+  #ended = false;
+
+  constructor(call: AnyCall) {
+    this.#call = call;
+    // grpc-js says so at the end of every call; once it is answered nobody needs to hear it.
+    call.once('cancelled', () => {
+      if (!this.#ended) this.#controller.abort(new PlatformError('cancelled', 'The caller went away'));
+    });
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  get deadline(): number {
+    return Number(this.#call.getDeadline());
+  }
+
+  get peer(): string {
+    const name = this.#call.getAuthContext().sslPeerCertificate?.subject?.CN;
+    return (Array.isArray(name) ? name[0] : name) ?? '';
+  }
+
+  /** The call has been answered. */
+  end(): void {
+    this.#ended = true;
+  }
 }

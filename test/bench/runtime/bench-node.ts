@@ -88,7 +88,7 @@ export class BenchNode {
       clock: systemClock,
       pid: () => host.pid,
       kill: (signal) => host.kill(signal),
-      bodies: new BodyFiles(join(this.#root, 'spool'), scratchOf(this.#root, host.id), host.id),
+      bodies: new BodyFiles(scratchOf(this.#root, host.id)),
       events: {
         onReady: resolve,
         onRoom: () => undefined,

@@ -8,9 +8,14 @@ import { type BenchResult, compare, median } from '../report.ts';
 import { BenchNode, call } from './bench-node.ts';
 
 const echo = 'module.exports = { handle: (event) => event.data };';
-const sink = 'module.exports = { handle: () => undefined };';
+// It touches every page: a payload that nobody reads would be no hand-over.
+const sink =
+  'module.exports = { handle({ data }) { let sum = 0; for (let at = 0; at < data.length; at += 4096) sum += data[at]; if (sum < 1) throw sum; } };';
 const smallBytes = 128;
 const largeBytes = 2 * 2 ** 20;
+/** Enough that the first round leaves compiled code behind, on both sides. */
+const smallCalls = 10_000;
+const largeCalls = 100;
 
 /** Sends what it gets back whole; for large messages a byte says that all of it has come. */
 const peer = `const net = require('node:net');
@@ -41,10 +46,10 @@ export async function benchHandover(rounds: number): Promise<BenchResult[]> {
     for (let round = 0; round <= rounds; round++) {
       // The first round is warm-up: functions are compiled, buffers grow.
       const into = round === 0 ? { small: [], bareSmall: [], large: [], bareLarge: [] } : samples;
-      into.small.push(await perCall(400, async () => void (await call(small, message))));
-      into.bareSmall.push(await perCall(400, () => bareSmall.exchange(message, smallBytes)));
-      into.large.push(await perCall(30, async () => void (await call(large, frame))));
-      into.bareLarge.push(await perCall(30, () => bareLarge.exchange(frame, 1)));
+      into.small.push(await perCall(smallCalls, async () => void (await call(small, message))));
+      into.bareSmall.push(await perCall(smallCalls, () => bareSmall.exchange(message, smallBytes)));
+      into.large.push(await perCall(largeCalls, async () => void (await call(large, frame))));
+      into.bareLarge.push(await perCall(largeCalls, () => bareLarge.exchange(frame, 1)));
     }
     return [
       compare('handover128-vs-socket', 'us', samples.small, samples.bareSmall),
