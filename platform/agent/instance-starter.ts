@@ -91,6 +91,7 @@ export class InstanceStarter {
           if (cores) this.#cores.give(cores);
           events.onEnded(ended, reason, unstarted);
         },
+        onCodeCacheRejected: () => this.#codeCache.replace(version, this.#loadHeader('', version, {})),
         onLog: (_, level, call, text) => log(level, call, text),
         onPublish: (publish, data, done) => this.#publish(publish, data, done),
         onState: (state, value) => this.#state.run(version.function, state, value),

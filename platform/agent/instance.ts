@@ -6,6 +6,7 @@ import type { Socket } from 'node:net';
 import type { Clock } from '#common';
 import {
   callForms,
+  codeCacheUses,
   type ErrorHeader,
   type Frame,
   FrameReader,
@@ -27,6 +28,8 @@ export type InstancePhase = 'starting' | 'ready' | 'draining' | 'stopped';
 
 export interface InstanceEvents {
   readonly onReady: (instance: Instance) => void;
+  /** The code cache that it was given is of no use. */
+  readonly onCodeCacheRejected?: () => void;
   /** A call has ended: there is room. */
   readonly onRoom: (instance: Instance) => void;
   /** `unstarted` had been handed over but never ran; they belong to another instance now. */
@@ -243,6 +246,7 @@ export class Instance {
         clearTimeout(this.#startTimer);
         this.phase = 'ready';
         this.loaded = true;
+        if (frame.flags === codeCacheUses.rejected) this.#options.events.onCodeCacheRejected?.();
         return this.#options.events.onReady(this);
       case frameTypes.waiting:
         return;

@@ -56,6 +56,13 @@ export const bodyFileBytesMin = 256 * 2 ** 10;
 /** Flags of a `call`: its payload is the start of the file that the header's `f` names. */
 export const callForms = { inline: 0, file: 1 } as const;
 
+/** A code cache's file ends with the SHA-256 of what is before it. */
+export const codeCacheDigestBytes = 32;
+
+/** Flags of a `ready`: what became of the bundle's code cache. V8 rejects what another V8, or another source, made. */
+export const codeCacheUses = { none: 0, used: 1, rejected: 2 } as const;
+export type CodeCacheUse = (typeof codeCacheUses)[keyof typeof codeCacheUses];
+
 /** Beside a result's form: the header is a ResultFileHeader, the body lies in the file. */
 export const resultInFile = 4;
 

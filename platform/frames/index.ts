@@ -2,7 +2,10 @@
 
 export {
   bodyFileBytesMin,
+  type CodeCacheUse,
   callForms,
+  codeCacheDigestBytes,
+  codeCacheUses,
   type Frame,
   type FrameType,
   frameBytesMax,

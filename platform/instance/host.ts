@@ -164,7 +164,7 @@ class Host implements HostLink, CallSink {
     this.#redact = redactor(load.secrets);
     try {
       const log = createLog(this, '');
-      const { definition, codeCache } = loadFunction(load, log);
+      const { definition, codeCache, codeCacheUse } = loadFunction(load, log);
       this.#definition = definition;
       if (load.codeCacheOnly) return this.#writer.write(frameTypes.codeCache, 0, 0, '', codeCache());
       const { secrets } = load;
@@ -175,7 +175,7 @@ class Host implements HostLink, CallSink {
         log,
       });
       this.#runner = new CallRunner(definition, this, this);
-      this.#writer.write(frameTypes.ready, 0, 0, '');
+      this.#writer.write(frameTypes.ready, 0, codeCacheUse, '');
     } catch (error) {
       this.#sendError(0, 'load', error);
     }

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { Script } from 'node:vm';
 import { PlatformError } from '#common';
-import type { LoadHeader } from '#frames';
+import { type CodeCacheUse, codeCacheDigestBytes, codeCacheUses, type LoadHeader } from '#frames';
 import type { FunctionDefinition, FunctionLog } from '#sdk';
 import { wasmFunction } from './wasm/index.ts';
 
@@ -19,11 +19,14 @@ export interface LoadedFunction {
   readonly definition: FunctionDefinition;
   /** What V8 has compiled so far, for later instances of the same bundle. */
   readonly codeCache: () => Buffer;
+  readonly codeCacheUse: CodeCacheUse;
 }
 
 /** Throws `invalid` for what is no function, and whatever the bundle's top level throws. */
 export function loadFunction(load: LoadHeader, log: FunctionLog): LoadedFunction {
-  if (load.kind === 'wasm') return { definition: wasmFunction(load, log), codeCache: () => Buffer.alloc(0) };
+  if (load.kind === 'wasm') {
+    return { definition: wasmFunction(load, log), codeCache: () => Buffer.alloc(0), codeCacheUse: codeCacheUses.none };
+  }
   const script = compile(load);
   const module: { exports: unknown } = { exports: {} };
   const run = script.runInThisContext() as (...values: unknown[]) => void;
@@ -34,18 +37,23 @@ export function loadFunction(load: LoadHeader, log: FunctionLog): LoadedFunction
       hint: 'export default defineFunction({ handle(event) { ... } })',
     });
   }
-  return { definition, codeCache: () => script.createCachedData() };
+  return { definition, codeCache: () => script.createCachedData(), codeCacheUse: useOf(script) };
 }
 
 function compile(load: LoadHeader): Script {
-  const cachedData = load.codeCache === '' ? undefined : readFileSync(load.codeCache);
+  const cachedData =
+    load.codeCache === '' ? undefined : readFileSync(load.codeCache).subarray(0, -codeCacheDigestBytes);
   return new Script(prologue + readFileSync(load.artifact, 'utf8') + epilogue, {
     filename: bundleName,
     // Positions are the bundle's own: the source map knows nothing of the prologue.
     columnOffset: -prologue.length,
-    // A cache of another V8, or a damaged one, is rejected by V8 itself and costs only its own gain.
     ...(cachedData ? { cachedData } : {}),
   });
+}
+
+function useOf({ cachedDataRejected }: Script): CodeCacheUse {
+  if (cachedDataRejected === undefined) return codeCacheUses.none;
+  return cachedDataRejected ? codeCacheUses.rejected : codeCacheUses.used;
 }
 
 /** What `import kernel from './kernel.wasm'` gives: the module, compiled once. */

@@ -1,7 +1,9 @@
 /** What the SDK promises, seen from outside a real pilot: batches, streamed answers, state, secrets, spares. */
-import { readdirSync, readFileSync } from 'node:fs';
+import { hash } from 'node:crypto';
+import { chmodSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { codeCacheDigestBytes } from '#frames';
 import { eventually } from '../harness/eventually.ts';
 import { deployFolder, FunctionFolder } from '../harness/functions.ts';
 import { processesOf, TestPilot } from '../harness/pilot.ts';
@@ -231,4 +233,83 @@ describe('a function marked `latency`', () => {
       },
     );
   }, 60_000);
+});
+
+describe('payloads and results of megabytes', () => {
+  it('come back as they were, one after the other and several at once', async () => {
+    await functions.deploy(pilot, 'mirror', '(event) => event.data', ['concurrency: 4']);
+    const bodies = [1, 2, 3, 4].map((seed) => Buffer.alloc(seed * 600_000, seed));
+    for (const body of bodies)
+      expect(Buffer.compare((await pilot.client.invoke('mirror', body)).payload, body)).toBe(0);
+    const answers = await Promise.all(bodies.map((body) => pilot.client.invoke('mirror', body)));
+    for (const [at, body] of bodies.entries())
+      expect(Buffer.compare(answers[at]?.payload ?? Buffer.alloc(0), body)).toBe(0);
+  }, 60_000);
+});
+
+describe('the code cache', () => {
+  /** Over the size from which a cache pays. */
+  const large = `import { defineFunction } from 'pilotfish/sdk';
+import { writeFileSync } from 'node:fs';
+const table = {\n${Array.from({ length: 4_000 }, (_, at) => `  f${at}: (x: number) => x + ${at},`).join('\n')}\n};
+export default defineFunction({
+  handle(event) {
+    const text = event.text();
+    if (text.startsWith('/')) writeFileSync(text, 'poison');
+    return String(table.f7(Number(text)));
+  },
+});
+`;
+
+  const cacheOf = async (before: ReadonlySet<string>) =>
+    eventually(() => caches().find((path) => !before.has(path)), { timeoutMs: 20_000, what: 'a code cache' });
+  const caches = () => {
+    const artifacts = join(pilot.directory, 'nodes', 'n1', 'artifacts');
+    return readdirSync(artifacts)
+      .filter((name) => name.endsWith('.cache'))
+      .map((name) => join(artifacts, name));
+  };
+  /** A new version of the same bundle, and so a new instance. */
+  const deployAgain = (round: number) =>
+    deployFolder(pilot, functions.write('large', large, ['config:', `  round: ${round}`]));
+  const answer = async (text: string) => (await pilot.client.invoke('large', Buffer.from(text))).payload.toString();
+
+  it('is made, and no function can write to it', async () => {
+    const before = new Set(caches());
+    await deployAgain(1);
+    const path = await cacheOf(before);
+    expect(await answer('1')).toBe('8');
+    await expect(answer(path)).rejects.toThrow('restricted');
+  }, 60_000);
+
+  it.each([
+    { what: 'V8 rejects, whole as it is', spoil: (cache: Buffer) => cache.fill(7, 8, 12) },
+    { what: 'is damaged', spoil: (cache: Buffer) => cache.fill(7, cache.length / 2), damaged: true },
+  ])(
+    'that $what is replaced, and the function runs without',
+    async ({ spoil, damaged }) => {
+      const [path = ''] = caches().filter((one) => statSync(one).size > 100_000);
+      const good = readFileSync(path);
+      const cache = Buffer.from(good.subarray(0, -codeCacheDigestBytes));
+      spoil(cache);
+      const digest = damaged ? good.subarray(-codeCacheDigestBytes) : hash('sha256', cache, 'buffer');
+      chmodSync(path, 0o600);
+      writeFileSync(path, Buffer.concat([cache, digest]));
+      // What an agent has once found whole, or made, it does not read again.
+      const agent = pilot.node('n1').children.find(({ name }) => name === 'agent');
+      if (damaged && agent) process.kill(agent.pid, 'SIGKILL');
+      await eventually(async () => (await deployAgain(damaged ? 2 : 3), (await answer('2')) === '9'), {
+        timeoutMs: 30_000,
+        what: 'the function serves',
+      });
+      await eventually(
+        () => statSync(path).size === good.length && !readFileSync(path).subarray(0, cache.length).equals(cache),
+        {
+          timeoutMs: 20_000,
+          what: 'a new code cache',
+        },
+      );
+    },
+    90_000,
+  );
 });

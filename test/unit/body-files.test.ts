@@ -1,0 +1,100 @@
+/** Large bodies as files between agent and instance: both ends, without the processes. */
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { bodyFileBytesMin, frameBytesMax, resultFileName } from '#frames';
+import { BodyFiles } from '../../platform/agent/body-files.ts';
+import { ResultFiles, readPayload } from '../../platform/instance/body-files.ts';
+
+let folder: string;
+let agent: BodyFiles;
+let instance: ResultFiles;
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'pilotfish-bodies-'));
+  agent = new BodyFiles(folder);
+  instance = new ResultFiles(folder);
+});
+
+afterEach(() => {
+  agent.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+/** Bytes that differ from each other and from those of another seed. */
+function bytesOf(length: number, seed: number): Buffer {
+  return Buffer.from(Uint8Array.from({ length }, (_, at) => (at * 31 + (at >> 8) + seed) % 256));
+}
+
+describe('payloads', () => {
+  it('come through whole, and a file serves again for a shorter one', () => {
+    const long = bytesOf(3 * bodyFileBytesMin + 7, 1);
+    const short = bytesOf(bodyFileBytesMin, 2);
+    for (const body of [long, short]) {
+      const used = agent.put(body);
+      if (!used) throw new Error('no file');
+      expect(Buffer.compare(readPayload(used.path, body.length), body)).toBe(0);
+      agent.release(used);
+    }
+    expect(readdirSync(folder)).toHaveLength(1);
+  });
+
+  it('that are in use at once lie in files of their own; two are kept, and none after the end', () => {
+    const bodies = [1, 2, 3, 4].map((seed) => bytesOf(bodyFileBytesMin, seed));
+    const used = bodies.map((body) => agent.put(body));
+    for (const [at, body] of bodies.entries())
+      expect(Buffer.compare(readPayload(used[at]?.path ?? '', body.length), body)).toBe(0);
+    for (const one of used) if (one) agent.release(one);
+    expect(readdirSync(folder)).toHaveLength(2);
+    agent.close();
+    expect(readdirSync(folder)).toEqual([]);
+  });
+
+  it('that are small, or find no place, go through the socket', () => {
+    expect(agent.put(Buffer.alloc(bodyFileBytesMin - 1))).toBeUndefined();
+    rmSync(folder, { recursive: true });
+    expect(agent.put(Buffer.alloc(bodyFileBytesMin))).toBeUndefined();
+  });
+});
+
+describe('results', () => {
+  it('come through whole; a third waits for none of the two files and goes through the socket', () => {
+    const first = bytesOf(2 * bodyFileBytesMin, 1);
+    const second = bytesOf(bodyFileBytesMin, 2);
+    const left = [instance.put(first), instance.put(second)];
+    expect(left).toEqual([
+      { file: 0, length: first.length },
+      { file: 1, length: second.length },
+    ]);
+    expect(instance.put(first)).toBeUndefined();
+    for (const [at, body] of [first, second].entries()) {
+      const one = left[at];
+      if (one) expect(Buffer.compare(agent.take(one), body)).toBe(0);
+    }
+    instance.taken(1);
+    expect(instance.put(second)).toEqual({ file: 1, length: second.length });
+  });
+
+  it('without a folder, or small, or over the limit, go through the socket', () => {
+    expect(new ResultFiles('').put(Buffer.alloc(bodyFileBytesMin))).toBeUndefined();
+    expect(instance.put(Buffer.alloc(bodyFileBytesMin - 1))).toBeUndefined();
+    expect(instance.put(Buffer.alloc(frameBytesMax + 1))).toBeUndefined();
+  });
+
+  it.each([
+    { what: 'a link to what only the agent may read', plant: (path: string) => symlinkSync('/etc/hostname', path) },
+    { what: 'a pipe that nobody writes to', plant: (path: string) => execFileSync('mkfifo', [path]) },
+    { what: 'a shorter file', plant: (path: string) => writeFileSync(path, 'short') },
+    { what: 'nothing', plant: () => undefined },
+  ])('$what is refused', ({ plant }) => {
+    plant(join(folder, resultFileName(0)));
+    expect(() => agent.take({ file: 0, length: 10 })).toThrow();
+  });
+
+  it.each([-1, 0.5, Number.NaN, frameBytesMax + 1])('a length of %s is refused', (length) => {
+    writeFileSync(join(folder, resultFileName(0)), 'x');
+    expect(() => agent.take({ file: 0, length })).toThrow('claims');
+  });
+});
