@@ -50,6 +50,6 @@ export function parseSince(text: string, nowMs: number): number {
   });
 }
 
-function lineText({ timeMs, level, instance, node, message }: LogsResponse): string {
+export function lineText({ timeMs, level, instance, node, message }: LogsResponse): string {
   return `${new Date(timeMs).toISOString()} ${level.toUpperCase().padEnd(5)} ${node}/${instance} ${message}`;
 }

@@ -4,6 +4,7 @@ import { buildCommand } from './build.ts';
 import type { CommandFactory } from './command.ts';
 import { type CliContext, type ExitCode, interruptedExitCode } from './context.ts';
 import { deployCommand } from './deploy.ts';
+import { devCommand } from './dev.ts';
 import { dlqListCommand, dlqPeekCommand, dlqPurgeCommand, dlqRedriveCommand } from './dlq.ts';
 import { doctorCommand } from './doctor.ts';
 import { downCommand } from './down.ts';
@@ -38,6 +39,7 @@ const groups: readonly CommandGroup[] = [
     title: 'Functions:',
     commands: [
       initCommand,
+      devCommand,
       buildCommand,
       deployCommand,
       listCommand,

@@ -57,6 +57,7 @@ test('the commands of the design are there', () => {
     'down',
     'pilot list',
     'deploy',
+    'dev',
     'list',
     'get',
     'rm',
