@@ -37,6 +37,8 @@ export interface AgentOptions
 
 /** Timeouts, restarts and credit are looked at this often. */
 const tickMs = 100;
+/** Of a drain's grace time, how much is left to handlers that listen to `ctx.signal` once it aborts. */
+const noticeShare = 0.4;
 /** SIGKILL works within milliseconds; a node that swaps takes longer. */
 const killWaitMs = 2_000;
 /** Lost pulls and publishes are looked for this often. */
@@ -154,7 +156,9 @@ export class Agent {
       for (const instance of pool.instances) instance.drain();
     }
     this.onChange();
-    await this.#untilEmpty(graceMs);
+    await this.#untilEmpty(graceMs * (1 - noticeShare));
+    for (const { instance } of this.#instances.values()) instance.interrupt();
+    await this.#untilEmpty(graceMs * noticeShare);
     const killed = this.#instances.size;
     for (const { instance } of this.#instances.values()) instance.end('its grace time was over');
     await this.#untilEmpty(killWaitMs);
@@ -259,6 +263,7 @@ export class Agent {
         this.#instanceEnded(ended, pool, reason, unstarted),
     };
     const spare = this.#spares.take(pool.version.digest, events);
+    if (spare) this.#starter.adopt(spare);
     const instance = spare ?? this.#starter.start(pool.version, events);
     // The slot is taken from now on: two starts cannot claim the same one.
     pool.instances.add(instance);

@@ -36,6 +36,8 @@ export class InstanceStarter {
   readonly #codeCache: CodeCache;
   readonly #folders: FunctionFolders;
   readonly #cores: CoreSlots;
+  /** Spares, and how each gets its cores. */
+  readonly #unpinned = new WeakMap<Instance, () => void>();
   readonly #inMemory: boolean;
   readonly #state: StateStore;
 
@@ -74,7 +76,8 @@ export class InstanceStarter {
     // A foreign program, or one with permissions, is started once its files are here.
     let host = version.spec && needsOwnHost(version.spec) ? undefined : this.#hosts.take(memoryOf(version));
     const id = host?.id ?? this.#hosts.nextId();
-    const cores = spare ? undefined : this.#cores.take(version.spec?.resources?.cpu || 1);
+    const takeCores = () => this.#cores.take(version.spec?.resources?.cpu || 1);
+    let cores = spare ? undefined : takeCores();
     const log = (level: string, call: string, text: string) =>
       logs.write({ functionName: version.function, instance: id, level, call, text });
     const instance: Instance = new Instance({
@@ -97,6 +100,12 @@ export class InstanceStarter {
         onState: (state, value) => this.#state.run(version.function, state, value),
       },
     });
+    if (spare) {
+      this.#unpinned.set(instance, () => {
+        cores = takeCores();
+        if (cores) host?.pin(cores);
+      });
+    }
     this.#fetch(version).then(
       (secrets) => {
         if (instance.phase === 'stopped') return host?.kill('SIGKILL');
@@ -117,6 +126,12 @@ export class InstanceStarter {
       },
     );
     return instance;
+  }
+
+  /** The spare works from now on: it has processors of its own, as the others. */
+  adopt(spare: Instance): void {
+    this.#unpinned.get(spare)?.();
+    this.#unpinned.delete(spare);
   }
 
   /** No host waits any more. */

@@ -20,8 +20,9 @@ import {
   resultInFile,
   type StateHeader,
 } from '#frames';
-import type { BodyFile, BodyFiles } from './body-files.ts';
+import type { BodyFiles } from './body-files.ts';
 import type { Call, CallOutcome } from './call.ts';
+import { type RunningCall, RunningCalls } from './running-calls.ts';
 import type { StateAnswer } from './state-store.ts';
 
 export type InstancePhase = 'starting' | 'ready' | 'draining' | 'stopped';
@@ -63,14 +64,6 @@ const stopGraceMs = 3_000;
 /** From SIGTERM to SIGKILL, after a timeout. */
 const terminateGraceMs = 500;
 
-interface RunningCall {
-  readonly call: Call;
-  /** When it became one of the `concurrency` oldest, which the instance runs. */
-  startedAt: number;
-  /** Where its payload lies, when it is large. */
-  readonly file: BodyFile | undefined;
-}
-
 export class Instance {
   readonly id: string;
   readonly startedAt: number;
@@ -85,19 +78,20 @@ export class Instance {
   /** The function's own error, when loading failed. */
   loadError: string | undefined;
   readonly #options: InstanceOptions;
-  readonly #calls = new Map<number, RunningCall>();
+  readonly #calls: RunningCalls;
   #writer: FrameWriter | undefined;
   #socket: Socket | undefined;
-  #nextCall = 1;
   #startTimer: NodeJS.Timeout | undefined;
   #stopTimer: NodeJS.Timeout | undefined;
   #endReason: string | undefined;
+  #interrupted = false;
 
   constructor(options: InstanceOptions) {
     this.#options = options;
     this.id = options.id;
     this.concurrency = options.concurrency;
     this.memoryBytes = options.memoryBytes;
+    this.#calls = new RunningCalls(options.concurrency);
     this.startedAt = options.clock.now();
     this.#startTimer = setTimeout(() => this.end(`it was not ready within ${startWaitMs} ms`), startWaitMs);
   }
@@ -133,12 +127,8 @@ export class Instance {
 
   /** Hands a call over; the caller has checked that there is room. */
   run(call: Call): void {
-    const id = this.#nextCall;
-    // Ids are a u32 on the wire; an instance that lived for four billion calls starts again at one.
-    this.#nextCall = id === 0xffff_ffff ? 1 : id + 1;
-    const startedAt = this.#calls.size < this.concurrency ? this.#options.clock.monotonic() : 0;
     const file = this.#options.bodies?.put(call.body);
-    this.#calls.set(id, { call, startedAt, file });
+    const id = this.#calls.add(call, file, this.#options.clock.monotonic());
     if (file === undefined) return this.#writer?.write(frameTypes.call, id, callForms.inline, call.header, call.body);
     this.#writer?.write(
       frameTypes.call,
@@ -150,9 +140,13 @@ export class Instance {
 
   /** Nobody waits for this call any more: its handler's signal aborts. */
   cancel(call: Call): void {
-    // A pool hands a call on in a copy of its own; its header names it.
-    for (const [id, running] of this.#calls)
-      if (running.call.header === call.header) this.#writer?.write(frameTypes.cancel, id, 0, '');
+    for (const id of this.#calls.idsOf(call)) this.#writer?.write(frameTypes.cancel, id, 0, '');
+  }
+
+  /** Its time is nearly over: its handlers' signals abort. A call that fails from now on is lost through no fault of its own. */
+  interrupt(): void {
+    this.#interrupted = true;
+    for (const id of this.#calls.ids()) this.#writer?.write(frameTypes.cancel, id, 0, '');
   }
 
   /** Takes no more calls and stops once those inside it have ended (R5). */
@@ -176,19 +170,14 @@ export class Instance {
   /** Ends the instance when its oldest calls have run past their timeout; those get the outcome `timeout`. */
   checkTimeouts(now: number): void {
     if (this.phase === 'stopped') return;
-    let late = false;
-    let position = 0;
-    for (const [id, running] of this.#calls) {
-      if (position++ >= this.concurrency) break;
-      if (now - running.startedAt <= running.call.timeoutMs) continue;
-      late = true;
-      this.#forget(id, running);
-      running.call.settle(
-        { kind: 'timeout', timeoutMs: running.call.timeoutMs },
-        { instance: this.id, ms: now - running.startedAt },
-      );
+    const late = this.#calls.late(now);
+    for (const id of late) {
+      const running = this.#take(id, now);
+      if (!running) continue;
+      const { call, startedAt } = running;
+      call.settle({ kind: 'timeout', timeoutMs: call.timeoutMs }, { instance: this.id, ms: now - startedAt });
     }
-    if (late) this.#terminate('a call ran past its timeout');
+    if (late.length > 0) this.#terminate('a call ran past its timeout');
   }
 
   /** Asks it to leave first: a function may have something to put away. One that does not listen is ended all the same. */
@@ -208,21 +197,20 @@ export class Instance {
     this.#socket?.destroy();
     const reason = this.#endReason ?? this.loadError ?? how;
     const now = this.#options.clock.monotonic();
-    const unstarted: Call[] = [];
-    let position = 0;
-    for (const running of this.#calls.values()) {
-      if (position++ < this.concurrency) {
-        running.call.settle(
-          { kind: 'lost', reason, ended: this.#endReason !== undefined },
-          { instance: this.id, ms: now - running.startedAt },
-        );
-      } else {
-        unstarted.push(running.call);
-      }
+    const { ran, unstarted } = this.#calls.clear();
+    for (const { call, startedAt } of ran) {
+      call.settle(
+        { kind: 'lost', reason, ended: this.#endReason !== undefined },
+        { instance: this.id, ms: now - startedAt },
+      );
     }
-    for (const [id, running] of this.#calls) this.#forget(id, running);
+    for (const { file } of [...ran, ...unstarted]) if (file) this.#options.bodies?.release(file);
     this.#options.bodies?.close();
-    this.#options.events.onEnded(this, reason, unstarted);
+    this.#options.events.onEnded(
+      this,
+      reason,
+      unstarted.map(({ call }) => call),
+    );
   }
 
   #receive(frame: Frame): void {
@@ -256,16 +244,16 @@ export class Instance {
   }
 
   #settle(id: number, frame: Frame): void {
-    const running = this.#calls.get(id);
-    if (!running) return;
-    this.#forget(id, running);
     const now = this.#options.clock.monotonic();
-    this.#promote(now);
+    const running = this.#take(id, now);
+    if (!running) return;
     this.handled++;
     const run = { instance: this.id, ms: now - running.startedAt };
     if (frame.type === frameTypes.result) {
       const header = frame.header.length === 0 ? '' : Buffer.from(frame.header).toString('utf8');
       running.call.settle(this.#resultOf(frame, header), run);
+    } else if (this.#interrupted) {
+      running.call.settle({ kind: 'lost', reason: 'it was interrupted: its node is drained', ended: true }, run);
     } else {
       running.call.settle({ kind: 'failed', error: parseJson<ErrorHeader>(frame.header) }, run);
     }
@@ -287,18 +275,11 @@ export class Instance {
     }
   }
 
-  #forget(id: number, { file }: RunningCall): void {
-    this.#calls.delete(id);
-    if (file !== undefined) this.#options.bodies?.release(file);
-  }
-
-  /** The next call in line starts to run: its clock begins now. */
-  #promote(now: number): void {
-    let position = 0;
-    for (const running of this.#calls.values()) {
-      if (position++ >= this.concurrency) return;
-      if (running.startedAt === 0) running.startedAt = now;
-    }
+  /** The call is no longer inside it; its payload's file serves the next one. */
+  #take(id: number, now: number): RunningCall | undefined {
+    const running = this.#calls.remove(id, now);
+    if (running?.file) this.#options.bodies?.release(running.file);
+    return running;
   }
 
   #publish(publish: PublishHeader, data: Uint8Array): void {

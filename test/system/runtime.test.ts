@@ -298,10 +298,8 @@ export default defineFunction({
       // What an agent has once found whole, or made, it does not read again.
       const agent = pilot.node('n1').children.find(({ name }) => name === 'agent');
       if (damaged && agent) process.kill(agent.pid, 'SIGKILL');
-      await eventually(async () => (await deployAgain(damaged ? 2 : 3), (await answer('2')) === '9'), {
-        timeoutMs: 30_000,
-        what: 'the function serves',
-      });
+      await deployAgain(damaged ? 2 : 3);
+      await eventually(async () => (await answer('2')) === '9', { timeoutMs: 30_000, what: 'the function serves' });
       await eventually(
         () => statSync(path).size === good.length && !readFileSync(path).subarray(0, cache.length).equals(cache),
         {

@@ -4,8 +4,8 @@ import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
+import { call, HostNode } from '../../harness/host-node.ts';
 import { type BenchResult, compare, median } from '../report.ts';
-import { BenchNode, call } from './bench-node.ts';
 
 const echo = 'module.exports = { handle: (event) => event.data };';
 // It touches every page: a payload that nobody reads would be no hand-over.
@@ -28,7 +28,7 @@ socket.on('data', (chunk) => {
 });`;
 
 export async function benchHandover(rounds: number): Promise<BenchResult[]> {
-  const node = await BenchNode.start();
+  const node = await HostNode.start();
   const folder = mkdtempSync('/dev/shm/pilotfish-socket-');
   try {
     const small = await node.load(node.fork(), await node.add('echo', 'typescript', Buffer.from(echo)));

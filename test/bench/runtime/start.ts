@@ -8,8 +8,8 @@ import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { bundleFunction, readProject } from '#bundle';
 import { eventually } from '../../harness/eventually.ts';
+import { call, type HostedFunction, HostNode, memoryBytes } from '../../harness/host-node.ts';
 import { type BenchResult, compare } from '../report.ts';
-import { type BenchFunction, BenchNode, call, memoryBytes } from './bench-node.ts';
 
 /** 1 KB, as a function usually begins. */
 const small = `import { defineFunction } from 'pilotfish/sdk';\nexport default defineFunction({ handle: (event) => event.data });\n`;
@@ -28,7 +28,7 @@ export function handle(pointer: usize, length: i32): u64 { return ((pointer as u
 const payload = Buffer.alloc(128, 1);
 
 export async function benchStart(rounds: number): Promise<BenchResult[]> {
-  const node = await BenchNode.start();
+  const node = await HostNode.start();
   const folder = mkdtempSync(join(tmpdir(), 'pilotfish-bench-'));
   try {
     const functions = {
@@ -105,7 +105,7 @@ function bareSpawn(): Promise<number> {
 }
 
 /** A host that has booted; its boot is not counted, as it is not while a pilot waits for events. */
-async function fromPool(node: BenchNode, one: BenchFunction): Promise<number> {
+async function fromPool(node: HostNode, one: HostedFunction): Promise<number> {
   const host = node.fork();
   await eventually(() => host.booted, { timeoutMs: 10_000, what: 'a host that waits' });
   let instance: Awaited<ReturnType<typeof node.load>> | undefined;
@@ -143,7 +143,7 @@ async function threaded(): Promise<number> {
 }
 
 /** Memory that a waiting host has for itself, MB; the rest is shared with all other Node processes. */
-async function hostMemory(node: BenchNode): Promise<BenchResult> {
+async function hostMemory(node: HostNode): Promise<BenchResult> {
   node.pool.prepare(memoryBytes);
   const hosts = Array.from({ length: 5 }, () => node.fork());
   for (const host of hosts) await eventually(() => host.booted, { timeoutMs: 10_000, what: 'a host that waits' });
@@ -164,7 +164,7 @@ export function privateMegabytes(pid: number): number {
 const instancesMany = 200;
 
 /** All at once: each until its function is ready, against as many bare processes until they have ended. */
-async function manyInstances(node: BenchNode, one: BenchFunction): Promise<BenchResult> {
+async function manyInstances(node: HostNode, one: HostedFunction): Promise<BenchResult> {
   const ours: number[] = [];
   const bare: number[] = [];
   for (let round = 0; round < 2; round++) {

@@ -6,28 +6,28 @@ import type { FunctionKind, LoadHeader } from '#frames';
 import type { AgentConfig } from '#model';
 import type { FunctionVersion } from '#proto';
 import { createLogger } from '#telemetry';
-import { BodyFiles } from '../../../platform/agent/body-files.ts';
-import type { CallOutcome } from '../../../platform/agent/call.ts';
-import { CodeCache } from '../../../platform/agent/code-cache.ts';
-import { nodePlan } from '../../../platform/agent/host-plan.ts';
-import { HostPool } from '../../../platform/agent/host-pool.ts';
-import { type HostProcess, scratchOf } from '../../../platform/agent/host-process.ts';
-import { Instance } from '../../../platform/agent/instance.ts';
-import { probeIsolation } from '../../../platform/agent/isolation/index.ts';
-import { SpawnerClient } from '../../../platform/agent/spawner-client.ts';
+import { BodyFiles } from '../../platform/agent/body-files.ts';
+import type { CallOutcome } from '../../platform/agent/call.ts';
+import { CodeCache } from '../../platform/agent/code-cache.ts';
+import { nodePlan } from '../../platform/agent/host-plan.ts';
+import { HostPool } from '../../platform/agent/host-pool.ts';
+import { type HostProcess, scratchOf } from '../../platform/agent/host-process.ts';
+import { Instance } from '../../platform/agent/instance.ts';
+import { probeIsolation } from '../../platform/agent/isolation/index.ts';
+import { SpawnerClient } from '../../platform/agent/spawner-client.ts';
 
-const dist = join(import.meta.dirname, '../../../dist');
+const dist = join(import.meta.dirname, '../../dist');
 export const memoryBytes = 256 * 2 ** 20;
 const timeoutMs = 30_000;
 
-export interface BenchFunction {
+export interface HostedFunction {
   readonly name: string;
   readonly kind: FunctionKind;
   readonly artifact: string;
   readonly codeCache: string;
 }
 
-export class BenchNode {
+export class HostNode {
   readonly pool: HostPool;
   readonly #root: string;
   readonly #config: AgentConfig;
@@ -48,21 +48,21 @@ export class BenchNode {
     });
   }
 
-  static async start(): Promise<BenchNode> {
-    const root = mkdtempSync('/dev/shm/pilotfish-bench-');
+  static async start(): Promise<HostNode> {
+    const root = mkdtempSync('/dev/shm/pilotfish-node-');
     for (const folder of ['artifacts', 'spool']) mkdirSync(join(root, folder), { mode: 0o700 });
     const config = { node: 'bench', runDirectory: root, nodeDirectory: root } as unknown as AgentConfig;
     const logger = createLogger({ pilot: 'bench', node: 'bench', process: 'bench' });
     const socketPath = join(root, 'agent.sock');
     const options = { script: join(dist, 'spawner.mjs'), execPath: process.execPath, socketPath, logger };
-    return new BenchNode(root, config, await SpawnerClient.start(options));
+    return new HostNode(root, config, await SpawnerClient.start(options));
   }
 
   /** Writes the artifact as an agent would have fetched it; makes its code cache as at deploy. */
-  async add(name: string, kind: FunctionKind, bytes: Uint8Array): Promise<BenchFunction> {
+  async add(name: string, kind: FunctionKind, bytes: Uint8Array): Promise<HostedFunction> {
     const artifact = join(this.#root, 'artifacts', name);
     writeFileSync(artifact, bytes);
-    const plain: BenchFunction = { name, kind, artifact, codeCache: '' };
+    const plain: HostedFunction = { name, kind, artifact, codeCache: '' };
     const cache = new CodeCache({
       artifactPath: () => artifact,
       fork: () => this.fork(),
@@ -79,7 +79,7 @@ export class BenchNode {
   }
 
   /** Loads the function in the host; resolves when it is ready. */
-  load(host: HostProcess, one: BenchFunction): Promise<Instance> {
+  load(host: HostProcess, one: HostedFunction): Promise<Instance> {
     const { promise, resolve, reject } = Promise.withResolvers<Instance>();
     const instance = new Instance({
       id: host.id,
@@ -112,7 +112,7 @@ export class BenchNode {
     rmSync(this.#root, { recursive: true, force: true });
   }
 
-  #load(id: string, { name, kind, artifact, codeCache }: BenchFunction): LoadHeader {
+  #load(id: string, { name, kind, artifact, codeCache }: HostedFunction): LoadHeader {
     return {
       instance: id,
       node: this.#config.node,

@@ -1,0 +1,89 @@
+/**
+ * The calls inside one instance, in the order in which they were handed over: the oldest `concurrency` of them run, the
+ * others wait in its socket. A call's clock starts when it begins to run.
+ */
+import type { BodyFile } from './body-files.ts';
+import type { Call } from './call.ts';
+
+export interface RunningCall {
+  readonly call: Call;
+  /** When it became one of those that run; 0 before. */
+  startedAt: number;
+  /** Where its payload lies, when it is large. */
+  readonly file: BodyFile | undefined;
+}
+
+export class RunningCalls {
+  readonly #concurrency: number;
+  /** By the id of their frame. */
+  readonly #calls = new Map<number, RunningCall>();
+  #nextId = 1;
+
+  constructor(concurrency: number) {
+    this.#concurrency = concurrency;
+  }
+
+  get size(): number {
+    return this.#calls.size;
+  }
+
+  /** Returns the call's id in frames. */
+  add(call: Call, file: BodyFile | undefined, now: number): number {
+    const id = this.#nextId;
+    // Ids are a u32 on the wire; an instance that lived for four billion calls starts again at one.
+    this.#nextId = id === 0xffff_ffff ? 1 : id + 1;
+    this.#calls.set(id, { call, startedAt: this.#calls.size < this.#concurrency ? now : 0, file });
+    return id;
+  }
+
+  /** The call has ended: the next one in line starts to run. */
+  remove(id: number, now: number): RunningCall | undefined {
+    const ended = this.#calls.get(id);
+    if (!ended) return undefined;
+    this.#calls.delete(id);
+    this.#promote(now);
+    return ended;
+  }
+
+  get(id: number): RunningCall | undefined {
+    return this.#calls.get(id);
+  }
+
+  ids(): IterableIterator<number> {
+    return this.#calls.keys();
+  }
+
+  /** A pool hands a call on in a copy of its own; its header names it. */
+  *idsOf({ header }: Call): Generator<number, void, void> {
+    for (const [id, { call }] of this.#calls) if (call.header === header) yield id;
+  }
+
+  /** Ids of those that have run past their timeout. */
+  late(now: number): number[] {
+    return [...this.#running()].filter(([, { call, startedAt }]) => now - startedAt > call.timeoutMs).map(([id]) => id);
+  }
+
+  /** Takes all of them out: those that ran, and those that never began. */
+  clear(): { readonly ran: readonly RunningCall[]; readonly unstarted: readonly RunningCall[] } {
+    const all = [...this.#calls.values()];
+    this.#calls.clear();
+    return { ran: all.slice(0, this.#concurrency), unstarted: all.slice(this.#concurrency) };
+  }
+
+  /** Once an event: a plain loop. */
+  #promote(now: number): void {
+    let position = 0;
+    for (const running of this.#calls.values()) {
+      if (position++ >= this.#concurrency) return;
+      if (running.startedAt === 0) running.startedAt = now;
+    }
+  }
+
+  *#running(): Generator<[number, RunningCall], void, void> {
+    let position = 0;
+    for (const entry of this.#calls) {
+      if (position++ >= this.#concurrency) return;
+      yield entry;
+    }
+  }
+}
