@@ -189,6 +189,10 @@ export class Agent {
       // Removed, or replaced by a newer version: nothing is waited for.
       pool.wokenAt = Number.NEGATIVE_INFINITY;
     }
+    for (const entry of request.functions) {
+      const canary = this.#hosted.get(entry.canaryDigest);
+      this.#hosted.get(entry.version?.digest ?? '')?.shareWith(canary, entry.canaryPercent);
+    }
     this.gatherers.follow(request.functions);
     this.#reconcile();
     for (const hosted of this.#hosted.values()) hosted.updateCredit();

@@ -8,6 +8,7 @@ import type { FunctionVersion } from '#proto';
 import type { Call, CallOutcome, CallRun } from './call.ts';
 import type { Instance } from './instance.ts';
 import { pipelineDepth } from './pipeline.ts';
+import { RecentTimes } from './recent-times.ts';
 
 export interface FunctionPoolOptions {
   readonly version: FunctionVersion;
@@ -39,6 +40,7 @@ export class FunctionPool {
   failed = 0;
   startError = '';
   serviceMs: number | undefined;
+  readonly times = new RecentTimes();
   /** Gathered events whose parts are being fetched: they will be calls soon. */
   fetching = 0;
   /** When it last started an instance without being told to. */
@@ -179,6 +181,7 @@ export class FunctionPool {
     if (outcome.kind === 'result') this.handled++;
     else this.failed++;
     if (outcome.kind === 'lost') return;
+    this.times.add(run.ms);
     const weight = Math.max(smoothing, 1 / (this.handled + this.failed));
     this.serviceMs = this.serviceMs === undefined ? run.ms : this.serviceMs + weight * (run.ms - this.serviceMs);
   }

@@ -32,6 +32,15 @@ export class HostedVersion {
     return !pull && wanted === 0 && instances.size === 0 && this.#intakes.every((intake) => intake.held.size === 0);
   }
 
+  /** Of 100 events that its intakes pull, `percent` are run by the canary, which has the same triggers. */
+  shareWith(canary: HostedVersion | undefined, percent: number): void {
+    const others = canary === undefined ? [] : canary.#intakes;
+    for (const [at, intake] of this.#intakes.entries()) {
+      const other = others[at];
+      intake.canary = other && percent > 0 ? { intake: other, percent } : undefined;
+    }
+  }
+
   /** Events that this node holds under a lease. */
   *held(): Generator<Delivery, void, void> {
     for (const intake of this.#intakes) yield* intake.held.values();

@@ -84,6 +84,7 @@ export class NodeReports {
       digest: pool.version.digest,
       inFlight: pool.inFlight,
       serviceMs: pool.serviceMs ?? 0,
+      p99Ms: pool.times.p99(),
       handled: pool.handled,
       failed: pool.failed,
       startError: pool.startError.split('\n')[0] ?? '',

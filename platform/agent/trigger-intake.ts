@@ -1,6 +1,7 @@
 /** Pulls one trigger's events by its function's credit and turns each into a call. */
 import { decodeRetry, type EventPuller, messageIdHeader, ownHeaders, type PulledEvent } from '#broker';
 import { PlatformError } from '#common';
+import { goesToCanary } from '#routing';
 import { Delivery } from './delivery.ts';
 import type { FunctionPool } from './function-pool.ts';
 import { type GatheredSpool, gatherRefusal } from './gather/spool.ts';
@@ -30,6 +31,8 @@ export class TriggerIntake {
   readonly puller: EventPuller;
   /** By stream sequence: an event that comes again while we hold it is not run twice. */
   readonly held = new Map<number, Delivery>();
+  /** Of 100 events that come here, so many are for the same trigger of another version. */
+  canary: { readonly intake: TriggerIntake; readonly percent: number } | undefined;
   readonly #pool: FunctionPool;
   readonly #fetchParts: ((event: PulledEvent) => Promise<GatheredSpool>) | undefined;
   readonly #timeoutMs: number;
@@ -71,8 +74,19 @@ export class TriggerIntake {
     const event = this.#retries ? decodeRetry(pulled) : pulled;
     // Only this platform writes there: whatever it is, it is no event, and nobody can make it one.
     if (!event) return void this.route.connection.publish(pulled.ackSubject, '+TERM');
-    const known = this.held.get(event.streamSequence);
+    const { canary } = this;
+    const known = this.held.get(event.streamSequence) ?? canary?.intake.held.get(event.streamSequence);
     if (known) return known.renew(event);
+    if (canary && goesToCanary(event.streamSequence, canary.percent) && canary.intake.#hasRoom)
+      canary.intake.#take(event);
+    else this.#take(event);
+  }
+
+  get #hasRoom(): boolean {
+    return this.#pulling && this.#pool.inFlight < this.#pool.capacity;
+  }
+
+  #take(event: PulledEvent): void {
     const delivery = new Delivery(event, this.route);
     // Somebody else has it by now: it is neither run nor given back.
     if (!delivery.leased) return;

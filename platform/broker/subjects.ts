@@ -124,7 +124,9 @@ export const registryKeys = {
   versions: 'version.>',
   alias: (functionName: string, alias: string) => `alias.${functionName}.${alias}`,
   aliases: 'alias.>',
-  wanted: (functionName: string) => `wanted.${functionName}`,
+  canary: (functionName: string) => `canary.${functionName}`,
+  canaries: 'canary.>',
+  wanted: (id: string) => `wanted.${id}`,
   wantedAll: 'wanted.>',
 } as const;
 

@@ -41,6 +41,15 @@ export function positiveInteger(text: string): number {
   throw new InvalidArgumentError('It must be a whole number above 0.');
 }
 
+/** A parser of "10" or "10%". */
+export function percentBetween(least: number, most: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text.replace(/%$/, ''));
+    if (value >= least && value <= most) return value;
+    throw new InvalidArgumentError(`It must be a number from ${least} to ${most}.`);
+  };
+}
+
 /** "500/s" or "500". */
 export function perSecond(text: string): number {
   const rate = Number(text.replace(/\/s$/, ''));

@@ -1,15 +1,26 @@
 /** `pilotfish deploy PATH`: bundles all functions first, so that a mistake in one deploys none; then uploads one by one. */
 import type { Command } from 'commander';
 import type { Bundle } from '#bundle';
-import type { PilotClient } from '#client';
+import type { CanaryOptions, PilotClient } from '#client';
 import { formatBytes, messageOf, PlatformError } from '#common';
 import { bundleProject } from './bundle-project.ts';
-import { type CommandFactory, type CommonOptions, flag, newCommand, outputOf } from './command.ts';
+import {
+  type CommandFactory,
+  type CommonOptions,
+  durationMs,
+  flag,
+  newCommand,
+  outputOf,
+  percentBetween,
+} from './command.ts';
 import { withPilot } from './connection.ts';
 import { type CliContext, type ExitCode, partialExitCode } from './context.ts';
 import type { ListView } from './output.ts';
 
 interface DeployFlags extends CommonOptions {
+  readonly canary?: number;
+  readonly maxErrors: number;
+  readonly maxP99?: number;
   readonly skipTypes?: true;
 }
 
@@ -30,10 +41,22 @@ export const deployCommand: CommandFactory = (context, report): Command =>
       'pilotfish deploy functions/echo/echo.ts',
       'pilotfish deploy . -o json',
       'pilotfish deploy . --skip-types',
+      'pilotfish deploy . --canary 10 --max-errors 5 --max-p99 2s',
     ],
   })
     .argument('[path]', 'a folder with a pilotfish.yaml or one function, or a file', '.')
     .addOption(flag('--skip-types', 'do not look for type errors first'))
+    .addOption(
+      flag('--canary <percent>', 'give it so many of 100 calls and events, beside the latest version').argParser(
+        percentBetween(1, 99),
+      ),
+    )
+    .addOption(
+      flag('--max-errors <percent>', 'withdraw the canary when more of 100 fail')
+        .default(5)
+        .argParser(percentBetween(0, 100)),
+    )
+    .addOption(flag('--max-p99 <duration>', 'withdraw the canary when its p99 is longer').argParser(durationMs))
     .action(async (path: string, flags: DeployFlags) => report(await deploy(context, path, flags)));
 
 async function deploy(context: CliContext, path: string, options: DeployFlags): Promise<ExitCode> {
@@ -41,7 +64,7 @@ async function deploy(context: CliContext, path: string, options: DeployFlags): 
   const bundles = await bundleProject(path, output, options);
   return withPilot(context, options.pilot, async (pilot) => {
     const done: Deployed[] = [];
-    const failure = await uploadAll(pilot, bundles, done);
+    const failure = await uploadAll(pilot, bundles, canaryOf(options), done);
     if (done.length > 0 || !failure) await output.list(done, deployedView);
     if (failure && done.length === 0) throw failure;
     if (failure) {
@@ -58,11 +81,12 @@ async function deploy(context: CliContext, path: string, options: DeployFlags): 
 async function uploadAll(
   pilot: PilotClient,
   bundles: readonly Bundle[],
+  canary: CanaryOptions | undefined,
   done: Deployed[],
 ): Promise<PlatformError | undefined> {
   for (const bundle of bundles) {
     try {
-      const { version, change } = await pilot.deploy(bundle);
+      const { version, change } = await pilot.deploy(bundle, canary);
       done.push({
         name: bundle.spec.name,
         change,
@@ -79,6 +103,11 @@ async function uploadAll(
     }
   }
   return undefined;
+}
+
+function canaryOf({ canary, maxErrors, maxP99 }: DeployFlags): CanaryOptions | undefined {
+  if (canary === undefined) return undefined;
+  return { percent: canary, errorPercentMax: maxErrors, ...(maxP99 === undefined ? {} : { p99MsMax: maxP99 }) };
 }
 
 function nextCommand({ spec }: Bundle): string {

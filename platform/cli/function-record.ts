@@ -1,8 +1,8 @@
 /** The shapes that `-o json` and `-o yaml` promise for functions, versions, instances and nodes. */
-import type { FunctionSummary, FunctionVersion, Instance, Node } from '#proto';
+import type { Canary, FunctionSpec, FunctionSummary, FunctionVersion, Instance, Node } from '#proto';
 
 export function functionRecord(summary: FunctionSummary): object {
-  const { name, latest, aliases, instancesReady, instancesWanted, lag, handled, failed, scaleReason } = summary;
+  const { name, latest, aliases, instancesReady, instancesWanted, lag, handled, failed, scaleReason, canary } = summary;
   return {
     name,
     latest: latest ? versionRecord(latest) : null,
@@ -13,20 +13,28 @@ export function functionRecord(summary: FunctionSummary): object {
     handled,
     failed,
     scaleReason,
+    canary: canary ? canaryRecord(canary) : null,
   };
+}
+
+function canaryRecord({ startedAtMs, ...rest }: Canary): object {
+  return { ...rest, startedAt: new Date(startedAtMs).toISOString() };
 }
 
 export function versionRecord(version: FunctionVersion): object {
   const { number, digest, artifactDigest, artifactBytes, createdAtMs, spec } = version;
-  const { configJson, ...rest } = spec ?? { configJson: '' };
   return {
     number,
     digest,
     artifactDigest,
     artifactBytes,
     createdAt: new Date(createdAtMs).toISOString(),
-    spec: { ...rest, config: configJson === '' ? {} : JSON.parse(configJson) },
+    spec: spec ? specRecord(spec) : {},
   };
+}
+
+export function specRecord({ configJson, ...rest }: FunctionSpec): object {
+  return { ...rest, config: configJson === '' ? {} : JSON.parse(configJson) };
 }
 
 export function instanceRecord(instance: Instance): object {

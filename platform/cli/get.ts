@@ -1,7 +1,7 @@
 /** `pilotfish get FN`: one function with its versions and instances. */
 import type { Command } from 'commander';
 import { formatDuration } from '#common';
-import type { FunctionSpec, GetFunctionResponse, Instance } from '#proto';
+import type { Canary, FunctionSpec, GetFunctionResponse, Instance } from '#proto';
 import { type CommandFactory, type CommonOptions, newCommand, outputOf } from './command.ts';
 import { suggestFunction, withPilot } from './connection.ts';
 import { functionRecord, instanceRecord, versionRecord } from './function-record.ts';
@@ -38,6 +38,7 @@ function rows(name: string, { summary, versions, instances }: GetFunctionRespons
       'alias',
       `${alias} -> ${number}`,
     ]),
+    ...(summary?.canary ? [['canary', canaryText(summary.canary)] as [string, string]] : []),
     ...(summary?.latest?.spec ? specRows(summary.latest.spec) : []),
     ['ready', `${summary?.instancesReady ?? 0} of ${summary?.instancesWanted ?? 0} instances`],
     ['lag', lag < 0 ? 'unknown' : countText(lag)],
@@ -46,6 +47,12 @@ function rows(name: string, { summary, versions, instances }: GetFunctionRespons
     ['versions', versions.map(({ number }) => number).join(' ') || '-'],
     ...instances.map((instance): [string, string] => ['instance', instanceText(instance)]),
   ];
+}
+
+function canaryText({ number, percent, errorPercentMax, p99MsMax, ended }: Canary): string {
+  if (ended !== '') return `version ${number} was one: ${ended}`;
+  const bounds = `at most ${errorPercentMax} % failed${p99MsMax > 0 ? `, p99 at most ${formatDuration(p99MsMax)}` : ''}`;
+  return `version ${number} has ${percent} %; ${bounds}`;
 }
 
 function specRows(spec: FunctionSpec): [string, string][] {

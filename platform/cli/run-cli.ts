@@ -5,6 +5,7 @@ import type { CommandFactory } from './command.ts';
 import { type CliContext, type ExitCode, interruptedExitCode } from './context.ts';
 import { deployCommand } from './deploy.ts';
 import { devCommand } from './dev.ts';
+import { diffCommand } from './diff.ts';
 import { dlqListCommand, dlqPeekCommand, dlqPurgeCommand, dlqRedriveCommand } from './dlq.ts';
 import { doctorCommand } from './doctor.ts';
 import { downCommand } from './down.ts';
@@ -23,6 +24,7 @@ import { secretListCommand, secretRmCommand, secretSetCommand } from './secret.t
 import { tailCommand } from './tail.ts';
 import { upCommand } from './up.ts';
 import { versionCommand } from './version.ts';
+import { aliasSetCommand, promoteCommand, rollbackCommand, versionsCommand } from './versions.ts';
 
 interface CommandGroup {
   readonly title: string;
@@ -41,7 +43,11 @@ const groups: readonly CommandGroup[] = [
       initCommand,
       devCommand,
       buildCommand,
+      diffCommand,
       deployCommand,
+      versionsCommand,
+      promoteCommand,
+      rollbackCommand,
       listCommand,
       getCommand,
       invokeCommand,
@@ -53,6 +59,11 @@ const groups: readonly CommandGroup[] = [
     title: 'Functions:',
     commands: [secretSetCommand, secretListCommand, secretRmCommand],
     under: { name: 'secret', summary: 'values that functions are given and nobody is shown' },
+  },
+  {
+    title: 'Functions:',
+    commands: [aliasSetCommand],
+    under: { name: 'alias', summary: 'names of versions' },
   },
   { title: 'Events:', commands: [pubCommand, replayCommand, tailCommand] },
   {

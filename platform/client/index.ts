@@ -5,6 +5,7 @@
 export { connectEvents, EventClient, type ReadOptions, type StoredEvent } from './event-client.ts';
 export { bytesInFlightMax, publishesInFlightMax } from './limits.ts';
 export {
+  type CanaryOptions,
   connectPilot,
   type Deployable,
   type InvokeOptions,

@@ -8,6 +8,7 @@ import {
   type DeployResponse,
   type FunctionSpec,
   type FunctionSummary,
+  type FunctionVersion,
   GatewayClient,
   type GetDeadLetterResponse,
   type GetFunctionResponse,
@@ -16,6 +17,7 @@ import {
   type LogsResponse,
   type Node,
   type RedriveDeadLettersResponse,
+  type RollbackResponse,
   type Secret,
   type WatchResponse,
 } from '#proto';
@@ -35,6 +37,16 @@ export interface Deployable {
     readonly bytes: number;
     readonly data: Uint8Array;
   }[];
+}
+
+/** How a version is tried beside the latest one. */
+export interface CanaryOptions {
+  /** Of 100 calls and events, how many: 1 to 99. */
+  readonly percent: number;
+  /** It is withdrawn when more of 100 fail. */
+  readonly errorPercentMax: number;
+  /** It is withdrawn when its p99 is longer; left out: however long it takes. */
+  readonly p99MsMax?: number;
 }
 
 export interface InvokeOptions {
@@ -68,8 +80,8 @@ export class PilotClient {
     this.#client = openClient(GatewayClient, { address: gateway.address, serverName: gateway.serverName, tls });
   }
 
-  /** Uploads a function; the same artifact and spec again change nothing. */
-  async deploy(bundle: Deployable): Promise<DeployResponse> {
+  /** Uploads a function; the same artifact and spec again change nothing. With `canary` it is given part of the work. */
+  async deploy(bundle: Deployable, canary?: CanaryOptions): Promise<DeployResponse> {
     const { promise, resolve, reject } = Promise.withResolvers<DeployResponse>();
     const stream = this.#client.deploy((error, response) =>
       error ? reject(fromServiceError(error)) : resolve(response),
@@ -80,7 +92,7 @@ export class PilotClient {
       () => undefined,
       () => undefined,
     );
-    for (const part of deployParts(bundle)) {
+    for (const part of deployParts(bundle, canary)) {
       if (!stream.writable) break;
       if (!stream.write(part)) await Promise.race([once(stream, 'drain'), failed]);
     }
@@ -103,6 +115,16 @@ export class PilotClient {
 
   async setAlias(name: string, alias: string, number: number): Promise<void> {
     await callUnary(this.#client.setAlias.bind(this.#client), { name, alias, number });
+  }
+
+  /** Withdraws the canary; without one goes back to the version named, or to the one before. Throws `not-found`. */
+  async rollback(name: string, version = ''): Promise<RollbackResponse> {
+    return callUnary(this.#client.rollback.bind(this.#client), { name, version });
+  }
+
+  /** Makes the canary the latest version. Throws `not-found`. */
+  async promote(name: string): Promise<FunctionVersion | undefined> {
+    return (await callUnary(this.#client.promote.bind(this.#client), { name })).version;
   }
 
   /** Throws `payload-too-large` before anything is sent, `not-found`, `function-failed` with the mapped stack, and others. */
@@ -218,9 +240,11 @@ function invokeRequest(name: string, payload: Uint8Array, options: InvokeOptions
   };
 }
 
-function* deployParts(bundle: Deployable): Generator<DeployRequest> {
+function* deployParts(bundle: Deployable, canary?: CanaryOptions): Generator<DeployRequest> {
   const files = bundle.files.map(({ path, digest, bytes }) => ({ path, digest, bytes }));
-  yield { part: { $case: 'header', header: { spec: bundle.spec, artifactDigest: bundle.artifactDigest, files } } };
+  const { spec, artifactDigest } = bundle;
+  const tried = canary && { p99MsMax: 0, ...canary, number: 0, startedAtMs: 0, ended: '' };
+  yield { part: { $case: 'header', header: { spec, artifactDigest, files, canary: tried } } };
   for (const chunk of chunks(bundle.artifact)) yield { part: { $case: 'artifactChunk', artifactChunk: chunk } };
   for (const chunk of chunks(bundle.sourceMap)) yield { part: { $case: 'sourceMapChunk', sourceMapChunk: chunk } };
   for (const [index, { data }] of bundle.files.entries())

@@ -17,9 +17,16 @@ import {
   streams,
 } from '#broker';
 import { versionDigest } from '#bundle';
-import type { Clock } from '#common';
-import type { DeployRequest, DeployResponse, FunctionSpec, FunctionVersion, Trigger } from '#proto';
-import type { Registry } from '#registry';
+import { type Clock, PlatformError } from '#common';
+import {
+  type DeployRequest,
+  type DeployResponse,
+  type FunctionSpec,
+  type FunctionVersion,
+  type RollbackResponse,
+  Trigger,
+} from '#proto';
+import { latestAlias, previousAlias, type Registry } from '#registry';
 import { receiveDeployment } from './receive-deployment.ts';
 
 export interface DeployOptions {
@@ -32,16 +39,18 @@ export interface DeployOptions {
 
 export async function deploy(requests: AsyncIterable<DeployRequest>, options: DeployOptions): Promise<DeployResponse> {
   const { registry, artifacts, manager, clock } = options;
-  const { spec, artifactDigest, artifact, sourceMap, files } = await receiveDeployment(requests);
+  const { spec, canary, artifactDigest, artifact, sourceMap, files } = await receiveDeployment(requests);
+  const before = registry.list().find((entry) => entry.name === spec.name);
+  const latest = before && registry.latest(spec.name);
+  if (canary && latest) requireSameTriggers(spec, latest);
   await artifacts.put(artifactDigest, artifact);
   for (const { file, data } of files) await artifacts.put(file.digest, data);
   const sourceMapDigest = sourceMap.length > 0 ? sha256(sourceMap) : '';
   if (sourceMapDigest) await artifacts.put(sourceMapDigest, sourceMap);
-  const before = registry.list().find((entry) => entry.name === spec.name);
   // Consumers come first: a version that is registered must not miss an event.
-  await ensureConsumers(manager, spec, before ? registry.latest(spec.name) : undefined);
+  await ensureConsumers(manager, spec, latest);
   const described = files.map(({ file }) => file);
-  return await registry.deploy({
+  const version = {
     function: spec.name,
     digest: versionDigest(artifactDigest, spec, described),
     artifactDigest,
@@ -50,6 +59,55 @@ export async function deploy(requests: AsyncIterable<DeployRequest>, options: De
     spec,
     sourceMapDigest,
     files: described,
+  };
+  return await registry.deploy(version, canary && { ...canary, startedAtMs: clock.now() });
+}
+
+/** Points `latest` at a version that is there: its consumers first, as at its deployment. */
+export async function pointLatest(
+  name: string,
+  number: number,
+  { registry, manager }: DeployOptions,
+): Promise<FunctionVersion> {
+  const version = registry.resolve(name, String(number));
+  if (version.spec) await ensureConsumers(manager, version.spec, registry.latest(name));
+  await registry.setAlias(name, latestAlias, number);
+  return version;
+}
+
+/** Withdraws the canary; without one `latest` goes to the version named, or to the one before. Throws `not-found`. */
+export async function rollback(name: string, selector: string, options: DeployOptions): Promise<RollbackResponse> {
+  const { registry } = options;
+  const tried = registry.canaryOf(name);
+  if (tried && selector === '') {
+    await registry.endCanary(name, 'withdrawn by hand');
+    return { version: registry.latest(name), canaryWithdrawn: true };
+  }
+  if (selector === '' && !registry.get(name).aliases.has(previousAlias)) {
+    throw new PlatformError('not-found', `function "${name}" has had no other version before`, {
+      hint: `\`pilotfish versions ${name}\` lists those that there are.`,
+    });
+  }
+  const { number } = registry.resolve(name, selector || previousAlias);
+  return { version: await pointLatest(name, number, options), canaryWithdrawn: false };
+}
+
+/** Makes the canary the latest version. Throws `not-found` where there is none. */
+export async function promote(name: string, options: DeployOptions): Promise<FunctionVersion> {
+  const tried = options.registry.canaryOf(name);
+  if (tried) return await pointLatest(name, tried.version.number, options);
+  throw new PlatformError('not-found', `function "${name}" has no canary`, {
+    hint: '`pilotfish deploy PATH --canary 10` makes one.',
+  });
+}
+
+/** Both read the same consumers: a trigger that only one of them has would be half read. */
+function requireSameTriggers(spec: FunctionSpec, latest: FunctionVersion): void {
+  const triggersOf = ({ triggers }: FunctionSpec) =>
+    triggers.map((trigger) => Buffer.from(Trigger.encode(trigger).finish()).toString('hex')).join();
+  if (latest.spec && triggersOf(spec) === triggersOf(latest.spec)) return;
+  throw new PlatformError('invalid', `a canary has the same triggers as version ${latest.number}`, {
+    hint: 'Deploy a change of `on` without --canary.',
   });
 }
 

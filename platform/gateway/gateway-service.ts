@@ -8,14 +8,15 @@ import {
   GatewayService,
   type GetFunctionResponse,
   type Node,
+  type RollbackRequest,
   type WaitReadyRequest,
   type WatchResponse,
 } from '#proto';
-import type { RegisteredFunction } from '#registry';
+import { latestAlias, type RegisteredFunction } from '#registry';
 import { clientStream, type RpcServiceBinding, serverStream, unary } from '#rpc';
 import type { Changes } from './changes.ts';
 import { getDeadLetter, listDeadLetters, purgeDeadLetters, redriveDeadLetters } from './dead-letters.ts';
-import { type DeployOptions, deploy, remove } from './deploy.ts';
+import { type DeployOptions, deploy, pointLatest, promote, remove, rollback } from './deploy.ts';
 import type { Fleet } from './fleet.ts';
 import { invoke } from './invoke.ts';
 import { invokeStream } from './invoke-stream.ts';
@@ -58,9 +59,20 @@ export function gatewayService(options: GatewayServiceOptions): RpcServiceBindin
           hint: 'Lower-case letters, digits and hyphens, a letter first.',
         });
       }
-      await registry.setAlias(request.name, request.alias, request.number);
+      if (request.alias === latestAlias) await pointLatest(request.name, request.number, options);
+      else await registry.setAlias(request.name, request.alias, request.number);
       scaling.hurry();
       return {};
+    }),
+    rollback: unary(async (request: RollbackRequest) => {
+      const response = await rollback(request.name, request.version, options);
+      scaling.hurry();
+      return response;
+    }),
+    promote: unary(async (request: { name: string }) => {
+      const version = await promote(request.name, options);
+      scaling.hurry();
+      return { version };
     }),
     invoke: unary((request: Parameters<typeof invoke>[0], { signal }) => invoke(request, signal, options)),
     invokeStream: serverStream((request: Parameters<typeof invokeStream>[0], { signal }) =>
@@ -139,6 +151,7 @@ function summary(entry: RegisteredFunction, { registry, fleet, scaling }: Gatewa
   return {
     name: entry.name,
     latest: registry.latest(entry.name),
+    canary: entry.canary,
     aliases: Object.fromEntries(entry.aliases),
     instancesReady: instances.filter((instance) => instance.state === 'ready').length,
     instancesWanted: scale?.wanted ?? 0,

@@ -1,7 +1,7 @@
 /** Routes a synchronous call to a node: a ready instance first, then a spare one, else a node that can start one. */
 import { type Clock, PlatformError } from '#common';
 import type { AgentInvokeResponse, FunctionVersion, InvokeRequest, InvokeResponse } from '#proto';
-import type { Registry } from '#registry';
+import { latestAlias, type Registry } from '#registry';
 import { invokePayloadBytesMax } from '#rpc';
 import type { Changes } from './changes.ts';
 import type { Fleet } from './fleet.ts';
@@ -28,7 +28,7 @@ export async function invoke(
   options: InvokeOptions,
   onChunk?: (chunk: Buffer) => void,
 ): Promise<InvokeResponse> {
-  const version = options.registry.resolve(request.function, request.version);
+  const version = versionFor(request, options.registry);
   if (request.payload.length > invokePayloadBytesMax) {
     throw new PlatformError(
       'payload-too-large',
@@ -56,6 +56,12 @@ export async function invoke(
     durationMs: response.durationMs,
     version: version.number,
   };
+}
+
+/** The canary has its share of the calls that name no other version than the latest. */
+function versionFor({ function: name, version }: InvokeRequest, registry: Registry): FunctionVersion {
+  const tried = version === '' || version === latestAlias ? registry.canaryOf(name) : undefined;
+  return tried && Math.random() * 100 < tried.canary.percent ? tried.version : registry.resolve(name, version);
 }
 
 /** Waits for a slot where there is none. Throws `no-capacity` when none became free in time, and what the call throws. */

@@ -173,7 +173,14 @@ export class NodeLink {
     const others = functions.filter((entry) => entry.version?.digest !== version.digest);
     const entry =
       functions.find((known) => known.version?.digest === version.digest) ??
-      ({ version, instances: 0, activator: false, pull: false } satisfies WantedFunction);
+      ({
+        version,
+        instances: 0,
+        activator: false,
+        pull: false,
+        canaryDigest: '',
+        canaryPercent: 0,
+      } satisfies WantedFunction);
     const request = { epoch: this.#options.epoch, generation, functions: [...others, entry] };
     await callUnary(this.#client.apply.bind(this.#client), request, { timeoutMs: applyTimeoutMs });
   }

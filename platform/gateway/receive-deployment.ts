@@ -1,11 +1,13 @@
 /** Puts a deployment together from its stream of parts: each piece bounded, each digest checked. */
 import { sha256 } from '#broker';
 import { formatBytes, PlatformError } from '#common';
-import type { ArtifactFile, DeployRequest, FunctionSpec } from '#proto';
+import type { ArtifactFile, Canary, DeployHeader, DeployRequest, FunctionSpec } from '#proto';
 import { artifactBytesMax } from '#rpc';
 
 export interface Deployment {
   readonly spec: FunctionSpec;
+  /** What of the function's work it is to be tried on; undefined where it becomes the latest. */
+  readonly canary: Canary | undefined;
   readonly artifactDigest: string;
   readonly artifact: Buffer;
   readonly sourceMap: Buffer;
@@ -51,7 +53,7 @@ class Piece {
 
 /** Throws `usage` without a header, `invalid` for a path that leaves the folder, `payload-too-large`, `corrupt`. */
 export async function receiveDeployment(requests: AsyncIterable<DeployRequest>): Promise<Deployment> {
-  let header: { spec: FunctionSpec; artifactDigest: string; files: readonly ArtifactFile[] } | undefined;
+  let header: CheckedHeader | undefined;
   const artifact = new Piece('the artifact', artifactBytesMax);
   const sourceMap = new Piece('the source map', sourceMapBytesMax);
   const files: Piece[] = [];
@@ -77,20 +79,18 @@ export async function receiveDeployment(requests: AsyncIterable<DeployRequest>):
     }
   }
   if (!header) throw new PlatformError('usage', 'a deployment begins with a header that names the function');
-  const { spec, artifactDigest } = header;
+  const { spec, artifactDigest, canary } = header;
   const received = header.files.map((file, at) => ({ file, data: files[at]?.whole() ?? Buffer.alloc(0) }));
   for (const { file, data } of received) requireDigest(`${spec.name}'s file ${file.path}`, data, file.digest);
   const whole = artifact.whole();
   requireDigest(`the artifact of ${spec.name}`, whole, artifactDigest);
-  return { spec, artifactDigest, artifact: whole, sourceMap: sourceMap.whole(), files: received };
+  return { spec, canary, artifactDigest, artifact: whole, sourceMap: sourceMap.whole(), files: received };
 }
 
-function checkHeader(header: {
-  readonly spec?: FunctionSpec | undefined;
-  readonly artifactDigest: string;
-  readonly files: readonly ArtifactFile[];
-}): { spec: FunctionSpec; artifactDigest: string; files: readonly ArtifactFile[] } {
-  const { spec, artifactDigest, files } = header;
+type CheckedHeader = DeployHeader & { readonly spec: FunctionSpec };
+
+function checkHeader(header: DeployHeader): CheckedHeader {
+  const { spec, artifactDigest, files, canary } = header;
   if (!spec?.name) throw new PlatformError('usage', 'a deployment begins with a header that names the function');
   if (files.length > filesMax) {
     throw new PlatformError('invalid', `${spec.name} brings ${files.length} files; the most is ${filesMax}`);
@@ -109,7 +109,10 @@ function checkHeader(header: {
       { hint: 'Leave large data out of the function: read it at init, or send it as events.' },
     );
   }
-  return { spec, artifactDigest, files };
+  if (canary && !(canary.percent >= 1 && canary.percent <= 99)) {
+    throw new PlatformError('usage', `a canary is given 1 to 99 of 100 calls and events, not ${canary.percent}`);
+  }
+  return { spec, artifactDigest, files, canary };
 }
 
 function requireDigest(what: string, bytes: Buffer, digest: string): void {

@@ -8,8 +8,10 @@ import { place } from '#placement';
 import type { FunctionLoad, FunctionVersion } from '#proto';
 import type { Registry, WantedByFunction, WantedStore } from '#registry';
 import type { Logger } from '#telemetry';
+import { CanaryWatch } from './canary-watch.ts';
 import type { Fleet } from './fleet.ts';
 import { total, WantedSets } from './wanted-sets.ts';
+import { besideStable, shareWithCanaries, type WantedCount, wantedVersions, wantsNothing } from './wanted-versions.ts';
 
 export interface ScalingLoopOptions {
   readonly registry: Registry;
@@ -45,6 +47,7 @@ export class ScalingLoop {
   readonly #ended = new Map<string, number>();
   #wanted: WantedByFunction;
   readonly #sets: WantedSets;
+  readonly #canaries: CanaryWatch;
   #wake = Promise.withResolvers<void>();
   #loop: Promise<void>;
 
@@ -52,6 +55,7 @@ export class ScalingLoop {
     this.#options = options;
     this.#wanted = options.initial;
     this.#sets = new WantedSets(options.clock);
+    this.#canaries = new CanaryWatch(options);
     this.#startedAt = options.clock.monotonic();
     this.#loop = this.#run();
   }
@@ -96,19 +100,27 @@ export class ScalingLoop {
   }
 
   async #round(): Promise<void> {
-    const versions = this.#options.registry.list().map((entry) => this.#options.registry.latest(entry.name));
-    this.#forgetOthers(new Set(versions.map((version) => version.function)));
+    await this.#canaries.look(this.#options.fleet.reports());
+    const versions = wantedVersions(this.#options.registry);
+    this.#forgetOthers(new Set(versions.map(({ version }) => version.function)));
     if (!this.#settled()) return this.#sets.state(this.#options.fleet.ready(), versions, this.#wanted);
     const loads = this.#loads();
-    const counts = await Promise.all(versions.map((version) => this.#decide(version, loads.get(version.digest) ?? [])));
+    const decided = await Promise.all(
+      versions
+        .filter(({ pull }) => pull)
+        .map(async ({ id, version }) => [id, await this.#decide(version, loads.get(version.digest) ?? [])] as const),
+    );
+    const counts = shareWithCanaries(versions, new Map(decided));
     const nodes = this.#options.fleet.placeable().map((link) => ({ id: link.entry.node, slots: link.entry.slots }));
     const placement = place(
       nodes,
-      versions.map((version, at) => ({
-        id: version.function,
-        ...(counts[at] ?? { wanted: 0, needed: 0 }),
+      versions.map(({ id, version, pull }) => ({
+        id,
+        ...(counts.get(id) ?? wantsNothing),
         cpu: version.spec?.resources?.cpu ?? 1,
-        current: this.#placedNow(version),
+        current: pull
+          ? this.#placedNow(version)
+          : besideStable(this.#wanted.get(version.function), this.#wanted.get(id)),
       })),
     );
     this.#wanted = new Map([...placement.instances].map(([name, placed]) => [name, new Map(placed)]));
@@ -162,7 +174,7 @@ export class ScalingLoop {
     return loads;
   }
 
-  async #decide(version: FunctionVersion, loads: readonly FunctionLoad[]): Promise<{ wanted: number; needed: number }> {
+  async #decide(version: FunctionVersion, loads: readonly FunctionLoad[]): Promise<WantedCount> {
     const { clock } = this.#options;
     const name = version.function;
     const current = total(this.#wanted.get(name));

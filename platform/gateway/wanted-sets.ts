@@ -1,8 +1,10 @@
 /** Tells every node its whole wanted set, sleeping functions included: it can then start one for a call, or as activator. */
 import type { Clock } from '#common';
-import type { FunctionVersion, WantedFunction } from '#proto';
+import type { WantedFunction } from '#proto';
 import type { WantedByFunction } from '#registry';
+import { canaryShare } from '#routing';
 import type { NodeLink } from './node-link.ts';
+import type { WantedVersion } from './wanted-versions.ts';
 
 export class WantedSets {
   readonly #clock: Clock;
@@ -15,7 +17,7 @@ export class WantedSets {
   }
 
   /** States what is wanted where; again only when something has changed. */
-  state(links: readonly NodeLink[], versions: readonly FunctionVersion[], wanted: WantedByFunction): void {
+  state(links: readonly NodeLink[], versions: readonly WantedVersion[], wanted: WantedByFunction): void {
     this.#activator = chooseActivator(links, this.#activator);
     const sets = links.map((link) => ({ link, functions: this.#setOf(link, versions, wanted) }));
     const stated = JSON.stringify(
@@ -26,6 +28,8 @@ export class WantedSets {
           entry.version?.digest,
           entry.instances,
           entry.activator,
+          entry.canaryDigest,
+          entry.canaryPercent,
           this.#repeatWhileSurplus(link, entry),
         ]),
       ]),
@@ -36,15 +40,19 @@ export class WantedSets {
     for (const { link, functions } of sets) link.apply(this.#generation, functions);
   }
 
-  #setOf(link: NodeLink, versions: readonly FunctionVersion[], wanted: WantedByFunction): WantedFunction[] {
-    return versions.map((version) => {
-      const placed = wanted.get(version.function);
-      const sleeps = total(placed) === 0 && (version.spec?.scale?.max ?? 1) > 0;
+  #setOf(link: NodeLink, versions: readonly WantedVersion[], wanted: WantedByFunction): WantedFunction[] {
+    const { node } = link.entry;
+    return versions.map(({ id, version, canary, pull }) => {
+      const placed = wanted.get(id);
+      const sleeps = pull && total(placed) === 0 && (version.spec?.scale?.max ?? 1) > 0;
+      const beside = canary && wanted.get(canary.id);
       return {
         version,
-        instances: placed?.get(link.entry.node) ?? 0,
-        activator: sleeps && link.entry.node === this.#activator,
-        pull: true,
+        instances: placed?.get(node) ?? 0,
+        activator: sleeps && node === this.#activator,
+        pull,
+        canaryDigest: canary?.digest ?? '',
+        canaryPercent: canary && placed && beside ? canaryShare(node, canary.percent, placed, beside) : 0,
       };
     });
   }

@@ -1,4 +1,13 @@
-/** Which event goes where: subjects, templates, gathers. */
+/** Which event goes where: subjects, templates, gathers, canaries. */
+export {
+  type CanaryRecord,
+  type CanaryRules,
+  canaryCallsMin,
+  canaryInstances,
+  canaryShare,
+  goesToCanary,
+  judgeCanary,
+} from './canary.ts';
 export {
   type ClosedKey,
   compileGather,

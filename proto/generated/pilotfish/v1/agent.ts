@@ -33,8 +33,11 @@ export interface WantedFunction {
   instances: number;
   /** This node keeps one pull open while nobody runs the function, and starts the first instance itself. */
   activator: boolean;
-  /** False for an old version that only finishes: it pulls nothing. */
+  /** False for an old version that only finishes, and for a canary: it pulls nothing. */
   pull: boolean;
+  /** Of 100 events that this version pulls here, so many are run by `canary_digest`. */
+  canaryPercent: number;
+  canaryDigest: string;
 }
 
 export interface ApplyRequest {
@@ -66,6 +69,8 @@ export interface FunctionLoad {
   startError: string;
   /** Open keys of the gathers this node reads, as forecast of work. */
   openKeys: number;
+  /** Of the last calls; 0 where there were none. */
+  p99Ms: number;
 }
 
 export interface ReportResponse {
@@ -125,7 +130,7 @@ export interface AgentInvokeResponse_HeadersEntry {
 }
 
 function createBaseWantedFunction(): WantedFunction {
-  return { version: undefined, instances: 0, activator: false, pull: false };
+  return { version: undefined, instances: 0, activator: false, pull: false, canaryPercent: 0, canaryDigest: "" };
 }
 
 export const WantedFunction: MessageFns<WantedFunction> = {
@@ -141,6 +146,12 @@ export const WantedFunction: MessageFns<WantedFunction> = {
     }
     if (message.pull !== false) {
       writer.uint32(32).bool(message.pull);
+    }
+    if (message.canaryPercent !== 0) {
+      writer.uint32(41).double(message.canaryPercent);
+    }
+    if (message.canaryDigest !== "") {
+      writer.uint32(50).string(message.canaryDigest);
     }
     return writer;
   },
@@ -190,6 +201,22 @@ export const WantedFunction: MessageFns<WantedFunction> = {
             message.pull = reader.bool();
             continue;
           }
+          case 5: {
+            if (tag !== 41) {
+              break;
+            }
+
+            message.canaryPercent = reader.double();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.canaryDigest = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -213,6 +240,8 @@ export const WantedFunction: MessageFns<WantedFunction> = {
     message.instances = object.instances ?? 0;
     message.activator = object.activator ?? false;
     message.pull = object.pull ?? false;
+    message.canaryPercent = object.canaryPercent ?? 0;
+    message.canaryDigest = object.canaryDigest ?? "";
     return message;
   },
 };
@@ -407,7 +436,17 @@ export const ReportRequest: MessageFns<ReportRequest> = {
 };
 
 function createBaseFunctionLoad(): FunctionLoad {
-  return { function: "", digest: "", inFlight: 0, serviceMs: 0, handled: 0, failed: 0, startError: "", openKeys: 0 };
+  return {
+    function: "",
+    digest: "",
+    inFlight: 0,
+    serviceMs: 0,
+    handled: 0,
+    failed: 0,
+    startError: "",
+    openKeys: 0,
+    p99Ms: 0,
+  };
 }
 
 export const FunctionLoad: MessageFns<FunctionLoad> = {
@@ -435,6 +474,9 @@ export const FunctionLoad: MessageFns<FunctionLoad> = {
     }
     if (message.openKeys !== 0) {
       writer.uint32(64).uint32(message.openKeys);
+    }
+    if (message.p99Ms !== 0) {
+      writer.uint32(73).double(message.p99Ms);
     }
     return writer;
   },
@@ -516,6 +558,14 @@ export const FunctionLoad: MessageFns<FunctionLoad> = {
             message.openKeys = reader.uint32();
             continue;
           }
+          case 9: {
+            if (tag !== 73) {
+              break;
+            }
+
+            message.p99Ms = reader.double();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -541,6 +591,7 @@ export const FunctionLoad: MessageFns<FunctionLoad> = {
     message.failed = object.failed ?? 0;
     message.startError = object.startError ?? "";
     message.openKeys = object.openKeys ?? 0;
+    message.p99Ms = object.p99Ms ?? 0;
     return message;
   },
 };

@@ -118,6 +118,21 @@ export interface Scale {
   cooldownMs: number;
 }
 
+/** A version that is given part of a function's calls and events until it is promoted or withdrawn. */
+export interface Canary {
+  number: number;
+  /** Of 100 calls and events, how many. */
+  percent: number;
+  /** It is withdrawn when more of 100 fail; 100: whatever fails. */
+  errorPercentMax: number;
+  /** It is withdrawn when its p99 is longer; 0: however long it takes. */
+  p99MsMax: number;
+  /** Milliseconds since 1970. */
+  startedAtMs: number;
+  /** Why it is one no more; empty while it is one. */
+  ended: string;
+}
+
 export interface FunctionVersion {
   function: string;
   /** 1, 2, 3 in order of deployment. */
@@ -1177,6 +1192,121 @@ export const Scale: MessageFns<Scale> = {
     message.max = object.max ?? 0;
     message.drainTargetMs = object.drainTargetMs ?? 0;
     message.cooldownMs = object.cooldownMs ?? 0;
+    return message;
+  },
+};
+
+function createBaseCanary(): Canary {
+  return { number: 0, percent: 0, errorPercentMax: 0, p99MsMax: 0, startedAtMs: 0, ended: "" };
+}
+
+export const Canary: MessageFns<Canary> = {
+  encode(message: Canary, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.number !== 0) {
+      writer.uint32(8).uint32(message.number);
+    }
+    if (message.percent !== 0) {
+      writer.uint32(16).uint32(message.percent);
+    }
+    if (message.errorPercentMax !== 0) {
+      writer.uint32(25).double(message.errorPercentMax);
+    }
+    if (message.p99MsMax !== 0) {
+      writer.uint32(32).uint32(message.p99MsMax);
+    }
+    if (message.startedAtMs !== 0) {
+      writer.uint32(40).uint64(message.startedAtMs);
+    }
+    if (message.ended !== "") {
+      writer.uint32(50).string(message.ended);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Canary {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCanary();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.number = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.percent = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 25) {
+              break;
+            }
+
+            message.errorPercentMax = reader.double();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.p99MsMax = reader.uint32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.startedAtMs = longToNumber(reader.uint64());
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.ended = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<Canary>, I>>(base?: I): Canary {
+    return Canary.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<Canary>, I>>(object: I): Canary {
+    const message = createBaseCanary();
+    message.number = object.number ?? 0;
+    message.percent = object.percent ?? 0;
+    message.errorPercentMax = object.errorPercentMax ?? 0;
+    message.p99MsMax = object.p99MsMax ?? 0;
+    message.startedAtMs = object.startedAtMs ?? 0;
+    message.ended = object.ended ?? "";
     return message;
   },
 };

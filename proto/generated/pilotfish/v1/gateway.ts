@@ -19,7 +19,7 @@ import {
   type ServiceError,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
-import { ArtifactFile, FunctionSpec, FunctionVersion, Instance, Node } from "./common.ts";
+import { ArtifactFile, Canary, FunctionSpec, FunctionVersion, Instance, Node } from "./common.ts";
 
 export const protobufPackage = "pilotfish.v1";
 
@@ -47,6 +47,8 @@ export interface DeployHeader {
   artifactDigest: string;
   /** The bytes of each follow as chunks. */
   files: ArtifactFile[];
+  /** Given: "latest" stays where it is. Its number and times are not read. */
+  canary: Canary | undefined;
 }
 
 export interface DeployResponse {
@@ -72,6 +74,8 @@ export interface FunctionSummary {
   failed: number;
   /** Why the autoscaler wants what it wants, one line with its numbers. */
   scaleReason: string;
+  /** The canary, or the last one there was. */
+  canary: Canary | undefined;
 }
 
 export interface FunctionSummary_AliasesEntry {
@@ -107,6 +111,29 @@ export interface SetAliasRequest {
 }
 
 export interface SetAliasResponse {
+}
+
+export interface RollbackRequest {
+  name: string;
+  /** Version number or alias; empty: the one before. */
+  version: string;
+}
+
+export interface RollbackResponse {
+  /** The version that "latest" names now. */
+  version:
+    | FunctionVersion
+    | undefined;
+  /** True where a canary was withdrawn and "latest" was left alone. */
+  canaryWithdrawn: boolean;
+}
+
+export interface PromoteRequest {
+  name: string;
+}
+
+export interface PromoteResponse {
+  version: FunctionVersion | undefined;
 }
 
 export interface InvokeRequest {
@@ -489,7 +516,7 @@ export const FileChunk: MessageFns<FileChunk> = {
 };
 
 function createBaseDeployHeader(): DeployHeader {
-  return { spec: undefined, artifactDigest: "", files: [] };
+  return { spec: undefined, artifactDigest: "", files: [], canary: undefined };
 }
 
 export const DeployHeader: MessageFns<DeployHeader> = {
@@ -502,6 +529,9 @@ export const DeployHeader: MessageFns<DeployHeader> = {
     }
     for (const v of message.files) {
       ArtifactFile.encode(v!, writer.uint32(26).fork()).join();
+    }
+    if (message.canary !== undefined) {
+      Canary.encode(message.canary, writer.uint32(34).fork()).join();
     }
     return writer;
   },
@@ -543,6 +573,14 @@ export const DeployHeader: MessageFns<DeployHeader> = {
             message.files.push(ArtifactFile.decode(reader, reader.uint32()));
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.canary = Canary.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -565,6 +603,9 @@ export const DeployHeader: MessageFns<DeployHeader> = {
       : undefined;
     message.artifactDigest = object.artifactDigest ?? "";
     message.files = object.files?.map((e) => ArtifactFile.fromPartial(e)) || [];
+    message.canary = (object.canary !== undefined && object.canary !== null)
+      ? Canary.fromPartial(object.canary)
+      : undefined;
     return message;
   },
 };
@@ -692,6 +733,7 @@ function createBaseFunctionSummary(): FunctionSummary {
     handled: 0,
     failed: 0,
     scaleReason: "",
+    canary: undefined,
   };
 }
 
@@ -723,6 +765,9 @@ export const FunctionSummary: MessageFns<FunctionSummary> = {
     }
     if (message.scaleReason !== "") {
       writer.uint32(74).string(message.scaleReason);
+    }
+    if (message.canary !== undefined) {
+      Canary.encode(message.canary, writer.uint32(82).fork()).join();
     }
     return writer;
   },
@@ -815,6 +860,14 @@ export const FunctionSummary: MessageFns<FunctionSummary> = {
             message.scaleReason = reader.string();
             continue;
           }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.canary = Canary.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -851,6 +904,9 @@ export const FunctionSummary: MessageFns<FunctionSummary> = {
     message.handled = object.handled ?? 0;
     message.failed = object.failed ?? 0;
     message.scaleReason = object.scaleReason ?? "";
+    message.canary = (object.canary !== undefined && object.canary !== null)
+      ? Canary.fromPartial(object.canary)
+      : undefined;
     return message;
   },
 };
@@ -1329,6 +1385,254 @@ export const SetAliasResponse: MessageFns<SetAliasResponse> = {
   },
   fromPartial<I extends Exact<DeepPartial<SetAliasResponse>, I>>(_: I): SetAliasResponse {
     const message = createBaseSetAliasResponse();
+    return message;
+  },
+};
+
+function createBaseRollbackRequest(): RollbackRequest {
+  return { name: "", version: "" };
+}
+
+export const RollbackRequest: MessageFns<RollbackRequest> = {
+  encode(message: RollbackRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.version !== "") {
+      writer.uint32(18).string(message.version);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RollbackRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRollbackRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.version = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<RollbackRequest>, I>>(base?: I): RollbackRequest {
+    return RollbackRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<RollbackRequest>, I>>(object: I): RollbackRequest {
+    const message = createBaseRollbackRequest();
+    message.name = object.name ?? "";
+    message.version = object.version ?? "";
+    return message;
+  },
+};
+
+function createBaseRollbackResponse(): RollbackResponse {
+  return { version: undefined, canaryWithdrawn: false };
+}
+
+export const RollbackResponse: MessageFns<RollbackResponse> = {
+  encode(message: RollbackResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.version !== undefined) {
+      FunctionVersion.encode(message.version, writer.uint32(10).fork()).join();
+    }
+    if (message.canaryWithdrawn !== false) {
+      writer.uint32(16).bool(message.canaryWithdrawn);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RollbackResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRollbackResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.version = FunctionVersion.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.canaryWithdrawn = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<RollbackResponse>, I>>(base?: I): RollbackResponse {
+    return RollbackResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<RollbackResponse>, I>>(object: I): RollbackResponse {
+    const message = createBaseRollbackResponse();
+    message.version = (object.version !== undefined && object.version !== null)
+      ? FunctionVersion.fromPartial(object.version)
+      : undefined;
+    message.canaryWithdrawn = object.canaryWithdrawn ?? false;
+    return message;
+  },
+};
+
+function createBasePromoteRequest(): PromoteRequest {
+  return { name: "" };
+}
+
+export const PromoteRequest: MessageFns<PromoteRequest> = {
+  encode(message: PromoteRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PromoteRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePromoteRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<PromoteRequest>, I>>(base?: I): PromoteRequest {
+    return PromoteRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<PromoteRequest>, I>>(object: I): PromoteRequest {
+    const message = createBasePromoteRequest();
+    message.name = object.name ?? "";
+    return message;
+  },
+};
+
+function createBasePromoteResponse(): PromoteResponse {
+  return { version: undefined };
+}
+
+export const PromoteResponse: MessageFns<PromoteResponse> = {
+  encode(message: PromoteResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.version !== undefined) {
+      FunctionVersion.encode(message.version, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PromoteResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePromoteResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.version = FunctionVersion.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<PromoteResponse>, I>>(base?: I): PromoteResponse {
+    return PromoteResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<PromoteResponse>, I>>(object: I): PromoteResponse {
+    const message = createBasePromoteResponse();
+    message.version = (object.version !== undefined && object.version !== null)
+      ? FunctionVersion.fromPartial(object.version)
+      : undefined;
     return message;
   },
 };
@@ -3846,6 +4150,26 @@ export const GatewayService = {
     responseSerialize: (value: SetAliasResponse): Buffer => Buffer.from(SetAliasResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): SetAliasResponse => SetAliasResponse.decode(value),
   },
+  /** Withdraws the canary; without one points "latest" at the version before it, or at the one named. */
+  rollback: {
+    path: "/pilotfish.v1.Gateway/Rollback" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: RollbackRequest): Buffer => Buffer.from(RollbackRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): RollbackRequest => RollbackRequest.decode(value),
+    responseSerialize: (value: RollbackResponse): Buffer => Buffer.from(RollbackResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): RollbackResponse => RollbackResponse.decode(value),
+  },
+  /** Makes the canary the latest version. */
+  promote: {
+    path: "/pilotfish.v1.Gateway/Promote" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: PromoteRequest): Buffer => Buffer.from(PromoteRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): PromoteRequest => PromoteRequest.decode(value),
+    responseSerialize: (value: PromoteResponse): Buffer => Buffer.from(PromoteResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): PromoteResponse => PromoteResponse.decode(value),
+  },
   /** Calls a function and waits for its result. */
   invoke: {
     path: "/pilotfish.v1.Gateway/Invoke" as const,
@@ -3994,6 +4318,10 @@ export interface GatewayServer extends UntypedServiceImplementation {
   deleteFunction: handleUnaryCall<DeleteFunctionRequest, DeleteFunctionResponse>;
   /** Points a name such as "stable" at a version. */
   setAlias: handleUnaryCall<SetAliasRequest, SetAliasResponse>;
+  /** Withdraws the canary; without one points "latest" at the version before it, or at the one named. */
+  rollback: handleUnaryCall<RollbackRequest, RollbackResponse>;
+  /** Makes the canary the latest version. */
+  promote: handleUnaryCall<PromoteRequest, PromoteResponse>;
   /** Calls a function and waits for its result. */
   invoke: handleUnaryCall<InvokeRequest, InvokeResponse>;
   /** The same, with the answer in pieces, as the function yields them. */
@@ -4097,6 +4425,38 @@ export interface GatewayClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: SetAliasResponse) => void,
+  ): ClientUnaryCall;
+  /** Withdraws the canary; without one points "latest" at the version before it, or at the one named. */
+  rollback(
+    request: RollbackRequest,
+    callback: (error: ServiceError | null, response: RollbackResponse) => void,
+  ): ClientUnaryCall;
+  rollback(
+    request: RollbackRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: RollbackResponse) => void,
+  ): ClientUnaryCall;
+  rollback(
+    request: RollbackRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: RollbackResponse) => void,
+  ): ClientUnaryCall;
+  /** Makes the canary the latest version. */
+  promote(
+    request: PromoteRequest,
+    callback: (error: ServiceError | null, response: PromoteResponse) => void,
+  ): ClientUnaryCall;
+  promote(
+    request: PromoteRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: PromoteResponse) => void,
+  ): ClientUnaryCall;
+  promote(
+    request: PromoteRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: PromoteResponse) => void,
   ): ClientUnaryCall;
   /** Calls a function and waits for its result. */
   invoke(
