@@ -2,17 +2,19 @@
 import { parseArgs } from 'node:util';
 import { messageOf, PlatformError } from '#common';
 
-/** Starts a process; its start returns how it is closed. */
-export type Start = (stop: (reason: string) => void) => Promise<() => Promise<void>>;
+/** Starts a process; its start returns how it is closed. `stopped` aborts when it is to end, also during the start. */
+export type Start = (stop: (reason: string) => void, stopped: AbortSignal) => Promise<() => Promise<void>>;
 
 /** SIGTERM and SIGINT close once; a second signal ends at once. A failed start exits with 1 and says why on stderr. */
 export async function runProcess(name: string, start: Start): Promise<void> {
   process.umask(0o077);
   const stopped = Promise.withResolvers<string>();
+  const aborted = new AbortController();
   let stopping = false;
   const stop = (reason: string) => {
     if (stopping) process.exit(1);
     stopping = true;
+    aborted.abort();
     stopped.resolve(reason);
   };
   process.on('SIGTERM', () => stop('SIGTERM'));
@@ -20,11 +22,12 @@ export async function runProcess(name: string, start: Start): Promise<void> {
   process.on('unhandledRejection', (error) => crash(name, error));
   process.on('uncaughtException', (error) => crash(name, error));
   try {
-    const close = await start(stop);
+    const close = await start(stop, aborted.signal);
     await stopped.promise;
     await close();
     process.exit(0);
   } catch (error) {
+    if (aborted.signal.aborted) process.exit(0);
     crash(name, error);
   }
 }

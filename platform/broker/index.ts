@@ -36,6 +36,7 @@ export {
   type TopologyOptions,
 } from './nats/topology.ts';
 export {
+  type ClusterOptions,
   checkServerVersion,
   locateServer,
   readServerAddress,

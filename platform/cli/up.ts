@@ -14,13 +14,19 @@ export interface UpFlags extends CommonOptions {
   readonly nodes: number;
   readonly coresPerNode?: number;
   readonly storeSize?: number;
+  readonly brokers?: number;
 }
 
 export const upCommand: CommandFactory = (context): Command =>
   newCommand({
     name: 'up',
     summary: 'bring a pilot up and wait until it is ready',
-    examples: ['pilotfish up', 'pilotfish up --nodes 2 --cores-per-node 4', 'pilotfish up --store-size 512MiB'],
+    examples: [
+      'pilotfish up',
+      'pilotfish up --nodes 2 --cores-per-node 4',
+      'pilotfish up --store-size 512MiB',
+      'pilotfish up --nodes 4 --brokers 3',
+    ],
     pilot: false,
   })
     .addOption(flag('--resource <url>', 'where its nodes are').default('local://'))
@@ -35,6 +41,11 @@ export const upCommand: CommandFactory = (context): Command =>
         '--store-size <size>',
         'what the broker may keep on disk (default: 2GiB, or half of the free space)',
       ).argParser(sizeBytes),
+    )
+    .addOption(
+      flag('--brokers <count>', 'nats-servers, each with all that is stored: 1, or 3 of which one may be lost')
+        .default(1)
+        .argParser(positiveInteger),
     )
     .action(async (flags: UpFlags) => {
       const output = outputOf(context, flags);
@@ -53,6 +64,7 @@ export async function runUp(context: CliContext, flags: UpFlags, output: Output)
     resource: flags.resource,
     adapter,
     nodes: flags.nodes,
+    brokers: flags.brokers ?? 1,
     slotsPerNode: flags.coresPerNode ?? availableParallelism(),
     ...(flags.storeSize === undefined ? {} : { storeBytes: flags.storeSize }),
     waitReady: async (connection, nodes, timeoutMs) => {

@@ -77,7 +77,8 @@ export class PilotClient {
   constructor(connection: Connection) {
     this.pilot = connection.pilot;
     const { gateway, tls } = connection;
-    this.#client = openClient(GatewayClient, { address: gateway.address, serverName: gateway.serverName, tls });
+    const addresses = [gateway.address, ...gateway.others];
+    this.#client = openClient(GatewayClient, { address: anyOf(addresses), serverName: gateway.serverName, tls });
   }
 
   /** Uploads a function; the same artifact and spec again change nothing. With `canary` it is given part of the work. */
@@ -220,6 +221,11 @@ export class PilotClient {
   [Symbol.dispose](): void {
     this.close();
   }
+}
+
+/** A target of which gRPC takes the first that answers, again after each loss: only the acting gateway listens. */
+function anyOf(addresses: readonly string[]): string {
+  return addresses.length === 1 ? (addresses[0] ?? '') : `ipv4:${addresses.join(',')}`;
 }
 
 /** Throws `payload-too-large` before anything is sent. */

@@ -1,4 +1,7 @@
-/** All nodes of the pilot: who is there (nodes bucket), what they report, which are lost. */
+/**
+ * All nodes of the pilot: who is there (nodes bucket), what they report, which are lost. A report is a sign of life like
+ * an entry renewed: while brokers elect a leader nobody's entry can be.
+ */
 import type { KV, KvWatchEntry } from '@nats-io/kv';
 import { nodeSilenceMs } from '#broker';
 import { type Clock, messageOf } from '#common';
@@ -155,7 +158,7 @@ export class Fleet {
     if (!this.#connected || now - this.#checkedAt > lateCheckMs) this.#hearingSince = now;
     this.#checkedAt = now;
     for (const [node, member] of this.#members) {
-      if (!member.lost && now - Math.max(member.lastSeen, this.#hearingSince) > nodeSilenceMs)
+      if (!member.lost && now - Math.max(member.lastSeen, member.link.reportedAt, this.#hearingSince) > nodeSilenceMs)
         this.#lose(node, `silent for ${nodeSilenceMs} ms`);
       if (member.lost && now - member.lastSeen > rememberLostMs) this.#members.delete(node);
     }

@@ -48,6 +48,8 @@ const tellsMax = 3;
 export class NodeLink {
   readonly entry: NodeEntry;
   report: ReportResponse | undefined;
+  /** Monotonic time of the last report. */
+  reportedAt = Number.NEGATIVE_INFINITY;
   readonly #options: NodeLinkOptions;
   readonly #client: AgentClient;
   readonly #closed = new AbortController();
@@ -131,6 +133,7 @@ export class NodeLink {
         const stream = this.#client.report({ epoch });
         for await (const report of readStream(stream, this.#closed.signal)) {
           this.report = report;
+          this.reportedAt = clock.monotonic();
           onReport(report);
           // An agent that started anew, or missed a set, is told again.
           if (this.#wanted && (report.epoch < epoch || report.generation < this.#wanted.generation)) void this.#apply();

@@ -13,7 +13,7 @@ import {
 } from '#broker';
 import { systemClock } from '#common';
 import type { GatewayConfig } from '#model';
-import { Registry, takeEpoch, WantedStore } from '#registry';
+import { GatewayEpoch, Registry, WantedStore } from '#registry';
 import { startRpcServer } from '#rpc';
 import { createLogger } from '#telemetry';
 import { Changes } from './changes.ts';
@@ -21,13 +21,19 @@ import { Fleet } from './fleet.ts';
 import { gatewayService } from './gateway-service.ts';
 import { ScalingLoop } from './scaling-loop.ts';
 import { Trimmer } from './trimmer.ts';
+import { untilAnswered } from './until-answered.ts';
 
 export interface RunningGateway {
   readonly address: string;
   close(): Promise<void>;
 }
 
-export async function runGateway(config: GatewayConfig): Promise<RunningGateway> {
+/** `stop`: ends the process, because another gateway acts. An aborted signal ends the wait of one that stands by. */
+export async function runGateway(
+  config: GatewayConfig,
+  stop: (reason: string) => void,
+  signal: AbortSignal,
+): Promise<RunningGateway> {
   const clock = systemClock;
   const logger = createLogger({ pilot: config.pilot, node: config.node, process: 'gateway' });
   const tls = {
@@ -43,11 +49,21 @@ export async function runGateway(config: GatewayConfig): Promise<RunningGateway>
     firstAttemptsMax: -1,
   });
   const topology: TopologyOptions = { storeBytes: config.storeBytes, replicas: config.brokerReplicas };
-  const manager = await jetstreamManager(connection);
-  const buckets = await createBuckets(connection, topology);
-  await ensureStreams(manager, topology);
-  const artifacts = await ArtifactStore.create(connection, topology);
-  const epoch = await takeEpoch(buckets.registry);
+  const ask = <T>(what: string, question: () => Promise<T>) => untilAnswered(question, { what, clock, logger, signal });
+  const manager = await ask('JetStream', () => jetstreamManager(connection));
+  const buckets = await ask('the buckets', () => createBuckets(connection, topology));
+  const taken = await GatewayEpoch.take({
+    bucket: buckets.registry,
+    node: config.node,
+    clock,
+    shared: config.brokerReplicas > 1,
+    standby: config.standby,
+    signal,
+  });
+  const epoch = taken.number;
+  void taken.followed.then(() => stop('another gateway has taken over'));
+  await ask('the streams', () => ensureStreams(manager, topology));
+  const artifacts = await ask('the artifact store', () => ArtifactStore.create(connection, topology));
   const registry = await Registry.load(buckets.registry);
   const store = new WantedStore(buckets.registry);
   const initial = await store.load();
@@ -104,6 +120,7 @@ export async function runGateway(config: GatewayConfig): Promise<RunningGateway>
       await scaling?.close();
       await trimmer.close();
       fleet.close();
+      await taken.release();
       await connection.close();
     },
   };

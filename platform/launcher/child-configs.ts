@@ -1,23 +1,39 @@
 /** What a launcher writes for its children before it starts them. */
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
-import { type NatsRole, renderServerConfig } from '#broker';
-import { platformVersion } from '#common';
+import { type ClusterOptions, renderServerConfig } from '#broker';
+import { PlatformError, platformVersion } from '#common';
 import { type AgentConfig, type Connection, connectionSchema, type GatewayConfig, type NodeConfig } from '#model';
-import { agentMember, pilotPaths } from '#pilot';
+import { agentMember, brokerMember, pilotPaths } from '#pilot';
 import { gatewayServerName, readPrivate } from '#security';
+import { readOtherGateways } from './broker-ports.ts';
 
-const usersSchema = z.object({ gateway: z.string(), agent: z.string(), source: z.string(), viewer: z.string() });
+const usersSchema = z.object({
+  gateway: z.string(),
+  agent: z.string(),
+  source: z.string(),
+  viewer: z.string(),
+  system: z.string(),
+});
 
 export function serverConfigText(
   config: NodeConfig,
   where: { readonly port: number; readonly portsDirectory: string; readonly storeDirectory: string },
+  cluster: ClusterOptions | undefined,
 ): string {
-  const users: Record<NatsRole, string> = usersSchema.parse(
-    JSON.parse(readPrivate(pilotPaths(config.pilotDirectory).users)),
-  );
-  const { storeBytes, host } = config;
-  return renderServerConfig({ serverName: `${config.pilot}-${config.node}`, host, storeBytes, users, ...where });
+  const { system, ...users } = usersSchema.parse(JSON.parse(readPrivate(pilotPaths(config.pilotDirectory).users)));
+  const { pilot, node, storeBytes, host } = config;
+  const serverName = `${pilot}-${node}`;
+  const others = cluster ? { cluster } : {};
+  return renderServerConfig({ serverName, host, storeBytes, users, systemUser: system, ...where, ...others });
+}
+
+/** How this node's server finds the others; undefined where it is the only one. `route` is host:port of its own end. */
+export function clusterOf(config: NodeConfig, route: string, routes: readonly string[]): ClusterOptions | undefined {
+  const { pilot, node, pilotDirectory } = config;
+  if (route === '') return undefined;
+  const secret = readPrivate(pilotPaths(pilotDirectory).routeSecret);
+  return { name: pilot, port: portOf(route), secret, routes, tls: tlsFiles(pilotDirectory, brokerMember(node)) };
 }
 
 export function agentConfig(config: NodeConfig, brokers: string[], runDirectory: string): AgentConfig {
@@ -42,7 +58,8 @@ export function gatewayConfig(config: NodeConfig, brokers: string[], port: numbe
   const { pilot, node, host, storeBytes, pilotDirectory } = config;
   const seedFile = pilotPaths(pilotDirectory).seed('gateway');
   const tls = tlsFiles(pilotDirectory, 'gateway');
-  return { pilot, node, host, port, brokers, seedFile, tls, storeBytes, brokerReplicas: 1 };
+  const standby = config.gateway === 'standby';
+  return { pilot, node, host, port, brokers, seedFile, tls, storeBytes, brokerReplicas: config.brokers, standby };
 }
 
 /** What `connection.json` says; holds keys. */
@@ -52,7 +69,7 @@ export function connectionOf(config: NodeConfig, brokers: string[], gatewayAddre
   return connectionSchema.parse({
     pilot,
     version: platformVersion,
-    gateway: { address: gatewayAddress, serverName: gatewayServerName(pilot) },
+    gateway: { address: gatewayAddress, others: readOtherGateways(config), serverName: gatewayServerName(pilot) },
     brokers,
     tls: {
       ca: readFileSync(paths.caCert, 'utf8'),
@@ -66,4 +83,10 @@ export function connectionOf(config: NodeConfig, brokers: string[], gatewayAddre
 function tlsFiles(pilotDirectory: string, member: string): AgentConfig['tls'] {
   const paths = pilotPaths(pilotDirectory);
   return { ca: paths.caCert, cert: paths.cert(member), key: paths.key(member) };
+}
+
+export function portOf(address: string): number {
+  const port = Number(address.slice(address.lastIndexOf(':') + 1));
+  if (!Number.isInteger(port) || port <= 0) throw new PlatformError('internal', `"${address}" is not host:port`);
+  return port;
 }

@@ -2,14 +2,15 @@
  * The launcher of one node: parent of its nats-server, gateway and agent. Its record is written before anything else
  * happens, so that `down` can find what it started at whatever moment either of them is killed.
  */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { checkServerVersion, locateServer, readServerAddress, type ServerSearch } from '#broker';
 import { messageOf, PlatformError } from '#common';
 import type { NodeConfig } from '#model';
-import { brokerRecordSchema, failedProgress, type LauncherProgress, nodePaths, pilotPaths, waitForFile } from '#pilot';
+import { failedProgress, type LauncherProgress, nodePaths, pilotPaths, waitForFile } from '#pilot';
 import { makePrivateDirectory, writePrivate } from '#security';
 import type { Logger } from '#telemetry';
-import { agentConfig, connectionOf, gatewayConfig, serverConfigText } from './child-configs.ts';
+import { chooseBrokerPorts, readRoutes, readServers, writeBrokerRecord } from './broker-ports.ts';
+import { agentConfig, clusterOf, connectionOf, gatewayConfig, portOf, serverConfigText } from './child-configs.ts';
 import { keepLogsBounded } from './child-logs.ts';
 import { probeParentDeath } from './parent-death.ts';
 import { RecordKeeper } from './record-keeper.ts';
@@ -43,6 +44,8 @@ export class Launcher {
   readonly #children = new Map<ChildName, SupervisedChild>();
   readonly #record: RecordKeeper;
   #prefix: readonly string[] = [];
+  /** 0 at the first start; the same one ever after. */
+  #gatewayPort = 0;
   #releaseLogs: () => void = () => undefined;
 
   constructor(options: LauncherOptions) {
@@ -73,11 +76,13 @@ export class Launcher {
       makePrivateDirectory(nodePaths(config.nodeDirectory).logs);
       this.#prefix = probeParentDeath();
       this.#watchStopFile();
-      const brokers = config.broker ? await this.#startBroker() : await this.#waitForBroker();
+      if (config.broker) await this.#startBroker();
+      const brokers = await this.#waitForBrokers(() => readServers(config), "the brokers' addresses");
       await this.#waitForKeys();
       const agent = this.#startAgent(brokers);
-      const gateway = config.gateway ? this.#startGateway(brokers) : undefined;
-      await Promise.all([agent, gateway]);
+      const gateway = config.gateway === 'none' ? undefined : this.#startGateway(brokers);
+      // One that stands by is ready when it is needed, if ever.
+      await Promise.all(config.gateway === 'first' ? [agent, gateway] : [agent]);
       onProgress({ ready: true, ms: this.#elapsedMs() });
     } catch (error) {
       if (this.#stopSignal.signal.aborted) return;
@@ -111,17 +116,24 @@ export class Launcher {
     this.#finished.resolve(exitCode);
   }
 
-  async #startBroker(): Promise<string[]> {
+  async #startBroker(): Promise<void> {
     const { config, natsServer, onProgress } = this.#options;
     const paths = nodePaths(config.nodeDirectory);
     const { ports } = runPaths(this.#runDirectory);
     const program = locateServer(natsServer);
+    const record = await chooseBrokerPorts(config);
+    this.#gatewayPort = record.gateway === '' ? 0 : portOf(record.gateway);
+    if (config.brokers > 1) {
+      await this.#waitForBrokers(() => readRoutes(config), 'the addresses of the other brokers');
+      await this.#waitForKeys();
+    }
     let port = -1;
     const server = this.#addChild({
       name: 'nats-server',
       prepare: () => {
         const where = { port, portsDirectory: ports, storeDirectory: paths.store };
-        writePrivate(paths.serverConfig, serverConfigText(config, where));
+        const cluster = clusterOf(config, record.route, readRoutes(config) ?? []);
+        writePrivate(paths.serverConfig, serverConfigText(config, where, cluster));
         return [program, '--config', paths.serverConfig];
       },
       watchReady: (pid, signal) =>
@@ -144,21 +156,16 @@ export class Launcher {
       ([, ready]) => ready,
       (error) => version.then(() => Promise.reject(error)),
     );
-    const servers = [`nats://${address}`];
-    writePrivate(pilotPaths(config.pilotDirectory).broker, JSON.stringify({ servers }));
+    writeBrokerRecord(config, { ...record, server: address });
     onProgress({ phase: 'broker', ms: this.#elapsedMs() });
-    return servers;
   }
 
-  async #waitForBroker(): Promise<string[]> {
-    const { pilotDirectory } = this.#options.config;
-    const { broker } = pilotPaths(pilotDirectory);
+  async #waitForBrokers<T>(look: () => T | undefined, what: string): Promise<T> {
     return waitForFile({
-      directory: pilotDirectory,
-      look: () =>
-        existsSync(broker) ? brokerRecordSchema.parse(JSON.parse(readFileSync(broker, 'utf8'))).servers : undefined,
+      directory: pilotPaths(this.#options.config.pilotDirectory).brokers,
+      look,
       timeoutMs: brokerWaitMs,
-      what: "the broker's address",
+      what,
       signal: this.#stopSignal.signal,
     });
   }
@@ -175,23 +182,24 @@ export class Launcher {
     });
   }
 
+  /** Written each time it acts: another node's may have acted in between. */
   async #startGateway(brokers: string[]): Promise<void> {
     const { config, commands, onProgress } = this.#options;
     const file = nodePaths(config.nodeDirectory).gatewayConfig;
-    let port = 0;
     const gateway = this.#addChild({
       name: 'gateway',
       prepare: () => {
-        writePrivate(file, JSON.stringify(gatewayConfig(config, brokers, port)));
+        writePrivate(file, JSON.stringify(gatewayConfig(config, brokers, this.#gatewayPort)));
         return commands.gateway(file);
       },
       onReady: (address) => {
-        port = portOf(address);
+        this.#gatewayPort = portOf(address);
+        const connection = connectionOf(config, brokers, address);
+        writePrivate(pilotPaths(config.pilotDirectory).connection, JSON.stringify(connection, undefined, 2));
       },
     });
     gateway.start();
-    const connection = connectionOf(config, brokers, await gateway.ready);
-    writePrivate(pilotPaths(config.pilotDirectory).connection, JSON.stringify(connection, undefined, 2));
+    await gateway.ready;
     onProgress({ phase: 'gateway', ms: this.#elapsedMs() });
   }
 
@@ -262,10 +270,4 @@ export class Launcher {
   #elapsedMs(): number {
     return Math.round(performance.now() - this.#startedAt);
   }
-}
-
-function portOf(address: string): number {
-  const port = Number(address.slice(address.lastIndexOf(':') + 1));
-  if (!Number.isInteger(port) || port <= 0) throw new PlatformError('internal', `"${address}" is not host:port`);
-  return port;
 }

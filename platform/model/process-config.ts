@@ -18,8 +18,12 @@ export const nodeConfigSchema = z.strictObject({
   /** The pilot's directory (shared between nodes), and this node's own below it. */
   pilotDirectory: z.string(),
   nodeDirectory: z.string(),
+  /** Runs a nats-server. */
   broker: z.boolean(),
-  gateway: z.boolean(),
+  /** How many servers hold the pilot's state, each all of it: 1, or 3 of which one may be lost. */
+  brokers: z.int().positive(),
+  /** Runs a gateway; one that stands by takes over when the acting one falls silent. */
+  gateway: z.enum(['none', 'first', 'standby']),
   /** Bytes that JetStream may keep on disk. */
   storeBytes: z.int().positive(),
 });
@@ -53,6 +57,8 @@ export const gatewayConfigSchema = z.strictObject({
   tls: tlsFiles,
   storeBytes: z.int().positive(),
   brokerReplicas: z.int().positive(),
+  /** Waits until no other gateway acts, even where none has acted yet. */
+  standby: z.boolean(),
 });
 export type GatewayConfig = z.infer<typeof gatewayConfigSchema>;
 
@@ -69,7 +75,8 @@ export type ChildMessage = z.infer<typeof childMessageSchema>;
 export const connectionSchema = z.strictObject({
   pilot: z.string(),
   version: z.string(),
-  gateway: z.strictObject({ address: z.string(), serverName: z.string() }),
+  /** `others`: where the next gateway will be when this one is lost. */
+  gateway: z.strictObject({ address: z.string(), others: z.array(z.string()).default([]), serverName: z.string() }),
   brokers: z.array(z.string()).min(1),
   /** PEM texts of the pilot's CA and the owner's certificate. */
   tls: z.strictObject({ ca: z.string(), cert: z.string(), key: z.string() }),

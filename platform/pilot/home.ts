@@ -4,7 +4,7 @@
  *   HOME/code-cache/                      compiled code of our own processes, so that the next start is faster
  *   HOME/pilots/<id>/pilot.json           what was asked for
  *   HOME/pilots/<id>/keys/                certificates, nkey seeds (0600)
- *   HOME/pilots/<id>/broker.json          where the broker listens
+ *   HOME/pilots/<id>/brokers/<node>.json  where the node's server, its route and its gateway listen
  *   HOME/pilots/<id>/connection.json      all that other commands need (0600); there once the gateway is ready
  *   HOME/pilots/<id>/stop                 there once the pilot is to end
  *   HOME/pilots/<id>/nodes/<node>/        node.json, launcher.json, agent.json, logs/, jetstream/
@@ -51,13 +51,16 @@ export function pilotPaths(pilotDirectory: string) {
   const keys = join(pilotDirectory, 'keys');
   return {
     record: join(pilotDirectory, 'pilot.json'),
-    broker: join(pilotDirectory, 'broker.json'),
+    brokers: join(pilotDirectory, 'brokers'),
+    broker: (node: string) => join(pilotDirectory, 'brokers', `${node}.json`),
     connection: join(pilotDirectory, 'connection.json'),
     stop: join(pilotDirectory, 'stop'),
     nodes: join(pilotDirectory, 'nodes'),
     keys,
     /** Public nkeys by role. */
     users: join(keys, 'nats-users.json'),
+    /** What servers show each other. */
+    routeSecret: join(keys, 'routes.secret'),
     caCert: join(keys, 'ca.pem'),
     caKey: join(keys, 'ca.key'),
     cert: (member: string) => join(keys, `${member}.pem`),
@@ -79,6 +82,11 @@ export function nodePaths(nodeDirectory: string) {
     logs,
     log: (process: string) => join(logs, `${process}.log`),
   };
+}
+
+/** Who a node's nats-server is among the keys' files. */
+export function brokerMember(node: string): string {
+  return `broker-${node}`;
 }
 
 /** Who an agent is among the keys' files. */

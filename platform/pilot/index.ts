@@ -3,6 +3,7 @@ export type { NodeStart, PilotAdapter, StartedNode } from './adapter.ts';
 export { type EndOptions, endPilot } from './end-pilot.ts';
 export {
   agentMember,
+  brokerMember,
   codeCacheDirectory,
   type HomeSettings,
   nodePaths,
@@ -13,7 +14,13 @@ export {
 export { listPilots, type PilotState, type PilotSummary, readConnection, resolvePilot } from './list-pilots.ts';
 export { isAlive, killGroup } from './processes.ts';
 export { failedProgress, type LauncherProgress } from './progress.ts';
-export { brokerRecordSchema, type LauncherRecord, type ProcessId, readLauncherRecord } from './records.ts';
+export {
+  type BrokerRecord,
+  type LauncherRecord,
+  type ProcessId,
+  readBrokerRecords,
+  readLauncherRecord,
+} from './records.ts';
 export { createAdapter } from './resource.ts';
 export { nodesMax, type StartedPilot, type StartPhase, type StartPilotOptions, startPilot } from './start-pilot.ts';
 export { waitForFile } from './wait-for-file.ts';

@@ -1,5 +1,5 @@
 /** Makes a pilot's directory: records, keys and one configuration for each node. Everything in it is 0600 in 0700. */
-import { randomInt } from 'node:crypto';
+import { randomBytes, randomInt } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
@@ -7,13 +7,14 @@ import { PlatformError, platformVersion } from '#common';
 import type { NodeConfig } from '#model';
 import {
   agentServerName,
+  brokerServerName,
   createNatsKey,
   gatewayServerName,
   loadCertificates,
   makePrivateDirectory,
   writePrivate,
 } from '#security';
-import { agentMember, nodePaths, openHome, pilotPaths, pilotsDirectory } from './home.ts';
+import { agentMember, brokerMember, nodePaths, openHome, pilotPaths, pilotsDirectory } from './home.ts';
 import type { PilotRecord } from './records.ts';
 
 export interface PilotShape {
@@ -23,12 +24,14 @@ export interface PilotShape {
   /** Of one node. */
   readonly memoryBytes: number;
   readonly storeBytes: number;
+  /** Servers that hold the pilot's state: the first so many nodes run one each. */
+  readonly brokers: number;
 }
 
 /** Without letters that look like others; 32^4 are a million pilots. */
 const idLetters = 'abcdefghjkmnpqrstuvwxyz234567899';
 const idTriesMax = 20;
-const roles = ['gateway', 'agent', 'source', 'viewer'] as const;
+const roles = ['gateway', 'agent', 'source', 'viewer', 'system'] as const;
 
 /** Takes a free id and makes its directory, 0700. */
 export function makePilotDirectory(home: string): { pilot: string; pilotDirectory: string } {
@@ -55,8 +58,8 @@ export function writePilot(pilot: string, pilotDirectory: string, shape: PilotSh
   const paths = pilotPaths(pilotDirectory);
   const nodes = shape.hosts.map((host, index): NodeConfig => {
     const node = `n${index + 1}`;
-    const first = index === 0;
-    const { slots, memoryBytes, storeBytes } = shape;
+    const hasBroker = index < shape.brokers;
+    const { slots, memoryBytes, storeBytes, brokers } = shape;
     const nodeDirectory = join(paths.nodes, node);
     return {
       pilot,
@@ -66,8 +69,9 @@ export function writePilot(pilot: string, pilotDirectory: string, shape: PilotSh
       memoryBytes,
       pilotDirectory,
       nodeDirectory,
-      broker: first,
-      gateway: first,
+      broker: hasBroker,
+      brokers,
+      gateway: index === 0 ? 'first' : hasBroker ? 'standby' : 'none',
       storeBytes,
     };
   });
@@ -82,12 +86,14 @@ export function writePilot(pilot: string, pilotDirectory: string, shape: PilotSh
   writePrivate(paths.record, JSON.stringify(record, undefined, 2));
   makePrivateDirectory(paths.keys);
   makePrivateDirectory(paths.nodes);
+  makePrivateDirectory(paths.brokers);
   const users = roles.map((role) => {
     const { seed, publicKey } = createNatsKey();
     writePrivate(paths.seed(role), `${seed}\n`);
     return [role, publicKey];
   });
   writePrivate(paths.users, JSON.stringify(Object.fromEntries(users)));
+  writePrivate(paths.routeSecret, randomBytes(24).toString('base64url'));
   for (const config of nodes) {
     makePrivateDirectory(config.nodeDirectory);
     makePrivateDirectory(nodePaths(config.nodeDirectory).logs);
@@ -113,8 +119,21 @@ export async function writeCertificates(nodes: readonly NodeConfig[]): Promise<v
     writePrivate(paths.cert(member), cert);
   };
   await Promise.all([
-    issue('gateway', ['server', 'client'], [gatewayServerName(pilot)], [first.host]),
+    issue(
+      'gateway',
+      ['server', 'client'],
+      [gatewayServerName(pilot)],
+      hostsOf(nodes.filter(({ gateway }) => gateway !== 'none')),
+    ),
+    // Each end of a route is server and client.
+    ...nodes
+      .filter(({ broker, brokers }) => broker && brokers > 1)
+      .map(({ node, host }) => issue(brokerMember(node), ['server', 'client'], [brokerServerName(pilot)], [host])),
     ...nodes.map(({ node, host }) => issue(agentMember(node), ['server'], [agentServerName(pilot, node)], [host])),
   ]);
   await issue('owner', ['client'], [], []);
+}
+
+function hostsOf(nodes: readonly NodeConfig[]): string[] {
+  return nodes.map(({ host }) => host);
 }

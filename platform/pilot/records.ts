@@ -1,5 +1,6 @@
 /** What is written down about a pilot and its nodes, so that any later command can find and end every process. */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { z } from 'zod';
 
 const processSchema = z.object({ pid: z.int(), startTicks: z.string() });
@@ -29,7 +30,26 @@ const launcherRecordSchema = z.object({
 });
 export type LauncherRecord = z.infer<typeof launcherRecordSchema>;
 
-export const brokerRecordSchema = z.object({ servers: z.array(z.string()).min(1) });
+/** `brokers/<node>.json`: written when the node's ports are chosen, and again once its server is ready. */
+const brokerRecordSchema = z.object({
+  node: z.string(),
+  /** host:port for the other servers; empty where there are none. */
+  route: z.string(),
+  /** host:port of the node's gateway, should it act; empty where any port will do. */
+  gateway: z.string(),
+  /** host:port for clients, once it is ready. */
+  server: z.string(),
+});
+export type BrokerRecord = z.infer<typeof brokerRecordSchema>;
+
+/** Of all nodes that run a server, in the order of their names. */
+export function readBrokerRecords(directory: string): BrokerRecord[] {
+  if (!existsSync(directory)) return [];
+  return readdirSync(directory)
+    .filter((name) => name.endsWith('.json'))
+    .flatMap((name) => readRecord(join(directory, name), brokerRecordSchema) ?? [])
+    .sort((a, b) => a.node.localeCompare(b.node, 'en', { numeric: true }));
+}
 
 export function readPilotRecord(path: string): PilotRecord | undefined {
   return readRecord(path, pilotRecordSchema);

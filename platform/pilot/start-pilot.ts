@@ -20,6 +20,8 @@ export interface StartPilotOptions {
   readonly adapter: PilotAdapter;
   readonly nodes: number;
   readonly slotsPerNode: number;
+  /** Servers that hold the pilot's state: 1 (the default), or 3 of which one may be lost with its node. */
+  readonly brokers?: number;
   /** Default: 2 GiB, or half of what is free on the disk. */
   readonly storeBytes?: number;
   /** Asks the gateway; resolves once so many nodes are ready. */
@@ -174,31 +176,43 @@ function startFiles({ nodeDirectory }: NodeConfig) {
   return { configFile: paths.config, logFile: paths.log('launcher') };
 }
 
-function checkOptions({ nodes, slotsPerNode }: StartPilotOptions): void {
+function checkOptions({ nodes, slotsPerNode, brokers = 1 }: StartPilotOptions): void {
   if (!Number.isInteger(nodes) || nodes < 1 || nodes > nodesMax) {
     throw new PlatformError('usage', `--nodes is ${nodes}; a pilot has 1 to ${nodesMax} nodes`);
   }
   if (!Number.isInteger(slotsPerNode) || slotsPerNode < 1) {
     throw new PlatformError('usage', `--cores-per-node is ${slotsPerNode}; a node has at least one`);
   }
+  if (brokers !== 1 && brokers !== 3) {
+    throw new PlatformError('usage', `--brokers is ${brokers}; a pilot has 1 or 3`, {
+      hint: 'Two are no safer than one: the one that is left would not know that it is not cut off.',
+    });
+  }
+  if (nodes < brokers) {
+    throw new PlatformError('usage', `--brokers 3 needs 3 nodes or more, one for each; --nodes is ${nodes}`, {
+      hint: 'Say --nodes 3, or leave --brokers off.',
+    });
+  }
 }
 
-function shapeOf({ home, nodes, resource, adapter, slotsPerNode, storeBytes }: StartPilotOptions) {
+function shapeOf({ home, nodes, resource, adapter, slotsPerNode, storeBytes, brokers = 1 }: StartPilotOptions) {
   const machineBytes = Math.min(totalmem(), process.constrainedMemory() || Number.POSITIVE_INFINITY);
   return {
     resource,
     hosts: Array.from({ length: nodes }, (_, index) => adapter.hostOf(index)),
     slots: slotsPerNode,
+    brokers,
     // One machine's memory, shared by its nodes.
     memoryBytes: Math.floor(machineBytes / nodes),
-    storeBytes: storeBytes ?? defaultStoreBytes(home),
+    // One disk, shared by its servers.
+    storeBytes: storeBytes ?? defaultStoreBytes(home, brokers),
   };
 }
 
-function defaultStoreBytes(home: string): number {
+function defaultStoreBytes(home: string, brokers: number): number {
   openHome(home);
   const { bavail, bsize } = statfsSync(home);
-  const bytes = Math.min(storeBytesDefault, Math.floor((bavail * bsize) / 2));
+  const bytes = Math.min(storeBytesDefault, Math.floor((bavail * bsize) / 2 / brokers));
   if (bytes >= storeBytesMin) return bytes;
   throw new PlatformError('no-capacity', `the disk of ${home} is nearly full: ${bytes * 2} bytes are free`, {
     hint: 'Free some space, or set PILOTFISH_HOME to another disk.',

@@ -45,3 +45,14 @@ function childrenByParent(): Map<number, number[]> {
   }
   return children;
 }
+
+/** A node that loses its power: its launcher first, so that nothing is started anew. */
+export function killNode(pilot: TestPilot, node: string): void {
+  for (const pid of processesOfNode(pilot, node)) {
+    try {
+      process.kill(pid, 'SIGKILL');
+    } catch {
+      // It ended with its parent.
+    }
+  }
+}

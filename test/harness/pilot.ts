@@ -39,6 +39,7 @@ export function runCli(
 export interface PilotOptions {
   readonly nodes?: number;
   readonly coresPerNode?: number;
+  readonly brokers?: number;
   /** `--store-size`, for a pilot whose streams are to fill up. */
   readonly storeSize?: string;
   /** A home that several pilots share; default is one of its own. */
@@ -85,6 +86,7 @@ export class TestPilot {
       '--cores-per-node',
       String(options.coresPerNode ?? 2),
     ];
+    if (options.brokers) args.push('--brokers', String(options.brokers));
     if (options.storeSize) args.push('--store-size', options.storeSize);
     const up = await runCli(args, { PILOTFISH_HOME: home });
     if (up.code !== 0) throw new Error(`up failed with ${up.code}:\n${up.stderr}`);

@@ -34,7 +34,7 @@ describe('startPilot()', () => {
     const secrets = readdirSync(keys)
       .filter((name) => /\.(seed|key)$/.test(name))
       .map((name) => secretOf(readFileSync(join(keys, name), 'utf8')));
-    expect(secrets).toHaveLength(4 + 5);
+    expect(secrets).toHaveLength(5 + 5);
     const seen = [
       ...recordsOf(pilot.directory)
         .flatMap(({ launcher, children }) => [launcher, ...children])
@@ -131,7 +131,7 @@ describe('endPilot()', () => {
     ['when a launcher has its record', (home) => home.records().length > 0],
     [
       'when the broker listens',
-      (home) => listPilots(home.path).some(({ directory }) => existsSync(join(directory, 'broker.json'))),
+      (home) => listPilots(home.path).some(({ directory }) => existsSync(join(directory, 'brokers/n1.json'))),
     ],
     [
       'when the gateway is ready',

@@ -48,7 +48,7 @@ it("one pilot's certificate does not open the other's gateway", async () => {
   for (const ca of [one.connection.tls.ca, two.connection.tls.ca]) {
     using stranger = connectPilot({
       ...one.connection,
-      gateway: { address, serverName },
+      gateway: { address, others: [], serverName },
       tls: { ...one.connection.tls, ca },
     });
     await expect(stranger.nodes()).rejects.toMatchObject({ name: 'PlatformError' });
@@ -98,7 +98,7 @@ it('`down` leaves nothing of a pilot whose `up` was killed with kill -9, and doe
   const directory = await eventually(
     () => {
       const id = readdirSync(join(home, 'pilots')).find((name) => !before.has(name));
-      const files = ['broker.json', 'nodes/n1/launcher.json', 'nodes/n2/launcher.json'];
+      const files = ['brokers/n1.json', 'nodes/n1/launcher.json', 'nodes/n2/launcher.json'];
       return id && files.every((file) => existsSync(join(home, 'pilots', id, file)))
         ? join(home, 'pilots', id)
         : undefined;

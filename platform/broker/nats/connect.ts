@@ -24,6 +24,8 @@ export async function connectNats(options: NatsOptions): Promise<NatsConnection>
   try {
     return await connect({
       servers: [...servers],
+      // A node's processes are told theirs in order, its own server first; programs spread over all.
+      noRandomize: role === 'agent' || role === 'gateway',
       name: `pilotfish-${role}-${member}`,
       authenticator: nkeyAuthenticator(new TextEncoder().encode(options.seed)),
       inboxPrefix: inboxPrefix(role, member),

@@ -2,4 +2,4 @@
 export { checkServerVersion, locateServer, type ServerSearch } from './locate-server.ts';
 export { rolePermissions, type SubjectPermissions } from './permissions.ts';
 export { readServerAddress } from './ports-file.ts';
-export { renderServerConfig, type ServerConfigOptions } from './render-config.ts';
+export { type ClusterOptions, renderServerConfig, type ServerConfigOptions } from './render-config.ts';

@@ -13,11 +13,26 @@ export interface ServerConfigOptions {
   readonly portsDirectory: string;
   /** Public nkeys. */
   readonly users: Record<NatsRole, string>;
+  /** Public nkey of the servers' own account, through which a server is taken out of the cluster. */
+  readonly systemUser?: string;
+  /** What one of several servers needs to find the others. */
+  readonly cluster?: ClusterOptions;
   /**
    * Files of the pilot's CA and the server's certificate. Left off on one machine: the address is loopback, an nkey signs a
    * nonce and is never sent, and TLS would cost more than the rest of an event's way.
    */
   readonly tls?: { readonly ca: string; readonly cert: string; readonly key: string };
+}
+
+export interface ClusterOptions {
+  readonly name: string;
+  readonly port: number;
+  /** What servers show each other beside their certificates: a certificate of the pilot alone makes no server. */
+  readonly secret: string;
+  /** host:port of the servers known when this one starts; it learns of others from them. */
+  readonly routes: readonly string[];
+  /** Between servers always: the line may leave the machine, and everything stored passes over it. */
+  readonly tls: { readonly ca: string; readonly cert: string; readonly key: string };
 }
 
 /** A little above the largest message the streams take (16 MB with headers), so that our own refusal comes first. */
@@ -52,13 +67,31 @@ export function renderServerConfig(options: ServerConfigOptions): string {
       max_file_store: options.storeBytes,
       max_memory_store: memoryStoreBytes,
     },
-    authorization: {
-      users: Object.entries(rolePermissions).map(([role, { publish, subscribe }]) => ({
-        nkey: options.users[role as NatsRole],
-        permissions: { publish: { allow: publish }, subscribe: { allow: subscribe } },
-      })),
+    accounts: {
+      PILOT: {
+        jetstream: 'enabled',
+        users: Object.entries(rolePermissions).map(([role, { publish, subscribe }]) => ({
+          nkey: options.users[role as NatsRole],
+          permissions: { publish: { allow: publish }, subscribe: { allow: subscribe } },
+        })),
+      },
+      SYS: { users: options.systemUser === undefined ? [] : [{ nkey: options.systemUser }] },
     },
+    system_account: 'SYS',
+    ...(options.cluster ? { cluster: clusterConfig(options.host, options.cluster) } : {}),
     ...(tls ? { tls: { cert_file: tls.cert, key_file: tls.key, ca_file: tls.ca, verify: true, timeout: 5 } } : {}),
   };
   return `${JSON.stringify(config, undefined, 2)}\n`;
+}
+
+/** Routes carry the secret in their URL; the file is 0600. */
+function clusterConfig(host: string, { name, port, secret, routes, tls }: ClusterOptions) {
+  const user = 'server';
+  return {
+    name,
+    listen: `${host}:${port}`,
+    authorization: { user, password: secret, timeout: 5 },
+    routes: routes.map((route) => `nats-route://${user}:${secret}@${route}`),
+    tls: { cert_file: tls.cert, key_file: tls.key, ca_file: tls.ca, verify: true, timeout: 5 },
+  };
 }
