@@ -1,27 +1,18 @@
 /** Wires a gateway: takes its epoch, loads what the last one left, serves. */
 import { readFileSync } from 'node:fs';
-import { jetstreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
-import {
-  ArtifactStore,
-  connectNats,
-  createBuckets,
-  ensureStreams,
-  inboxPrefix,
-  readSeed,
-  type TopologyOptions,
-} from '#broker';
+import { inboxPrefix } from '#broker';
 import { systemClock } from '#common';
 import type { GatewayConfig } from '#model';
-import { GatewayEpoch, Registry, WantedStore } from '#registry';
+import { Registry, WantedStore } from '#registry';
 import { startRpcServer } from '#rpc';
 import { createLogger } from '#telemetry';
 import { Changes } from './changes.ts';
 import { Fleet } from './fleet.ts';
 import { gatewayService } from './gateway-service.ts';
 import { ScalingLoop } from './scaling-loop.ts';
+import { takeOver } from './take-over.ts';
 import { Trimmer } from './trimmer.ts';
-import { untilAnswered } from './until-answered.ts';
 
 export interface RunningGateway {
   readonly address: string;
@@ -41,29 +32,10 @@ export async function runGateway(
     cert: readFileSync(config.tls.cert, 'utf8'),
     key: readFileSync(config.tls.key, 'utf8'),
   };
-  const connection = await connectNats({
-    servers: config.brokers,
-    seed: readSeed(config.seedFile),
-    role: 'gateway',
-    member: config.node,
-    firstAttemptsMax: -1,
-  });
-  const topology: TopologyOptions = { storeBytes: config.storeBytes, replicas: config.brokerReplicas };
-  const ask = <T>(what: string, question: () => Promise<T>) => untilAnswered(question, { what, clock, logger, signal });
-  const manager = await ask('JetStream', () => jetstreamManager(connection));
-  const buckets = await ask('the buckets', () => createBuckets(connection, topology));
-  const taken = await GatewayEpoch.take({
-    bucket: buckets.registry,
-    node: config.node,
-    clock,
-    shared: config.brokerReplicas > 1,
-    standby: config.standby,
-    signal,
-  });
-  const epoch = taken.number;
-  void taken.followed.then(() => stop('another gateway has taken over'));
-  await ask('the streams', () => ensureStreams(manager, topology));
-  const artifacts = await ask('the artifact store', () => ArtifactStore.create(connection, topology));
+  const taken = await takeOver(config, clock, logger, signal);
+  const { connection, manager, buckets, artifacts } = taken;
+  const epoch = taken.epoch.number;
+  void taken.epoch.followed.then(() => stop('another gateway has taken over'));
   const registry = await Registry.load(buckets.registry);
   const store = new WantedStore(buckets.registry);
   const initial = await store.load();
@@ -120,7 +92,7 @@ export async function runGateway(
       await scaling?.close();
       await trimmer.close();
       fleet.close();
-      await taken.release();
+      await taken.epoch.release();
       await connection.close();
     },
   };

@@ -149,7 +149,7 @@ async function takeIfFree(
 
 async function readEntry(bucket: KV): Promise<{ entry: Entry; revision: number } | undefined> {
   const found = await bucket.get(registryKeys.epoch);
-  if (!found || found.operation !== 'PUT') return undefined;
+  if (found?.operation !== 'PUT') return undefined;
   const parsed = entrySchema.safeParse(found.json());
   if (!parsed.success)
     throw new PlatformError('corrupt', `the gateway's epoch cannot be read: ${messageOf(parsed.error)}`);
