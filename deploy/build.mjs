@@ -22,6 +22,7 @@ const entries = {
   'launcher.mjs': 'platform/bin/launcher.ts',
   'spawner.mjs': 'platform/bin/spawner.ts',
   'demo.mjs': 'deploy/demo/demo.ts',
+  'recon.mjs': 'functions/offline/recon.ts',
   'instance.cjs': 'platform/bin/instance.ts',
   // What `import ... from 'pilotfish/sdk'` means in a deployed function.
   'sdk.js': 'platform/sdk/index.ts',

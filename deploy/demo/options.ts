@@ -1,7 +1,7 @@
 /** The demo's command line. */
 import { parseArgs } from 'node:util';
 import { PlatformError } from '#common';
-import { filterNames } from '../../functions/gridrec/maths/index.ts';
+import { filterNames } from '../../functions/kernels/index.ts';
 
 /** A slice of f32 is one message of at most 16 MB: wider ones would have to be cut up. */
 export const columnsMax = 1_990;

@@ -1,7 +1,8 @@
 // Collects the parts of one chunk (darks, flats, then projections) into a sinogram. Pure but for reading the parts.
+
+import { type FlatField, FrameMean, type Scan, writeProjection } from '../kernels/index.ts';
 import { type Frame, frameValues, parseFrameHeaders } from '../sources/index.ts';
 import { firstRowHeader } from '../split/row-chunks.ts';
-import { type FlatField, FrameMean, type Scan, writeProjection } from './maths/index.ts';
 
 export interface ChunkPart {
   readonly headers: Readonly<Record<string, string>>;

@@ -1,8 +1,15 @@
 // Reconstructs one chunk of a scan's rows: normalise, minus log, rotation axis, GridRec. Gathers scan.<id>.rows.<chunk>,
 // publishes each slice as recon.<id>.<row>: f32, columns x columns, attenuation per column.
 import { defineFunction, Output, outputs, Reject } from 'pilotfish/sdk';
+import {
+  findCentre,
+  type GridrecMode,
+  InputError,
+  maskRatioDefault,
+  reconstruct,
+  type Scan,
+} from '../kernels/index.ts';
 import { CollectError, collectChunk } from './collect.ts';
-import { findCentre, type GridrecMode, InputError, maskRatioDefault, reconstruct, type Scan } from './maths/index.ts';
 
 export default defineFunction({
   async handle(event, ctx) {

@@ -1,7 +1,7 @@
 // The axis is found without a start value, within a tenth or two of a column, and where there is none this is said.
 import { describe, expect, it } from 'vitest';
 import { openDataExchange } from '../../../functions/formats/index.ts';
-import { FrameMean, findCentre, reconstruct, writeProjection } from '../../../functions/gridrec/maths/index.ts';
+import { FrameMean, findCentre, reconstruct, writeProjection } from '../../../functions/kernels/index.ts';
 import { hasTooth, missingReason, toothPath } from './oracle-data.ts';
 import { evenAngles, phantomInput, roughNoise, seededRandom } from './scans.ts';
 

@@ -1,13 +1,13 @@
 // The FFT against the sum it stands for, and the gridding kernel against the integral equation that defines it.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { createFftPlan, createFftScratch, runFft } from '../../../functions/gridrec/maths/fft.ts';
+import { createFftPlan, createFftScratch, runFft } from '../../../functions/kernels/fourier/fft.ts';
 import {
   createProlateFunction,
   kernelTransformAt,
   prolateAt,
   tabulateKernel,
-} from '../../../functions/gridrec/maths/pswf.ts';
+} from '../../../functions/kernels/gridrec/pswf.ts';
 import { seededRandom } from './scans.ts';
 
 /** Signal q of a batch, transformed by the definition. */

@@ -7,7 +7,7 @@ import {
   normalise,
   reconstruct,
   writeProjection,
-} from '../../../functions/gridrec/maths/index.ts';
+} from '../../../functions/kernels/index.ts';
 import { measureQuality, phantomRow, projectEllipses, relativeL2 } from '../../../functions/phantom/index.ts';
 import { frameValues, phantomScan } from '../../../functions/sources/index.ts';
 import { hasOracles, missingReason, readOracle } from './oracle-data.ts';

@@ -1,6 +1,6 @@
 // Accurate mode against the phantom's truth: the gates of the project, and everything that must not move the picture.
 import { describe, expect, it } from 'vitest';
-import { circularMask, isInsideDisk, reconstruct } from '../../../functions/gridrec/maths/index.ts';
+import { circularMask, isInsideDisk, reconstruct } from '../../../functions/kernels/index.ts';
 import {
   drawEllipses,
   measureQuality,
@@ -31,7 +31,9 @@ describe('reconstruct() accurate: PSNR on the analytic phantom', () => {
     const image = reconstruct(phantomInput({ columns, theta: evenAngles(180) }));
     const truth = drawEllipses(sheppLogan, columns);
     const mean = (values: Float32Array): number => {
-      const inside = values.filter((_, i) => isInsideDisk(Math.floor(i / columns), i % columns, columns, 0.95));
+      const inside = values.filter((_, i) =>
+        isInsideDisk(Math.floor(i / columns), i % columns, { rows: columns, columns }, 0.95),
+      );
       return inside.reduce((sum, value) => sum + value, 0) / inside.length;
     };
     expect(mean(image) / mean(truth)).toBeCloseTo(1, 2);
@@ -132,7 +134,7 @@ describe('circularMask()', () => {
   it('keeps what lies within the ratio, and reconstruct() applies it', () => {
     const columns = 10;
     const ones = new Float32Array(2 * columns * columns).fill(1);
-    circularMask(ones, columns, 0.8);
+    circularMask(ones, { rows: columns, columns }, 0.8);
     expect(ones.subarray(0, 100)).toEqual(ones.subarray(100));
     expect([
       ones[0],

@@ -1,6 +1,6 @@
 // Compat mode against TomoPy's own results, and against a naive transcription of the definition for what those leave out.
 import { describe, expect, it } from 'vitest';
-import { reconstruct } from '../../../functions/gridrec/maths/index.ts';
+import { reconstruct } from '../../../functions/kernels/index.ts';
 import { relativeL2 } from '../../../functions/phantom/index.ts';
 import { naiveGridrec } from './naive-gridrec.ts';
 import { hasOracles, missingReason, readOracle, readOracleDoubles, toSinogram } from './oracle-data.ts';

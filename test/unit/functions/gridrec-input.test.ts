@@ -1,6 +1,6 @@
 // Bad input is refused with an error that says what, where, why and what to do.
 import { describe, expect, it } from 'vitest';
-import { InputError, type ReconstructOptions, reconstruct } from '../../../functions/gridrec/maths/index.ts';
+import { InputError, type ReconstructOptions, reconstruct } from '../../../functions/kernels/index.ts';
 import { evenAngles, phantomInput } from './scans.ts';
 
 const good = phantomInput({ columns: 32, theta: evenAngles(12) });

@@ -1,6 +1,6 @@
 // GridRec written straight from its definition (sums instead of FFTs, no pairs, no fast path): an oracle for sizes, axes and angles that the
 // stored reference results do not cover. Slow on purpose.
-import { createProlateFunction, tabulateKernel } from '../../../functions/gridrec/maths/pswf.ts';
+import { createProlateFunction, tabulateKernel } from '../../../functions/kernels/gridrec/pswf.ts';
 
 export interface NaiveInput {
   readonly sinogram: Float32Array;

@@ -33,3 +33,10 @@ export function toSinogram(values: Float32Array, shape: readonly number[]): Floa
   }
   return sinogram;
 }
+
+/** The projections behind most of the reference results: 16 angles, 8 slices, 48 columns. */
+export function oracleScan() {
+  const { shape, values } = readOracle('proj');
+  const [angles = 0, slices = 0, columns = 0] = shape;
+  return { sinogram: toSinogram(values, shape), slices, angles, columns, theta: readOracleDoubles('angle') };
+}

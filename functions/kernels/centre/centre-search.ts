@@ -1,10 +1,11 @@
 // Finds the rotation axis of a scan without a start value: the entropy of the slice is looked at for every centre from
 // columns / 4 to 3/4 on a binned sinogram, then at full resolution around the dip it shows, then fitted with a parabola.
 // One picture pair costs one reconstruction, because the real and the imaginary part hold one centre each.
+
+import { Reconstructor } from '../gridrec/reconstructor.ts';
+import { assertScan, type Scan } from '../scan/scan.ts';
 import { centreOfMass } from './centre-of-mass.ts';
 import { diskPixels, entropyOf, entropyRange } from './entropy.ts';
-import { Reconstructor } from './reconstructor.ts';
-import { assertScan, type Scan } from './scan.ts';
 
 /**
  * The axis in columns (sample index; to about 0.1, to about 0.02 where the whole object is in view) and the entropy there in bits (the mean of two disks), or why there is none;

@@ -1,7 +1,7 @@
 // The rotation axis from the sinogram's centre of mass. For an object that no projection cuts off, the centre of mass of
 // projection theta is c + a cos(theta) + b sin(theta) (first Helgason-Ludwig consistency condition), so c follows by least
 // squares: exact, where entropy jitters by a tenth of a column. Worthless for cut-off objects, which it notices itself.
-import type { Scan } from './scan.ts';
+import type { Scan } from '../scan/scan.ts';
 
 /** A whole object has the same mass in every projection; real flat fields leave half a percent. */
 const massSpreadMax = 0.01;

@@ -1,7 +1,7 @@
 // Gridding: each point of a polar line is spread on the Cartesian frequency grid with the separable kernel
 // w(U - iu) w(V - iv), 4 x 4 taps (5 where a coordinate is whole), together with its mirrored point.
 // O'Sullivan 1985 ("A fast sinc function gridding algorithm"); Dowd et al. 1999 (GridRec). The first axis of the grid is u.
-import type { Complexes } from './fft.ts';
+import type { Complexes } from '../fourier/fft.ts';
 import type { FilteredLine } from './filter-line.ts';
 import { kernelHalfWidth } from './pswf.ts';
 

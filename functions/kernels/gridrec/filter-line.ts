@@ -1,6 +1,6 @@
 // Filters one angle's spectrum and splits it into what goes on the grid: per bin j the value C1 of the point at +j and C2 of
 // the mirrored point at -j. GridRec's FFT has the + sign; ours has -, so bin j of theirs is bin P - j of ours.
-import type { Complexes } from './fft.ts';
+import type { Complexes } from '../fourier/fft.ts';
 
 /** C1 re, C1 im, C2 re, C2 im for bins 0 .. P/2 - 1. */
 export type FilteredLine = Float64Array;

@@ -1,6 +1,13 @@
 // From the frequency grid to two pictures: a 2-D FFT of which only what is shown is made (all rows of the grid, then only the
 // columns that fall into the picture), the kernel's correction, and the crop. Real part = first slice, imaginary = second.
-import { type Complexes, createFftPlan, createFftScratch, type FftPlan, type FftScratch, runFft } from './fft.ts';
+import {
+  type Complexes,
+  createFftPlan,
+  createFftScratch,
+  type FftPlan,
+  type FftScratch,
+  runFft,
+} from '../fourier/fft.ts';
 import { kernelTransformAt, type ProlateFunction } from './pswf.ts';
 
 /** Grid columns transformed together: 8 x 8 bytes are one cache line of a grid row. */
@@ -65,19 +72,21 @@ export class ImageMaker {
   readonly #rowScratch: FftScratch;
   readonly #columnScratch: FftScratch;
   readonly #columns: Complexes;
-  readonly #axis: ImageAxis;
+  readonly #across: ImageAxis;
+  readonly #down: ImageAxis;
 
-  constructor(size: number, axis: ImageAxis) {
+  constructor(size: number, axes: { readonly across: ImageAxis; readonly down: ImageAxis }) {
     this.#plan = createFftPlan(size);
     this.#rowScratch = createFftScratch(this.#plan, 1);
     this.#columnScratch = createFftScratch(this.#plan, columnsTogether);
     this.#columns = new Float32Array(2 * size * columnsTogether);
-    this.#axis = axis;
+    this.#across = axes.across;
+    this.#down = axes.down;
   }
 
   make(grid: Complexes, out: ImagePair): void {
     const size = this.#plan.length;
-    const { pixels, origin } = this.#axis;
+    const { pixels, origin } = this.#down;
     for (let row = 0; row < size; row++) {
       const offset = 2 * size * row;
       runFft(this.#plan, { buffer: grid, offset, stride: 2 }, { buffer: grid, offset }, 1, this.#rowScratch);
@@ -99,9 +108,9 @@ export class ImageMaker {
 
   /** Grid column k is picture row n - 1 - k, because y points up. */
   #writeRow(out: ImagePair, k: number, q: number, together: number): void {
-    const { pixels, origin, correction } = this.#axis;
-    const row = (pixels - 1 - k) * pixels;
-    const down = correction[k] as number;
+    const { origin, correction } = this.#across;
+    const row = (this.#down.pixels - 1 - k) * correction.length;
+    const down = this.#down.correction[k] as number;
     writeLine(out.values, out.first + row, this.#columns, 2 * q, together, correction, origin, down);
     if (out.second >= 0)
       writeLine(out.values, out.second + row, this.#columns, 2 * q + 1, together, correction, origin, down);

@@ -1,10 +1,17 @@
 // Reconstruction filters by name, x = frequency in cycles per column, in [0, 1/2].
 // `filterAt` is TomoPy's definition (a ramp 2x times a window; used as it stands by the compat mode), `windowAt` the
 // window alone, which the accurate mode multiplies with a ramp of its own.
-import { InputError } from './errors.ts';
+import { InputError } from '../scan/errors.ts';
 
+/** Formulas. Besides there is `custom`, a table: TomoPy's 2x times a window, or anything else, at x = j / P. */
 export const filterNames = ['none', 'shepp', 'ramlak', 'cosine', 'parzen', 'hann', 'hamming', 'butterworth'] as const;
 export type FilterName = (typeof filterNames)[number];
+
+/** A filter as it is to be used: a formula with its two parameters, or a table. */
+export type Filter =
+  | { readonly name: FilterName; readonly parameters: readonly [number, number] }
+  | { readonly name: 'custom'; readonly table: ArrayLike<number> };
+type Formula = Exclude<Filter, { readonly name: 'custom' }>;
 
 /** TomoPy's defaults: cut-off p0 and, for butterworth, order p1. With p0 = 1 hann and hamming are the usual windows. */
 export const filterParametersDefault: readonly [number, number] = [0.5, 8];
@@ -14,7 +21,7 @@ export function hasRamp(name: FilterName): boolean {
   return name !== 'none';
 }
 
-export function windowAt(name: FilterName, x: number, [cutOff, order]: readonly [number, number]): number {
+export function windowAt({ name, parameters: [cutOff, order] }: Formula, x: number): number {
   switch (name) {
     case 'none':
     case 'ramlak':
@@ -34,24 +41,22 @@ export function windowAt(name: FilterName, x: number, [cutOff, order]: readonly 
   }
 }
 
-export function filterAt(name: FilterName, x: number, parameters: readonly [number, number]): number {
-  return hasRamp(name) ? 2 * x * windowAt(name, x, parameters) : 1;
+export function filterAt(filter: Formula, x: number): number {
+  return hasRamp(filter.name) ? 2 * x * windowAt(filter, x) : 1;
 }
 
-/** Checks a filter's name and parameters as they come from outside. */
-export function resolveFilter(
-  name: string,
-  parameters: readonly number[] = filterParametersDefault,
-): { readonly name: FilterName; readonly parameters: readonly [number, number] } {
+/** Checks a filter's name and parameters as they come from outside; the parameters of `custom` are its table. */
+export function resolveFilter(name: string, parameters: ArrayLike<number> = filterParametersDefault): Filter {
+  if (name === 'custom') return { name, table: parameters };
   const known = filterNames.find((candidate) => candidate === name);
   if (known === undefined) {
-    throw new InputError('filter', `Filter "${name}" is not known; choose one of ${filterNames.join(', ')}.`);
+    throw new InputError('filter', `Filter "${name}" is not known; choose one of ${filterNames.join(', ')}, custom.`);
   }
   const [cutOff, order] = [parameters[0] ?? filterParametersDefault[0], parameters[1] ?? filterParametersDefault[1]];
   if (!(Number.isFinite(cutOff) && cutOff > 0 && Number.isFinite(order))) {
     throw new InputError(
       'filter',
-      `Filter parameters [${parameters.join(', ')}] of "${name}": give a cut-off > 0 and a finite order.`,
+      `Filter parameters [${Array.from(parameters).join(', ')}] of "${name}": give a cut-off > 0 and a finite order.`,
     );
   }
   return { name: known, parameters: [cutOff, order] };

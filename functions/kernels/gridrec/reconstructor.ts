@@ -4,14 +4,18 @@
 // Geometry: s = x cos(theta) + y sin(theta), x to the right, y up, unit = one detector column. `centre` is the rotation axis as a
 // sample index. The axis is shown at column n/2, row n/2 - 1 (accurate mode: also for odd n, between the pixels;
 // compat mode: TomoPy's whole pixel). Values are attenuation per column.
-import { angleWeights } from './angle-weights.ts';
+
+import { accurateFilterBins, binsOf, compatFilterBins, type FilterBins } from '../fourier/filter-bins.ts';
+import { resolveFilter } from '../fourier/filters.ts';
+import { angleWeights } from '../scan/angle-weights.ts';
+import { InputError } from '../scan/errors.ts';
+import { assertGrid, type GridShape } from '../scan/grid.ts';
+import { assertScanShape, type ScanShape } from '../scan/scan.ts';
 import { filterLine, filterLineTwoCentres } from './filter-line.ts';
-import { resolveFilter } from './filters.ts';
 import { type Grid, spreadLine } from './gridding.ts';
-import { accurateAxis, compatAxis, ImageMaker, originPixel } from './image.ts';
+import { accurateAxis, compatAxis, type ImageAxis, ImageMaker, originPixel } from './image.ts';
 import { createProlateFunction, tabulateKernel } from './pswf.ts';
-import { assertScanShape, type ScanShape } from './scan.ts';
-import { accurateFilterBins, compatFilterBins, SpectrumReader, writeCentrePhases } from './spectrum.ts';
+import { SpectrumReader, writeCentrePhases } from './spectrum.ts';
 
 /**
  * `accurate`: padded to 2x, true ramp, divided by the kernel's true transform, gain 1, angles weighted by the part they stand for.
@@ -22,7 +26,10 @@ export type GridrecMode = 'accurate' | 'compat';
 export interface ReconstructorOptions extends ScanShape {
   readonly mode: GridrecMode;
   readonly filter: string;
-  readonly filterParameters?: readonly number[] | undefined;
+  /** Cut-off and order; the table of a `custom` filter. */
+  readonly filterParameters?: ArrayLike<number> | undefined;
+  /** Pixels of the picture, cut out of the middle or padded. Default columns x columns. */
+  readonly grid?: GridShape | undefined;
 }
 
 /** Kernel table entries a grid cell: TomoPy's 256, and 1024 where the error of the nearest entry must not be seen. */
@@ -49,7 +56,7 @@ export class Reconstructor {
   readonly columns: number;
   readonly #angles: number;
   readonly #grid: Grid;
-  readonly #bins: Float64Array;
+  readonly #bins: FilterBins;
   readonly #scales: Float64Array;
   readonly #cosines: Float64Array;
   readonly #sines: Float64Array;
@@ -58,8 +65,10 @@ export class Reconstructor {
   readonly #line: Float64Array;
   readonly #phases: readonly [Float64Array, Float64Array];
   /** How far the shown origin lies from the whole pixel of the FFT: 1/2 for odd n in accurate mode. */
-  readonly #originShift: number;
+  readonly #originShift: { readonly x: number; readonly y: number };
+  readonly #pixels: number;
   readonly #firstBin: 0 | 1;
+  readonly #precision: (value: number) => number;
 
   constructor(options: ReconstructorOptions) {
     assertScanShape(options);
@@ -74,17 +83,23 @@ export class Reconstructor {
     this.#angles = angles;
     const edge = accurate ? 'wrap' : 'clip';
     this.#grid = { size, values: new Float32Array(2 * size * size), kernel, density, edge, singlePrecision: !accurate };
-    this.#bins = accurate ? accurateFilterBins(size, filter) : compatFilterBins(size, angles, filter);
+    this.#bins = accurate ? accurateFilterBins(size, angles, filter) : compatFilterBins(size, angles, filter);
     this.#scales = accurate ? angleWeights(theta) : new Float64Array(angles).fill(1);
     const precision = accurate ? (value: number): number => value : Math.fround;
+    this.#precision = precision;
     this.#cosines = theta.map((angle) => precision(Math.cos(precision(angle))));
     this.#sines = theta.map((angle) => precision(Math.sin(precision(angle))));
     this.#spectra = new SpectrumReader(size, columns);
-    const axis = accurate ? accurateAxis(size, columns, prolate) : compatAxis(size, columns, { kernel, ...prolate });
-    this.#images = new ImageMaker(size, axis);
+    const grid = assertGrid(options.grid ?? { rows: columns, columns });
+    assertFits(grid, size);
+    const axisOf = (pixels: number): ImageAxis =>
+      accurate ? accurateAxis(size, pixels, prolate) : compatAxis(size, pixels, { kernel, ...prolate });
+    this.#images = new ImageMaker(size, { across: axisOf(grid.columns), down: axisOf(grid.rows) });
+    this.#pixels = grid.rows * grid.columns;
     this.#line = new Float64Array(2 * size);
     this.#phases = [new Float64Array(size), new Float64Array(size)];
-    this.#originShift = accurate ? originPixel(size, columns) - columns / 2 : 0;
+    const shiftOf = (pixels: number): number => (accurate ? originPixel(size, pixels) - pixels / 2 : 0);
+    this.#originShift = { x: shiftOf(grid.columns), y: shiftOf(grid.rows) };
     this.#firstBin = accurate ? 0 : 1;
   }
 
@@ -101,27 +116,28 @@ export class Reconstructor {
       const cosine = this.#cosines[angle] as number;
       const sine = this.#sines[angle] as number;
       const scale = this.#scales[angle] as number;
-      const shift = this.#originShift * (cosine + sine);
+      const shift = this.#originShift.x * cosine + this.#originShift.y * sine;
       // Without a shift the phases are the same at every angle.
       if (angle === 0 || shift !== 0) {
-        writeCentrePhases(phases, this.#grid.size, firstCentre + shift);
-        if (!sameCentre) writeCentrePhases(secondPhases, this.#grid.size, secondCentre + shift);
+        writeCentrePhases(phases, this.#grid.size, firstCentre + shift, this.#precision);
+        if (!sameCentre) writeCentrePhases(secondPhases, this.#grid.size, secondCentre + shift, this.#precision);
       }
       const offset = angle * this.columns;
       this.#spectra.read(sinogram, first + offset, second < 0 ? -1 : second + offset);
       const { spectrum } = this.#spectra;
-      if (sameCentre) filterLine(this.#line, spectrum, this.#bins, { phases, scale });
-      else filterLineTwoCentres(this.#line, spectrum, this.#bins, { first: phases, second: secondPhases, scale });
+      const bins = binsOf(this.#bins, angle, this.#grid.size / 2);
+      if (sameCentre) filterLine(this.#line, spectrum, bins, { phases, scale });
+      else filterLineTwoCentres(this.#line, spectrum, bins, { first: phases, second: secondPhases, scale });
       spreadLine(this.#grid, this.#line, { cosine, sine, firstBin: this.#firstBin });
     }
     this.#images.make(this.#grid.values, out);
   }
 
-  /** Reconstructs all slices of a sinogram (slices x angles x columns) into (slices x columns x columns). */
+  /** Reconstructs all slices of a sinogram (slices x angles x columns) into (slices x grid rows x grid columns). */
   reconstruct(sinogram: Float32Array, centres: Float64Array): Float32Array<ArrayBuffer> {
     const slices = centres.length;
     const lineCount = this.#angles * this.columns;
-    const pixels = this.columns * this.columns;
+    const pixels = this.#pixels;
     const values = new Float32Array(slices * pixels);
     for (let slice = 0; slice < slices; slice += 2) {
       const paired = slice + 1 < slices;
@@ -137,4 +153,12 @@ export class Reconstructor {
     }
     return values;
   }
+}
+
+function assertFits({ rows, columns }: GridShape, size: number): void {
+  if (Math.max(rows, columns) <= size) return;
+  throw new InputError(
+    'option',
+    `grid is ${rows} x ${columns}, but a scan of this width gives ${size} x ${size} pixels at most.`,
+  );
 }

@@ -1,6 +1,6 @@
 // How ordered a reconstructed slice looks: the Shannon entropy of its histogram (Donath et al. 2006, "Automated determination
 // of the center of rotation in tomography data"). At the right rotation axis edges are sharp, so values gather in few bins.
-import { isInsideDisk } from './circular-mask.ts';
+import { isInsideDisk } from '../scan/circular-mask.ts';
 
 const histogramBins = 64;
 
@@ -15,7 +15,7 @@ export function diskPixels(columns: number, ratio: number): Uint32Array {
   const pixels: number[] = [];
   for (let row = 0; row < columns; row++) {
     for (let column = 0; column < columns; column++) {
-      if (isInsideDisk(row, column, columns, ratio)) pixels.push(row * columns + column);
+      if (isInsideDisk(row, column, { rows: columns, columns }, ratio)) pixels.push(row * columns + column);
     }
   }
   return Uint32Array.from(pixels);

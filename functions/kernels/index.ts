@@ -1,0 +1,34 @@
+// The maths of tomography, pure: no Node, no platform code. What is where:
+//   scan/       what a reconstruction is given and its checks; flat field and minus log; the circular mask
+//   fourier/    FFT, filters
+//   gridrec/    GridRec: reconstruct.ts is everything in one call, reconstructor.ts the steps
+//   iterative/  ML-EM, OSEM, SIRT and plain back-projection along rays (rays.ts)
+//   fbp/        filtered back-projection
+//   centre/     the rotation axis
+export { type CentreSearch, findCentre } from './centre/centre-search.ts';
+export { reconstructFbp } from './fbp/fbp.ts';
+export type { FbpOptions } from './fbp/fbp-options.ts';
+export { type FilterName, filterNames } from './fourier/filters.ts';
+export { type ReconstructOptions, reconstruct } from './gridrec/reconstruct.ts';
+export type { GridrecMode, ReconstructorOptions } from './gridrec/reconstructor.ts';
+export { type BackProjectOptions, backProject } from './iterative/back-project.ts';
+export { reconstructIterative } from './iterative/iterative.ts';
+export {
+  type BlockOrder,
+  type IterativeAlgorithm,
+  type IterativeOptions,
+  iterativeAlgorithms,
+} from './iterative/iterative-options.ts';
+export { circularMask, isInsideDisk, maskRatioDefault } from './scan/circular-mask.ts';
+export { InputError, type InputErrorCode } from './scan/errors.ts';
+export {
+  type Counts,
+  type FlatField,
+  FrameMean,
+  minusLog,
+  normalise,
+  type SinogramShape,
+  writeProjection,
+} from './scan/flat-field.ts';
+export type { GridShape } from './scan/grid.ts';
+export { type Scan, scanDoubts } from './scan/scan.ts';

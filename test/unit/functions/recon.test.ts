@@ -1,0 +1,119 @@
+// The offline command: TomoPy's results through the command line, and what it says to bad input.
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { decodeNpy, encodeNpy } from '../../../functions/formats/index.ts';
+import { parseReconOptions, UsageError } from '../../../functions/offline/options.ts';
+import { runRecon } from '../../../functions/offline/run.ts';
+import { expectClose } from './closeness.ts';
+import { hasOracles, hasTooth, missingReason, readOracle, readOracleDoubles, toothPath } from './oracle-data.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'pilotfish-recon-'));
+const path = (name: string): string => join(folder, name);
+
+function save(name: string, shape: readonly number[], values: Float32Array | Float64Array): string {
+  writeFileSync(path(name), encodeNpy({ shape, values: values.slice() as Float32Array<ArrayBuffer> }));
+  return path(name);
+}
+
+async function recon(...args: string[]) {
+  const options = parseReconOptions([...args, '--out', path('R.npy')]);
+  if (!options) throw new Error('help was asked for');
+  const warnings: string[] = [];
+  const report = await runRecon(options, (text) => warnings.push(text));
+  return { report, warnings, ...decodeNpy(readFileSync(path('R.npy'))) };
+}
+
+describe.skipIf(!hasOracles)(`npm run recon equals TomoPy (${missingReason})`, () => {
+  const arrays = (): string[] => {
+    const { shape, values } = readOracle('proj');
+    const theta = readOracleDoubles('angle');
+    return ['--sinogram', save('S.npy', shape, values), '--theta', save('T.npy', [theta.length], theta)];
+  };
+  it.each([
+    ['gridrec_shepp', '--algorithm gridrec --mode compat'],
+    ['gridrec_parzen', '--algorithm gridrec --mode compat --filter parzen --filter-par 0.5,8 --centre 24'],
+    ['mlem', '--algorithm mlem --mode compat --iterations 4 --grid 48x48'],
+    ['mlem', '--algorithm osem --mode compat --iterations 4 --blocks 1'],
+    ['sirt', '--algorithm sirt --mode compat --iterations 4'],
+    ['fbp', '--algorithm fbp --mode compat'],
+    ['fbp', '--algorithm fbp --mode accurate --filter none'],
+  ])('%s: %s', async (oracle, line) => {
+    const { shape, values } = await recon(...arrays(), ...line.split(' '));
+    expect(shape).toEqual([8, 48, 48]);
+    expectClose(values, readOracle(oracle).values);
+  });
+});
+
+describe('a small sinogram', () => {
+  const [angles, slices, columns] = [6, 2, 16];
+  const theta = Float64Array.from({ length: angles }, (_, i) => (Math.PI * i) / angles);
+  const sinogram = new Float32Array(angles * slices * columns).fill(1);
+  const arrays = (): string[] => [
+    '--sinogram',
+    save('s.npy', [angles, slices, columns], sinogram),
+    '--theta',
+    save('t.npy', [angles], theta),
+  ];
+
+  it('takes an axis a slice, a grid and a mask', async () => {
+    const centres = save('c.npy', [2], Float64Array.of(7, 8));
+    const line = ['--algorithm', 'sirt', '--centres', centres, '--grid', '12x10', '--mask', '0.8'];
+    const { shape, values, report } = await recon(...arrays(), ...line);
+    expect(shape).toEqual([2, 12, 10]);
+    expect(report.centre).toBeUndefined();
+    expect(values[0]).toBe(0);
+  });
+
+  it('takes the table of a custom filter from a file: TomoPy’s ramp as a table equals ramlak', async () => {
+    const table = save(
+      'f.npy',
+      [8],
+      Float64Array.from({ length: 8 }, (_, j) => (2 * j) / 16),
+    );
+    const line = ['--algorithm', 'gridrec', '--mode', 'compat', '--filter'];
+    const { values } = await recon(...arrays(), ...line, 'custom', '--filter-par', table);
+    expectClose(values, (await recon(...arrays(), ...line, 'ramlak')).values);
+  });
+
+  it.each([
+    ['--algorithm gridrec --centre 99', /centre 99 lies outside/],
+    ['--algorithm gridrec --filter custom --filter-par 1,2', /custom filter has 2 values; give/],
+    ['--algorithm osem --blocks 7', /blocks is 7/],
+    ['--algorithm mlem --iterations 0', /iterations is 0/],
+    ['--algorithm gridrec --grid 999x10', /grid is 999 x 10/],
+  ])('%s is refused', async (line, message) => {
+    await expect(recon(...arrays(), ...line.split(' '))).rejects.toThrow(message);
+  });
+
+  it('says so when a file is missing, or of another shape', async () => {
+    await expect(recon('--algorithm', 'fbp', '--sinogram', 'no.npy', '--theta', 'no.npy')).rejects.toThrow('no.npy');
+    const flat = save('flat.npy', [4], new Float32Array(4));
+    await expect(recon('--algorithm', 'fbp', '--sinogram', flat, '--theta', flat)).rejects.toThrow('(angles, slices');
+  });
+});
+
+describe('parseReconOptions()', () => {
+  it.each([
+    ['--algorithm art --sinogram s --theta t', 'art'],
+    ['--algorithm fbp --sinogram s', '--theta is missing'],
+    ['--algorithm fbp --input a --sinogram s', 'not both'],
+    ['--algorithm fbp --input a --grid 4', 'ROWSxCOLUMNS'],
+    ['--algorithm fbp --input a --iterations many', '--iterations is "many"'],
+    ['--algorithm fbp --input a --what', '--what'],
+  ])('%s', (line, message) => {
+    const attempt = () => parseReconOptions(['--out', 'r', ...line.split(' ')]);
+    expect(attempt).toThrow(UsageError);
+    expect(attempt).toThrow(message);
+  });
+});
+
+describe.skipIf(!hasTooth)(`the tooth scan (${missingReason})`, () => {
+  it('is normalised, its axis found, and reconstructed', async () => {
+    const { report, values } = await recon('--algorithm', 'gridrec', '--input', toothPath, '--mask', '0.95');
+    expect(report.shape).toEqual([2, 640, 640]);
+    expect(report.centre).toBeCloseTo(296.3, 0);
+    expect(Float32Array.from(values).reduce((most, value) => Math.max(most, value), 0)).toBeGreaterThan(0.01);
+  });
+});
