@@ -13,6 +13,7 @@ export {
   FunctionLoad,
   ReportRequest,
   ReportResponse,
+  TriggerState,
   WantedFunction,
 } from './generated/pilotfish/v1/agent.ts';
 export {
@@ -31,6 +32,9 @@ export {
   Retry,
   Scale,
   Trigger,
+  TriggerFilter,
+  TriggerStart,
+  Window,
 } from './generated/pilotfish/v1/common.ts';
 export {
   DeadLetter,
@@ -62,8 +66,12 @@ export {
   ListNodesResponse,
   ListSecretsRequest,
   ListSecretsResponse,
+  ListTriggersRequest,
+  ListTriggersResponse,
   LogsRequest,
   LogsResponse,
+  PauseTriggerRequest,
+  PauseTriggerResponse,
   PromoteRequest,
   PromoteResponse,
   PurgeDeadLettersRequest,
@@ -77,6 +85,7 @@ export {
   SetAliasResponse,
   SetSecretRequest,
   SetSecretResponse,
+  TriggerSummary,
   WaitReadyRequest,
   WaitReadyResponse,
   WatchRequest,

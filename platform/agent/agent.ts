@@ -201,7 +201,9 @@ export class Agent {
 
   #want(digest: string, entry: WantedFunction): void {
     if (!entry.version) return;
-    const { pool } = this.#hosted.get(digest) ?? this.#host(entry.version);
+    const hosted = this.#hosted.get(digest) ?? this.#host(entry.version);
+    hosted.setTriggers(entry.triggers);
+    const { pool } = hosted;
     pool.wanted = entry.instances;
     pool.activator = entry.activator;
     pool.pull = entry.pull;

@@ -153,12 +153,8 @@ export class Delivery {
       const subject = this.#route.outputSubject(this.event);
       if (subject === undefined) return this.ack();
       this.#openOutputs = 1;
-      return this.#publish(
-        subject,
-        body,
-        encodeHeadersWithId(this.#route.outputId(this.sequence, 0), this.#route.outputLines),
-        run,
-      );
+      const id = this.#route.outputId(this.sequence, 0);
+      return this.#publish(subject, body, encodeHeadersWithId(id, this.#route.outputLines(id)), run);
     }
     let outputs: { subject: string; data: Uint8Array; headers: MsgHdrs }[];
     try {
@@ -183,11 +179,15 @@ export class Delivery {
       const subject =
         output.subject === undefined ? this.#route.outputSubject(this.event) : publishSubject(output.subject);
       if (subject === undefined) return [];
+      const id = this.#route.outputId(this.sequence, index);
       const pairs: [string, string][] = [
-        [messageIdHeader, this.#route.outputId(this.sequence, index)],
+        [messageIdHeader, id],
         ['Pilotfish-Version', this.#route.versionText],
       ];
-      pairs.push(...authorHeaders(output.headers));
+      const own = authorHeaders(output.headers);
+      // What the author says of an attribute stands.
+      const said = new Set(own.map(([name]) => name.toLowerCase()));
+      pairs.push(...(this.#route.cloudEvents?.(id) ?? []).filter(([name]) => !said.has(name)), ...own);
       return [{ subject, data, headers: encodeHeaders(pairs) }];
     });
   }

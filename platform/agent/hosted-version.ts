@@ -1,5 +1,5 @@
 /** One function version on this node: its pool of instances, the intakes of its triggers, and the map of its stacks. */
-import type { FunctionVersion } from '#proto';
+import type { FunctionVersion, TriggerState } from '#proto';
 import type { Delivery } from './delivery.ts';
 import { FunctionPool } from './function-pool.ts';
 import { createIntakes, type IntakeOptions } from './intakes.ts';
@@ -38,6 +38,20 @@ export class HostedVersion {
     for (const [at, intake] of this.#intakes.entries()) {
       const other = others[at];
       intake.canary = other && percent > 0 ? { intake: other, percent } : undefined;
+    }
+  }
+
+  /** What the gateway says of its triggers beside their manifest. */
+  setTriggers(states: readonly TriggerState[]): void {
+    const triggers = this.pool.version.spec?.triggers ?? [];
+    for (const intake of this.#intakes) {
+      const state = states.find(({ name }) => name === intake.route.triggerName);
+      const speed = triggers.find(({ name }) => name === intake.route.triggerName)?.replaySpeed ?? 0;
+      const replay =
+        state && state.replayFromMs > 0 && speed > 0
+          ? { fromMs: state.replayFromMs, atMs: state.replayAtMs, speed }
+          : undefined;
+      intake.setState({ paused: state?.paused ?? false, replay });
     }
   }
 

@@ -6,6 +6,7 @@ import type { NatsConnection } from '@nats-io/transport-node';
 import { type Buckets, consumerName, type EventPublisher, EventPuller, streams } from '#broker';
 import type { Clock } from '#common';
 import type { FunctionVersion, Trigger } from '#proto';
+import { compileFilter } from '#routing';
 import type { Logger } from '#telemetry';
 import { AttemptLog } from './attempt-log.ts';
 import type { FunctionPool } from './function-pool.ts';
@@ -41,11 +42,12 @@ export function createIntakes(options: IntakeOptions): TriggerIntake[] {
 
 function createIntake(options: IntakeOptions, trigger: Trigger, parking: Parking, retries: boolean): TriggerIntake {
   const { version, connection, clock, spoolDirectory } = options;
-  const gathered = trigger.gather !== undefined;
+  const gathered = trigger.gather !== undefined || trigger.window !== undefined;
   const stream = gathered ? streams.gathers : streams.events;
   return new TriggerIntake({
     pool: options.pool,
     retries,
+    filter: gathered ? undefined : compileFilter(trigger.filter),
     route: (released) =>
       new TriggerRoute({
         version,

@@ -1,10 +1,11 @@
 /** Pulls one trigger's events by its function's credit and turns each into a call. */
 import { decodeRetry, type EventPuller, messageIdHeader, ownHeaders, type PulledEvent } from '#broker';
 import { PlatformError } from '#common';
-import { goesToCanary } from '#routing';
+import { type EventFilter, goesToCanary, type ReplayAnchor, replayWaitMs } from '#routing';
 import { Delivery } from './delivery.ts';
 import type { FunctionPool } from './function-pool.ts';
 import { type GatheredSpool, gatherRefusal } from './gather/spool.ts';
+import { PacedEvents } from './paced-events.ts';
 import type { TriggerRoute } from './trigger-route.ts';
 
 export interface TriggerIntakeOptions {
@@ -13,6 +14,8 @@ export interface TriggerIntakeOptions {
   readonly puller: (onEvent: (event: PulledEvent) => void) => EventPuller;
   /** True for the intake of the trigger's parked and redriven events. */
   readonly retries: boolean;
+  /** Which events the function is given; the others count as done. */
+  readonly filter?: EventFilter | undefined;
   /** For a gather trigger: brings the parts of a gather event into a spool file. */
   readonly fetchParts?: (event: PulledEvent) => Promise<GatheredSpool>;
 }
@@ -21,6 +24,8 @@ export interface TriggerIntakeOptions {
 const openPublishesMax = 4_096;
 /** Retries are few, and must not crowd out the events that come for the first time. */
 const retriesAtOnceMax = 8;
+/** Events of a paused trigger that a pull from before still brings come again after it has ended. */
+const pausedNakMs = 5_000;
 /** A gathered event whose parts could not be fetched for want of room, or of a broker, is given back for this long ... */
 const fetchRetryMs = 5_000;
 /** ... until it was given out so often; from then on it counts as failed (R6). */
@@ -37,16 +42,22 @@ export class TriggerIntake {
   readonly #fetchParts: ((event: PulledEvent) => Promise<GatheredSpool>) | undefined;
   readonly #timeoutMs: number;
   readonly #retries: boolean;
+  readonly #filter: EventFilter | undefined;
+  readonly #paced = new PacedEvents();
+  #replay: ReplayAnchor | undefined;
+  #paused = false;
   #pulling = true;
 
   constructor(options: TriggerIntakeOptions) {
     this.#pool = options.pool;
     this.#fetchParts = options.fetchParts;
     this.#retries = options.retries;
+    this.#filter = options.filter;
     this.#timeoutMs = options.pool.version.spec?.timeoutMs ?? 30_000;
     this.route = options.route((delivery) => {
       // Only the delivery we hold: an abandoned one of the same sequence may end after its successor came.
       if (this.held.get(delivery.sequence) === delivery) this.held.delete(delivery.sequence);
+      this.#paced.forget(delivery);
     });
     this.puller = options.puller((event) => this.#receive(event));
   }
@@ -54,15 +65,28 @@ export class TriggerIntake {
   /** Asks for as many events as the function has room for; `triggers` share the room, retries come beside in small bites. */
   updateCredit(triggers: number): void {
     const congested = this.route.publisher.openPublishes >= openPublishesMax;
-    const free = this.#pulling && this.#pool.pull && !congested ? this.#pool.capacity - this.#pool.inFlight : 0;
+    const open = this.#pulling && !this.#paused && this.#pool.pull && !congested;
+    // A newer version pulls now, and what waits for its time is for it.
+    if (!this.#pool.pull) this.#paced.release(1);
+    const free = open ? this.#pool.capacity - this.#pool.inFlight - this.#paced.size : 0;
     const share = this.#retries ? Math.min(free, retriesAtOnceMax) : Math.ceil(free / triggers);
     this.puller.setCredit(Math.max(0, share));
+  }
+
+  /** What the gateway says of the trigger; a paused one runs what it has begun and takes nothing more. */
+  setState({ paused, replay }: { readonly paused: boolean; readonly replay: ReplayAnchor | undefined }): void {
+    this.#replay = replay;
+    this.#paused = paused;
+    if (!paused) return;
+    this.puller.setCredit(0);
+    this.#paced.release(pausedNakMs);
   }
 
   /** Stops asking; what was asked for ends with its pull. */
   stopPulling(): void {
     this.#pulling = false;
     this.puller.setCredit(0);
+    this.#paced.release(1);
   }
 
   async close(): Promise<void> {
@@ -92,12 +116,20 @@ export class TriggerIntake {
     if (!delivery.leased) return;
     this.held.set(delivery.sequence, delivery);
     if (!this.#pulling) return delivery.nak(1);
+    if (this.#paused) return delivery.nak(pausedNakMs);
+    if (this.#filter && !this.#filter(this.route.subjectOf(event), ownHeaders(event))) return delivery.ack();
     // A pull from before the scale-in brought it: it is for the nodes that are meant to run the function, and wakes nobody here.
     if (this.#pool.isMeantElsewhere) return delivery.nak(1);
     const early = (event.retry?.notBeforeMs ?? 0) - this.route.clock.now();
     if (early > 0) return delivery.nak(early);
     if (event.deliveries > 1 || event.retry) this.#receiveAgain(delivery);
+    else if (this.#replay) this.#submitWhenDue(delivery, this.#replay);
     else this.#submit(delivery);
+  }
+
+  #submitWhenDue(delivery: Delivery, replay: ReplayAnchor): void {
+    const wait = () => replayWaitMs(replay, delivery.event.timeMs, this.route.clock.now());
+    this.#paced.hold(delivery, wait, () => this.#submit(delivery));
   }
 
   /** A redelivery: its record says how often it has failed. */

@@ -10,7 +10,8 @@ import {
 } from '#broker';
 import type { Clock } from '#common';
 import { compileTemplate } from '#model';
-import type { FunctionVersion, Trigger } from '#proto';
+import type { FunctionSpec, FunctionVersion, Trigger } from '#proto';
+import { cloudEventHeaders } from '#sdk';
 import type { Logger } from '#telemetry';
 import type { AttemptLog } from './attempt-log.ts';
 import type { Delivery } from './delivery.ts';
@@ -59,8 +60,9 @@ export class TriggerRoute {
   readonly mapStack: (stack: string) => Promise<string>;
   readonly released: (delivery: Delivery) => void;
   readonly parking: Parking;
-  /** Header lines of every single output. */
-  readonly outputLines: string;
+  /** Attributes of each result, where the manifest wants CloudEvents. */
+  readonly #cloudEvents: FunctionSpec['cloudEvents'];
+  readonly #outputLines: string;
   readonly #outputOf: ((subject: string) => string) | undefined;
   readonly #subjectOf: (event: PulledEvent) => string;
   readonly #idPrefix: string;
@@ -85,7 +87,8 @@ export class TriggerRoute {
     this.mapStack = options.mapStack;
     this.released = options.released;
     this.parking = options.parking;
-    this.outputLines = headerLines([['Pilotfish-Version', this.versionText]]);
+    this.#cloudEvents = version.spec?.cloudEvents;
+    this.#outputLines = headerLines([['Pilotfish-Version', this.versionText]]);
     const output = version.spec?.output ?? '';
     this.#outputOf = output === '' ? undefined : compileTemplate(output, trigger.subject);
     this.#subjectOf = options.subjectOf;
@@ -95,6 +98,18 @@ export class TriggerRoute {
 
   idOf(sequence: number): string {
     return this.#idPrefix + sequence;
+  }
+
+  /** Header lines of a single output, without its message id. */
+  outputLines(id: string): string {
+    const { cloudEvents } = this;
+    return cloudEvents ? this.#outputLines + headerLines(cloudEvents(id)) : this.#outputLines;
+  }
+
+  /** Headers of an output that make it a CloudEvent; undefined where the manifest wants none. */
+  get cloudEvents(): ((id: string) => [string, string][]) | undefined {
+    const wanted = this.#cloudEvents;
+    return wanted && ((id) => resultAttributes(wanted, id, this.clock.now()));
   }
 
   /** R3: trigger, stream, sequence and output index. */
@@ -110,6 +125,17 @@ export class TriggerRoute {
   subjectOf(event: PulledEvent): string {
     return this.#subjectOf(event);
   }
+}
+
+/** The id is the message's: a redelivery of the event makes the same CloudEvent once more, and the stream drops it. */
+function resultAttributes(
+  { type, source, contentType }: NonNullable<FunctionSpec['cloudEvents']>,
+  id: string,
+  now: number,
+): [string, string][] {
+  const time = new Date(now).toISOString();
+  const content: Record<string, string> = contentType === '' ? {} : { datacontenttype: contentType };
+  return cloudEventHeaders({ specversion: '1.0', id, source, type, time, ...content });
 }
 
 /** The subject of a plain event. */

@@ -22,6 +22,8 @@ export {
 export { type StoredMessage, StreamReader, type StreamReaderOptions } from './nats/stream-reader.ts';
 export {
   type Buckets,
+  type ConsumerStart,
+  consumerStart,
   createBuckets,
   deleteConsumer,
   duplicateWindowMs,

@@ -128,6 +128,8 @@ export const registryKeys = {
   canaries: 'canary.>',
   wanted: (id: string) => `wanted.${id}`,
   wantedAll: 'wanted.>',
+  trigger: (functionName: string, trigger: string) => `trigger.${functionName}.${trigger}`,
+  triggers: 'trigger.>',
 } as const;
 
 /** attempts.<function>.<trigger>.<stream sequence> */

@@ -1,69 +1,58 @@
 /** Turns one function of a manifest into the spec that the pilot keeps: units resolved, templates checked. */
-import { formatBytes, parseDurationMs, parseSizeBytes } from '#common';
+import { formatBytes, parseSizeBytes } from '#common';
 import type { FunctionKind } from '#frames';
-import type { FunctionSpec, Trigger } from '#proto';
-import { type FunctionManifest, functionSchema, type TriggerManifest } from './manifest-schema.ts';
-import { placeholders, subjectProblem, subjectsOverlap, templateProblem } from './subject-template.ts';
-
-/** What is wrong, and where below the function's own key. */
-export class SpecProblem extends Error {
-  readonly path: readonly PropertyKey[];
-  readonly hint: string;
-
-  constructor(path: readonly PropertyKey[], message: string, hint = '') {
-    super(message);
-    this.name = 'SpecProblem';
-    this.path = path;
-    this.hint = hint;
-  }
-}
-
-/** Parts without a kind of their own are of this one; `count: 180` means it. */
-const defaultPartKind = 'part';
-
-/** Kinds are header values and map keys. */
-const partKindPattern = /^[a-z][a-z0-9-]{0,30}$/;
+import type { FunctionSpec, Permissions, Trigger } from '#proto';
+import { type FunctionManifest, functionSchema } from './manifest-schema.ts';
+import { durationMs, SpecProblem } from './spec-problem.ts';
+import { placeholders, subjectsOverlap, templateProblem } from './subject-template.ts';
+import { resolveTrigger } from './trigger-spec.ts';
 
 /** Below this Node itself does not start. */
 const memoryBytesMin = 32 * 2 ** 20;
-/** A call of a day is a scheduler job. */
-const durationMsMax = 24 * 3_600_000;
 /** The spec travels in one message and lies in a KV entry. */
 const configBytesMax = 64 * 2 ** 10;
 
 /** Throws SpecProblem. */
 export function resolveSpec(name: string, manifest: FunctionManifest): FunctionSpec {
-  const triggers = manifest.on.map((trigger, at) => resolveTrigger(trigger, at));
+  const triggers = manifest.on.map((trigger, at) => resolveTrigger(name, trigger, at));
   checkNames(triggers);
   checkKind(manifest, triggers);
   checkOutput(manifest, triggers);
   const { min, max } = manifest.scale;
   if (min > max) throw new SpecProblem(['scale', 'min'], `scale.min ${min} is above scale.max ${max}`);
-  const retryMinMs = duration(manifest.retry.min, ['retry', 'min'], 0);
-  const retryMaxMs = duration(manifest.retry.max, ['retry', 'max'], 0);
+  const retryMinMs = durationMs(manifest.retry.min, ['retry', 'min'], 0);
+  const retryMaxMs = durationMs(manifest.retry.max, ['retry', 'max'], 0);
   if (retryMinMs > retryMaxMs) throw new SpecProblem(['retry', 'min'], 'retry.min is above retry.max');
   return {
     name,
     kind: kindOf(manifest),
     triggers,
     output: manifest.output,
-    timeoutMs: duration(manifest.timeout, ['timeout'], 1),
+    timeoutMs: durationMs(manifest.timeout, ['timeout'], 1),
     retry: { attempts: manifest.retry.attempts, minMs: retryMinMs, maxMs: retryMaxMs },
     concurrency: manifest.concurrency,
     resources: { cpu: manifest.resources.cpu, memoryBytes: memory(manifest.resources.memory) },
     scale: {
       min,
       max,
-      drainTargetMs: duration(manifest.scale.drainTarget, ['scale', 'drainTarget'], 1),
-      cooldownMs: duration(manifest.scale.cooldown, ['scale', 'cooldown'], 0),
+      drainTargetMs: durationMs(manifest.scale.drainTarget, ['scale', 'drainTarget'], 1),
+      cooldownMs: durationMs(manifest.scale.cooldown, ['scale', 'cooldown'], 0),
     },
     configJson: configJson(manifest.config),
     command: manifest.command ?? [],
     transport: manifest.command ? (manifest.transport ?? 'fd3') : '',
-    batch: manifest.batch && { size: manifest.batch.size, waitMs: duration(manifest.batch.wait, ['batch', 'wait'], 0) },
-    permissions: manifest.permissions,
+    batch: manifest.batch && {
+      size: manifest.batch.size,
+      waitMs: durationMs(manifest.batch.wait, ['batch', 'wait'], 0),
+    },
+    permissions: withDirectories(manifest.permissions, triggers),
     secrets: [...manifest.secrets].sort(),
     latency: manifest.latency,
+    cloudEvents: manifest.cloudEvents && {
+      type: manifest.cloudEvents.type,
+      source: manifest.cloudEvents.source ?? `/pilotfish/${name}`,
+      contentType: manifest.cloudEvents.contentType ?? '',
+    },
   };
 }
 
@@ -80,41 +69,24 @@ function kindOf({ entry, command, transport }: FunctionManifest): FunctionKind {
   throw new SpecProblem(['entry'], `"${entry}" is no entry: it ends in .ts, .js, .as.ts or .wasm`);
 }
 
+/** What a trigger hands over by its path may be read. */
+function withDirectories(permissions: FunctionManifest['permissions'], triggers: readonly Trigger[]): Permissions {
+  const directories = triggers.flatMap(({ files }) => (files ? [files.directory] : []));
+  return { ...permissions, read: [...new Set([...permissions.read, ...directories])] };
+}
+
 /** The spec of a function without manifest: every default, no trigger. */
 export function defaultSpec(name: string, entry: string): FunctionSpec {
   return resolveSpec(name, functionSchema.parse({ entry }));
 }
 
-function resolveTrigger(trigger: TriggerManifest, at: number): Trigger {
-  const path = ['on', at];
-  const wrong = subjectProblem(trigger.subject);
-  if (wrong)
-    throw new SpecProblem([...path, 'subject'], wrong, 'Tokens are letters, digits, "-" and "_", joined by dots.');
-  const name = trigger.name ?? `on${at}`;
-  if (!trigger.gather) return { name, subject: trigger.subject, gather: undefined };
-  const { key, count, gap, timeout, onIncomplete } = trigger.gather;
-  const keyProblem = templateProblem(key, trigger.subject) ?? keyWithoutToken(key);
-  if (keyProblem) throw new SpecProblem([...path, 'gather', 'key'], `gather.key: ${keyProblem}`);
-  const counts = typeof count === 'number' ? { [defaultPartKind]: count } : (count ?? {});
-  const oddKind = Object.keys(counts).find((kind) => !partKindPattern.test(kind));
-  if (oddKind !== undefined) throw new SpecProblem([...path, 'gather', 'count'], `"${oddKind}" is no kind of part`);
-  const gapMs = duration(gap, [...path, 'gather', 'gap'], 1);
-  const timeoutMs = duration(timeout, [...path, 'gather', 'timeout'], 1);
-  return { name, subject: trigger.subject, gather: { key, counts, gapMs, timeoutMs, onIncomplete } };
-}
-
-/** G7: the key is made of subject tokens; a constant would put all events under one key. */
-function keyWithoutToken(key: string): string | undefined {
-  return placeholders(key).length > 0
-    ? undefined
-    : `"${key}" names no token of the subject; write "{1}" for the first "*"`;
-}
-
 function checkKind(manifest: FunctionManifest, triggers: readonly Trigger[]): void {
   if (kindOf(manifest) !== 'wasm') return;
-  const gathering = triggers.findIndex(({ gather }) => gather !== undefined);
-  if (gathering >= 0)
-    throw new SpecProblem(['on', gathering, 'gather'], 'a WASM function cannot be given the parts of a gather');
+  const gathering = triggers.findIndex(({ gather, window }) => gather ?? window);
+  if (gathering >= 0) {
+    const key = triggers[gathering]?.gather ? 'gather' : 'window';
+    throw new SpecProblem(['on', gathering, key], `a WASM function cannot be given the parts of a ${key}`);
+  }
   if (manifest.batch) throw new SpecProblem(['batch'], 'a WASM function handles one event at a time');
 }
 
@@ -132,25 +104,21 @@ function checkOutput({ output }: FunctionManifest, triggers: readonly Trigger[])
     const wrong = templateProblem(output, '');
     if (wrong) throw new SpecProblem(['output'], `output: ${wrong}`);
   }
-  for (const { subject, gather } of triggers) {
+  for (const { subject, gather, window } of triggers) {
     const wrong = templateProblem(output, subject);
     if (wrong) throw new SpecProblem(['output'], `output: ${wrong}`);
     // Of a gathered key only its own tokens are known: the others differ from part to part.
-    const unknown = gather && placeholders(output).find((number) => !placeholders(gather.key).includes(number));
-    if (unknown)
-      throw new SpecProblem(['output'], `output: "{${unknown}}" is not part of the gather key "${gather.key}"`);
+    const key = (gather ?? window)?.key;
+    const unknown = key !== undefined && placeholders(output).find((number) => !placeholders(key).includes(number));
+    if (unknown) {
+      const what = gather ? 'gather' : 'window';
+      throw new SpecProblem(['output'], `output: "{${unknown}}" is not part of the ${what} key "${key}"`);
+    }
     if (subjectsOverlap(output, subject)) {
       const message = `output "${output}" would trigger the function itself through "${subject}"`;
       throw new SpecProblem(['output'], message, 'Publish the results under another first token.');
     }
   }
-}
-
-function duration(text: string, path: readonly PropertyKey[], minMs: number): number {
-  const ms = parseDurationMs(text);
-  if (ms < minMs) throw new SpecProblem(path, `"${text}" is too short; the shortest is ${minMs}ms`);
-  if (ms > durationMsMax) throw new SpecProblem(path, `"${text}" is too long; the longest is 24h`);
-  return ms;
 }
 
 function memory(text: string): number {

@@ -1,11 +1,10 @@
 /** What `pilotfish.yaml` may say, with its defaults. The JSON Schema for editors is made from this (`manifest-json-schema.ts`). */
 import { z } from 'zod';
+import { count, duration, size } from './schema-units.ts';
+import { triggerSchema } from './trigger-schema.ts';
 
 /** 1 to 63 characters: names are subject tokens, consumer names and file names. */
 export const functionNamePattern = /^[a-z][a-z0-9-]{0,62}$/;
-
-/** No hyphen: it separates function and trigger in a consumer's name. */
-const triggerNamePattern = /^[a-z][a-z0-9]{0,30}$/;
 
 /** More triggers than this are a wildcard that nobody wrote. */
 const triggersMax = 16;
@@ -14,8 +13,6 @@ export const functionsMax = 256;
 /** Instances share a process with their calls; past this a second instance is the answer. */
 const concurrencyMax = 1_024;
 const instancesMax = 10_000;
-/** G11: parts a key. */
-const partsMax = 65_536;
 
 /** `handleBatch` is given no more: past it the hand-over costs nothing any more. */
 const batchSizeMax = 1_024;
@@ -25,44 +22,6 @@ const commandWordsMax = 64;
 const filesMax = 256;
 const secretsMax = 64;
 export const secretNamePattern = /^[A-Z][A-Z0-9_]{0,62}$/;
-
-const durationPattern = /^(\d+(\.\d+)?(ms|s|m|h|d))+$/;
-const sizePattern = /^\d+(\.\d+)?\s*(B|KiB|MiB|GiB|kB|MB|GB)?$/;
-
-const duration = (what: string) =>
-  z.string().regex(durationPattern, 'is no duration: write it like 250ms, 30s, 5m or 1h30m').describe(what);
-const size = (what: string) =>
-  z.string().regex(sizePattern, 'is no size: write it like 64KiB, 512MiB or 2GiB').describe(what);
-const count = (what: string, min: number, max: number) => z.int().min(min).max(max).describe(what);
-
-const gatherSchema = z
-  .strictObject({
-    key: z.string().describe('Which parts belong together: tokens of the subject, "{1}" or "{1}.{2}".'),
-    count: z
-      .union([z.int().min(1).max(partsMax), z.record(z.string(), z.int().min(0).max(partsMax))])
-      .describe('Distinct parts expected, or one number a kind. Left out where an end marker carries them.')
-      .optional(),
-    gap: duration('A key without a new part for this long is closed.').default('10s'),
-    timeout: duration('A key open for this long is closed.').default('10m'),
-    onIncomplete: z
-      .enum(['run', 'dlq'])
-      .describe('What happens to a key that was closed before all parts came.')
-      .default('dlq'),
-  })
-  .describe('Collect the parts of a key and trigger once.');
-
-const triggerSchema = z.strictObject({
-  name: z
-    .string()
-    .regex(
-      triggerNamePattern,
-      'is no trigger name: a small letter, then small letters and digits, at most 31 characters',
-    )
-    .describe('Keeps its meaning when triggers are moved around. Default: on0, on1, ... by place.')
-    .optional(),
-  subject: z.string().describe('Events to handle; "*" stands for one token, ">" for the rest.'),
-  gather: gatherSchema.optional(),
-});
 
 const retrySchema = z.strictObject({
   attempts: count('Tries in all before the event goes to the dead letters.', 1, 100).default(5),
@@ -102,6 +61,23 @@ const permissionsSchema = z.strictObject({
     .default([]),
 });
 
+/** Attributes travel as headers: printable, in one line. */
+const attribute = (what: string) =>
+  z
+    .string()
+    .min(1)
+    .max(256)
+    .regex(/^[\x21-\x7e]+$/, 'is no attribute: printable ASCII without blanks')
+    .describe(what);
+
+const cloudEventsSchema = z
+  .strictObject({
+    type: attribute('What happened, in reverse-DNS form: org.example.slice.done.'),
+    source: attribute('URI reference of who says so. Default: /pilotfish/<function>.').optional(),
+    contentType: attribute('Media type of the results.').optional(),
+  })
+  .describe('Results are CloudEvents 1.0 in binary mode.');
+
 export const functionSchema = z.strictObject({
   entry: z
     .string()
@@ -129,6 +105,7 @@ export const functionSchema = z.strictObject({
     .describe('The events that trigger the function; none: it is only invoked.')
     .default([]),
   output: z.string().describe('Subject of the results; "{1}" stands for the trigger\'s first "*".').default(''),
+  cloudEvents: cloudEventsSchema.optional(),
   timeout: duration('Longest time of one call.').default('30s'),
   retry: retrySchema.prefault({}),
   concurrency: count('Calls at a time in one instance.', 1, concurrencyMax).default(1),
@@ -150,7 +127,6 @@ export const manifestSchema = z.strictObject({
 });
 
 export type FunctionManifest = z.output<typeof functionSchema>;
-export type TriggerManifest = z.output<typeof triggerSchema>;
 
 /** Of the design, but not built yet: refused by name, so that nobody believes that it works. */
 export const unsupportedKeys: ReadonlySet<string> = new Set(['order']);

@@ -3,9 +3,10 @@ import { type Document, isMap, isNode, isScalar, LineCounter, parseDocument } fr
 import type { z } from 'zod';
 import { messageOf, nearestName, PlatformError } from '#common';
 import type { FunctionSpec } from '#proto';
-import { resolveSpec, SpecProblem } from './function-spec.ts';
+import { resolveSpec } from './function-spec.ts';
 import { validKeysAt } from './manifest-json-schema.ts';
 import { functionNamePattern, functionsMax, manifestSchema, unsupportedKeys } from './manifest-schema.ts';
+import { SpecProblem } from './spec-problem.ts';
 
 export const manifestFileName = 'pilotfish.yaml';
 

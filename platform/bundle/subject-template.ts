@@ -1,6 +1,6 @@
 /** Subjects as users write them, and templates over a subject's wildcards ("recon.{1}"). */
 
-import { patternsOverlap, templatePattern } from '#model';
+import { patternCovers, patternsOverlap, templatePattern } from '#model';
 
 /** NATS takes longer ones, but each token is also part of consumer filters, keys and file names. */
 const subjectCharsMax = 256;
@@ -53,6 +53,11 @@ export function placeholders(template: string): number[] {
 /** True where one published subject could match both; a template's placeholders count as "*". */
 export function subjectsOverlap(one: string, other: string): boolean {
   return patternsOverlap(templatePattern(one), templatePattern(other));
+}
+
+/** Why the events of `narrow` are not all among those of `wide`, or undefined where they are. */
+export function subjectWithin(narrow: string, wide: string): string | undefined {
+  return patternCovers(wide, narrow) ? undefined : `"${narrow}" is not within "${wide}"`;
 }
 
 function countWildcards(subject: string): number {

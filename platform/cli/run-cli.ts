@@ -22,6 +22,7 @@ import { replayCommand } from './replay.ts';
 import { rmCommand } from './rm.ts';
 import { secretListCommand, secretRmCommand, secretSetCommand } from './secret.ts';
 import { tailCommand } from './tail.ts';
+import { triggerListCommand, triggerPauseCommand, triggerResumeCommand } from './trigger.ts';
 import { upCommand } from './up.ts';
 import { versionCommand } from './version.ts';
 import { aliasSetCommand, promoteCommand, rollbackCommand, versionsCommand } from './versions.ts';
@@ -70,6 +71,11 @@ const groups: readonly CommandGroup[] = [
     title: 'Events:',
     commands: [dlqListCommand, dlqPeekCommand, dlqRedriveCommand, dlqPurgeCommand],
     under: { name: 'dlq', summary: 'look at events that failed for good, and give them back' },
+  },
+  {
+    title: 'Events:',
+    commands: [triggerListCommand, triggerPauseCommand, triggerResumeCommand],
+    under: { name: 'trigger', summary: 'look at what triggers functions, and hold it back' },
   },
   { title: 'Setup:', commands: [doctorCommand, versionCommand] },
 ];

@@ -19,6 +19,7 @@ import {
   type RedriveDeadLettersResponse,
   type RollbackResponse,
   type Secret,
+  type TriggerSummary,
   type WatchResponse,
 } from '#proto';
 import { artifactChunkBytes, callUnary, fromServiceError, invokePayloadBytesMax, openClient, readStream } from '#rpc';
@@ -169,6 +170,17 @@ export class PilotClient {
   /** Throws `not-found`. */
   async deleteSecret(name: string): Promise<void> {
     await callUnary(this.#client.deleteSecret.bind(this.#client), { name });
+  }
+
+  /** Of one function, or of all. Throws `not-found`. */
+  async triggers(functionName = ''): Promise<TriggerSummary[]> {
+    return (await callUnary(this.#client.listTriggers.bind(this.#client), { function: functionName })).triggers;
+  }
+
+  /** What comes for a paused trigger is kept until it is resumed. False where it was so already. Throws `not-found`. */
+  async pauseTrigger(functionName: string, trigger: string, paused: boolean): Promise<boolean> {
+    const request = { function: functionName, trigger, paused };
+    return (await callUnary(this.#client.pauseTrigger.bind(this.#client), request)).changed;
   }
 
   async nodes(): Promise<Node[]> {

@@ -6,11 +6,9 @@ import {
   consumerName,
   deleteConsumer,
   ensureConsumer,
-  eventSubject,
   gatherKey,
   gatherSubject,
   retrySubject,
-  type StreamName,
   sha256,
   stateFilter,
   stateStream,
@@ -26,19 +24,22 @@ import {
   type RollbackResponse,
   Trigger,
 } from '#proto';
-import { latestAlias, previousAlias, type Registry } from '#registry';
+import { latestAlias, previousAlias, type Registry, type TriggerStates } from '#registry';
 import { receiveDeployment } from './receive-deployment.ts';
+import { replayAnchor } from './replay-anchor.ts';
+import { beginsAlike, isCollected, triggerFilters, triggerStart, triggerStream } from './trigger-stream.ts';
 
 export interface DeployOptions {
   readonly registry: Registry;
   readonly artifacts: ArtifactStore;
   readonly manager: JetStreamManager;
   readonly gatherMarks: KV;
+  readonly triggerStates: TriggerStates;
   readonly clock: Clock;
 }
 
 export async function deploy(requests: AsyncIterable<DeployRequest>, options: DeployOptions): Promise<DeployResponse> {
-  const { registry, artifacts, manager, clock } = options;
+  const { registry, artifacts, clock } = options;
   const { spec, canary, artifactDigest, artifact, sourceMap, files } = await receiveDeployment(requests);
   const before = registry.list().find((entry) => entry.name === spec.name);
   const latest = before && registry.latest(spec.name);
@@ -48,7 +49,7 @@ export async function deploy(requests: AsyncIterable<DeployRequest>, options: De
   const sourceMapDigest = sourceMap.length > 0 ? sha256(sourceMap) : '';
   if (sourceMapDigest) await artifacts.put(sourceMapDigest, sourceMap);
   // Consumers come first: a version that is registered must not miss an event.
-  await ensureConsumers(manager, spec, latest);
+  await ensureConsumers(options, spec, latest, true);
   const described = files.map(({ file }) => file);
   const version = {
     function: spec.name,
@@ -64,13 +65,10 @@ export async function deploy(requests: AsyncIterable<DeployRequest>, options: De
 }
 
 /** Points `latest` at a version that is there: its consumers first, as at its deployment. */
-export async function pointLatest(
-  name: string,
-  number: number,
-  { registry, manager }: DeployOptions,
-): Promise<FunctionVersion> {
+export async function pointLatest(name: string, number: number, options: DeployOptions): Promise<FunctionVersion> {
+  const { registry } = options;
   const version = registry.resolve(name, String(number));
-  if (version.spec) await ensureConsumers(manager, version.spec, registry.latest(name));
+  if (version.spec) await ensureConsumers(options, version.spec, registry.latest(name), false);
   await registry.setAlias(name, latestAlias, number);
   return version;
 }
@@ -113,13 +111,14 @@ function requireSameTriggers(spec: FunctionSpec, latest: FunctionVersion): void 
 
 /** Forgets a function, its consumers and the artifacts that no other function uses. */
 export async function remove(name: string, options: DeployOptions): Promise<void> {
-  const { registry, artifacts, manager, gatherMarks } = options;
+  const { registry, artifacts, manager, gatherMarks, triggerStates } = options;
   const { spec } = registry.latest(name);
   const versions = await registry.remove(name);
   for (const trigger of spec?.triggers ?? []) {
-    await deleteConsumer(manager, streamOf(trigger), consumerName(name, trigger.name));
+    await triggerStates.forget(name, trigger.name);
+    await deleteConsumer(manager, triggerStream(trigger), consumerName(name, trigger.name));
     await deleteConsumer(manager, streams.retries, consumerName(name, trigger.name));
-    if (!trigger.gather) continue;
+    if (!isCollected(trigger)) continue;
     // A later function of the same name must not be given keys whose parts have gone meanwhile.
     await manager.streams.purge(streams.gathers, { filter: gatherSubject(name, trigger.name, '>') });
     await gatherMarks.purge(gatherKey(name, trigger.name));
@@ -136,27 +135,50 @@ function digestsOf({ artifactDigest, sourceMapDigest, files }: FunctionVersion):
   return [artifactDigest, sourceMapDigest, ...files.map(({ digest }) => digest)];
 }
 
+/** A trigger that a deployment gives another beginning begins anew; a rollback moves no reader. */
 async function ensureConsumers(
-  manager: JetStreamManager,
+  options: DeployOptions,
   spec: FunctionSpec,
   before: FunctionVersion | undefined,
+  mayRestart: boolean,
 ): Promise<void> {
+  const { manager } = options;
+  const oldTriggers = before?.spec?.triggers ?? [];
   for (const trigger of spec.triggers) {
-    const filter = trigger.gather ? gatherSubject(spec.name, trigger.name, '>') : eventSubject(trigger.subject);
     const name = consumerName(spec.name, trigger.name);
-    await ensureConsumer(manager, streamOf(trigger), name, filter);
+    const old = oldTriggers.find((candidate) => candidate.name === trigger.name);
+    const restarts = mayRestart && (!old || !beginsAlike(old, trigger));
+    if (old && restarts) await deleteConsumer(manager, triggerStream(old), name);
+    if (restarts) await beginReplay(trigger, spec.name, options);
+    await ensureConsumer(
+      manager,
+      triggerStream(trigger),
+      name,
+      triggerFilters(spec.name, trigger),
+      triggerStart(trigger),
+    );
     await ensureConsumer(manager, streams.retries, name, retrySubject(spec.name, trigger.name));
   }
-  for (const old of before?.spec?.triggers ?? []) {
-    const kept = spec.triggers.some((trigger) => trigger.name === old.name && streamOf(trigger) === streamOf(old));
-    if (kept) continue;
-    await deleteConsumer(manager, streamOf(old), consumerName(spec.name, old.name));
-    await manager.streams.purge(streams.retries, { filter: retrySubject(spec.name, old.name) });
-    if (!spec.triggers.some(({ name }) => name === old.name))
-      await deleteConsumer(manager, streams.retries, consumerName(spec.name, old.name));
-  }
+  for (const old of oldTriggers) await dropUnlessKept(options, spec, old);
 }
 
-function streamOf(trigger: Trigger): StreamName {
-  return trigger.gather ? streams.gathers : streams.events;
+async function beginReplay(trigger: Trigger, functionName: string, options: DeployOptions): Promise<void> {
+  const { manager, triggerStates, clock } = options;
+  const anchor = await replayAnchor(manager, trigger, clock);
+  const { replayFromMs } = triggerStates.get(functionName, trigger.name);
+  if (anchor.replayFromMs > 0 || replayFromMs > 0) await triggerStates.set(functionName, trigger.name, anchor);
+}
+
+async function dropUnlessKept(
+  { manager, triggerStates }: DeployOptions,
+  spec: FunctionSpec,
+  old: Trigger,
+): Promise<void> {
+  const same = spec.triggers.find((trigger) => trigger.name === old.name);
+  if (same && triggerStream(same) === triggerStream(old)) return;
+  await deleteConsumer(manager, triggerStream(old), consumerName(spec.name, old.name));
+  await manager.streams.purge(streams.retries, { filter: retrySubject(spec.name, old.name) });
+  if (same) return;
+  await deleteConsumer(manager, streams.retries, consumerName(spec.name, old.name));
+  await triggerStates.forget(spec.name, old.name);
 }

@@ -8,6 +8,7 @@ import {
   GatewayService,
   type GetFunctionResponse,
   type Node,
+  type PauseTriggerRequest,
   type RollbackRequest,
   type WaitReadyRequest,
   type WatchResponse,
@@ -23,6 +24,7 @@ import { invokeStream } from './invoke-stream.ts';
 import { readLogs } from './logs.ts';
 import type { ScalingLoop } from './scaling-loop.ts';
 import { deleteSecret, listSecrets, setSecret } from './secrets.ts';
+import { listTriggers, pauseTrigger } from './triggers.ts';
 
 export interface GatewayServiceOptions extends DeployOptions {
   readonly connection: NatsConnection;
@@ -99,6 +101,12 @@ export function gatewayService(options: GatewayServiceOptions): RpcServiceBindin
     deleteSecret: unary(async (request: { name: string }) => {
       await deleteSecret(secrets, request.name);
       return {};
+    }),
+    listTriggers: unary((request: { function: string }) => listTriggers(request.function, options)),
+    pauseTrigger: unary(async (request: PauseTriggerRequest) => {
+      const changed = await pauseTrigger(request, options);
+      scaling.hurry();
+      return { changed };
     }),
     logs: serverStream((request: Parameters<typeof readLogs>[1], { signal }) => {
       registry.get(request.function);

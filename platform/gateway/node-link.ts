@@ -183,6 +183,7 @@ export class NodeLink {
         pull: false,
         canaryDigest: '',
         canaryPercent: 0,
+        triggers: [],
       } satisfies WantedFunction);
     const request = { epoch: this.#options.epoch, generation, functions: [...others, entry] };
     await callUnary(this.#client.apply.bind(this.#client), request, { timeoutMs: applyTimeoutMs });

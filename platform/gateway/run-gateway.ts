@@ -4,7 +4,7 @@ import type { NatsConnection } from '@nats-io/transport-node';
 import { inboxPrefix } from '#broker';
 import { systemClock } from '#common';
 import type { GatewayConfig } from '#model';
-import { Registry, WantedStore } from '#registry';
+import { Registry, TriggerStates, WantedStore } from '#registry';
 import { startRpcServer } from '#rpc';
 import { createLogger } from '#telemetry';
 import { Changes } from './changes.ts';
@@ -37,6 +37,7 @@ export async function runGateway(
   const epoch = taken.epoch.number;
   void taken.epoch.followed.then(() => stop('another gateway has taken over'));
   const registry = await Registry.load(buckets.registry);
+  const triggerStates = await TriggerStates.load(buckets.registry);
   const store = new WantedStore(buckets.registry);
   const initial = await store.load();
   const changes = new Changes();
@@ -54,7 +55,7 @@ export async function runGateway(
   });
   void followConnection(connection, fleet);
   let scaling: ScalingLoop | undefined;
-  scaling = new ScalingLoop({ registry, store, fleet, manager, clock, logger, initial });
+  scaling = new ScalingLoop({ registry, store, triggerStates, fleet, manager, clock, logger, initial });
   const trimmer = new Trimmer({
     connection,
     manager,
@@ -73,6 +74,7 @@ export async function runGateway(
       gatewayService({
         ...buckets,
         registry,
+        triggerStates,
         artifacts,
         manager,
         clock,

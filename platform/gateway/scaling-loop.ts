@@ -6,16 +6,18 @@ import { type Clock, messageOf } from '#common';
 import { callsAtOnce } from '#model';
 import { place } from '#placement';
 import type { FunctionLoad, FunctionVersion } from '#proto';
-import type { Registry, WantedByFunction, WantedStore } from '#registry';
+import type { Registry, TriggerStates, WantedByFunction, WantedStore } from '#registry';
 import type { Logger } from '#telemetry';
 import { CanaryWatch } from './canary-watch.ts';
 import type { Fleet } from './fleet.ts';
+import { triggerStream } from './trigger-stream.ts';
 import { total, WantedSets } from './wanted-sets.ts';
 import { besideStable, shareWithCanaries, type WantedCount, wantedVersions, wantsNothing } from './wanted-versions.ts';
 
 export interface ScalingLoopOptions {
   readonly registry: Registry;
   readonly store: WantedStore;
+  readonly triggerStates: TriggerStates;
   readonly fleet: Fleet;
   readonly manager: JetStreamManager;
   readonly clock: Clock;
@@ -54,7 +56,7 @@ export class ScalingLoop {
   constructor(options: ScalingLoopOptions) {
     this.#options = options;
     this.#wanted = options.initial;
-    this.#sets = new WantedSets(options.clock);
+    this.#sets = new WantedSets(options.clock, options.triggerStates);
     this.#canaries = new CanaryWatch(options);
     this.#startedAt = options.clock.monotonic();
     this.#loop = this.#run();
@@ -212,7 +214,9 @@ export class ScalingLoop {
   async #lag(version: FunctionVersion): Promise<{ pending: number; ackPending: number } | undefined> {
     const sum = { pending: 0, ackPending: 0 };
     for (const trigger of version.spec?.triggers ?? []) {
-      const stream = trigger.gather ? streams.gathers : streams.events;
+      // What a paused trigger keeps is no work.
+      if (this.#options.triggerStates.get(version.function, trigger.name).pausedAtMs > 0) continue;
+      const stream = triggerStream(trigger);
       const lag = await readLag(this.#options.manager, stream, consumerName(version.function, trigger.name));
       if (!lag) return undefined;
       const retries = await readLag(

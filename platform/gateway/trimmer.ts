@@ -21,6 +21,7 @@ import type { FunctionSpec, Trigger } from '#proto';
 import { decideTrims, type GatherTrimTrigger, type PlainTrimTrigger, type Trim, type TrimSnapshot } from '#routing';
 import type { Logger } from '#telemetry';
 import { ClosedKeys } from './closed-keys.ts';
+import { isCollected, triggerStream } from './trigger-stream.ts';
 
 export interface TrimmerOptions {
   readonly connection: NatsConnection;
@@ -107,7 +108,7 @@ export class Trimmer {
       agedBefore: this.#agedBefore ?? 0,
     };
     for (const trim of decideTrims(snapshot)) await this.#purge(trim);
-    for (const reading of readings) if (reading.trigger.gather) await this.#trimGathers(reading);
+    for (const reading of readings) if (isCollected(reading.trigger)) await this.#trimGathers(reading);
   }
 
   async #readState(): Promise<StreamState> {
@@ -130,8 +131,8 @@ export class Trimmer {
 
   async #readTrigger(spec: FunctionSpec, trigger: Trigger): Promise<TriggerReading> {
     const { manager, buckets } = this.#options;
-    const stream = trigger.gather ? streams.gathers : streams.events;
-    const watermark = trigger.gather
+    const stream = triggerStream(trigger);
+    const watermark = isCollected(trigger)
       ? await readGatherMark(buckets.gatherMarks, gatherKey(spec.name, trigger.name))
       : undefined;
     const lag = await readLag(manager, stream, consumerName(spec.name, trigger.name));
@@ -139,12 +140,14 @@ export class Trimmer {
   }
 
   #resolve({ functionName, trigger, watermark, lag }: TriggerReading): PlainTrimTrigger | GatherTrimTrigger {
-    if (!trigger.gather) return { kind: 'plain', pattern: trigger.subject, lag };
+    if (!isCollected(trigger)) return { kind: 'plain', pattern: trigger.subject, lag };
+    const keys = this.#keys.spans(functionName, trigger.name, lag?.ackFloor ?? 0);
     return {
       kind: 'gather',
       pattern: trigger.subject,
       watermark,
-      keys: this.#keys.spans(functionName, trigger.name, lag?.ackFloor ?? 0),
+      // Windows share messages, and a subject goes on after one has closed: only what one still needs counts.
+      keys: trigger.window ? keys.filter(({ finished }) => !finished) : keys,
     };
   }
 

@@ -1,19 +1,21 @@
 /** Tells every node its whole wanted set, sleeping functions included: it can then start one for a call, or as activator. */
 import type { Clock } from '#common';
-import type { WantedFunction } from '#proto';
-import type { WantedByFunction } from '#registry';
+import type { FunctionVersion, TriggerState, WantedFunction } from '#proto';
+import type { TriggerStates, WantedByFunction } from '#registry';
 import { canaryShare } from '#routing';
 import type { NodeLink } from './node-link.ts';
 import type { WantedVersion } from './wanted-versions.ts';
 
 export class WantedSets {
   readonly #clock: Clock;
+  readonly #triggerStates: TriggerStates;
   #generation = 0;
   #activator: string | undefined;
   #stated = '';
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, triggerStates: TriggerStates) {
     this.#clock = clock;
+    this.#triggerStates = triggerStates;
   }
 
   /** States what is wanted where; again only when something has changed. */
@@ -30,6 +32,7 @@ export class WantedSets {
           entry.activator,
           entry.canaryDigest,
           entry.canaryPercent,
+          entry.triggers,
           this.#repeatWhileSurplus(link, entry),
         ]),
       ]),
@@ -53,7 +56,17 @@ export class WantedSets {
         pull,
         canaryDigest: canary?.digest ?? '',
         canaryPercent: canary && placed && beside ? canaryShare(node, canary.percent, placed, beside) : 0,
+        triggers: this.#statesOf(version),
       };
+    });
+  }
+
+  /** Of triggers that are not as any other. */
+  #statesOf({ function: functionName, spec }: FunctionVersion): TriggerState[] {
+    return (spec?.triggers ?? []).flatMap(({ name }) => {
+      const { pausedAtMs, replayFromMs, replayAtMs } = this.#triggerStates.get(functionName, name);
+      const paused = pausedAtMs > 0;
+      return paused || replayFromMs > 0 ? [{ name, paused, replayFromMs, replayAtMs }] : [];
     });
   }
 

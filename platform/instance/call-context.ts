@@ -1,13 +1,15 @@
 /** The event and the context that a handler is given. Parsed lazily: a handler that reads only `data` pays for no more. */
 import type { CallHeader, LoadHeader } from '#frames';
-import type {
-  FunctionContext,
-  FunctionEvent,
-  FunctionIdentity,
-  FunctionLog,
-  FunctionState,
-  Parts,
-  PublishOptions,
+import {
+  type CloudEvent,
+  type FunctionContext,
+  type FunctionEvent,
+  type FunctionIdentity,
+  type FunctionLog,
+  type FunctionState,
+  type Parts,
+  type PublishOptions,
+  readCloudEvent,
 } from '#sdk';
 import { SpooledParts } from './spooled-parts.ts';
 
@@ -34,6 +36,9 @@ export class HostEvent implements FunctionEvent {
   }
   get headers(): Readonly<Record<string, string>> {
     return this.#call.header.h ?? {};
+  }
+  get cloudEvent(): CloudEvent | undefined {
+    return readCloudEvent(this.headers);
   }
   get parts(): Parts {
     const { g } = this.#call.header;

@@ -18,4 +18,5 @@ export {
 } from './process-config.ts';
 export { readStartTicks } from './process-identity.ts';
 export type { KillRequest, SpawnerReport, SpawnerRequest, SpawnRequest } from './spawn-messages.ts';
-export { compileTemplate, matchSubject, patternsOverlap, templatePattern } from './subject-pattern.ts';
+export { compileTemplate, matchSubject, patternCovers, patternsOverlap, templatePattern } from './subject-pattern.ts';
+export { cronSubject, fileSubject, httpSubject } from './trigger-subject.ts';

@@ -34,6 +34,19 @@ export function patternsOverlap(a: string, b: string): boolean {
   return true;
 }
 
+/** True where every subject that matches `inner` matches `outer`. */
+export function patternCovers(outer: string, inner: string): boolean {
+  const wide = outer.split('.');
+  const narrow = inner.split('.');
+  for (const [position, token] of wide.entries()) {
+    const other = narrow[position];
+    if (other === undefined) return false;
+    if (token === '>') return true;
+    if (token === '*' ? other === '>' : token !== other) return false;
+  }
+  return wide.length === narrow.length;
+}
+
 /**
  * Compiles a template such as "recon.{1}" against a trigger's pattern into a function of the subject.
  * Throws `invalid` when the template names a wildcard that the pattern does not have.

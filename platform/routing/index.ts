@@ -8,6 +8,7 @@ export {
   goesToCanary,
   judgeCanary,
 } from './canary.ts';
+export { compileFilter, type EventFilter } from './event-filter.ts';
 export {
   type ClosedKey,
   compileGather,
@@ -27,6 +28,7 @@ export {
   partsPerKeyMax,
   type StoredPart,
 } from './gather/index.ts';
+export { type ReplayAnchor, replayWaitMs } from './replay-pace.ts';
 export {
   type ClosedSpan,
   decideTrims,

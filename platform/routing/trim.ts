@@ -7,7 +7,7 @@
  *     its input is delivered again (R3), and so would a source's event whose PubAck was lost.
  *  3. Results that no trigger matches stay, until the stream is nearly full; then the oldest declared outputs go.
  */
-import { patternsOverlap } from '#model';
+import { patternCovers, patternsOverlap } from '#model';
 
 export interface PlainTrimTrigger {
   readonly kind: 'plain';
@@ -93,7 +93,7 @@ function gatherDoneBefore(trigger: GatherTrimTrigger, filter: string): number {
   let before = neededFrom(trigger);
   // A finished key needs none of its messages; those are all that match its subject, up to its last.
   for (const { subject, last, finished } of trigger.keys) {
-    if (finished && last >= before && covers(subject, filter)) before = last + 1;
+    if (finished && last >= before && patternCovers(subject, filter)) before = last + 1;
   }
   return before;
 }
@@ -126,17 +126,4 @@ function unreadResults({ outputs, triggers, bytes, bytesMax, agedBefore, firstSe
   const unread = outputs.filter((output) => !triggers.some(({ pattern }) => patternsOverlap(pattern, output)));
   const before = firstSequence + Math.ceil((agedBefore - firstSequence) * resultsShare);
   return unread.map((filter) => ({ filter, before }));
-}
-
-/** True where every subject that matches `inner` matches `outer`. */
-export function covers(outer: string, inner: string): boolean {
-  const wide = outer.split('.');
-  const narrow = inner.split('.');
-  for (const [position, token] of wide.entries()) {
-    const other = narrow[position];
-    if (other === undefined) return false;
-    if (token === '>') return true;
-    if (token === '*' ? other === '>' : token !== other) return false;
-  }
-  return wide.length === narrow.length;
 }

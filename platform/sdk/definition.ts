@@ -1,4 +1,5 @@
 /** The shape of a function: what it exports, what it is given. */
+import type { CloudEvent } from './cloud-event.ts';
 import type { Parts } from './parts.ts';
 import type { FunctionResult } from './results.ts';
 import type { FunctionState } from './state.ts';
@@ -55,7 +56,12 @@ export interface FunctionEvent {
   readonly sequence: number;
   /** When the stream stored it (server's time), or when the call arrived. */
   readonly time: Date;
-  /** The collected parts, where the trigger gathers. */
+  /**
+   * The attributes of a CloudEvent in binary mode; undefined where the event is none. Throws `Reject` where it says that it
+   * is one and is not valid.
+   */
+  readonly cloudEvent?: CloudEvent | undefined;
+  /** The collected parts, where the trigger gathers or has windows. */
   readonly parts?: Parts;
 }
 

@@ -5,6 +5,9 @@
  *   import { defineFunction } from 'pilotfish/sdk';
  *   export default defineFunction({ handle: (event) => event.text().toUpperCase() });
  */
+export type { CloudEvent } from './cloud-event.ts';
+// Symbols below are for the platform, not for functions.
+export { cloudEventHeaders, cloudEventPrefix, readCloudEvent } from './cloud-event.ts';
 export type {
   FunctionContext,
   FunctionDefinition,
@@ -15,7 +18,6 @@ export type {
   PublishOptions,
 } from './definition.ts';
 export { defineFunction } from './definition.ts';
-// Symbols below are for the platform, not for functions.
 export { type EncodedOutput, encodeData, encodeResult } from './encode-result.ts';
 export { type Failure, type FailureOptions, Reject, Retry, readFailure } from './failures.ts';
 export type { Part, Parts } from './parts.ts';

@@ -1,6 +1,8 @@
 /** What functions have published so far. */
 import type { TestPilot } from './pilot.ts';
 
+const resultsWaitMs = 30_000;
+
 /** Texts of every event stored under `<prefix>.*`, oldest first: a marker published behind them tells where they end. */
 export async function resultsOf(pilot: TestPilot, prefix: string): Promise<string[]> {
   await using source = await pilot.events('source');
@@ -13,4 +15,16 @@ export async function resultsOf(pilot: TestPilot, prefix: string): Promise<strin
     texts.push(Buffer.from(event.data).toString());
   }
   return texts;
+}
+
+/** The texts of the first `count` events under `<prefix>.*`, sorted; waits until they are stored. */
+export async function untilResults(pilot: TestPilot, prefix: string, count: number): Promise<string[]> {
+  await using viewer = await pilot.events('viewer');
+  const texts: string[] = [];
+  const signal = AbortSignal.timeout(resultsWaitMs);
+  for await (const event of await viewer.read(`${prefix}.*`, { from: 'all', signal })) {
+    texts.push(Buffer.from(event.data).toString());
+    if (texts.length === count) return texts.sort();
+  }
+  throw new Error(`${count} results under ${prefix} did not come within ${resultsWaitMs} ms: ${JSON.stringify(texts)}`);
 }

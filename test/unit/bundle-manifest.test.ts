@@ -51,7 +51,7 @@ test('`parseManifest()` reads a gather with its units', () => {
     ),
     'pilotfish.yaml',
   );
-  expect(parsed?.spec.triggers).toEqual([
+  expect(parsed?.spec.triggers).toMatchObject([
     {
       name: 'on0',
       subject: 'scan.*.rows.*',

@@ -1,7 +1,7 @@
 /** What leaves the stream: never what a trigger could still need, never what is younger than the duplicate window. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { matchSubject } from '#model';
+import { matchSubject, patternCovers } from '#model';
 import { Trigger } from '#proto';
 import {
   type ClosedSpan,
@@ -13,7 +13,6 @@ import {
   type PlainTrimTrigger,
   type TrimSnapshot,
 } from '#routing';
-import { covers } from '../../platform/routing/trim.ts';
 
 const base: TrimSnapshot = {
   triggers: [],
@@ -195,7 +194,7 @@ describe('decideTrims()', () => {
   });
 });
 
-describe('covers()', () => {
+describe('patternCovers()', () => {
   it.each([
     ['scan.7.*', 'scan.7.rows', true],
     ['scan.7.*', 'scan.*.rows', false],
@@ -204,5 +203,5 @@ describe('covers()', () => {
     ['scan.*', 'scan.>', false],
     ['a.b', 'a.b', true],
     ['a.b', 'a.b.c', false],
-  ])('%s over %s: %s', (outer, inner, answer) => expect(covers(outer, inner)).toBe(answer));
+  ])('%s over %s: %s', (outer, inner, answer) => expect(patternCovers(outer, inner)).toBe(answer));
 });

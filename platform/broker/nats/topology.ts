@@ -147,14 +147,18 @@ export async function ensureConsumer(
   manager: JetStreamManager,
   stream: StreamName,
   consumer: string,
-  filter: string,
+  filters: string | readonly string[],
+  start: ConsumerStart = { deliver_policy: DeliverPolicy.All },
 ): Promise<void> {
+  const [filter] = [filters].flat();
   const config: Partial<ConsumerConfig> = {
     durable_name: consumer,
-    filter_subject: filter,
+    ...(typeof filters === 'string' || filters.length === 1
+      ? { filter_subject: filter ?? '' }
+      : { filter_subjects: [...filters] }),
     ack_policy: AckPolicy.Explicit,
     ack_wait: leaseMs * nanosecondsPerMs,
-    deliver_policy: DeliverPolicy.All,
+    ...start,
     max_deliver: -1,
     max_ack_pending: ackPendingMax,
     max_waiting: pullsWaitingMax,
@@ -164,8 +168,35 @@ export async function ensureConsumer(
   } catch (error) {
     // 10148: it exists with another configuration, its filter say.
     if (!(error instanceof JetStreamApiError) || error.code !== 10148) throw error;
-    await manager.consumers.update(stream, consumer, config);
+    // Where it began stands: the server does not change it, and what it has read since counts.
+    const { deliver_policy, opt_start_seq, opt_start_time } = (await manager.consumers.info(stream, consumer)).config;
+    const begun = {
+      deliver_policy,
+      ...(opt_start_seq ? { opt_start_seq } : {}),
+      ...(opt_start_time ? { opt_start_time } : {}),
+    };
+    await manager.consumers.update(stream, consumer, {
+      ...config,
+      opt_start_seq: undefined,
+      opt_start_time: undefined,
+      ...begun,
+    });
   }
+}
+
+/** Where a consumer begins to read; looked at when it is made. */
+export type ConsumerStart = Pick<ConsumerConfig, 'deliver_policy' | 'opt_start_seq' | 'opt_start_time'>;
+
+/** A trigger's start as a consumer's. */
+export function consumerStart(at: {
+  readonly timeMs?: number;
+  readonly sequence?: number;
+  readonly new?: boolean;
+}): ConsumerStart {
+  if (at.new) return { deliver_policy: DeliverPolicy.New };
+  if (at.sequence !== undefined) return { deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: at.sequence };
+  if (at.timeMs === undefined) return { deliver_policy: DeliverPolicy.All };
+  return { deliver_policy: DeliverPolicy.StartTime, opt_start_time: new Date(at.timeMs).toISOString() };
 }
 
 /** Pending and unacked messages of a consumer, read at its stream's leader; undefined when it cannot be read now. */

@@ -1,4 +1,5 @@
 /** An event as a handler sees it, made from what a test says of it. */
+import { readCloudEvent } from '../cloud-event.ts';
 import type { FunctionEvent } from '../definition.ts';
 import { encodeData } from '../encode-result.ts';
 import type { Part, Parts } from '../parts.ts';
@@ -15,6 +16,9 @@ export function makeEvent(given: TestEvent, id: string, now: number): FunctionEv
     json: <T>() => JSON.parse(text()) as T,
     subject: given.subject ?? '',
     headers: given.headers ?? {},
+    get cloudEvent() {
+      return readCloudEvent(given.headers ?? {});
+    },
     id,
     sequence: given.sequence ?? 0,
     time: given.time ?? new Date(now),

@@ -38,6 +38,18 @@ export interface WantedFunction {
   /** Of 100 events that this version pulls here, so many are run by `canary_digest`. */
   canaryPercent: number;
   canaryDigest: string;
+  /** Of triggers that are paused, or replay. */
+  triggers: TriggerState[];
+}
+
+/** What is true of a trigger beside its manifest. */
+export interface TriggerState {
+  name: string;
+  /** Its events stay where they are. */
+  paused: boolean;
+  /** Of a replay: the event that was stored at `replay_from_ms` is due at `replay_at_ms`, milliseconds since 1970. */
+  replayFromMs: number;
+  replayAtMs: number;
 }
 
 export interface ApplyRequest {
@@ -130,7 +142,15 @@ export interface AgentInvokeResponse_HeadersEntry {
 }
 
 function createBaseWantedFunction(): WantedFunction {
-  return { version: undefined, instances: 0, activator: false, pull: false, canaryPercent: 0, canaryDigest: "" };
+  return {
+    version: undefined,
+    instances: 0,
+    activator: false,
+    pull: false,
+    canaryPercent: 0,
+    canaryDigest: "",
+    triggers: [],
+  };
 }
 
 export const WantedFunction: MessageFns<WantedFunction> = {
@@ -152,6 +172,9 @@ export const WantedFunction: MessageFns<WantedFunction> = {
     }
     if (message.canaryDigest !== "") {
       writer.uint32(50).string(message.canaryDigest);
+    }
+    for (const v of message.triggers) {
+      TriggerState.encode(v!, writer.uint32(58).fork()).join();
     }
     return writer;
   },
@@ -217,6 +240,14 @@ export const WantedFunction: MessageFns<WantedFunction> = {
             message.canaryDigest = reader.string();
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.triggers.push(TriggerState.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -242,6 +273,98 @@ export const WantedFunction: MessageFns<WantedFunction> = {
     message.pull = object.pull ?? false;
     message.canaryPercent = object.canaryPercent ?? 0;
     message.canaryDigest = object.canaryDigest ?? "";
+    message.triggers = object.triggers?.map((e) => TriggerState.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseTriggerState(): TriggerState {
+  return { name: "", paused: false, replayFromMs: 0, replayAtMs: 0 };
+}
+
+export const TriggerState: MessageFns<TriggerState> = {
+  encode(message: TriggerState, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.paused !== false) {
+      writer.uint32(16).bool(message.paused);
+    }
+    if (message.replayFromMs !== 0) {
+      writer.uint32(24).uint64(message.replayFromMs);
+    }
+    if (message.replayAtMs !== 0) {
+      writer.uint32(32).uint64(message.replayAtMs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TriggerState {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTriggerState();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.paused = reader.bool();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.replayFromMs = longToNumber(reader.uint64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.replayAtMs = longToNumber(reader.uint64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<TriggerState>, I>>(base?: I): TriggerState {
+    return TriggerState.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<TriggerState>, I>>(object: I): TriggerState {
+    const message = createBaseTriggerState();
+    message.name = object.name ?? "";
+    message.paused = object.paused ?? false;
+    message.replayFromMs = object.replayFromMs ?? 0;
+    message.replayAtMs = object.replayAtMs ?? 0;
     return message;
   },
 };

@@ -43,6 +43,8 @@ export interface FunctionSpec {
   secrets: string[];
   /** A loaded instance is kept ready besides those that work. */
   latency: boolean;
+  /** Absent: results are events without CloudEvents' attributes. */
+  cloudEvents: CloudEvents | undefined;
 }
 
 /** How events are collected for `handleBatch`. */
@@ -77,7 +79,105 @@ export interface Trigger {
   name: string;
   subject: string;
   /** Absent for a plain subject trigger. */
-  gather: Gather | undefined;
+  gather:
+    | Gather
+    | undefined;
+  /** Narrows what of the subject's events is taken; absent: all of it. */
+  filter:
+    | TriggerFilter
+    | undefined;
+  /** Where in the stream it begins; absent: with the first event that is stored. */
+  start:
+    | TriggerStart
+    | undefined;
+  /** Recorded events come at so many times the speed at which they were stored; 0: as fast as they are handled. */
+  replaySpeed: number;
+  window:
+    | Window
+    | undefined;
+  /** At most one of these: the platform itself publishes the trigger's events, on its `subject`. */
+  cron: Cron | undefined;
+  files: Files | undefined;
+  http: Http | undefined;
+}
+
+/** Attributes of a function's results. */
+export interface CloudEvents {
+  type: string;
+  source: string;
+  /** Empty: not said. */
+  contentType: string;
+}
+
+export interface TriggerFilter {
+  /** An event matches one of them; empty: any. */
+  subjects: string[];
+  /** It has each of these headers, with one of the values. */
+  headers: HeaderFilter[];
+}
+
+export interface HeaderFilter {
+  name: string;
+  /** Empty: whatever value. */
+  values: string[];
+}
+
+export interface TriggerStart {
+  at:
+    | //
+    /** Only what is stored from the trigger's making on. */
+    { $case: "new"; new: boolean }
+    | //
+    /** Milliseconds since 1970. */
+    { $case: "timeMs"; timeMs: number }
+    | { $case: "sequence"; sequence: number }
+    | undefined;
+}
+
+/** Groups events and triggers once a group; the function is given them as parts. */
+export interface Window {
+  /** Template over the subject's wildcards; empty: all events are of one key. */
+  key: string;
+  /** Events of one window; 0: windows are made by time. */
+  count: number;
+  /** A window begins every so many events; equal to `count`: they do not overlap. */
+  countSlide: number;
+  timeMs: number;
+  timeSlideMs: number;
+  /** Header with the event's own time; empty: when the stream stored it. */
+  clock: string;
+  /** How long after a window's end events of it may still come. */
+  latenessMs: number;
+  /** A window of `count` that is open for this long is closed with what it has. */
+  timeoutMs: number;
+}
+
+export interface Cron {
+  schedule: string;
+  /** IANA name. */
+  timezone: string;
+  /** What of the fires that nobody could make is made up for: "skip", "last" or "all". */
+  missed: string;
+}
+
+export interface Files {
+  /** Absolute. */
+  directory: string;
+  /** Name with "*" and "?". */
+  match: string;
+  /** "settled": size and time stay the same over two looks; "renamed": there at once, under its last name. */
+  ready: string;
+  pollMs: number;
+  /** False: files that lie there when the trigger is made are passed over. */
+  existing: boolean;
+}
+
+export interface Http {
+  /** "/scans/*": each "*" is one segment, and a wildcard of the trigger's subject. */
+  path: string;
+  /** "result": the function's result is the answer; "accepted": 202 once the event is stored. */
+  answer: string;
+  bodyBytesMax: number;
 }
 
 /** Collects the parts of a key and triggers once when they are complete. */
@@ -222,6 +322,7 @@ function createBaseFunctionSpec(): FunctionSpec {
     permissions: undefined,
     secrets: [],
     latency: false,
+    cloudEvents: undefined,
   };
 }
 
@@ -274,6 +375,9 @@ export const FunctionSpec: MessageFns<FunctionSpec> = {
     }
     if (message.latency !== false) {
       writer.uint32(128).bool(message.latency);
+    }
+    if (message.cloudEvents !== undefined) {
+      CloudEvents.encode(message.cloudEvents, writer.uint32(242).fork()).join();
     }
     return writer;
   },
@@ -419,6 +523,14 @@ export const FunctionSpec: MessageFns<FunctionSpec> = {
             message.latency = reader.bool();
             continue;
           }
+          case 30: {
+            if (tag !== 242) {
+              break;
+            }
+
+            message.cloudEvents = CloudEvents.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -456,6 +568,9 @@ export const FunctionSpec: MessageFns<FunctionSpec> = {
       : undefined;
     message.secrets = object.secrets?.map((e) => e) || [];
     message.latency = object.latency ?? false;
+    message.cloudEvents = (object.cloudEvents !== undefined && object.cloudEvents !== null)
+      ? CloudEvents.fromPartial(object.cloudEvents)
+      : undefined;
     return message;
   },
 };
@@ -698,7 +813,18 @@ export const ArtifactFile: MessageFns<ArtifactFile> = {
 };
 
 function createBaseTrigger(): Trigger {
-  return { name: "", subject: "", gather: undefined };
+  return {
+    name: "",
+    subject: "",
+    gather: undefined,
+    filter: undefined,
+    start: undefined,
+    replaySpeed: 0,
+    window: undefined,
+    cron: undefined,
+    files: undefined,
+    http: undefined,
+  };
 }
 
 export const Trigger: MessageFns<Trigger> = {
@@ -711,6 +837,27 @@ export const Trigger: MessageFns<Trigger> = {
     }
     if (message.gather !== undefined) {
       Gather.encode(message.gather, writer.uint32(26).fork()).join();
+    }
+    if (message.filter !== undefined) {
+      TriggerFilter.encode(message.filter, writer.uint32(34).fork()).join();
+    }
+    if (message.start !== undefined) {
+      TriggerStart.encode(message.start, writer.uint32(42).fork()).join();
+    }
+    if (message.replaySpeed !== 0) {
+      writer.uint32(49).double(message.replaySpeed);
+    }
+    if (message.window !== undefined) {
+      Window.encode(message.window, writer.uint32(58).fork()).join();
+    }
+    if (message.cron !== undefined) {
+      Cron.encode(message.cron, writer.uint32(66).fork()).join();
+    }
+    if (message.files !== undefined) {
+      Files.encode(message.files, writer.uint32(74).fork()).join();
+    }
+    if (message.http !== undefined) {
+      Http.encode(message.http, writer.uint32(82).fork()).join();
     }
     return writer;
   },
@@ -752,6 +899,62 @@ export const Trigger: MessageFns<Trigger> = {
             message.gather = Gather.decode(reader, reader.uint32());
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.filter = TriggerFilter.decode(reader, reader.uint32());
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.start = TriggerStart.decode(reader, reader.uint32());
+            continue;
+          }
+          case 6: {
+            if (tag !== 49) {
+              break;
+            }
+
+            message.replaySpeed = reader.double();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.window = Window.decode(reader, reader.uint32());
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.cron = Cron.decode(reader, reader.uint32());
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.files = Files.decode(reader, reader.uint32());
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.http = Http.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -774,6 +977,730 @@ export const Trigger: MessageFns<Trigger> = {
     message.gather = (object.gather !== undefined && object.gather !== null)
       ? Gather.fromPartial(object.gather)
       : undefined;
+    message.filter = (object.filter !== undefined && object.filter !== null)
+      ? TriggerFilter.fromPartial(object.filter)
+      : undefined;
+    message.start = (object.start !== undefined && object.start !== null)
+      ? TriggerStart.fromPartial(object.start)
+      : undefined;
+    message.replaySpeed = object.replaySpeed ?? 0;
+    message.window = (object.window !== undefined && object.window !== null)
+      ? Window.fromPartial(object.window)
+      : undefined;
+    message.cron = (object.cron !== undefined && object.cron !== null) ? Cron.fromPartial(object.cron) : undefined;
+    message.files = (object.files !== undefined && object.files !== null) ? Files.fromPartial(object.files) : undefined;
+    message.http = (object.http !== undefined && object.http !== null) ? Http.fromPartial(object.http) : undefined;
+    return message;
+  },
+};
+
+function createBaseCloudEvents(): CloudEvents {
+  return { type: "", source: "", contentType: "" };
+}
+
+export const CloudEvents: MessageFns<CloudEvents> = {
+  encode(message: CloudEvents, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.type !== "") {
+      writer.uint32(10).string(message.type);
+    }
+    if (message.source !== "") {
+      writer.uint32(18).string(message.source);
+    }
+    if (message.contentType !== "") {
+      writer.uint32(26).string(message.contentType);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CloudEvents {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCloudEvents();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.type = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.source = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.contentType = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<CloudEvents>, I>>(base?: I): CloudEvents {
+    return CloudEvents.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<CloudEvents>, I>>(object: I): CloudEvents {
+    const message = createBaseCloudEvents();
+    message.type = object.type ?? "";
+    message.source = object.source ?? "";
+    message.contentType = object.contentType ?? "";
+    return message;
+  },
+};
+
+function createBaseTriggerFilter(): TriggerFilter {
+  return { subjects: [], headers: [] };
+}
+
+export const TriggerFilter: MessageFns<TriggerFilter> = {
+  encode(message: TriggerFilter, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.subjects) {
+      writer.uint32(10).string(v!);
+    }
+    for (const v of message.headers) {
+      HeaderFilter.encode(v!, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TriggerFilter {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTriggerFilter();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.subjects.push(reader.string());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.headers.push(HeaderFilter.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<TriggerFilter>, I>>(base?: I): TriggerFilter {
+    return TriggerFilter.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<TriggerFilter>, I>>(object: I): TriggerFilter {
+    const message = createBaseTriggerFilter();
+    message.subjects = object.subjects?.map((e) => e) || [];
+    message.headers = object.headers?.map((e) => HeaderFilter.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseHeaderFilter(): HeaderFilter {
+  return { name: "", values: [] };
+}
+
+export const HeaderFilter: MessageFns<HeaderFilter> = {
+  encode(message: HeaderFilter, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    for (const v of message.values) {
+      writer.uint32(18).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): HeaderFilter {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseHeaderFilter();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.values.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<HeaderFilter>, I>>(base?: I): HeaderFilter {
+    return HeaderFilter.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<HeaderFilter>, I>>(object: I): HeaderFilter {
+    const message = createBaseHeaderFilter();
+    message.name = object.name ?? "";
+    message.values = object.values?.map((e) => e) || [];
+    return message;
+  },
+};
+
+function createBaseTriggerStart(): TriggerStart {
+  return { at: undefined };
+}
+
+export const TriggerStart: MessageFns<TriggerStart> = {
+  encode(message: TriggerStart, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    switch (message.at?.$case) {
+      case "new":
+        writer.uint32(8).bool(message.at.new);
+        break;
+      case "timeMs":
+        writer.uint32(16).uint64(message.at.timeMs);
+        break;
+      case "sequence":
+        writer.uint32(24).uint64(message.at.sequence);
+        break;
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TriggerStart {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTriggerStart();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.at = { $case: "new", new: reader.bool() };
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.at = { $case: "timeMs", timeMs: longToNumber(reader.uint64()) };
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.at = { $case: "sequence", sequence: longToNumber(reader.uint64()) };
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<TriggerStart>, I>>(base?: I): TriggerStart {
+    return TriggerStart.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<TriggerStart>, I>>(object: I): TriggerStart {
+    const message = createBaseTriggerStart();
+    switch (object.at?.$case) {
+      case "new": {
+        if (object.at?.new !== undefined && object.at?.new !== null) {
+          message.at = { $case: "new", new: object.at.new };
+        }
+        break;
+      }
+      case "timeMs": {
+        if (object.at?.timeMs !== undefined && object.at?.timeMs !== null) {
+          message.at = { $case: "timeMs", timeMs: object.at.timeMs };
+        }
+        break;
+      }
+      case "sequence": {
+        if (object.at?.sequence !== undefined && object.at?.sequence !== null) {
+          message.at = { $case: "sequence", sequence: object.at.sequence };
+        }
+        break;
+      }
+    }
+    return message;
+  },
+};
+
+function createBaseWindow(): Window {
+  return { key: "", count: 0, countSlide: 0, timeMs: 0, timeSlideMs: 0, clock: "", latenessMs: 0, timeoutMs: 0 };
+}
+
+export const Window: MessageFns<Window> = {
+  encode(message: Window, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.count !== 0) {
+      writer.uint32(16).uint32(message.count);
+    }
+    if (message.countSlide !== 0) {
+      writer.uint32(24).uint32(message.countSlide);
+    }
+    if (message.timeMs !== 0) {
+      writer.uint32(32).uint32(message.timeMs);
+    }
+    if (message.timeSlideMs !== 0) {
+      writer.uint32(40).uint32(message.timeSlideMs);
+    }
+    if (message.clock !== "") {
+      writer.uint32(50).string(message.clock);
+    }
+    if (message.latenessMs !== 0) {
+      writer.uint32(56).uint32(message.latenessMs);
+    }
+    if (message.timeoutMs !== 0) {
+      writer.uint32(64).uint32(message.timeoutMs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Window {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseWindow();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.count = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.countSlide = reader.uint32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.timeMs = reader.uint32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.timeSlideMs = reader.uint32();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.clock = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.latenessMs = reader.uint32();
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.timeoutMs = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<Window>, I>>(base?: I): Window {
+    return Window.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<Window>, I>>(object: I): Window {
+    const message = createBaseWindow();
+    message.key = object.key ?? "";
+    message.count = object.count ?? 0;
+    message.countSlide = object.countSlide ?? 0;
+    message.timeMs = object.timeMs ?? 0;
+    message.timeSlideMs = object.timeSlideMs ?? 0;
+    message.clock = object.clock ?? "";
+    message.latenessMs = object.latenessMs ?? 0;
+    message.timeoutMs = object.timeoutMs ?? 0;
+    return message;
+  },
+};
+
+function createBaseCron(): Cron {
+  return { schedule: "", timezone: "", missed: "" };
+}
+
+export const Cron: MessageFns<Cron> = {
+  encode(message: Cron, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.schedule !== "") {
+      writer.uint32(10).string(message.schedule);
+    }
+    if (message.timezone !== "") {
+      writer.uint32(18).string(message.timezone);
+    }
+    if (message.missed !== "") {
+      writer.uint32(26).string(message.missed);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Cron {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCron();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.schedule = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.timezone = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.missed = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<Cron>, I>>(base?: I): Cron {
+    return Cron.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<Cron>, I>>(object: I): Cron {
+    const message = createBaseCron();
+    message.schedule = object.schedule ?? "";
+    message.timezone = object.timezone ?? "";
+    message.missed = object.missed ?? "";
+    return message;
+  },
+};
+
+function createBaseFiles(): Files {
+  return { directory: "", match: "", ready: "", pollMs: 0, existing: false };
+}
+
+export const Files: MessageFns<Files> = {
+  encode(message: Files, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.directory !== "") {
+      writer.uint32(10).string(message.directory);
+    }
+    if (message.match !== "") {
+      writer.uint32(18).string(message.match);
+    }
+    if (message.ready !== "") {
+      writer.uint32(26).string(message.ready);
+    }
+    if (message.pollMs !== 0) {
+      writer.uint32(32).uint32(message.pollMs);
+    }
+    if (message.existing !== false) {
+      writer.uint32(40).bool(message.existing);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Files {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFiles();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.directory = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.match = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.ready = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.pollMs = reader.uint32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.existing = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<Files>, I>>(base?: I): Files {
+    return Files.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<Files>, I>>(object: I): Files {
+    const message = createBaseFiles();
+    message.directory = object.directory ?? "";
+    message.match = object.match ?? "";
+    message.ready = object.ready ?? "";
+    message.pollMs = object.pollMs ?? 0;
+    message.existing = object.existing ?? false;
+    return message;
+  },
+};
+
+function createBaseHttp(): Http {
+  return { path: "", answer: "", bodyBytesMax: 0 };
+}
+
+export const Http: MessageFns<Http> = {
+  encode(message: Http, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.path !== "") {
+      writer.uint32(10).string(message.path);
+    }
+    if (message.answer !== "") {
+      writer.uint32(18).string(message.answer);
+    }
+    if (message.bodyBytesMax !== 0) {
+      writer.uint32(24).uint32(message.bodyBytesMax);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Http {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseHttp();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.path = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.answer = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.bodyBytesMax = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<Http>, I>>(base?: I): Http {
+    return Http.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<Http>, I>>(object: I): Http {
+    const message = createBaseHttp();
+    message.path = object.path ?? "";
+    message.answer = object.answer ?? "";
+    message.bodyBytesMax = object.bodyBytesMax ?? 0;
     return message;
   },
 };

@@ -19,7 +19,7 @@ import {
   type ServiceError,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
-import { ArtifactFile, Canary, FunctionSpec, FunctionVersion, Instance, Node } from "./common.ts";
+import { ArtifactFile, Canary, FunctionSpec, FunctionVersion, Instance, Node, Trigger } from "./common.ts";
 
 export const protobufPackage = "pilotfish.v1";
 
@@ -331,6 +331,39 @@ export interface LogsResponse {
   /** debug, info, warn or error. */
   level: string;
   message: string;
+}
+
+export interface ListTriggersRequest {
+  /** Empty: of all functions. */
+  function: string;
+}
+
+export interface ListTriggersResponse {
+  triggers: TriggerSummary[];
+}
+
+export interface TriggerSummary {
+  function: string;
+  trigger: Trigger | undefined;
+  paused: boolean;
+  /** Since when it is paused, milliseconds since 1970. */
+  pausedAtMs: number;
+  /** Events that wait or are being handled; -1 when unknown. */
+  lag: number;
+  /** Where to POST, for one that is triggered by HTTP. */
+  url: string;
+}
+
+export interface PauseTriggerRequest {
+  function: string;
+  trigger: string;
+  /** False: resume. */
+  paused: boolean;
+}
+
+export interface PauseTriggerResponse {
+  /** False where it was so already. */
+  changed: boolean;
 }
 
 function createBaseDeployRequest(): DeployRequest {
@@ -4098,6 +4131,367 @@ export const LogsResponse: MessageFns<LogsResponse> = {
   },
 };
 
+function createBaseListTriggersRequest(): ListTriggersRequest {
+  return { function: "" };
+}
+
+export const ListTriggersRequest: MessageFns<ListTriggersRequest> = {
+  encode(message: ListTriggersRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.function !== "") {
+      writer.uint32(10).string(message.function);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListTriggersRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListTriggersRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.function = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<ListTriggersRequest>, I>>(base?: I): ListTriggersRequest {
+    return ListTriggersRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ListTriggersRequest>, I>>(object: I): ListTriggersRequest {
+    const message = createBaseListTriggersRequest();
+    message.function = object.function ?? "";
+    return message;
+  },
+};
+
+function createBaseListTriggersResponse(): ListTriggersResponse {
+  return { triggers: [] };
+}
+
+export const ListTriggersResponse: MessageFns<ListTriggersResponse> = {
+  encode(message: ListTriggersResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.triggers) {
+      TriggerSummary.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListTriggersResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListTriggersResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.triggers.push(TriggerSummary.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<ListTriggersResponse>, I>>(base?: I): ListTriggersResponse {
+    return ListTriggersResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ListTriggersResponse>, I>>(object: I): ListTriggersResponse {
+    const message = createBaseListTriggersResponse();
+    message.triggers = object.triggers?.map((e) => TriggerSummary.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseTriggerSummary(): TriggerSummary {
+  return { function: "", trigger: undefined, paused: false, pausedAtMs: 0, lag: 0, url: "" };
+}
+
+export const TriggerSummary: MessageFns<TriggerSummary> = {
+  encode(message: TriggerSummary, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.function !== "") {
+      writer.uint32(10).string(message.function);
+    }
+    if (message.trigger !== undefined) {
+      Trigger.encode(message.trigger, writer.uint32(18).fork()).join();
+    }
+    if (message.paused !== false) {
+      writer.uint32(24).bool(message.paused);
+    }
+    if (message.pausedAtMs !== 0) {
+      writer.uint32(32).uint64(message.pausedAtMs);
+    }
+    if (message.lag !== 0) {
+      writer.uint32(40).int64(message.lag);
+    }
+    if (message.url !== "") {
+      writer.uint32(50).string(message.url);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TriggerSummary {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTriggerSummary();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.function = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.trigger = Trigger.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.paused = reader.bool();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.pausedAtMs = longToNumber(reader.uint64());
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.lag = longToNumber(reader.int64());
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.url = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<TriggerSummary>, I>>(base?: I): TriggerSummary {
+    return TriggerSummary.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<TriggerSummary>, I>>(object: I): TriggerSummary {
+    const message = createBaseTriggerSummary();
+    message.function = object.function ?? "";
+    message.trigger = (object.trigger !== undefined && object.trigger !== null)
+      ? Trigger.fromPartial(object.trigger)
+      : undefined;
+    message.paused = object.paused ?? false;
+    message.pausedAtMs = object.pausedAtMs ?? 0;
+    message.lag = object.lag ?? 0;
+    message.url = object.url ?? "";
+    return message;
+  },
+};
+
+function createBasePauseTriggerRequest(): PauseTriggerRequest {
+  return { function: "", trigger: "", paused: false };
+}
+
+export const PauseTriggerRequest: MessageFns<PauseTriggerRequest> = {
+  encode(message: PauseTriggerRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.function !== "") {
+      writer.uint32(10).string(message.function);
+    }
+    if (message.trigger !== "") {
+      writer.uint32(18).string(message.trigger);
+    }
+    if (message.paused !== false) {
+      writer.uint32(24).bool(message.paused);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PauseTriggerRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePauseTriggerRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.function = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.trigger = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.paused = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<PauseTriggerRequest>, I>>(base?: I): PauseTriggerRequest {
+    return PauseTriggerRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<PauseTriggerRequest>, I>>(object: I): PauseTriggerRequest {
+    const message = createBasePauseTriggerRequest();
+    message.function = object.function ?? "";
+    message.trigger = object.trigger ?? "";
+    message.paused = object.paused ?? false;
+    return message;
+  },
+};
+
+function createBasePauseTriggerResponse(): PauseTriggerResponse {
+  return { changed: false };
+}
+
+export const PauseTriggerResponse: MessageFns<PauseTriggerResponse> = {
+  encode(message: PauseTriggerResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.changed !== false) {
+      writer.uint32(8).bool(message.changed);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PauseTriggerResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePauseTriggerResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.changed = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<PauseTriggerResponse>, I>>(base?: I): PauseTriggerResponse {
+    return PauseTriggerResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<PauseTriggerResponse>, I>>(object: I): PauseTriggerResponse {
+    const message = createBasePauseTriggerResponse();
+    message.changed = object.changed ?? false;
+    return message;
+  },
+};
+
 export type GatewayService = typeof GatewayService;
 export const GatewayService = {
   /** First message: the spec; then the artifact's and the source map's chunks. Idempotent by digest. */
@@ -4308,6 +4702,27 @@ export const GatewayService = {
       Buffer.from(DeleteSecretResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): DeleteSecretResponse => DeleteSecretResponse.decode(value),
   },
+  listTriggers: {
+    path: "/pilotfish.v1.Gateway/ListTriggers" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListTriggersRequest): Buffer => Buffer.from(ListTriggersRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListTriggersRequest => ListTriggersRequest.decode(value),
+    responseSerialize: (value: ListTriggersResponse): Buffer =>
+      Buffer.from(ListTriggersResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListTriggersResponse => ListTriggersResponse.decode(value),
+  },
+  /** A paused trigger gives its function nothing; what comes meanwhile is kept. */
+  pauseTrigger: {
+    path: "/pilotfish.v1.Gateway/PauseTrigger" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: PauseTriggerRequest): Buffer => Buffer.from(PauseTriggerRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): PauseTriggerRequest => PauseTriggerRequest.decode(value),
+    responseSerialize: (value: PauseTriggerResponse): Buffer =>
+      Buffer.from(PauseTriggerResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): PauseTriggerResponse => PauseTriggerResponse.decode(value),
+  },
 } as const;
 
 export interface GatewayServer extends UntypedServiceImplementation {
@@ -4347,6 +4762,9 @@ export interface GatewayServer extends UntypedServiceImplementation {
   /** Names only; no method gives a value back. */
   listSecrets: handleUnaryCall<ListSecretsRequest, ListSecretsResponse>;
   deleteSecret: handleUnaryCall<DeleteSecretRequest, DeleteSecretResponse>;
+  listTriggers: handleUnaryCall<ListTriggersRequest, ListTriggersResponse>;
+  /** A paused trigger gives its function nothing; what comes meanwhile is kept. */
+  pauseTrigger: handleUnaryCall<PauseTriggerRequest, PauseTriggerResponse>;
 }
 
 export interface GatewayClient extends Client {
@@ -4630,6 +5048,37 @@ export interface GatewayClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: DeleteSecretResponse) => void,
+  ): ClientUnaryCall;
+  listTriggers(
+    request: ListTriggersRequest,
+    callback: (error: ServiceError | null, response: ListTriggersResponse) => void,
+  ): ClientUnaryCall;
+  listTriggers(
+    request: ListTriggersRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListTriggersResponse) => void,
+  ): ClientUnaryCall;
+  listTriggers(
+    request: ListTriggersRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListTriggersResponse) => void,
+  ): ClientUnaryCall;
+  /** A paused trigger gives its function nothing; what comes meanwhile is kept. */
+  pauseTrigger(
+    request: PauseTriggerRequest,
+    callback: (error: ServiceError | null, response: PauseTriggerResponse) => void,
+  ): ClientUnaryCall;
+  pauseTrigger(
+    request: PauseTriggerRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: PauseTriggerResponse) => void,
+  ): ClientUnaryCall;
+  pauseTrigger(
+    request: PauseTriggerRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: PauseTriggerResponse) => void,
   ): ClientUnaryCall;
 }
 

@@ -1,0 +1,19 @@
+/** Subjects of the events that the platform itself publishes for a trigger: by the clock, for a file, for a POST. */
+
+/** First token of all of them. */
+const prefix = 'pilotfish';
+
+/** pilotfish.cron.<function>.<trigger> */
+export function cronSubject(functionName: string, trigger: string): string {
+  return `${prefix}.cron.${functionName}.${trigger}`;
+}
+
+/** pilotfish.file.<function>.<trigger>.<stem>; the stem of the file's name is the trigger's one wildcard. */
+export function fileSubject(functionName: string, trigger: string, stem: string): string {
+  return `${prefix}.file.${functionName}.${trigger}.${stem}`;
+}
+
+/** pilotfish.http.<function>.<trigger>, and a token for each "*" of its path. */
+export function httpSubject(functionName: string, trigger: string, segments: readonly string[]): string {
+  return [prefix, 'http', functionName, trigger, ...segments].join('.');
+}
