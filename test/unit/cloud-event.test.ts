@@ -19,7 +19,10 @@ describe('readCloudEvent()', () => {
       operator: 'mlem',
       data: { frames: 180 },
     });
-    const { 'content-type': datacontenttype = '', ...headers } = HTTP.binary(official).headers as Record<string, string>;
+    const { 'content-type': datacontenttype = '', ...headers } = HTTP.binary(official).headers as Record<
+      string,
+      string
+    >;
     expect(readCloudEvent({ ...headers, 'ce-datacontenttype': datacontenttype })).toEqual({
       specversion: '1.0',
       id: 'a-1',
@@ -54,7 +57,12 @@ describe('readCloudEvent()', () => {
 
 describe('cloudEventHeaders()', () => {
   it('writes what the official library takes for valid', () => {
-    const pairs = cloudEventHeaders({ specversion: '1.0', id: 'f.on0.EVENTS.7.0', source: '/pilotfish/f', type: 'org.example.done' });
+    const pairs = cloudEventHeaders({
+      specversion: '1.0',
+      id: 'f.on0.EVENTS.7.0',
+      source: '/pilotfish/f',
+      type: 'org.example.done',
+    });
     const official = HTTP.toEvent({ headers: Object.fromEntries(pairs), body: '{}' }) as OfficialEvent;
     expect(official.validate()).toBe(true);
     expect(official).toMatchObject({ id: 'f.on0.EVENTS.7.0', source: '/pilotfish/f', type: 'org.example.done' });
@@ -63,7 +71,9 @@ describe('cloudEventHeaders()', () => {
   it('gives any text back, in one printable line', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary', minLength: 1 }), (subject) => {
-        const headers = Object.fromEntries(cloudEventHeaders({ specversion: '1.0', id: '1', source: '/s', type: 't', subject }));
+        const headers = Object.fromEntries(
+          cloudEventHeaders({ specversion: '1.0', id: '1', source: '/s', type: 't', subject }),
+        );
         expect(headers['ce-subject']).toMatch(/^[\x21-\x7e]*$/);
         expect(readCloudEvent(headers)?.subject).toBe(subject.toWellFormed());
       }),
