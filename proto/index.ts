@@ -1,9 +1,6 @@
 /** The wire contracts: messages and services generated from pilotfish/v1, and where their descriptor set lies. */
 export {
-  AgentCall,
   AgentClient,
-  AgentInvokeRequest,
-  AgentInvokeResponse,
   type AgentServer,
   AgentService,
   ApplyRequest,

@@ -50,6 +50,7 @@ export class Agent {
   readonly clock: Clock;
   readonly config: AgentConfig;
   readonly publisher: EventPublisher;
+  readonly logs: LogSink;
   epoch = 0;
   generation = 0;
   draining = false;
@@ -62,7 +63,6 @@ export class Agent {
   readonly #instances = new Map<string, { instance: Instance; pool: FunctionPool }>();
   readonly #starter: InstanceStarter;
   readonly #spares: SpareInstances;
-  readonly #logs: LogSink;
   readonly #leases: LeaseKeeper;
   readonly #wantedFile: WantedFile;
   readonly #timers: NodeJS.Timeout[];
@@ -77,12 +77,12 @@ export class Agent {
     this.config = config;
     this.#inbox = inboxPrefix('agent', config.node);
     this.publisher = new EventPublisher({ connection, clock, inbox: this.#inbox });
-    this.#logs = new LogSink(connection, clock, config.node);
+    this.logs = new LogSink(connection, clock, config.node);
     this.#starter = new InstanceStarter({
       ...options,
       cache: new ArtifactCache(join(config.nodeDirectory, 'artifacts'), options.artifacts),
       publisher: this.publisher,
-      logs: this.#logs,
+      logs: this.logs,
     });
     this.#spares = new SpareInstances({
       start: (version, events) => this.#starter.start(version, events, { spare: true }),
@@ -218,7 +218,7 @@ export class Agent {
       buckets,
       publisher: this.publisher,
       leases: this.#leases,
-      logs: this.#logs,
+      logs: this.logs,
       clock,
       logger,
       node: config.node,

@@ -17,6 +17,7 @@ import {
   type PublishedHeader,
   type PublishHeader,
   type ResultFileHeader,
+  readJson,
   resultInFile,
   type StateHeader,
 } from '#frames';
@@ -218,17 +219,17 @@ export class Instance {
       case frameTypes.result:
         return this.#settle(frame.id, frame);
       case frameTypes.error:
-        return frame.id === 0 ? this.#failLoad(parseJson<ErrorHeader>(frame.header)) : this.#settle(frame.id, frame);
+        return frame.id === 0 ? this.#failLoad(readJson<ErrorHeader>(frame.header)) : this.#settle(frame.id, frame);
       case frameTypes.log: {
-        const header = parseJson<LogHeader>(frame.header);
+        const header = readJson<LogHeader>(frame.header);
         return this.#options.events.onLog(this, header.level, header.call, Buffer.from(frame.body).toString('utf8'));
       }
       case frameTypes.chunk:
         return this.#calls.get(frame.id)?.call.onChunk?.(frame.body);
       case frameTypes.state:
-        return void this.#state(parseJson<StateHeader>(frame.header), frame.body);
+        return void this.#state(readJson<StateHeader>(frame.header), frame.body);
       case frameTypes.publish:
-        return this.#publish(parseJson<PublishHeader>(frame.header), frame.body);
+        return this.#publish(readJson<PublishHeader>(frame.header), frame.body);
       case frameTypes.ready:
         if (this.phase !== 'starting') return;
         clearTimeout(this.#startTimer);
@@ -255,7 +256,7 @@ export class Instance {
     } else if (this.#interrupted) {
       running.call.settle({ kind: 'lost', reason: 'it was interrupted: its node is drained', ended: true }, run);
     } else {
-      running.call.settle({ kind: 'failed', error: parseJson<ErrorHeader>(frame.header) }, run);
+      running.call.settle({ kind: 'failed', error: readJson<ErrorHeader>(frame.header) }, run);
     }
     if (this.phase === 'draining') this.#stopWhenIdle();
     else this.#options.events.onRoom(this);
@@ -306,8 +307,4 @@ export class Instance {
     this.#writer?.write(frameTypes.stop, 0, 0, '');
     this.#stopTimer = setTimeout(() => this.#options.kill('SIGKILL'), stopGraceMs);
   }
-}
-
-function parseJson<T>(bytes: Uint8Array): T {
-  return JSON.parse(Buffer.from(bytes).toString('utf8')) as T;
 }

@@ -1,10 +1,7 @@
-/** A synchronous call on this node: gRPC in, an instance, gRPC out. JetStream has no part in it. */
-import type { NatsConnection } from '@nats-io/transport-node';
-import { type EventPublisher, encodeHeaders, messageIdHeader, publishSubject } from '#broker';
+/** A synchronous call on this node: off the gateway's line, through an instance, and back. JetStream has no part in it. */
+import { encodeHeaders, messageIdHeader, publishSubject } from '#broker';
 import { PlatformError, withDeadline } from '#common';
-import { type OutputHeader, resultForms } from '#frames';
-import type { AgentCall, AgentInvokeResponse } from '#proto';
-import { toErrorDetail } from '#rpc';
+import { type CallHeader, type LineCall, type LineOutcome, type OutputHeader, resultForms } from '#frames';
 import type { Agent } from './agent.ts';
 import type { Call, CallOutcome } from './call.ts';
 import type { FunctionPool } from './function-pool.ts';
@@ -12,79 +9,74 @@ import type { StackMap } from './stack-map.ts';
 
 export interface InvocationOptions {
   readonly agent: Agent;
-  readonly connection: NatsConnection;
-  readonly publisher: EventPublisher;
 }
 
 /** On top of the function's own timeout, which its instance enforces: time to start one, and for the outcome to come back. */
 const outcomeGraceMs = 25_000;
 
+const noBytes = new Uint8Array(0);
+
 export class Invocation {
-  readonly #options: InvocationOptions;
+  readonly #request: LineCall;
+  readonly #payload: Uint8Array;
+  readonly #agent: Agent;
+  readonly #began: number;
   #call: Call | undefined;
   #instance = '';
+  #cold = false;
 
-  constructor(options: InvocationOptions) {
-    this.#options = options;
+  constructor(request: LineCall, payload: Uint8Array, { agent }: InvocationOptions) {
+    this.#request = request;
+    this.#payload = payload;
+    this.#agent = agent;
+    this.#began = agent.clock.monotonic();
   }
 
-  /** Never throws: an error is an outcome. */
-  async run(request: AgentCall, onChunk: (data: Buffer) => void): Promise<AgentInvokeResponse> {
-    const { clock } = this.#options.agent;
-    const began = clock.monotonic();
-    const found = this.#options.agent.find(request.digest);
-    const cold = !found?.pool.ready;
-    let outcome: AgentInvokeResponse['outcome'];
-    try {
-      if (!found)
-        throw new PlatformError(
-          'not-found',
-          `this node does not know ${request.function} ${request.digest.slice(0, 12)}`,
-        );
-      const settled = await withDeadline(
-        this.#submit(request, found.pool, onChunk),
-        request.timeoutMs + outcomeGraceMs,
-        `the call of ${request.function}`,
-      );
-      const body = await this.#bodyOf(settled, request, found.stacks);
-      // A function that answers whole gives a streaming caller one piece.
-      if (request.stream && body.length > 0) onChunk(body);
-      outcome = { $case: 'result', result: request.stream ? Buffer.alloc(0) : body };
-    } catch (error) {
-      outcome = { $case: 'error', error: toErrorDetail(error) };
-    }
-    return {
-      callId: request.callId,
-      outcome,
-      instance: this.#instance,
-      cold,
-      durationMs: clock.monotonic() - began,
-      headers: {},
-    };
+  /** The answer; empty where it went out in pieces. Rejects with what the caller is told. */
+  async run(onChunk: (data: Uint8Array) => void): Promise<Uint8Array> {
+    const { f: name, d: digest, t: timeoutMs, r: isStream } = this.#request;
+    const found = this.#agent.find(digest);
+    if (!found) throw new PlatformError('not-found', `this node does not know ${name} ${digest.slice(0, 12)}`);
+    this.#cold = !found.pool.ready;
+    const settled = this.#submit(found.pool, onChunk);
+    const outcome = await withDeadline(settled, timeoutMs + outcomeGraceMs, `the call of ${name}`);
+    if (outcome.kind !== 'result') throw await this.#failureOf(outcome, found.stacks);
+    const answer = outcome.form === resultForms.several ? await this.#split(outcome) : outcome.body;
+    if (!isStream) return answer;
+    // A function that answers whole gives a streaming caller one piece.
+    if (answer.length > 0) onChunk(answer);
+    return noBytes;
   }
 
   cancel(): void {
     if (!this.#call) return;
-    for (const { instance } of this.#options.agent.instances()) instance.cancel(this.#call);
+    for (const { instance } of this.#agent.instances()) instance.cancel(this.#call);
   }
 
-  #submit(request: AgentCall, pool: FunctionPool, onChunk: (data: Buffer) => void): Promise<CallOutcome> {
+  /** Where and how long it ran. */
+  outcome(): LineOutcome {
+    const ms = this.#agent.clock.monotonic() - this.#began;
+    return { n: this.#instance, c: this.#cold, m: Math.round(ms * 1_000) / 1_000 };
+  }
+
+  #submit(pool: FunctionPool, onChunk: (data: Uint8Array) => void): Promise<CallOutcome> {
     const { promise, resolve } = Promise.withResolvers<CallOutcome>();
-    const { clock } = this.#options.agent;
+    const { i, t: timeoutMs, h, r } = this.#request;
+    const header: CallHeader = {
+      s: '',
+      i,
+      q: 0,
+      t: this.#agent.clock.now(),
+      a: 1,
+      d: timeoutMs,
+      ...(h ? { h } : {}),
+      ...(r ? { r } : {}),
+    };
     this.#call = {
-      header: JSON.stringify({
-        s: '',
-        i: request.callId,
-        q: 0,
-        t: clock.now(),
-        a: 1,
-        d: request.timeoutMs,
-        h: request.headers,
-        ...(request.stream ? { r: true } : {}),
-      }),
-      body: request.payload,
-      timeoutMs: request.timeoutMs,
-      ...(request.stream ? { onChunk: (data) => onChunk(Buffer.from(data)) } : {}),
+      header: JSON.stringify(header),
+      body: this.#payload,
+      timeoutMs,
+      ...(r ? { onChunk } : {}),
       settle: (outcome, run) => {
         this.#instance = run.instance;
         resolve(outcome);
@@ -98,72 +90,38 @@ export class Invocation {
     return promise;
   }
 
-  async #bodyOf(outcome: CallOutcome, request: AgentCall, stacks: StackMap): Promise<Buffer> {
-    switch (outcome.kind) {
-      case 'result':
-        if (outcome.form !== resultForms.several) return Buffer.from(outcome.body);
-        return this.#split(JSON.parse(outcome.header) as OutputHeader[], outcome.body, request);
-      case 'failed':
-        throw new PlatformError(failureCodes[outcome.error.kind], outcome.error.message, {
-          foreignStack: await stacks.map(outcome.error.stack),
-        });
-      case 'timeout':
-        throw new PlatformError(
-          'function-timeout',
-          `${request.function} ran longer than its timeout of ${outcome.timeoutMs} ms`,
-          {
-            hint: 'Raise `timeout` in the manifest, or give the call a longer --timeout.',
-          },
-        );
-      case 'lost':
-        throw new PlatformError(
-          'instance-lost',
-          `the instance of ${request.function} ended during the call: ${outcome.reason}`,
-          {
-            hint: `\`pilotfish logs ${request.function}\` may show why.`,
-          },
-        );
-      case 'unstartable': {
-        const full = outcome.reason.startsWith('no slot');
-        const [message = '', ...stack] = outcome.reason.split('\n');
-        throw new PlatformError(
-          full ? 'no-capacity' : 'start-failed',
-          `no instance of ${request.function} could be started: ${message}`,
-          {
-            hint: full ? 'Wait for a slot, or give the pilot more nodes.' : 'Mend the function and deploy it again.',
-            foreignStack: await stacks.map(stack.join('\n')),
-          },
-        );
-      }
-    }
+  /** What the caller is told; the function's author finds it in the log, too. */
+  async #failureOf(outcome: Exclude<CallOutcome, { kind: 'result' }>, stacks: StackMap): Promise<PlatformError> {
+    const error = await describeFailure(outcome, this.#request.f, stacks);
+    this.#agent.logs.write({
+      functionName: this.#request.f,
+      instance: this.#instance || this.#agent.config.node,
+      level: 'error',
+      call: this.#request.i,
+      text: `call failed: ${error.foreignStack || error.message}`,
+    });
+    return error;
   }
 
   /** Outputs with a subject are published like an event's; the first without one is the call's answer. */
-  async #split(outputs: readonly OutputHeader[], body: Uint8Array, request: AgentCall): Promise<Buffer> {
-    let answer = Buffer.alloc(0);
-    let answered = false;
+  async #split({ header, body }: CallOutcome & { kind: 'result' }): Promise<Uint8Array> {
+    let answer: Uint8Array | undefined;
     let at = 0;
     const published: Promise<void>[] = [];
-    for (const [index, output] of outputs.entries()) {
+    for (const [index, output] of (JSON.parse(header) as OutputHeader[]).entries()) {
       const data = body.subarray(at, at + output.length);
       at += output.length;
-      if (output.subject === undefined) {
-        if (!answered) answer = Buffer.from(data);
-        answered = true;
-      } else {
-        published.push(this.#publish(output.subject, data, `${request.callId}.${index}`, output.headers ?? {}));
-      }
+      if (output.subject === undefined) answer ??= data;
+      else published.push(this.#publish(output.subject, data, `${this.#request.i}.${index}`, output.headers ?? {}));
     }
     await Promise.all(published);
-    return answer;
+    return answer ?? noBytes;
   }
 
   #publish(subject: string, data: Uint8Array, id: string, headers: Record<string, string>): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const lines = encodeHeaders([[messageIdHeader, id], ...Object.entries(headers)]);
-    this.#options.publisher.publish(publishSubject(subject), data, lines, (error) =>
-      error ? reject(error) : resolve(),
-    );
+    this.#agent.publisher.publish(publishSubject(subject), data, lines, (error) => (error ? reject(error) : resolve()));
     return promise;
   }
 }
@@ -174,6 +132,36 @@ const failureCodes = {
   retry: 'function-failed',
   load: 'start-failed',
 } as const;
+
+async function describeFailure(
+  outcome: Exclude<CallOutcome, { kind: 'result' }>,
+  name: string,
+  stacks: StackMap,
+): Promise<PlatformError> {
+  switch (outcome.kind) {
+    case 'failed': {
+      const { kind, message, stack } = outcome.error;
+      return new PlatformError(failureCodes[kind], message, { foreignStack: await stacks.map(stack) });
+    }
+    case 'timeout':
+      return new PlatformError('function-timeout', `${name} ran longer than its timeout of ${outcome.timeoutMs} ms`, {
+        hint: 'Raise `timeout` in the manifest, or give the call a longer --timeout.',
+      });
+    case 'lost':
+      return new PlatformError('instance-lost', `the instance of ${name} ended during the call: ${outcome.reason}`, {
+        hint: `\`pilotfish logs ${name}\` may show why.`,
+      });
+    case 'unstartable': {
+      const full = outcome.reason.startsWith('no slot');
+      const [message = '', ...stack] = outcome.reason.split('\n');
+      const text = `no instance of ${name} could be started: ${message}`;
+      return new PlatformError(full ? 'no-capacity' : 'start-failed', text, {
+        hint: full ? 'Wait for a slot, or give the pilot more nodes.' : 'Mend the function and deploy it again.',
+        foreignStack: await stacks.map(stack.join('\n')),
+      });
+    }
+  }
+}
 
 function describe(pool: FunctionPool): string {
   return `${pool.version.function} version ${pool.version.number}`;

@@ -14,6 +14,7 @@ export interface RegistrationOptions {
   readonly config: AgentConfig;
   /** host:port of the agent's gRPC server. */
   readonly address: string;
+  readonly calls: NodeEntry['calls'];
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -26,13 +27,14 @@ export class Registration {
   readonly #stop = new AbortController();
   #loop: Promise<void> = Promise.resolve();
 
-  constructor({ nodes, config, address, clock, logger }: RegistrationOptions) {
+  constructor({ nodes, config, address, calls, clock, logger }: RegistrationOptions) {
     this.#nodes = nodes;
     this.#clock = clock;
     this.#logger = logger;
     this.#entry = {
       node: config.node,
       address,
+      calls,
       slots: config.slots,
       memoryBytes: config.memoryBytes,
       version: platformVersion,

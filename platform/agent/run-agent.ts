@@ -1,13 +1,16 @@
 /** Wires an agent: broker, spawner, gRPC server, registration; and takes it down again in the opposite order. */
+import { randomBytes } from 'node:crypto';
 import { mkdirSync, readFileSync } from 'node:fs';
+import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import { ArtifactStore, connectNats, inboxPrefix, openBuckets, readSeed } from '#broker';
 import { type Clock, systemClock } from '#common';
 import type { AgentConfig, ChildMessage } from '#model';
-import { startRpcServer, type TlsIdentity } from '#rpc';
+import { startLineServer, startRpcServer, type TlsIdentity } from '#rpc';
 import { createLogger } from '#telemetry';
 import { Agent } from './agent.ts';
 import { agentService } from './agent-service.ts';
+import { CallLine } from './call-line.ts';
 import { clearSpools } from './gather/spool.ts';
 import { probeIsolation } from './isolation/index.ts';
 import { NodeReports } from './node-report.ts';
@@ -72,14 +75,19 @@ export async function runAgent(options: RunAgentOptions): Promise<RunningAgent> 
     onProcess: (event) => toLauncher('pid' in event ? { started: event } : { ended: { pid: event.endedPid } }),
   });
   const reports = new NodeReports(agent, clock);
-  const server = await startRpcServer({
-    host: config.host,
-    port: 0,
-    tls: readTls(config.tls),
-    services: [agentService({ agent, reports, connection })],
-    reflection: false,
-  });
-  const registration = new Registration({ nodes: buckets.nodes, config, address: server.address, clock, logger });
+  const tls = readTls(config.tls);
+  const { host } = config;
+  const services = [agentService({ agent, reports })];
+  const token = randomBytes(24).toString('base64url');
+  const socketPath = join(config.runDirectory, 'calls.sock');
+  const onLine = (socket: Socket) => void new CallLine(socket, { agent, token, logger });
+  const [server, lines] = await Promise.all([
+    startRpcServer({ host, port: 0, tls, services, reflection: false }),
+    startLineServer({ host, tls, socketPath, onLine }),
+  ]);
+  const calls = { address: lines.address, socketPath, token };
+  const { address } = server;
+  const registration = new Registration({ nodes: buckets.nodes, config, address, calls, clock, logger });
   await registration.start();
   agent.resume();
   logger.info({ address: server.address, inbox: inboxPrefix('agent', config.node) }, 'agent ready');
@@ -90,7 +98,7 @@ export async function runAgent(options: RunAgentOptions): Promise<RunningAgent> 
       const leave = async () => {
         await registration.close();
         await agent.close();
-        await server.close(500);
+        await Promise.all([server.close(500), lines.close()]);
         await connection.close();
       };
       // The broker may be gone already: what it should still be told must not hold up the end.

@@ -25,8 +25,8 @@ export interface SpawnerClientOptions {
   readonly logger: Logger;
 }
 
-/** The hello comes with the connection; a peer that sends none within this long is not a spawner. */
-const helloWaitMs = 5_000;
+/** The hello comes with the connection, but a node that boots hundreds of hosts at once may read it late; without one it is no spawner. */
+const helloWaitMs = 20_000;
 
 export class SpawnerClient {
   readonly #options: SpawnerClientOptions;

@@ -9,30 +9,40 @@ import type { CliContext } from './context.ts';
 interface LogsFlags extends CommonOptions {
   readonly follow?: boolean;
   readonly since?: string;
+  readonly level?: 'debug' | 'info' | 'warn' | 'error';
 }
 
 export const logsCommand: CommandFactory = (context): Command =>
   newCommand({
     name: 'logs',
     summary: "print a function's log lines",
-    examples: ['pilotfish logs echo', 'pilotfish logs echo -f --since 5m', 'pilotfish logs echo -o json'],
+    examples: [
+      'pilotfish logs echo',
+      'pilotfish logs echo -f --since 5m',
+      'pilotfish logs echo --level error',
+      'pilotfish logs echo -o json',
+    ],
   })
     .argument('<function>', 'its name')
     .addOption(flag('-f, --follow', 'go on with the lines to come'))
     .addOption(
       flag('--since <when>', 'only lines after this: a duration such as 5m, or a time such as 2026-01-31T12:00:00Z'),
     )
+    .addOption(
+      flag('--level <level>', 'only lines of this level and worse').choices(['debug', 'info', 'warn', 'error']),
+    )
     .action((name: string, flags: LogsFlags) => printLogs(context, name, flags));
 
 async function printLogs(context: CliContext, name: string, flags: LogsFlags): Promise<void> {
   const sinceMs = flags.since === undefined ? 0 : parseSince(flags.since, Date.now());
   const output = outputOf(context, flags);
-  const { follow = false } = flags;
+  const { follow = false, level } = flags;
+  const options = { follow, sinceMs, signal: context.signal, ...(level ? { level } : {}) };
   await withPilot(context, flags.pilot, (pilot) =>
     suggestFunction(pilot, name, async () => {
       // A function that is not there has no lines either: the difference is worth a call.
       await pilot.get(name);
-      for await (const line of pilot.logs(name, { follow, sinceMs, signal: context.signal })) {
+      for await (const line of pilot.logs(name, options)) {
         output.line(output.isJson ? JSON.stringify(line) : lineText(line));
       }
       context.signal.throwIfAborted();

@@ -24,6 +24,12 @@ export interface ListView<T> {
   readonly empty: string;
 }
 
+/** A heading with aligned rows below it. */
+export interface PageSection {
+  readonly title: string;
+  readonly rows: readonly (readonly string[])[];
+}
+
 export class Output {
   readonly format: OutputFormat;
   readonly #context: CliContext;
@@ -83,16 +89,20 @@ export class Output {
     else this.table(rows);
   }
 
+  /** One thing told at length; for people in a pipe, too: machines take JSON. A section without rows says "none". */
+  async page(name: string, plain: object, page: { title: string; sections: readonly PageSection[] }): Promise<void> {
+    if (this.format === 'json' || this.format === 'yaml') return await this.#structured(plain);
+    if (this.format === 'name') return this.line(name);
+    this.line(page.title);
+    for (const { title, rows } of page.sections) {
+      this.line(`\n${title}`);
+      for (const text of alignedRows(rows.length === 0 ? [['none']] : rows)) this.line(`  ${text}`);
+    }
+  }
+
   /** Aligned on a terminal, tabs in a pipe. */
   table(rows: readonly (readonly string[])[]): void {
-    const widths: number[] = [];
-    for (const row of rows) for (const [at, cell] of row.entries()) widths[at] = Math.max(widths[at] ?? 0, cell.length);
-    const aligned = (row: readonly string[]) =>
-      row
-        .map((cell, at) => cell.padEnd(widths[at] ?? 0))
-        .join('  ')
-        .trimEnd();
-    for (const row of rows) this.line(this.isTerminal ? aligned(row) : row.join('\t'));
+    for (const text of this.isTerminal ? alignedRows(rows) : rows.map((row) => row.join('\t'))) this.line(text);
   }
 
   async #structured(value: object): Promise<void> {
@@ -100,6 +110,17 @@ export class Output {
       this.format === 'json' ? `${JSON.stringify(value, null, 2)}\n` : (await import('./yaml-text.ts')).yamlText(value);
     this.#context.stdout.write(text);
   }
+}
+
+function alignedRows(rows: readonly (readonly string[])[]): string[] {
+  const widths: number[] = [];
+  for (const row of rows) for (const [at, cell] of row.entries()) widths[at] = Math.max(widths[at] ?? 0, cell.length);
+  return rows.map((row) =>
+    row
+      .map((cell, at) => cell.padEnd(widths[at] ?? 0))
+      .join('  ')
+      .trimEnd(),
+  );
 }
 
 /** Coloured where the stream is a terminal and neither NO_COLOR nor TERM=dumb asks for plain text. */

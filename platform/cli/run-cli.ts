@@ -4,6 +4,7 @@ import { buildCommand } from './build.ts';
 import type { CommandFactory } from './command.ts';
 import { type CliContext, type ExitCode, interruptedExitCode } from './context.ts';
 import { deployCommand } from './deploy.ts';
+import { describeCommand } from './describe.ts';
 import { devCommand } from './dev.ts';
 import { diffCommand } from './diff.ts';
 import { dlqListCommand, dlqPeekCommand, dlqPurgeCommand, dlqRedriveCommand } from './dlq.ts';
@@ -51,6 +52,7 @@ const groups: readonly CommandGroup[] = [
       rollbackCommand,
       listCommand,
       getCommand,
+      describeCommand,
       invokeCommand,
       logsCommand,
       rmCommand,

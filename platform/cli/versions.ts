@@ -95,7 +95,8 @@ const versionsView = (summary: FunctionSummary | undefined, nowMs: number): List
   empty: 'it has no versions',
 });
 
-function namesOf({ number }: FunctionVersion, summary: FunctionSummary | undefined): string[] {
+/** What names the version: aliases, and that it is the canary. */
+export function namesOf({ number }: FunctionVersion, summary: FunctionSummary | undefined): string[] {
   const aliases = Object.entries(summary?.aliases ?? {}).flatMap(([alias, target]) =>
     target === number ? [alias] : [],
   );

@@ -63,6 +63,8 @@ export interface LogsOptions {
   readonly follow?: boolean;
   /** Milliseconds since 1970; default: all that is kept. */
   readonly sinceMs?: number;
+  /** Only lines of this level and worse. */
+  readonly level?: 'debug' | 'info' | 'warn' | 'error';
   readonly signal?: AbortSignal;
 }
 
@@ -199,8 +201,9 @@ export class PilotClient {
   }
 
   /** Kept lines, oldest first; with `follow` also those to come. */
-  logs(name: string, { follow = false, sinceMs = 0, signal }: LogsOptions = {}): AsyncIterable<LogsResponse> {
-    return readStream(this.#client.logs({ function: name, follow, sinceMs }), signal);
+  logs(name: string, options: LogsOptions = {}): AsyncIterable<LogsResponse> {
+    const { follow = false, sinceMs = 0, level = '', signal } = options;
+    return readStream(this.#client.logs({ function: name, follow, sinceMs, level }), signal);
   }
 
   /** What failed for good, oldest first; all where `limit` is 0. */

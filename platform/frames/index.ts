@@ -1,5 +1,6 @@
 /** What an agent and an instance say to each other over one inherited socket; see frame.ts for the layout. */
 
+export type { LineCall, LineHello, LineOutcome } from './call-line.ts';
 export {
   bodyFileBytesMin,
   type CodeCacheUse,
@@ -34,4 +35,5 @@ export type {
   StateAnswerHeader,
   StateHeader,
 } from './headers.ts';
+export { readJson } from './headers.ts';
 export { readBody } from './read-body.ts';

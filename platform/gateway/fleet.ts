@@ -14,6 +14,8 @@ import { NodeLink } from './node-link.ts';
 
 export interface FleetOptions {
   readonly pilot: string;
+  /** The gateway's own node. */
+  readonly node: string;
   readonly nodes: KV;
   readonly tls: TlsIdentity;
   readonly epoch: number;
@@ -141,9 +143,10 @@ export class Fleet {
   }
 
   #open(entry: NodeEntry): NodeLink {
-    const { pilot, tls, epoch, clock, logger, onChange } = this.#options;
+    const { pilot, node, tls, epoch, clock, logger, onChange } = this.#options;
     return new NodeLink({
       entry,
+      isNear: entry.node === node,
       serverName: agentServerName(pilot, entry.node),
       tls,
       epoch,

@@ -1,11 +1,12 @@
 /** Routes a synchronous call to a node: a ready instance first, then a spare one, else a node that can start one. */
 import { type Clock, PlatformError } from '#common';
-import type { AgentInvokeResponse, FunctionVersion, InvokeRequest, InvokeResponse } from '#proto';
+import type { FunctionVersion, InvokeRequest, InvokeResponse } from '#proto';
 import { latestAlias, type Registry } from '#registry';
 import { invokePayloadBytesMax } from '#rpc';
+import type { AgentAnswer, AgentCallOptions } from './call-line.ts';
 import type { Changes } from './changes.ts';
 import type { Fleet } from './fleet.ts';
-import type { AgentCallOptions, NodeLink } from './node-link.ts';
+import type { NodeLink } from './node-link.ts';
 import type { ScalingLoop } from './scaling-loop.ts';
 
 export interface InvokeOptions {
@@ -46,16 +47,8 @@ export async function invoke(
     signal,
     onChunk,
   };
-  const { link, response } = await callSomewhere(call, options);
-  return {
-    payload: response.outcome?.$case === 'result' ? response.outcome.result : Buffer.alloc(0),
-    headers: response.headers,
-    instance: response.instance,
-    node: link.entry.node,
-    cold: response.cold,
-    durationMs: response.durationMs,
-    version: version.number,
-  };
+  const { link, answer } = await callSomewhere(call, options);
+  return { ...answer, headers: {}, node: link.entry.node, version: version.number };
 }
 
 /** The canary has its share of the calls that name no other version than the latest. */
@@ -68,7 +61,7 @@ function versionFor({ function: name, version }: InvokeRequest, registry: Regist
 async function callSomewhere(
   call: AgentCallOptions,
   { fleet, scaling, changes, clock }: InvokeOptions,
-): Promise<{ link: NodeLink; response: AgentInvokeResponse }> {
+): Promise<{ link: NodeLink; answer: AgentAnswer }> {
   const { version, signal } = call;
   const deadline = clock.monotonic() + slotWaitMs;
   let withdraw: (() => void) | undefined;
@@ -76,7 +69,7 @@ async function callSomewhere(
     for (;;) {
       const link = chooseNode(fleet.ready(), version);
       try {
-        if (link) return { link, response: await link.call(call) };
+        if (link) return { link, answer: await link.call(call) };
       } catch (error) {
         // A slot that the node's last report showed free may have been taken since.
         if (PlatformError.from(error).code !== 'no-capacity') throw error;

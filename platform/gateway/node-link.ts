@@ -1,21 +1,15 @@
 /** The gateway's line to one agent: its reports, its wanted set, its calls. Reconnects as long as the agent is registered. */
-import { randomUUID } from 'node:crypto';
-import type { ClientDuplexStream } from '@grpc/grpc-js';
 import { type Clock, messageOf, PlatformError } from '#common';
 import type { NodeEntry } from '#model';
-import {
-  AgentClient,
-  type AgentInvokeRequest,
-  type AgentInvokeResponse,
-  type FunctionVersion,
-  type ReportResponse,
-  type WantedFunction,
-} from '#proto';
-import { callUnary, fromErrorDetail, openClient, readStream, type TlsIdentity } from '#rpc';
+import { AgentClient, type FunctionVersion, type ReportResponse, type WantedFunction } from '#proto';
+import { callUnary, openClient, openLine, readStream, type TlsIdentity } from '#rpc';
 import type { Logger } from '#telemetry';
+import { type AgentAnswer, type AgentCallOptions, CallLine } from './call-line.ts';
 
 export interface NodeLinkOptions {
   readonly entry: NodeEntry;
+  /** The agent runs on the gateway's own node. */
+  readonly isNear: boolean;
   readonly serverName: string;
   readonly tls: TlsIdentity;
   readonly epoch: number;
@@ -24,24 +18,8 @@ export interface NodeLinkOptions {
   readonly onReport: (report: ReportResponse) => void;
 }
 
-export interface AgentCallOptions {
-  readonly version: FunctionVersion;
-  readonly payload: Buffer;
-  readonly headers: Record<string, string>;
-  readonly timeoutMs: number;
-  readonly signal: AbortSignal;
-  /** Given, the answer comes in pieces. */
-  readonly onChunk?: ((chunk: Buffer) => void) | undefined;
-}
-
-interface OpenCall extends PromiseWithResolvers<AgentInvokeResponse> {
-  readonly onChunk: AgentCallOptions['onChunk'];
-}
-
 const reconnectMs = 200;
 const applyTimeoutMs = 5_000;
-/** Calls in flight to one agent; more are refused at once rather than queued without end (R6). */
-const openCallsMax = 4_096;
 /** An agent may forget an old version between being told of it and the call: told again so often. */
 const tellsMax = 3;
 
@@ -53,8 +31,7 @@ export class NodeLink {
   readonly #options: NodeLinkOptions;
   readonly #client: AgentClient;
   readonly #closed = new AbortController();
-  readonly #calls = new Map<string, OpenCall>();
-  #stream: ClientDuplexStream<AgentInvokeRequest, AgentInvokeResponse> | undefined;
+  readonly #line: CallLine;
   #wanted: { generation: number; functions: readonly WantedFunction[] } | undefined;
   #applying = false;
   /** Digests of the set that the agent has taken. */
@@ -63,16 +40,19 @@ export class NodeLink {
   constructor(options: NodeLinkOptions) {
     this.#options = options;
     this.entry = options.entry;
-    this.#client = openClient(AgentClient, {
-      address: options.entry.address,
-      serverName: options.serverName,
-      tls: options.tls,
+    const { entry, isNear, serverName, tls } = options;
+    const { address, socketPath, token } = entry.calls;
+    this.#client = openClient(AgentClient, { address: entry.address, serverName, tls });
+    this.#line = new CallLine({
+      node: entry.node,
+      token,
+      open: () => openLine(isNear ? { socketPath } : { address, serverName, tls }),
     });
     void this.#followReports();
   }
 
   get openCalls(): number {
-    return this.#calls.size;
+    return this.#line.openCalls;
   }
 
   /** States the node's wanted set; said again until the agent has taken it. */
@@ -82,11 +62,11 @@ export class NodeLink {
   }
 
   /** Rejects with the error that the agent names, or `unavailable` when it went away during the call. */
-  async call(options: AgentCallOptions): Promise<AgentInvokeResponse> {
+  async call(options: AgentCallOptions): Promise<AgentAnswer> {
     for (let tells = 1; ; tells++) {
       if (!this.#known.has(options.version.digest)) await this.#tell(options.version);
       try {
-        return await this.#callOnce(options);
+        return await this.#line.call(options);
       } catch (error) {
         // The agent has not run it: it does not know the version (any more).
         if (PlatformError.from(error).code !== 'not-found' || tells >= tellsMax) throw error;
@@ -95,35 +75,10 @@ export class NodeLink {
     }
   }
 
-  async #callOnce(options: AgentCallOptions): Promise<AgentInvokeResponse> {
-    if (this.#calls.size >= openCallsMax) {
-      throw new PlatformError('no-capacity', `node ${this.entry.node} has ${openCallsMax} calls in flight`, {
-        hint: 'Call again a little later.',
-      });
-    }
-    const callId = randomUUID();
-    const outcome = Promise.withResolvers<AgentInvokeResponse>();
-    this.#calls.set(callId, { ...outcome, onChunk: options.onChunk });
-    const { signal, version, onChunk, ...rest } = options;
-    const call = { ...rest, function: version.function, digest: version.digest, stream: onChunk !== undefined };
-    const cancel = () => this.#invokeStream().write({ command: { $case: 'cancelCallId', cancelCallId: callId } });
-    signal.addEventListener('abort', cancel, { once: true });
-    try {
-      this.#invokeStream().write({ command: { $case: 'call', call: { callId, ...call } } });
-      const response = await outcome.promise;
-      if (response.outcome?.$case === 'error') throw fromErrorDetail(response.outcome.error);
-      return response;
-    } finally {
-      signal.removeEventListener('abort', cancel);
-      this.#calls.delete(callId);
-    }
-  }
-
   close(): void {
     this.#closed.abort();
-    this.#stream?.cancel();
     this.#client.close();
-    this.#failCalls('is no longer part of the pilot');
+    this.#line.drop('is no longer part of the pilot');
   }
 
   async #followReports(): Promise<void> {
@@ -141,6 +96,8 @@ export class NodeLink {
       } catch (error) {
         if (!this.#closed.signal.aborted)
           logger.warn({ peer: this.entry.node, error: messageOf(error) }, 'agent does not report');
+        // gRPC's keepalive has found it dead or unreachable; its calls would wait for TCP to notice.
+        this.#line.drop('went away during the call');
       }
       await clock.sleep(reconnectMs, this.#closed.signal);
     }
@@ -187,35 +144,5 @@ export class NodeLink {
       } satisfies WantedFunction);
     const request = { epoch: this.#options.epoch, generation, functions: [...others, entry] };
     await callUnary(this.#client.apply.bind(this.#client), request, { timeoutMs: applyTimeoutMs });
-  }
-
-  /** One persistent stream a node: a third of what a call each would cost. */
-  #invokeStream(): ClientDuplexStream<AgentInvokeRequest, AgentInvokeResponse> {
-    if (this.#stream) return this.#stream;
-    const stream = this.#client.invoke();
-    this.#stream = stream;
-    const ended = () => {
-      if (this.#stream !== stream) return;
-      this.#stream = undefined;
-      this.#failCalls('went away during the call');
-    };
-    stream.on('data', (response: AgentInvokeResponse) => {
-      const call = this.#calls.get(response.callId);
-      if (response.outcome?.$case === 'chunk') call?.onChunk?.(response.outcome.chunk);
-      else call?.resolve(response);
-    });
-    stream.on('error', ended);
-    stream.on('end', ended);
-    return stream;
-  }
-
-  #failCalls(why: string): void {
-    for (const call of this.#calls.values()) {
-      call.reject(
-        new PlatformError('unavailable', `node ${this.entry.node} ${why}`, {
-          hint: 'The call may have run; call again if that does no harm.',
-        }),
-      );
-    }
   }
 }

@@ -5,7 +5,7 @@ import { inboxPrefix } from '#broker';
 import { systemClock } from '#common';
 import type { GatewayConfig } from '#model';
 import { Registry, TriggerStates, WantedStore } from '#registry';
-import { startRpcServer } from '#rpc';
+import { startRpcServer, type TlsIdentity } from '#rpc';
 import { createLogger } from '#telemetry';
 import { Changes } from './changes.ts';
 import { Fleet } from './fleet.ts';
@@ -27,11 +27,7 @@ export async function runGateway(
 ): Promise<RunningGateway> {
   const clock = systemClock;
   const logger = createLogger({ pilot: config.pilot, node: config.node, process: 'gateway' });
-  const tls = {
-    ca: readFileSync(config.tls.ca, 'utf8'),
-    cert: readFileSync(config.tls.cert, 'utf8'),
-    key: readFileSync(config.tls.key, 'utf8'),
-  };
+  const tls = readTls(config.tls);
   const taken = await takeOver(config, clock, logger, signal);
   const { connection, manager, buckets, artifacts } = taken;
   const epoch = taken.epoch.number;
@@ -43,6 +39,7 @@ export async function runGateway(
   const changes = new Changes();
   const fleet = new Fleet({
     pilot: config.pilot,
+    node: config.node,
     nodes: buckets.nodes,
     tls,
     epoch,
@@ -98,6 +95,10 @@ export async function runGateway(
       await connection.close();
     },
   };
+}
+
+function readTls({ ca, cert, key }: GatewayConfig['tls']): TlsIdentity {
+  return { ca: readFileSync(ca, 'utf8'), cert: readFileSync(cert, 'utf8'), key: readFileSync(key, 'utf8') };
 }
 
 /** Ends with the connection. */

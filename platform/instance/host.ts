@@ -16,6 +16,7 @@ import {
   type LogHeader,
   type PublishedHeader,
   type PublishHeader,
+  readJson,
   type StateAnswerHeader,
 } from '#frames';
 import { type FunctionDefinition, type FunctionResult, type PublishOptions, readFailure } from '#sdk';
@@ -137,16 +138,16 @@ class Host implements HostLink, CallSink {
       case frameTypes.call:
         return this.#receiveCall(new LazyCall(frame.id, frame.header), frame);
       case frameTypes.load:
-        void this.#load(parseJson<LoadHeader>(frame));
+        void this.#load(readJson<LoadHeader>(frame.header));
         return;
       case frameTypes.cancel:
         return this.#runner?.cancel(frame.id);
       case frameTypes.taken:
         return this.#files.taken(frame.id);
       case frameTypes.published:
-        return this.#published(parseJson<PublishedHeader>(frame));
+        return this.#published(readJson<PublishedHeader>(frame.header));
       case frameTypes.stateAnswer:
-        return this.state.answered(parseJson<StateAnswerHeader>(frame), frame.body);
+        return this.state.answered(readJson<StateAnswerHeader>(frame.header), frame.body);
       case frameTypes.stop:
         void this.#stop();
     }
@@ -223,10 +224,6 @@ class Host implements HostLink, CallSink {
     this.#writer.flush();
     setImmediate(() => process.exit(1));
   }
-}
-
-function parseJson<T>({ header }: Frame): T {
-  return JSON.parse(Buffer.from(header).toString('utf8')) as T;
 }
 
 function safeJson(value: unknown): string {

@@ -90,6 +90,13 @@ export const nodeEntrySchema = z.strictObject({
   node: z.string(),
   /** host:port of its gRPC server. */
   address: z.string(),
+  /** Where it takes calls: host:port with TLS for other nodes, a Unix socket for a gateway of its own node. */
+  calls: z.strictObject({
+    address: z.string(),
+    socketPath: z.string(),
+    /** The first word on a line: what can reach the socket need not be allowed to call. */
+    token: z.string(),
+  }),
   slots: z.int().positive(),
   memoryBytes: z.int().positive(),
   version: z.string(),

@@ -1,7 +1,9 @@
 /**
  * gRPC as every process of a pilot speaks it: `rpc-server.ts` serves, `channel.ts` calls, `handlers.ts` wraps async
  * functions, `service-error.ts` carries errors across, `limits.ts` holds the bounds, `reflection.ts` describes the services.
+ * Calls between gateway and agents go beside gRPC: `call-line.ts`.
  */
+export { type LinePeer, type LineServer, openLine, startLineServer } from './call-line.ts';
 export { type CallSettings, callUnary, openClient, type PeerAddress, readStream } from './channel.ts';
 export { bidiStream, type CallContext, clientStream, serverStream, unary } from './handlers.ts';
 export {

@@ -17,7 +17,7 @@ export function serverCredentials(identity: TlsIdentity): ServerCredentials {
   return new MutualTlsCredentials(contextOptions(identity));
 }
 
-function contextOptions({ ca, cert, key }: TlsIdentity): SecureContextOptions {
+export function contextOptions({ ca, cert, key }: TlsIdentity): SecureContextOptions {
   return { ca, cert, key, minVersion: 'TLSv1.3' };
 }
 

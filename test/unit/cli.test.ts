@@ -65,6 +65,7 @@ test('the commands of the design are there', () => {
     'alias set',
     'list',
     'get',
+    'describe',
     'rm',
     'invoke',
     'logs',
@@ -126,6 +127,7 @@ test.each(commands.filter(({ command }) => command.registeredArguments.some(({ r
 const needPilot = [
   ['list'],
   ['get', 'echo'],
+  ['describe', 'echo'],
   ['rm', 'echo'],
   ['invoke', 'echo', '-d', 'hi'],
   ['logs', 'echo'],

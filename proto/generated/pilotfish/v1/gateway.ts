@@ -320,6 +320,8 @@ export interface LogsRequest {
   follow: boolean;
   /** Milliseconds since 1970; 0 for all that is kept. */
   sinceMs: number;
+  /** Only lines of this level and worse; empty for all. */
+  level: string;
 }
 
 export interface LogsResponse {
@@ -3926,7 +3928,7 @@ export const WatchResponse: MessageFns<WatchResponse> = {
 };
 
 function createBaseLogsRequest(): LogsRequest {
-  return { function: "", follow: false, sinceMs: 0 };
+  return { function: "", follow: false, sinceMs: 0, level: "" };
 }
 
 export const LogsRequest: MessageFns<LogsRequest> = {
@@ -3939,6 +3941,9 @@ export const LogsRequest: MessageFns<LogsRequest> = {
     }
     if (message.sinceMs !== 0) {
       writer.uint32(24).uint64(message.sinceMs);
+    }
+    if (message.level !== "") {
+      writer.uint32(34).string(message.level);
     }
     return writer;
   },
@@ -3980,6 +3985,14 @@ export const LogsRequest: MessageFns<LogsRequest> = {
             message.sinceMs = longToNumber(reader.uint64());
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.level = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4000,6 +4013,7 @@ export const LogsRequest: MessageFns<LogsRequest> = {
     message.function = object.function ?? "";
     message.follow = object.follow ?? false;
     message.sinceMs = object.sinceMs ?? 0;
+    message.level = object.level ?? "";
     return message;
   },
 };
@@ -4614,10 +4628,7 @@ export const GatewayService = {
     responseSerialize: (value: WatchResponse): Buffer => Buffer.from(WatchResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): WatchResponse => WatchResponse.decode(value),
   },
-  /**
-   * Kept log lines of a function, oldest first, then live ones when asked.
-   * What failed for good, oldest first, without payloads.
-   */
+  /** What failed for good, oldest first, without payloads. */
   listDeadLetters: {
     path: "/pilotfish.v1.Gateway/ListDeadLetters" as const,
     requestStream: false as const,
@@ -4663,6 +4674,7 @@ export const GatewayService = {
       Buffer.from(PurgeDeadLettersResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): PurgeDeadLettersResponse => PurgeDeadLettersResponse.decode(value),
   },
+  /** Kept log lines of a function, oldest first, then live ones when asked. */
   logs: {
     path: "/pilotfish.v1.Gateway/Logs" as const,
     requestStream: false as const,
@@ -4746,16 +4758,14 @@ export interface GatewayServer extends UntypedServiceImplementation {
   waitReady: handleUnaryCall<WaitReadyRequest, WaitReadyResponse>;
   /** The pilot's state at once and after every change, at most each 100 ms. */
   watch: handleServerStreamingCall<WatchRequest, WatchResponse>;
-  /**
-   * Kept log lines of a function, oldest first, then live ones when asked.
-   * What failed for good, oldest first, without payloads.
-   */
+  /** What failed for good, oldest first, without payloads. */
   listDeadLetters: handleServerStreamingCall<ListDeadLettersRequest, ListDeadLettersResponse>;
   /** One of them with its payload and stacks. */
   getDeadLetter: handleUnaryCall<GetDeadLetterRequest, GetDeadLetterResponse>;
   /** Gives the events back to the function, under their own ids, and deletes the letters. */
   redriveDeadLetters: handleUnaryCall<RedriveDeadLettersRequest, RedriveDeadLettersResponse>;
   purgeDeadLetters: handleUnaryCall<PurgeDeadLettersRequest, PurgeDeadLettersResponse>;
+  /** Kept log lines of a function, oldest first, then live ones when asked. */
   logs: handleServerStreamingCall<LogsRequest, LogsResponse>;
   /** Instances that start from now on are given the new value. */
   setSecret: handleUnaryCall<SetSecretRequest, SetSecretResponse>;
@@ -4940,10 +4950,7 @@ export interface GatewayClient extends Client {
     metadata?: Metadata,
     options?: Partial<CallOptions>,
   ): ClientReadableStream<WatchResponse>;
-  /**
-   * Kept log lines of a function, oldest first, then live ones when asked.
-   * What failed for good, oldest first, without payloads.
-   */
+  /** What failed for good, oldest first, without payloads. */
   listDeadLetters(
     request: ListDeadLettersRequest,
     options?: Partial<CallOptions>,
@@ -5000,6 +5007,7 @@ export interface GatewayClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: PurgeDeadLettersResponse) => void,
   ): ClientUnaryCall;
+  /** Kept log lines of a function, oldest first, then live ones when asked. */
   logs(request: LogsRequest, options?: Partial<CallOptions>): ClientReadableStream<LogsResponse>;
   logs(request: LogsRequest, metadata?: Metadata, options?: Partial<CallOptions>): ClientReadableStream<LogsResponse>;
   /** Instances that start from now on are given the new value. */

@@ -1,0 +1,74 @@
+/** Sockets for lines of calls: TLS 1.3 with both sides' certificates between nodes, a private Unix socket within one. */
+import { rmSync } from 'node:fs';
+import { connect as connectSocket, createServer, type Server, type Socket } from 'node:net';
+import { connect as connectTls, createServer as createTlsServer } from 'node:tls';
+import { contextOptions, type TlsIdentity } from './tls-credentials.ts';
+
+export interface LineServerOptions {
+  readonly host: string;
+  readonly tls: TlsIdentity;
+  /** In a directory that nobody else may enter. */
+  readonly socketPath: string;
+  /** Owns the socket from here on. */
+  readonly onLine: (socket: Socket) => void;
+}
+
+export interface LineServer {
+  /** host:port for other nodes. */
+  readonly address: string;
+  /** Ends the lines, too. */
+  close(): Promise<void>;
+}
+
+export async function startLineServer({ host, tls, socketPath, onLine }: LineServerOptions): Promise<LineServer> {
+  const lines = new Set<Socket>();
+  const take = (socket: Socket) => {
+    lines.add(socket);
+    socket.once('close', () => lines.delete(socket));
+    onLine(socket.setNoDelay(true));
+  };
+  const near = createServer(take);
+  const far = createTlsServer({ ...contextOptions(tls), requestCert: true, rejectUnauthorized: true }, take);
+  rmSync(socketPath, { force: true });
+  await Promise.all([listen(near, { path: socketPath }), listen(far, { host, port: 0 })]);
+  const bound = far.address();
+  return {
+    address: typeof bound === 'object' && bound ? `${host}:${bound.port}` : '',
+    async close() {
+      for (const socket of lines) socket.destroy();
+      await Promise.all([closed(near), closed(far)]);
+    },
+  };
+}
+
+export interface LinePeer {
+  readonly address: string;
+  readonly serverName: string;
+  readonly tls: TlsIdentity;
+}
+
+/** Dials at once; what is written before it is through waits. A failure is told by `close`. */
+export function openLine(peer: LinePeer | { readonly socketPath: string }): Socket {
+  if ('socketPath' in peer) return connectSocket(peer.socketPath);
+  const at = peer.address.lastIndexOf(':');
+  const to = { host: peer.address.slice(0, at), port: Number(peer.address.slice(at + 1)), servername: peer.serverName };
+  return connectTls({ ...contextOptions(peer.tls), ...to }).setNoDelay(true);
+}
+
+function listen(server: Server, where: { path: string } | { host: string; port: number }): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  server.once('error', reject);
+  server.listen(where, () => {
+    server.off('error', reject);
+    // A handshake that fails, or a table of files that is full, is the peer's to notice.
+    server.on('error', () => undefined);
+    resolve();
+  });
+  return promise;
+}
+
+function closed(server: Server): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  server.close(() => resolve());
+  return promise;
+}

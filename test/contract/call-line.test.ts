@@ -1,0 +1,156 @@
+/** The line of calls between gateway and agent, over both of its sockets: what goes in comes out, and who gets in. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import type { Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { PlatformError, systemClock } from '#common';
+import { resultForms } from '#frames';
+import type { FunctionVersion } from '#proto';
+import { type LinePeer, type LineServer, openLine, startLineServer, type TlsIdentity } from '#rpc';
+import { agentServerName, loadCertificates } from '#security';
+import { createLogger } from '#telemetry';
+import type { Call } from '../../platform/agent/call.ts';
+import { CallLine as AgentLine, type CallLineOptions } from '../../platform/agent/call-line.ts';
+import { CallLine } from '../../platform/gateway/call-line.ts';
+import { eventually } from '../harness/eventually.ts';
+
+const token = 'only the gateway knows';
+const serverName = agentServerName('test', 'n1');
+const folder = mkdtempSync(join(tmpdir(), 'pilotfish-line-'));
+const socketPath = join(folder, 'calls.sock');
+let server: LineServer;
+let member: TlsIdentity;
+let stranger: TlsIdentity;
+const sockets = new Set<Socket>();
+const waiting: Call[] = [];
+let cancelled = 0;
+
+async function identityOf(pilot: string): Promise<TlsIdentity> {
+  const { CertificateAuthority } = await loadCertificates();
+  const ca = await CertificateAuthority.create(pilot, Date.now());
+  const names = { commonName: 'agent', usage: ['server', 'client'] as ('server' | 'client')[], dnsNames: [serverName] };
+  return { ca: ca.cert, ...(await ca.issue(names, Date.now())) };
+}
+
+/** Answers by the function's name; the agent around it is not of interest here. */
+const answers: Record<string, (call: Call) => void> = {
+  echo: (call) => call.settle({ kind: 'result', form: resultForms.single, header: '', body: call.body }, ran),
+  fails: (call) =>
+    call.settle({ kind: 'failed', error: { kind: 'rejected', message: 'no', stack: 'Error: no\n  at f' } }, ran),
+  pieces: (call) => {
+    for (const text of ['one', 'two']) call.onChunk?.(Buffer.from(text));
+    call.settle({ kind: 'result', form: resultForms.none, header: '', body: new Uint8Array(0) }, ran);
+  },
+  waits: (call) => void waiting.push(call),
+};
+const ran = { instance: 'n1-i1', ms: 1 };
+const agent = {
+  clock: systemClock,
+  config: { node: 'n1' },
+  logs: { write: () => undefined },
+  instances: () => [{ instance: { cancel: () => cancelled++ } }],
+  find: (digest: string) =>
+    answers[digest] && {
+      pool: { ready: true, submit: (call: Call) => answers[digest]?.(call) ?? true },
+      stacks: { map: async (stack: string) => stack },
+    },
+} as unknown as CallLineOptions['agent'];
+
+beforeAll(async () => {
+  [member, stranger] = await Promise.all([identityOf('test'), identityOf('other')]);
+  const logger = createLogger({ pilot: 'test', node: 'n1', process: 'agent' });
+  const onLine = (socket: Socket) => {
+    sockets.add(socket);
+    new AgentLine(socket, { agent, token, logger });
+  };
+  server = await startLineServer({ host: '127.0.0.1', tls: member, socketPath, onLine });
+});
+
+afterAll(async () => {
+  await server.close();
+  rmSync(folder, { recursive: true });
+});
+
+const far = (tls: TlsIdentity): LinePeer => ({ address: server.address, serverName, tls });
+
+function lineTo(peer: LinePeer | { socketPath: string }, said = token): CallLine {
+  return new CallLine({ node: 'n1', token: said, open: () => openLine(peer) });
+}
+
+function callOf(line: CallLine, name: string, payload = Buffer.alloc(0), more: object = {}) {
+  const version = { function: name, digest: name } as FunctionVersion;
+  const { signal } = new AbortController();
+  return line.call({ version, payload, headers: {}, timeoutMs: 10_000, signal, ...more });
+}
+
+describe.each([
+  ['TLS', () => far(member)],
+  ['a Unix socket', () => ({ socketPath })],
+])('a line of calls over %s', (_, peer) => {
+  it('brings answers back as they were, many at once, small and large', async () => {
+    const line = lineTo(peer());
+    const payloads = [0, 1, 128, 20_000, 3_000_000].map((bytes) => Buffer.alloc(bytes, bytes % 251));
+    const back = await Promise.all(payloads.map((payload) => callOf(line, 'echo', payload)));
+    for (const [at, { payload, instance, cold }] of back.entries()) {
+      expect(payload.equals(payloads[at] ?? Buffer.alloc(0))).toBe(true);
+      expect({ instance, cold }).toEqual({ instance: 'n1-i1', cold: false });
+    }
+    line.drop('is done');
+  });
+
+  it('brings errors with code and stack, and pieces in order before the end', async () => {
+    const line = lineTo(peer());
+    await expect(callOf(line, 'fails')).rejects.toMatchObject({
+      code: 'function-rejected',
+      message: 'no',
+      foreignStack: 'Error: no\n  at f',
+    });
+    await expect(callOf(line, 'nobody')).rejects.toMatchObject({ code: 'not-found' });
+    const pieces: string[] = [];
+    const { payload } = await callOf(line, 'pieces', undefined, {
+      onChunk: (piece: Buffer) => pieces.push(`${piece}`),
+    });
+    expect({ pieces, end: payload.length }).toEqual({ pieces: ['one', 'two'], end: 0 });
+    line.drop('is done');
+  });
+
+  it('tells the agent when a caller goes away', async () => {
+    const line = lineTo(peer());
+    const caller = new AbortController();
+    const before = cancelled;
+    const call = callOf(line, 'waits', undefined, { signal: caller.signal });
+    await eventually(() => waiting.length > 0, { timeoutMs: 5_000, what: 'the call at the agent' });
+    caller.abort();
+    await eventually(() => cancelled > before, { timeoutMs: 5_000, what: 'its cancellation' });
+    for (const each of waiting.splice(0)) answers['echo']?.(each);
+    await call;
+    line.drop('is done');
+  });
+
+  it('fails its calls when it is lost, and dials again for the next', async () => {
+    const line = lineTo(peer());
+    const call = callOf(line, 'waits');
+    await eventually(() => waiting.length > 0, { timeoutMs: 5_000, what: 'the call at the agent' });
+    for (const socket of sockets) socket.destroy();
+    await expect(call).rejects.toMatchObject({ code: 'unavailable', message: expect.stringContaining('went away') });
+    waiting.length = 0;
+    expect((await callOf(line, 'echo', Buffer.from('x'))).payload.toString()).toBe('x');
+    line.drop('is done');
+  });
+
+  it('takes no calls of a peer that does not know the token', async () => {
+    await expect(callOf(lineTo(peer(), 'a guess'), 'echo')).rejects.toMatchObject({ code: 'unavailable' });
+  });
+});
+
+it('a peer with the certificate of another pilot gets no line, nor gives one', async () => {
+  const mixed = { ...stranger, ca: member.ca };
+  for (const tls of [mixed, { ...member, ca: stranger.ca }])
+    await expect(callOf(lineTo(far(tls)), 'echo')).rejects.toBeInstanceOf(PlatformError);
+});
+
+it('an agent that is not there is `unavailable`', async () => {
+  const nowhere = lineTo({ socketPath: join(folder, 'nobody.sock') });
+  await expect(callOf(nowhere, 'echo')).rejects.toMatchObject({ code: 'unavailable' });
+});

@@ -1,0 +1,96 @@
+/** `pilotfish describe` as a page: what it says of permissions on nodes that can hold them, and on those that cannot. */
+import { describe, expect, it } from 'vitest';
+import { describePage, describeRecord, type FunctionFacts } from '../../platform/cli/describe-page.ts';
+
+const nowMs = 1_000_000;
+
+function nodeWith(id: string, enforced: readonly string[]) {
+  return { id, isolation: { tier: 'limits', enforced: [...enforced], notEnforced: [] } };
+}
+
+function factsOf(spec: object, nodes: readonly object[] = []): FunctionFacts {
+  const latest = {
+    number: 2,
+    digest: 'abcdef0123456789',
+    artifactBytes: 2_048,
+    createdAtMs: nowMs - 60_000,
+    spec: {
+      kind: 'typescript',
+      triggers: [],
+      output: '',
+      timeoutMs: 30_000,
+      concurrency: 1,
+      secrets: [],
+      configJson: '',
+      resources: { cpu: 1, memoryBytes: 2 ** 28 },
+      ...spec,
+    },
+  };
+  const summary = {
+    latest,
+    aliases: { latest: 2 },
+    instancesReady: 1,
+    instancesWanted: 1,
+    lag: -1,
+    handled: 3,
+    failed: 1,
+  };
+  const errors = [
+    {
+      timeMs: nowMs - 5_000,
+      node: 'n1',
+      instance: 'i1',
+      callId: 'c1',
+      message: 'call failed: Error: no\n    at x.ts:1:2',
+    },
+  ];
+  return {
+    name: 'f',
+    found: { summary: { ...summary, scaleReason: '' }, versions: [latest], instances: [] },
+    nodes,
+    errors,
+    nowMs,
+  } as unknown as FunctionFacts;
+}
+
+const rowsOf = (facts: FunctionFacts, title: string) =>
+  describePage(facts).sections.find((section) => section.title === title)?.rows ?? [];
+const permission = (facts: FunctionFacts, what: string) => rowsOf(facts, 'Permissions').find(([name]) => name === what);
+
+describe('describePage()', () => {
+  it('says what is closed, and where that is not enforced', () => {
+    const here = factsOf({}, [nodeWith('n1', [])]);
+    expect(permission(here, 'network')).toEqual(['network', 'closed', 'not enforced here']);
+    const some = factsOf({}, [nodeWith('n1', ['network']), nodeWith('n2', [])]);
+    expect(permission(some, 'network')).toEqual(['network', 'closed', 'not enforced on n2']);
+    const all = factsOf({}, [nodeWith('n1', ['network'])]);
+    expect(permission(all, 'network')).toEqual(['network', 'closed', 'enforced']);
+  });
+
+  it('says what the manifest grants', () => {
+    const granted = factsOf({ permissions: { net: true, read: ['/data'], write: ['/out'], env: ['HOME'] } });
+    expect(permission(granted, 'network')?.[1]).toBe('open, as the manifest grants');
+    expect(permission(granted, 'files')?.[1]).toBe('reads its bundle and scratch, /data; writes its scratch, /out');
+    expect(permission(granted, 'environment')?.[1]).toBe('HOME');
+  });
+
+  it('tells a foreign process apart: what holds it is something else', () => {
+    const foreign = factsOf({ kind: 'process' }, [nodeWith('n1', ['files'])]);
+    expect(permission(foreign, 'files')?.[2]).toBe('not enforced here');
+    expect(permission(foreign, 'processes')?.[1]).toContain('end with it');
+  });
+
+  it('shows of an error its first line, and how old it is', () => {
+    expect(rowsOf(factsOf({}), 'Errors of the last hour')).toEqual([['5s ago', 'n1/i1', 'call failed: Error: no']]);
+  });
+
+  it('has the same for machines, node by node', () => {
+    const record = describeRecord(factsOf({}, [nodeWith('n1', ['network']), nodeWith('n2', [])]));
+    expect(record).toMatchObject({
+      permissions: expect.arrayContaining([
+        { what: 'network', says: 'closed', enforcedOn: ['n1'], notEnforcedOn: ['n2'] },
+      ]),
+      errors: [{ node: 'n1', message: expect.stringContaining('at x.ts:1:2') }],
+    });
+  });
+});
