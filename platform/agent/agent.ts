@@ -19,6 +19,7 @@ import { checkMemory, describeIsolation } from './isolation/index.ts';
 import { LeaseKeeper } from './lease-keeper.ts';
 import { LogSink } from './log-sink.ts';
 import { type ReconcilePool, reconcile, slotsUsed } from './reconcile.ts';
+import { TriggerSources } from './sources/trigger-sources.ts';
 import { SpareInstances } from './spare-instances.ts';
 import { StackMap } from './stack-map.ts';
 import { WantedFile } from './wanted-file.ts';
@@ -63,6 +64,7 @@ export class Agent {
   readonly #instances = new Map<string, { instance: Instance; pool: FunctionPool }>();
   readonly #starter: InstanceStarter;
   readonly #spares: SpareInstances;
+  readonly #sources: TriggerSources;
   readonly #leases: LeaseKeeper;
   readonly #wantedFile: WantedFile;
   readonly #timers: NodeJS.Timeout[];
@@ -89,6 +91,7 @@ export class Agent {
       now: () => clock.monotonic(),
     });
     this.#wantedFile = new WantedFile(join(config.nodeDirectory, 'wanted.bin'));
+    this.#sources = new TriggerSources({ ...options, publisher: this.publisher, logs: this.logs, node: config.node });
     this.gatherers = new Gatherers({ ...options, publisher: this.publisher, node: config.node });
     this.#leases = new LeaseKeeper({ connection, clock, held: () => this.#held(), onCutOff: () => this.#cutOff() });
     this.#timers = [
@@ -169,6 +172,7 @@ export class Agent {
     for (const timer of this.#timers) clearInterval(timer);
     this.#leases.close();
     await this.gatherers.close();
+    await this.#sources.close();
     for (const hosted of this.#hosted.values()) await hosted.close();
     await this.#options.connection.flush().catch(() => undefined);
     this.publisher.close();
@@ -194,6 +198,7 @@ export class Agent {
       this.#hosted.get(entry.version?.digest ?? '')?.shareWith(canary, entry.canaryPercent);
     }
     this.gatherers.follow(request.functions);
+    this.#sources.follow(request.functions);
     this.#reconcile();
     for (const hosted of this.#hosted.values()) hosted.updateCredit();
     this.onChange();

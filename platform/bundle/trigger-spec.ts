@@ -1,8 +1,7 @@
 /** Turns one entry of a function's `on` into the trigger that the pilot keeps: one source of events each, and what goes with it. */
 import { isAbsolute, normalize } from 'node:path';
 import { Cron } from 'croner';
-import { messageOf, parseSizeBytes } from '#common';
-import { cronSubject, fileSubject, httpSubject } from '#model';
+import { cronSubject, fileSubject, httpSubject, messageOf, parseSizeBytes } from '#common';
 import { Trigger, type TriggerFilter, type TriggerStart } from '#proto';
 import { durationMs, SpecProblem } from './spec-problem.ts';
 import { placeholders, subjectProblem, subjectWithin, templateProblem } from './subject-template.ts';

@@ -118,10 +118,10 @@ export async function remove(name: string, options: DeployOptions): Promise<void
     await triggerStates.forget(name, trigger.name);
     await deleteConsumer(manager, triggerStream(trigger), consumerName(name, trigger.name));
     await deleteConsumer(manager, streams.retries, consumerName(name, trigger.name));
+    await forgetMarks(gatherMarks, gatherKey(name, trigger.name));
     if (!isCollected(trigger)) continue;
     // A later function of the same name must not be given keys whose parts have gone meanwhile.
     await manager.streams.purge(streams.gathers, { filter: gatherSubject(name, trigger.name, '>') });
-    await gatherMarks.purge(gatherKey(name, trigger.name));
   }
   // A later function of the same name must be given neither this one's failed events nor its state.
   await manager.streams.purge(streams.retries, { filter: retrySubject(name, '>') });
@@ -129,6 +129,11 @@ export async function remove(name: string, options: DeployOptions): Promise<void
   const kept = new Set(registry.list().flatMap((entry) => entry.versions.flatMap(digestsOf)));
   for (const version of versions)
     for (const digest of digestsOf(version)) if (digest && !kept.has(digest)) await artifacts.delete(digest);
+}
+
+/** A gatherer's watermark, or what a source has done; the latter in several keys below the trigger's. */
+async function forgetMarks(marks: KV, key: string): Promise<void> {
+  for await (const found of await marks.keys([key, `${key}.>`])) await marks.purge(found);
 }
 
 function digestsOf({ artifactDigest, sourceMapDigest, files }: FunctionVersion): string[] {

@@ -1,6 +1,9 @@
 /** The event and the context that a handler is given. Parsed lazily: a handler that reads only `data` pays for no more. */
+
+import { isFileSubject } from '#common';
 import type { CallHeader, LoadHeader } from '#frames';
 import {
+  type ArrivedFile,
   type CloudEvent,
   type FunctionContext,
   type FunctionEvent,
@@ -11,6 +14,7 @@ import {
   type PublishOptions,
   readCloudEvent,
 } from '#sdk';
+import { HostFile } from './arrived-file.ts';
 import { SpooledParts } from './spooled-parts.ts';
 
 export class HostEvent implements FunctionEvent {
@@ -39,6 +43,10 @@ export class HostEvent implements FunctionEvent {
   }
   get cloudEvent(): CloudEvent | undefined {
     return readCloudEvent(this.headers);
+  }
+  get file(): ArrivedFile {
+    // Only such an event has one; the type says so by its question mark.
+    return (isFileSubject(this.subject) ? new HostFile(this.text()) : undefined) as ArrivedFile;
   }
   get parts(): Parts {
     const { g } = this.#call.header;

@@ -19,4 +19,3 @@ export {
 export { readStartTicks } from './process-identity.ts';
 export type { KillRequest, SpawnerReport, SpawnerRequest, SpawnRequest } from './spawn-messages.ts';
 export { compileTemplate, matchSubject, patternCovers, patternsOverlap, templatePattern } from './subject-pattern.ts';
-export { cronSubject, fileSubject, httpSubject } from './trigger-subject.ts';

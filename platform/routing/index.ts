@@ -8,7 +8,9 @@ export {
   goesToCanary,
   judgeCanary,
 } from './canary.ts';
+export { CronFires, missedAfterMs, missedFiresMax } from './cron-fires.ts';
 export { compileFilter, type EventFilter } from './event-filter.ts';
+export { type ArrivedName, compileGlob, FileFold, fileNamesMax, fileStem, fileVersion } from './file-fold.ts';
 export {
   type ClosedKey,
   compileGather,

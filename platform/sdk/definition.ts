@@ -61,8 +61,21 @@ export interface FunctionEvent {
    * is one and is not valid.
    */
   readonly cloudEvent?: CloudEvent | undefined;
+  /** The file that arrived, for a `files` trigger; its function may read the trigger's directory. */
+  readonly file?: ArrivedFile;
   /** The collected parts, where the trigger gathers or has windows. */
   readonly parts?: Parts;
+}
+
+/** A reference: the bytes stay where they are. */
+export interface ArrivedFile {
+  readonly path: string;
+  readonly name: string;
+  /** When it arrived. */
+  readonly bytes: number;
+  readonly modified: Date;
+  /** Its bytes, all or a part. Throws where the path leads to another file by now, or to a link. */
+  read(offset?: number, length?: number): Promise<Uint8Array>;
 }
 
 export interface FunctionIdentity {

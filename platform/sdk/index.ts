@@ -9,6 +9,7 @@ export type { CloudEvent } from './cloud-event.ts';
 // Symbols below are for the platform, not for functions.
 export { cloudEventHeaders, cloudEventPrefix, readCloudEvent } from './cloud-event.ts';
 export type {
+  ArrivedFile,
   FunctionContext,
   FunctionDefinition,
   FunctionEvent,

@@ -1,4 +1,5 @@
 /** What functions have published so far. */
+import { randomUUID } from 'node:crypto';
 import type { TestPilot } from './pilot.ts';
 
 const resultsWaitMs = 30_000;
@@ -6,13 +7,16 @@ const resultsWaitMs = 30_000;
 /** Texts of every event stored under `<prefix>.*`, oldest first: a marker published behind them tells where they end. */
 export async function resultsOf(pilot: TestPilot, prefix: string): Promise<string[]> {
   await using source = await pilot.events('source');
-  await source.publish(`${prefix}.marker`, 'end');
+  const mark = randomUUID();
+  await source.publish(`${prefix}.marker`, mark);
   await source.flush();
   await using viewer = await pilot.events('viewer');
   const texts: string[] = [];
   for await (const event of await viewer.read(`${prefix}.*`, { from: 'all' })) {
-    if (event.subject === `${prefix}.marker`) break;
-    texts.push(Buffer.from(event.data).toString());
+    const text = Buffer.from(event.data).toString();
+    if (text === mark) break;
+    // Those of earlier looks stay where they are.
+    if (event.subject !== `${prefix}.marker`) texts.push(text);
   }
   return texts;
 }

@@ -13,6 +13,11 @@ export function fileSubject(functionName: string, trigger: string, stem: string)
   return `${prefix}.file.${functionName}.${trigger}.${stem}`;
 }
 
+/** True for the events of such triggers. */
+export function isFileSubject(subject: string): boolean {
+  return subject.startsWith(`${prefix}.file.`);
+}
+
 /** pilotfish.http.<function>.<trigger>, and a token for each "*" of its path. */
 export function httpSubject(functionName: string, trigger: string, segments: readonly string[]): string {
   return [prefix, 'http', functionName, trigger, ...segments].join('.');
