@@ -27,9 +27,11 @@ export {
   Isolation,
   Node,
   Permissions,
+  Placement,
   Resources,
   Retry,
   Scale,
+  ScheduledBounds,
   Trigger,
   TriggerFilter,
   TriggerStart,
@@ -90,6 +92,15 @@ export {
   WatchRequest,
   WatchResponse,
 } from './generated/pilotfish/v1/gateway.ts';
+export {
+  GetScaleRequest,
+  GetScaleResponse,
+  ScalabilityFit,
+  ScaleDecision,
+  ScaleOverride,
+  SetScaleRequest,
+  SetScaleResponse,
+} from './generated/pilotfish/v1/scale.ts';
 
 /** The services and messages as gRPC reflection serves them; the build copies the file to the same place beside its bundles. */
 export const descriptorSetPath = new URL('./generated/descriptor.binpb', import.meta.url);

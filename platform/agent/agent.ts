@@ -266,6 +266,7 @@ export class Agent {
   #start(pool: FunctionPool): void {
     const events = {
       onReady: () => {
+        if (!spare) pool.startMs = this.clock.now() - instance.startedAt;
         pool.instanceReady();
         this.onChange();
       },

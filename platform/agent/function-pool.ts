@@ -40,6 +40,8 @@ export class FunctionPool {
   failed = 0;
   startError = '';
   serviceMs: number | undefined;
+  /** How long the last instance took to start; 0 before the first. */
+  startMs = 0;
   readonly times = new RecentTimes();
   /** Gathered events whose parts are being fetched: they will be calls soon. */
   fetching = 0;

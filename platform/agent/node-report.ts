@@ -85,6 +85,7 @@ export class NodeReports {
       inFlight: pool.inFlight,
       serviceMs: pool.serviceMs ?? 0,
       p99Ms: pool.times.p99(),
+      startMs: pool.startMs,
       handled: pool.handled,
       failed: pool.failed,
       startError: pool.startError.split('\n')[0] ?? '',

@@ -1,104 +1,151 @@
 /**
  * How many instances of one function are wanted, and why, in one line with its numbers. Pure: all it knows is in its
  * arguments. The formula and a worked example: README.md beside this file.
+ *
+ *   signals.ts   what is known          rate-window.ts    rates and bursts    recommend.ts   the formula
+ *   usl.ts       where adding hurts     back-pressure.ts  who waits below     stabilise.ts   windows and steps
+ *   fair-share.ts  who gets scarce slots
  */
+import { pressureOf } from './back-pressure.ts';
+import { type Rate, type RateMemory, rateOf, rememberTotal } from './rate-window.ts';
+import { durationText } from './reason.ts';
+import { recommend } from './recommend.ts';
+import type { ScalePolicy, ScaleSnapshot } from './signals.ts';
+import {
+  type Recommendations,
+  rememberRecommendation,
+  rememberStep,
+  type Steps,
+  stepInLimit,
+  stepOutLimit,
+  windowMaximum,
+} from './stabilise.ts';
+import { noThroughput, rememberThroughput, type ThroughputMemory } from './throughput.ts';
+import { type UslFit, uslConfidenceMin } from './usl.ts';
 
-export interface ScaleSnapshot {
-  /** Monotonic milliseconds. */
-  readonly now: number;
-  /** Events not yet done; undefined when the broker did not say. */
-  readonly lag: { readonly pending: number; readonly ackPending: number } | undefined;
-  /** Gathers still collecting parts: each will be an event (G12). */
-  readonly openKeys: number;
-  /** Events and calls inside agents. */
-  readonly inFlight: number;
-  /** Smoothed time of a call; undefined before the first one. */
-  readonly serviceMs: number | undefined;
-  readonly concurrency: number;
-  /** Wanted until now. */
-  readonly current: number;
+export interface ScaleMemory {
+  readonly arrivals: RateMemory;
+  readonly recommendations: Recommendations;
+  readonly steps: Steps;
+  readonly throughput: ThroughputMemory;
 }
 
-export interface ScalePolicy {
-  readonly min: number;
-  readonly max: number;
-  readonly drainTargetMs: number;
-  /** Scale-in goes no lower than the largest recommendation of this long. */
-  readonly cooldownMs: number;
-}
-
-/** Recommendations of the stabilisation window, oldest first. */
-export type ScaleMemory = readonly { readonly at: number; readonly wanted: number }[];
+export const noMemory: ScaleMemory = { arrivals: [], recommendations: [], steps: [], throughput: noThroughput };
 
 export interface ScaleDecision {
   readonly wanted: number;
   /** Without what is only held back from scale-in: those instances give way when another function needs their slots. */
   readonly needed: number;
   readonly reason: string;
+  readonly rate: Rate | undefined;
+  readonly usl: UslFit | undefined;
   readonly memory: ScaleMemory;
 }
 
 export function decide(snapshot: ScaleSnapshot, policy: ScalePolicy, memory: ScaleMemory): ScaleDecision {
-  const { now, current } = snapshot;
-  const kept = memory.filter((entry) => now - entry.at < policy.cooldownMs);
-  if (!snapshot.lag) {
-    // Unknown is neither zero nor infinite: hold.
-    return {
-      wanted: clamp(current, policy),
-      needed: clamp(current, policy),
-      reason: `lag unknown: held at ${current}`,
-      memory: kept,
-    };
-  }
-  const { wanted: needed, because } = recommend(snapshot, policy);
-  const bounded = clamp(needed, policy);
-  const bound =
-    bounded === needed
-      ? ''
-      : `; bounded to ${bounded} by ${bounded > needed ? `min ${policy.min}` : `max ${policy.max}`}`;
-  const next = [...kept, { at: now, wanted: bounded }];
-  const floor = next.reduce((most, entry) => Math.max(most, entry.wanted), 0);
-  if (bounded < current && floor > bounded) {
-    const held = Math.min(current, floor);
-    return {
-      wanted: held,
-      needed: bounded,
-      reason: `${because}${bound}; held at ${held} for the cooldown of ${policy.cooldownMs / 1_000} s`,
-      memory: compact(next),
-    };
-  }
-  return { wanted: bounded, needed: bounded, reason: because + bound, memory: compact(next) };
-}
-
-function recommend(snapshot: ScaleSnapshot, policy: ScalePolicy): { wanted: number; because: string } {
-  const { openKeys, inFlight, serviceMs, concurrency } = snapshot;
-  const lag = (snapshot.lag?.pending ?? 0) + (snapshot.lag?.ackPending ?? 0);
-  // Calls are in no stream; events inside agents are in both counts.
-  const work = Math.max(lag, inFlight) + openKeys;
-  if (work === 0) return { wanted: 0, because: 'nothing to do -> 0' };
-  const parts = `lag ${lag}${openKeys > 0 ? `, ${openKeys} open keys` : ''}${inFlight > lag ? `, ${inFlight} calls` : ''}`;
-  if (serviceMs === undefined) {
-    return { wanted: 1, because: `${parts}, service time not measured yet -> 1` };
-  }
-  const wanted = Math.max(1, Math.ceil((work * serviceMs) / (policy.drainTargetMs * concurrency)));
+  if (!snapshot.lag || snapshot.arrived === undefined) return hold(snapshot, policy, memory);
+  const seen = remember(snapshot, memory);
+  const rate = rateOf(seen.arrivals, snapshot.now, policy.tuning);
+  const { wanted: asked, because } = recommend(snapshot, rate, policy);
+  const reasons = [because];
+  const needed = bound(asked, { snapshot, policy, memory: seen, reasons });
+  const wanted = settle(needed, { snapshot, policy, memory: seen, reasons });
+  const recommendations = rememberRecommendation(seen.recommendations, {
+    now: snapshot.now,
+    wanted: needed,
+    windowMs: policy.cooldownMs,
+  });
   return {
     wanted,
-    because: `${parts}, ${serviceMs.toFixed(serviceMs < 10 ? 2 : 0)} ms a call, drain target ${policy.drainTargetMs / 1_000} s -> ${wanted}`,
+    needed: Math.min(needed, wanted),
+    reason: reasons.join('; '),
+    rate,
+    usl: seen.throughput.fit,
+    memory: { ...seen, recommendations },
   };
 }
 
-function clamp(wanted: number, policy: ScalePolicy): number {
-  return Math.min(policy.max, Math.max(policy.min, wanted));
+/** Unknown is neither zero nor infinite. */
+function hold(snapshot: ScaleSnapshot, policy: ScalePolicy, memory: ScaleMemory): ScaleDecision {
+  const held = clamp(snapshot.current, policy.min, policy.max);
+  return {
+    wanted: held,
+    needed: held,
+    reason: `lag unknown: held at ${held}`,
+    rate: undefined,
+    usl: memory.throughput.fit,
+    memory,
+  };
 }
 
-/** Only rising maxima from the newest backwards can ever hold a scale-in: the rest is dropped, the memory stays short. */
-function compact(memory: ScaleMemory): ScaleMemory {
-  const kept: { at: number; wanted: number }[] = [];
-  let most = -1;
-  for (const entry of [...memory].reverse()) {
-    if (entry.wanted <= most) continue;
-    kept.unshift(entry);
-    most = entry.wanted;
+function remember(snapshot: ScaleSnapshot, memory: ScaleMemory): ScaleMemory {
+  const { now, arrived, ready, ended, concurrency, lag, current } = snapshot;
+  const waiting = (lag?.pending ?? 0) + (lag?.ackPending ?? 0);
+  return {
+    ...memory,
+    arrivals: rememberTotal(memory.arrivals, now, arrived ?? 0),
+    steps: rememberStep(memory.steps, now, current),
+    // Twice what fits inside: no instance was ever short of work.
+    throughput: rememberThroughput(memory.throughput, {
+      now,
+      ready,
+      ended,
+      saturated: ready === current && waiting > 2 * ready * concurrency,
+    }),
+  };
+}
+
+interface Step {
+  readonly snapshot: ScaleSnapshot;
+  readonly policy: ScalePolicy;
+  readonly memory: ScaleMemory;
+  /** Each bound that holds says so here. */
+  readonly reasons: string[];
+}
+
+/** What must not be exceeded, whatever the work. */
+function bound(asked: number, { snapshot, policy, memory, reasons }: Step): number {
+  let wanted = asked;
+  const cap = (most: number, because: string) => {
+    if (wanted <= most) return;
+    wanted = most;
+    reasons.push(`held at ${most} by ${because}`);
+  };
+  const { fit } = memory.throughput;
+  if (fit?.best !== undefined && fit.confidence >= uslConfidenceMin)
+    cap(fit.best, `the scalability fit (more would slow it, confidence ${fit.confidence.toFixed(2)})`);
+  const pressure = pressureOf(snapshot.downstream, snapshot.current);
+  if (pressure) cap(pressure.instancesMax, `back-pressure: ${pressure.because}`);
+  const within = clamp(wanted, policy.min, policy.max);
+  const by = policy.boundsBy ? ` of ${policy.boundsBy}` : '';
+  if (within !== wanted)
+    reasons.push(`bounded to ${within} by ${within > wanted ? `min ${policy.min}` : `max ${policy.max}`}${by}`);
+  return within;
+}
+
+/** From what is needed to what is wanted next: pauses, steps, and the window that holds a scale-in. */
+function settle(needed: number, { snapshot, policy, memory, reasons }: Step): number {
+  const { current, now } = snapshot;
+  const inside = (count: number) => clamp(count, policy.min, policy.max);
+  if (needed > current) {
+    if (policy.paused.out) return keep(inside(current), reasons, 'scale-out is paused');
+    const most = stepOutLimit(memory.steps, current, policy.tuning);
+    return most < needed ? keep(inside(most), reasons, 'the step of a second') : needed;
   }
-  return kept;
+  if (needed === current) return needed;
+  if (policy.paused.in) return keep(inside(current), reasons, 'scale-in is paused');
+  const recent = memory.recommendations.filter((entry) => now - entry.at < policy.cooldownMs);
+  const floor = Math.min(current, windowMaximum(recent));
+  if (floor > needed) return keep(inside(floor), reasons, `the cooldown of ${durationText(policy.cooldownMs)}`);
+  const least = stepInLimit(memory.steps, current);
+  return least > needed ? keep(inside(least), reasons, 'the step of a second') : needed;
+}
+
+function keep(count: number, reasons: string[], by: string): number {
+  reasons.push(`held at ${count} by ${by}`);
+  return count;
+}
+
+function clamp(wanted: number, min: number, max: number): number {
+  return Math.min(max, Math.max(min, wanted));
 }

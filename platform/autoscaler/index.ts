@@ -1,2 +1,5 @@
 /** Wanted instance counts, explained. */
-export { decide, type ScaleDecision, type ScaleMemory, type ScalePolicy, type ScaleSnapshot } from './decide.ts';
+export { decide, noMemory, type ScaleDecision, type ScaleMemory } from './decide.ts';
+export { type ShareDemand, shareSlots } from './fair-share.ts';
+export { type Downstream, defaultTuning, type ScalePolicy, type ScaleSnapshot, type ScaleTuning } from './signals.ts';
+export { fitUsl, type UslFit, type UslSample, uslConfidenceMin, uslThroughput } from './usl.ts';

@@ -130,6 +130,8 @@ export const registryKeys = {
   wantedAll: 'wanted.>',
   trigger: (functionName: string, trigger: string) => `trigger.${functionName}.${trigger}`,
   triggers: 'trigger.>',
+  scale: (functionName: string) => `scale.${functionName}`,
+  scales: 'scale.>',
 } as const;
 
 /** attempts.<function>.<trigger>.<stream sequence> */

@@ -1,7 +1,8 @@
 /** Turns one function of a manifest into the spec that the pilot keeps: units resolved, templates checked. */
 import { formatBytes, parseSizeBytes } from '#common';
 import type { FunctionKind } from '#frames';
-import type { FunctionSpec, Permissions, Trigger } from '#proto';
+import { cronProblem } from '#model';
+import type { FunctionSpec, Permissions, Scale, Trigger } from '#proto';
 import { type FunctionManifest, functionSchema } from './manifest-schema.ts';
 import { durationMs, SpecProblem } from './spec-problem.ts';
 import { placeholders, subjectsOverlap, templateProblem } from './subject-template.ts';
@@ -18,8 +19,6 @@ export function resolveSpec(name: string, manifest: FunctionManifest): FunctionS
   checkNames(triggers);
   checkKind(manifest, triggers);
   checkOutput(manifest, triggers);
-  const { min, max } = manifest.scale;
-  if (min > max) throw new SpecProblem(['scale', 'min'], `scale.min ${min} is above scale.max ${max}`);
   const retryMinMs = durationMs(manifest.retry.min, ['retry', 'min'], 0);
   const retryMaxMs = durationMs(manifest.retry.max, ['retry', 'max'], 0);
   if (retryMinMs > retryMaxMs) throw new SpecProblem(['retry', 'min'], 'retry.min is above retry.max');
@@ -31,13 +30,13 @@ export function resolveSpec(name: string, manifest: FunctionManifest): FunctionS
     timeoutMs: durationMs(manifest.timeout, ['timeout'], 1),
     retry: { attempts: manifest.retry.attempts, minMs: retryMinMs, maxMs: retryMaxMs },
     concurrency: manifest.concurrency,
-    resources: { cpu: manifest.resources.cpu, memoryBytes: memory(manifest.resources.memory) },
-    scale: {
-      min,
-      max,
-      drainTargetMs: durationMs(manifest.scale.drainTarget, ['scale', 'drainTarget'], 1),
-      cooldownMs: durationMs(manifest.scale.cooldown, ['scale', 'cooldown'], 0),
+    resources: {
+      cpu: manifest.resources.cpu,
+      memoryBytes: memory(manifest.resources.memory),
+      gpus: manifest.resources.gpus,
     },
+    scale: resolveScale(manifest.scale),
+    placement: manifest.placement,
     configJson: configJson(manifest.config),
     command: manifest.command ?? [],
     transport: manifest.command ? (manifest.transport ?? 'fd3') : '',
@@ -53,6 +52,25 @@ export function resolveSpec(name: string, manifest: FunctionManifest): FunctionS
       source: manifest.cloudEvents.source ?? `/pilotfish/${name}`,
       contentType: manifest.cloudEvents.contentType ?? '',
     },
+  };
+}
+
+function resolveScale({ min, max, weight, drainTarget, cooldown, schedule }: FunctionManifest['scale']): Scale {
+  if (min > max) throw new SpecProblem(['scale', 'min'], `scale.min ${min} is above scale.max ${max}`);
+  return {
+    min,
+    max,
+    weight,
+    drainTargetMs: durationMs(drainTarget, ['scale', 'drainTarget'], 1),
+    cooldownMs: durationMs(cooldown, ['scale', 'cooldown'], 0),
+    schedule: schedule.map((entry, at) => {
+      const path = ['scale', 'schedule', at];
+      const wrong = cronProblem(entry.cron, entry.timezone);
+      if (wrong) throw new SpecProblem([...path, 'cron'], wrong, 'Five fields: "0 8 * * 1-5" is 8:00 on workdays.');
+      if (entry.min > entry.max) throw new SpecProblem([...path, 'min'], `min ${entry.min} is above max ${entry.max}`);
+      const forMs = durationMs(entry.for, [...path, 'for'], 1);
+      return { cron: entry.cron, timeZone: entry.timezone, forMs, min: entry.min, max: entry.max };
+    }),
   };
 }
 

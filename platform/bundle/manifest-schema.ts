@@ -13,6 +13,7 @@ export const functionsMax = 256;
 /** Instances share a process with their calls; past this a second instance is the answer. */
 const concurrencyMax = 1_024;
 const instancesMax = 10_000;
+const schedulesMax = 16;
 
 /** `handleBatch` is given no more: past it the hand-over costs nothing any more. */
 const batchSizeMax = 1_024;
@@ -34,6 +35,25 @@ const retrySchema = z.strictObject({
 const resourcesSchema = z.strictObject({
   cpu: count('Slots of a node that one instance takes.', 1, 1_024).default(1),
   memory: size('Memory of one instance.').default('256MiB'),
+  gpus: count('Graphics processors of a node that one instance takes.', 0, 64).default(0),
+});
+
+const boundsSchema = z
+  .strictObject({
+    cron: z.string().describe('When it begins: minute, hour, day of month, month, day of week.'),
+    timezone: z.string().describe('An IANA name such as Europe/Berlin.').default('UTC'),
+    for: duration('How long it holds.'),
+    min: count('Instances kept even without events.', 0, instancesMax).default(0),
+    max: count('Most instances.', 1, instancesMax).default(16),
+  })
+  .describe('Other bounds at certain times.');
+
+const placementSchema = z.strictObject({
+  strategy: z
+    .enum(['spread', 'pack'])
+    .describe('Over as many nodes as there are, or on as few as will do.')
+    .default('spread'),
+  labels: z.record(z.string(), z.string()).describe('Only nodes that have all of these labels.').default({}),
 });
 
 const scaleSchema = z.strictObject({
@@ -41,6 +61,8 @@ const scaleSchema = z.strictObject({
   max: count('Most instances.', 1, instancesMax).default(16),
   drainTarget: duration('Time in which the waiting events should be done.').default('10s'),
   cooldown: duration('How long fewer instances must suffice before some are stopped.').default('30s'),
+  weight: count('Its share where slots are short: twice the weight, twice the slots.', 1, 1_000).default(1),
+  schedule: z.array(boundsSchema).max(schedulesMax).describe('The first that holds counts.').default([]),
 });
 
 const batchSchema = z
@@ -111,6 +133,7 @@ export const functionSchema = z.strictObject({
   concurrency: count('Calls at a time in one instance.', 1, concurrencyMax).default(1),
   resources: resourcesSchema.prefault({}),
   scale: scaleSchema.prefault({}),
+  placement: placementSchema.prefault({}),
   batch: batchSchema.optional(),
   latency: z.boolean().describe('Keep a loaded instance ready besides those that work.').default(false),
   permissions: permissionsSchema.prefault({}),

@@ -10,10 +10,11 @@ import {
   type Node,
   type PauseTriggerRequest,
   type RollbackRequest,
+  type SetScaleRequest,
   type WaitReadyRequest,
   type WatchResponse,
 } from '#proto';
-import { latestAlias, type RegisteredFunction } from '#registry';
+import { latestAlias, type RegisteredFunction, type ScaleStore } from '#registry';
 import { clientStream, type RpcServiceBinding, serverStream, unary } from '#rpc';
 import type { Changes } from './changes.ts';
 import { getDeadLetter, listDeadLetters, purgeDeadLetters, redriveDeadLetters } from './dead-letters.ts';
@@ -22,6 +23,7 @@ import type { Fleet } from './fleet.ts';
 import { invoke } from './invoke.ts';
 import { invokeStream } from './invoke-stream.ts';
 import { readLogs } from './logs.ts';
+import { getScale, setScale } from './scale-service.ts';
 import type { ScalingLoop } from './scaling-loop.ts';
 import { deleteSecret, listSecrets, setSecret } from './secrets.ts';
 import { listTriggers, pauseTrigger } from './triggers.ts';
@@ -31,6 +33,7 @@ export interface GatewayServiceOptions extends DeployOptions {
   readonly secrets: KV;
   readonly fleet: Fleet;
   readonly scaling: ScalingLoop;
+  readonly scales: ScaleStore;
   readonly changes: Changes;
   readonly epoch: number;
 }
@@ -52,6 +55,7 @@ export function gatewayService(options: GatewayServiceOptions): RpcServiceBindin
     getFunction: unary((request: { name: string }) => describeFunction(request.name, options)),
     deleteFunction: unary(async (request: { name: string }) => {
       await remove(request.name, options);
+      await options.scales.reset(request.name);
       scaling.hurry();
       return {};
     }),
@@ -82,6 +86,8 @@ export function gatewayService(options: GatewayServiceOptions): RpcServiceBindin
     ),
     listNodes: unary(() => ({ nodes: fleet.list() })),
     waitReady: unary((request: WaitReadyRequest, { signal }) => waitReady(request, signal, options)),
+    getScale: unary((request: { name: string }) => getScale(request.name, options)),
+    setScale: unary((request: SetScaleRequest) => setScale(request, options)),
     watch: serverStream((_request: unknown, { signal }) => watch(options, signal)),
     listDeadLetters: serverStream((request: Parameters<typeof listDeadLetters>[0], { signal }) =>
       listDeadLetters(request, options, signal),
@@ -136,9 +142,13 @@ async function waitReady(
 }
 
 async function* watch(options: GatewayServiceOptions, signal: AbortSignal): AsyncGenerator<WatchResponse, void, void> {
-  const { fleet, clock, changes, epoch } = options;
+  const { fleet, clock, changes, epoch, scaling } = options;
+  let seen = 0;
   while (!signal.aborted) {
-    yield { timeMs: clock.now(), nodes: fleet.list(), functions: summaries(options), epoch };
+    const fresh = scaling.decisions.since(seen);
+    seen = fresh.seen;
+    const decisions = [...fresh.decisions];
+    yield { timeMs: clock.now(), nodes: fleet.list(), functions: summaries(options), epoch, decisions };
     await changes.next(clock, 1_000, signal);
     await clock.sleep(watchEveryMs, signal);
   }

@@ -47,7 +47,8 @@ export async function invoke(
     signal,
     onChunk,
   };
-  const { link, answer } = await callSomewhere(call, options);
+  const end = options.scaling.beginCall(version.function);
+  const { link, answer } = await callSomewhere(call, options).finally(end);
   return { ...answer, headers: {}, node: link.entry.node, version: version.number };
 }
 
@@ -64,23 +65,18 @@ async function callSomewhere(
 ): Promise<{ link: NodeLink; answer: AgentAnswer }> {
   const { version, signal } = call;
   const deadline = clock.monotonic() + slotWaitMs;
-  let withdraw: (() => void) | undefined;
-  try {
-    for (;;) {
-      const link = chooseNode(fleet.ready(), version);
-      try {
-        if (link) return { link, answer: await link.call(call) };
-      } catch (error) {
-        // A slot that the node's last report showed free may have been taken since.
-        if (PlatformError.from(error).code !== 'no-capacity') throw error;
-      }
-      const left = deadline - clock.monotonic();
-      if (left <= 0 || signal.aborted) throw noSlot(version);
-      withdraw ??= scaling.announceCall(version.function);
-      await changes.next(clock, left, signal);
+  for (;;) {
+    const link = chooseNode(fleet.ready(), version);
+    try {
+      if (link) return { link, answer: await link.call(call) };
+    } catch (error) {
+      // A slot that the node's last report showed free may have been taken since.
+      if (PlatformError.from(error).code !== 'no-capacity') throw error;
     }
-  } finally {
-    withdraw?.();
+    const left = deadline - clock.monotonic();
+    if (left <= 0 || signal.aborted) throw noSlot(version);
+    scaling.hurry();
+    await changes.next(clock, left, signal);
   }
 }
 

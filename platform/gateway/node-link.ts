@@ -55,6 +55,11 @@ export class NodeLink {
     return this.#line.openCalls;
   }
 
+  /** The agent says that it works with the newest wanted set. */
+  get hasTaken(): boolean {
+    return this.#wanted !== undefined && this.report?.generation === this.#wanted.generation;
+  }
+
   /** States the node's wanted set; said again until the agent has taken it. */
   apply(generation: number, functions: readonly WantedFunction[]): void {
     this.#wanted = { generation, functions };

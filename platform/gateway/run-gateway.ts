@@ -4,7 +4,7 @@ import type { NatsConnection } from '@nats-io/transport-node';
 import { inboxPrefix } from '#broker';
 import { systemClock } from '#common';
 import type { GatewayConfig } from '#model';
-import { Registry, TriggerStates, WantedStore } from '#registry';
+import { Registry, ScaleStore, TriggerStates, WantedStore } from '#registry';
 import { startRpcServer, type TlsIdentity } from '#rpc';
 import { createLogger } from '#telemetry';
 import { Changes } from './changes.ts';
@@ -35,7 +35,7 @@ export async function runGateway(
   const registry = await Registry.load(buckets.registry);
   const triggerStates = await TriggerStates.load(buckets.registry);
   const store = new WantedStore(buckets.registry);
-  const initial = await store.load();
+  const [scales, initial] = await Promise.all([ScaleStore.load(buckets.registry), store.load()]);
   const changes = new Changes();
   const fleet = new Fleet({
     pilot: config.pilot,
@@ -52,7 +52,7 @@ export async function runGateway(
   });
   void followConnection(connection, fleet);
   let scaling: ScalingLoop | undefined;
-  scaling = new ScalingLoop({ registry, store, triggerStates, fleet, manager, clock, logger, initial });
+  scaling = new ScalingLoop({ registry, store, scales, triggerStates, fleet, manager, clock, logger, initial });
   const trimmer = new Trimmer({
     connection,
     manager,
@@ -78,6 +78,7 @@ export async function runGateway(
         connection,
         fleet,
         scaling,
+        scales,
         changes,
         epoch,
       }),

@@ -1,22 +1,37 @@
-/** Looks, decides, places, applies: again and again. The decisions are #autoscaler's and #placement's; here are their effects. */
+/**
+ * Looks, decides, places, applies: again and again. The decisions are #autoscaler's and #placement's; here are their effects.
+ *
+ *   lag-reader.ts, function-load.ts, call-counts.ts  what is seen        scale-policy.ts   what holds
+ *   function-scales.ts  one function's decision                          node-trust.ts     which nodes do what they are told
+ *   wanted-sets.ts      what each node is told                           decision-log.ts   what was decided
+ */
 import type { JetStreamManager } from '@nats-io/jetstream';
-import { decide, type ScaleMemory, type ScalePolicy } from '#autoscaler';
-import { consumerName, readLag, streams } from '#broker';
 import { type Clock, messageOf } from '#common';
-import { callsAtOnce } from '#model';
-import { place } from '#placement';
-import type { FunctionLoad, FunctionVersion } from '#proto';
-import type { Registry, TriggerStates, WantedByFunction, WantedStore } from '#registry';
+import { type PlacementDemand, place } from '#placement';
+import type { FunctionVersion, ReportResponse } from '#proto';
+import type { Registry, ScaleStore, TriggerStates, WantedByFunction, WantedStore } from '#registry';
 import type { Logger } from '#telemetry';
+import { CallCounts } from './call-counts.ts';
 import { CanaryWatch } from './canary-watch.ts';
+import { DecisionLog } from './decision-log.ts';
 import type { Fleet } from './fleet.ts';
-import { triggerStream } from './trigger-stream.ts';
-import { total, WantedSets } from './wanted-sets.ts';
-import { besideStable, shareWithCanaries, type WantedCount, wantedVersions, wantsNothing } from './wanted-versions.ts';
+import { type VersionLoad, versionLoads } from './function-load.ts';
+import { type FunctionScale, FunctionScales } from './function-scales.ts';
+import { type TrustMemory, watchNodes } from './node-trust.ts';
+import { nodesFor } from './placement-nodes.ts';
+import { WantedSets } from './wanted-sets.ts';
+import {
+  shareWithCanaries,
+  type WantedCount,
+  type WantedVersion,
+  wantedVersions,
+  wantsNothing,
+} from './wanted-versions.ts';
 
 export interface ScalingLoopOptions {
   readonly registry: Registry;
   readonly store: WantedStore;
+  readonly scales: ScaleStore;
   readonly triggerStates: TriggerStates;
   readonly fleet: Fleet;
   readonly manager: JetStreamManager;
@@ -30,32 +45,30 @@ export interface ScalingLoopOptions {
 const roundEveryMs = 250;
 /** A new gateway waits this long for the nodes that the old one had before it moves anything. */
 const settleMs = 3_000;
-
-/** What the last round saw and wanted of a function, for `list` and `get`. */
-export interface FunctionScale {
-  readonly lag: number | undefined;
-  readonly wanted: number;
-  readonly reason: string;
-}
+/** R7: a call needs its p99 and half of it more, and time to drain behind it. */
+const walltimeMargin = 1.5;
+const drainMarginMs = 10_000;
 
 export class ScalingLoop {
+  readonly decisions = new DecisionLog();
   readonly #options: ScalingLoopOptions;
-  readonly #memories = new Map<string, ScaleMemory>();
-  readonly #scales = new Map<string, FunctionScale>();
+  readonly #calls = new CallCounts();
+  readonly #functions: FunctionScales;
   readonly #stop = new AbortController();
   readonly #startedAt: number;
-  readonly #callsWaiting = new Map<string, number>();
-  /** Calls that had ended at the last round. */
-  readonly #ended = new Map<string, number>();
   #wanted: WantedByFunction;
+  #trust: TrustMemory = new Map();
   readonly #sets: WantedSets;
   readonly #canaries: CanaryWatch;
   #wake = Promise.withResolvers<void>();
   #loop: Promise<void>;
+  /** How long the last round took. */
+  roundMs = 0;
 
   constructor(options: ScalingLoopOptions) {
     this.#options = options;
     this.#wanted = options.initial;
+    this.#functions = new FunctionScales({ ...options, calls: this.#calls, decisions: this.decisions });
     this.#sets = new WantedSets(options.clock, options.triggerStates);
     this.#canaries = new CanaryWatch(options);
     this.#startedAt = options.clock.monotonic();
@@ -63,7 +76,7 @@ export class ScalingLoop {
   }
 
   scaleOf(name: string): FunctionScale | undefined {
-    return this.#scales.get(name);
+    return this.#functions.get(name);
   }
 
   /** Asks for a round now: something was deployed, or a node has changed. */
@@ -71,13 +84,9 @@ export class ScalingLoop {
     this.#wake.resolve();
   }
 
-  /** Counts a call that found no instance and no free slot as work, until the returned function is called. */
-  announceCall(name: string): () => void {
-    const count = (difference: number) =>
-      this.#callsWaiting.set(name, (this.#callsWaiting.get(name) ?? 0) + difference);
-    count(1);
-    this.hurry();
-    return () => count(-1);
+  /** Counts a call as work until the returned function is called. */
+  beginCall(name: string): () => void {
+    return this.#calls.begin(name);
   }
 
   async close(): Promise<void> {
@@ -89,11 +98,13 @@ export class ScalingLoop {
   async #run(): Promise<void> {
     const { clock, logger } = this.#options;
     while (!this.#stop.signal.aborted) {
+      const begun = clock.monotonic();
       try {
         await this.#round();
       } catch (error) {
         logger.error({ error: messageOf(error) }, 'scaling round failed');
       }
+      this.roundMs = clock.monotonic() - begun;
       await Promise.race([this.#wake.promise, clock.sleep(roundEveryMs, this.#stop.signal)]);
       this.#wake = Promise.withResolvers<void>();
       // Reports of a burst of changes are seen together.
@@ -102,41 +113,60 @@ export class ScalingLoop {
   }
 
   async #round(): Promise<void> {
-    await this.#canaries.look(this.#options.fleet.reports());
-    const versions = wantedVersions(this.#options.registry);
-    this.#forgetOthers(new Set(versions.map(({ version }) => version.function)));
-    if (!this.#settled()) return this.#sets.state(this.#options.fleet.ready(), versions, this.#wanted);
-    const loads = this.#loads();
-    const decided = await Promise.all(
-      versions
-        .filter(({ pull }) => pull)
-        .map(async ({ id, version }) => [id, await this.#decide(version, loads.get(version.digest) ?? [])] as const),
-    );
-    const counts = shareWithCanaries(versions, new Map(decided));
-    const nodes = this.#options.fleet.placeable().map((link) => ({ id: link.entry.node, slots: link.entry.slots }));
+    const { fleet, registry, clock } = this.#options;
+    const reports = fleet.reports();
+    await this.#canaries.look(reports);
+    const versions = wantedVersions(registry);
+    this.#functions.forgetOthers(new Set(versions.map(({ version }) => version.function)));
+    if (!this.#settled()) return this.#sets.state(fleet.ready(), versions, this.#wanted);
+    const loads = versionLoads(reports);
+    const latest = versions.filter(({ pull }) => pull).map(({ version }) => version);
+    const decided = await this.#functions.decide(latest, loads, this.#wanted);
+    const counts = shareWithCanaries(versions, decided);
+    this.#trust = watchNodes(this.#trust, clock.monotonic(), fleet.ready(), this.#wanted);
     const placement = place(
-      nodes,
-      versions.map(({ id, version, pull }) => ({
-        id,
-        ...(counts.get(id) ?? wantsNothing),
-        cpu: version.spec?.resources?.cpu ?? 1,
-        current: pull
-          ? this.#placedNow(version)
-          : besideStable(this.#wanted.get(version.function), this.#wanted.get(id)),
-      })),
+      nodesFor(fleet.placeable(), this.#trust, clock),
+      versions.map((version) => this.#demand(version, counts, loads, reports)),
     );
     this.#wanted = new Map([...placement.instances].map(([name, placed]) => [name, new Map(placed)]));
-    this.#noteUnplaced(placement.unplaced);
+    this.#functions.noteUnplaced(placement.unplaced);
     await this.#options.store.save(this.#wanted);
-    this.#sets.state(this.#options.fleet.ready(), versions, this.#wanted);
+    this.#sets.state(fleet.ready(), versions, this.#wanted);
+  }
+
+  #demand(
+    { id, version, pull }: WantedVersion,
+    counts: ReadonlyMap<string, WantedCount>,
+    loads: ReadonlyMap<string, VersionLoad>,
+    reports: readonly ReportResponse[],
+  ): PlacementDemand {
+    const { resources, placement, timeoutMs = 0 } = version.spec ?? {};
+    const load = loads.get(version.digest);
+    const policy = this.#functions.policyOf(version);
+    return {
+      id,
+      ...(counts.get(id) ?? wantsNothing),
+      cpu: resources?.cpu || 1,
+      memoryBytes: resources?.memoryBytes ?? 0,
+      gpus: resources?.gpus ?? 0,
+      labels: placement?.labels ?? {},
+      strategy: placement?.strategy === 'pack' ? 'pack' : 'spread',
+      weight: policy.weight,
+      guaranteed: pull ? policy.min : 0,
+      needMs:
+        (load && load.samples >= 100 ? Math.min(timeoutMs, walltimeMargin * load.p99Ms) : timeoutMs) + drainMarginMs,
+      beside: pull ? undefined : version.function,
+      warm: load?.warm,
+      current: pull ? this.#placedNow(version, reports) : (this.#wanted.get(id) ?? new Map()),
+    };
   }
 
   /** Where its instances are meant to be; a sleeping function's first one is where an agent has woken it. */
-  #placedNow(version: FunctionVersion): ReadonlyMap<string, number> {
+  #placedNow(version: FunctionVersion, reports: readonly ReportResponse[]): ReadonlyMap<string, number> {
     const wanted = this.#wanted.get(version.function);
     if (wanted && wanted.size > 0) return wanted;
     const woken = new Map<string, number>();
-    for (const { node } of this.#options.fleet.reports()) {
+    for (const { node } of reports) {
       const active = node?.instances.filter(
         ({ digest, state }) => digest === version.digest && (state === 'starting' || state === 'ready'),
       );
@@ -153,112 +183,4 @@ export class ScalingLoop {
       for (const node of nodes.keys()) if (!here.has(node)) return false;
     return here.size > 0;
   }
-
-  /** True when calls have ended since the last round: short ones are never seen in flight. */
-  #hasWorked(name: string, loads: readonly FunctionLoad[]): boolean {
-    const ended = loads.reduce((sum, load) => sum + load.handled + load.failed, 0);
-    const before = this.#ended.get(name) ?? 0;
-    this.#ended.set(name, ended);
-    return ended > before;
-  }
-
-  #forgetOthers(names: ReadonlySet<string>): void {
-    for (const known of [this.#memories, this.#scales, this.#callsWaiting, this.#ended]) {
-      for (const name of known.keys()) if (!names.has(name)) known.delete(name);
-    }
-  }
-
-  #loads(): Map<string, FunctionLoad[]> {
-    const loads = new Map<string, FunctionLoad[]>();
-    for (const report of this.#options.fleet.reports()) {
-      for (const load of report.loads) loads.set(load.digest, [...(loads.get(load.digest) ?? []), load]);
-    }
-    return loads;
-  }
-
-  async #decide(version: FunctionVersion, loads: readonly FunctionLoad[]): Promise<WantedCount> {
-    const { clock } = this.#options;
-    const name = version.function;
-    const current = total(this.#wanted.get(name));
-    const lag = await this.#lag(version);
-    const decision = decide(
-      {
-        now: clock.monotonic(),
-        lag,
-        openKeys: loads.reduce((sum, load) => sum + load.openKeys, 0),
-        inFlight: Math.max(
-          loads.reduce((sum, load) => sum + load.inFlight, this.#callsWaiting.get(name) ?? 0),
-          this.#hasWorked(name, loads) ? 1 : 0,
-        ),
-        serviceMs: meanServiceMs(loads),
-        concurrency: callsAtOnce(version.spec),
-        current,
-      },
-      policyOf(version),
-      this.#memories.get(name) ?? [],
-    );
-    this.#memories.set(name, decision.memory);
-    if (decision.wanted !== current)
-      this.#options.logger.info(
-        { function: name, from: current, to: decision.wanted, reason: decision.reason },
-        'scale',
-      );
-    this.#scales.set(name, {
-      lag: lag && lag.pending + lag.ackPending,
-      wanted: decision.wanted,
-      reason: decision.reason,
-    });
-    return { wanted: decision.wanted, needed: decision.needed };
-  }
-
-  async #lag(version: FunctionVersion): Promise<{ pending: number; ackPending: number } | undefined> {
-    const sum = { pending: 0, ackPending: 0 };
-    for (const trigger of version.spec?.triggers ?? []) {
-      // What a paused trigger keeps is no work.
-      if (this.#options.triggerStates.get(version.function, trigger.name).pausedAtMs > 0) continue;
-      const stream = triggerStream(trigger);
-      const lag = await readLag(this.#options.manager, stream, consumerName(version.function, trigger.name));
-      if (!lag) return undefined;
-      const retries = await readLag(
-        this.#options.manager,
-        streams.retries,
-        consumerName(version.function, trigger.name),
-      );
-      if (!retries) return undefined;
-      // Retries that wait for their time are no work yet (design, "Parking"): only those that nobody has looked at count.
-      sum.pending += lag.pending + retries.pending;
-      sum.ackPending += lag.ackPending;
-    }
-    return sum;
-  }
-
-  #noteUnplaced(unplaced: ReadonlyMap<string, number>): void {
-    for (const [name, count] of unplaced) {
-      const scale = this.#scales.get(name);
-      if (scale) this.#scales.set(name, { ...scale, reason: `${scale.reason}; ${count} held back, no node has room` });
-    }
-  }
-}
-
-function policyOf(version: FunctionVersion): ScalePolicy {
-  const scale = version.spec?.scale;
-  return {
-    min: scale?.min ?? 0,
-    max: scale?.max ?? 1,
-    drainTargetMs: scale?.drainTargetMs ?? 10_000,
-    cooldownMs: scale?.cooldownMs ?? 30_000,
-  };
-}
-
-/** Weighted by what each node has handled: an idle node's old figure says little. */
-function meanServiceMs(loads: readonly FunctionLoad[]): number | undefined {
-  let weight = 0;
-  let sum = 0;
-  for (const load of loads) {
-    if (load.serviceMs === 0) continue;
-    const handled = 1 + Math.min(load.handled, 1_000);
-    weight += handled;
-    sum += handled * load.serviceMs;
-  }
-  return weight === 0 ? undefined : sum / weight;
 }

@@ -58,14 +58,3 @@ export function shareWithCanaries(
   }
   return counts;
 }
-
-/** A canary stays where it is, or begins on the node that has most of the other version: elsewhere no event reaches it. */
-export function besideStable(
-  stable: ReadonlyMap<string, number> | undefined,
-  canary: ReadonlyMap<string, number> | undefined,
-): ReadonlyMap<string, number> {
-  const nodes = [...(stable ?? [])].filter(([, count]) => count > 0).sort(([, a], [, b]) => b - a);
-  const now = [...(canary ?? [])].filter(([node]) => nodes.some(([other]) => other === node));
-  const [most] = nodes;
-  return new Map(now.length > 0 || !most ? now : [[most[0], 1]]);
-}

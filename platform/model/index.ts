@@ -17,5 +17,6 @@ export {
   nodeEntrySchema,
 } from './process-config.ts';
 export { readStartTicks } from './process-identity.ts';
+export { cronProblem, type ScheduledBounds, scheduledAt } from './scheduled-bounds.ts';
 export type { KillRequest, SpawnerReport, SpawnerRequest, SpawnRequest } from './spawn-messages.ts';
 export { compileTemplate, matchSubject, patternCovers, patternsOverlap, templatePattern } from './subject-pattern.ts';

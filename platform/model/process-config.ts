@@ -99,6 +99,11 @@ export const nodeEntrySchema = z.strictObject({
   }),
   slots: z.int().positive(),
   memoryBytes: z.int().positive(),
+  gpus: z.int().nonnegative().optional(),
+  /** What functions may ask for: { rack: "a" }. */
+  labels: z.record(z.string(), z.string()).optional(),
+  /** When its scheduler job ends, milliseconds since 1970; left out where no end is known. */
+  endsAt: z.int().optional(),
   version: z.string(),
   /** Changes when the agent is another process than before; milliseconds since 1970. */
   startedAt: z.int(),

@@ -1,2 +1,3 @@
 /** Which node runs what. */
-export { type Placement, type PlacementDemand, type PlacementNode, place } from './place.ts';
+export type { Placement, PlacementDemand, PlacementNode, Unplaced } from './demand.ts';
+export { place } from './place.ts';

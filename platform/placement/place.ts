@@ -1,122 +1,147 @@
 /**
- * Which node runs how many instances of which function. Pure. Instances stay where they are as long as they may;
- * new ones go to the node that has the fewest of them, so that work spreads; no node gets more than its slots.
+ * Which node runs how many instances of which function. Pure. Instances stay where they are as long as they may; new ones
+ * go where their data and artifacts are, and spread or pack as the function asks; no node gets more than it has. How, and
+ * in which order: README.md.
  */
+import { shareSlots } from '#autoscaler';
+import type { Placement, PlacementDemand, PlacementNode, Unplaced } from './demand.ts';
+import { NodeHeap } from './node-heap.ts';
+import { NodeRoom, obstaclesTo } from './node-room.ts';
 
-export interface PlacementNode {
-  readonly id: string;
-  readonly slots: number;
+/** All of the waiting data on one node outweighs so many instances more there than elsewhere. */
+const localWeight = 4;
+/** A node that has its artifact and code cache saves a fetch and a compile, no more. */
+const warmWeight = 1;
+/** Instances that leave their node in one round: draining many at once would be an outage of its own. */
+const movesMaxDefault = 4;
+
+export function place(
+  nodes: readonly PlacementNode[],
+  demands: readonly PlacementDemand[],
+  { movesMax = movesMaxDefault }: { readonly movesMax?: number } = {},
+): Placement {
+  const room = new NodeRoom(nodes);
+  const byId = new Map(demands.map((demand) => [demand.id, demand]));
+  const plans = demands.map((demand): Plan => {
+    const beside = demand.beside === undefined ? undefined : byId.get(demand.beside)?.current;
+    const obstacles = nodes.map(obstaclesTo(demand, beside));
+    const allowed = nodes.flatMap((_, at) => (obstacles[at] === undefined ? [at] : []));
+    return { demand, allowed, obstacles, placed: new Map<number, number>() };
+  });
+  const granted = shareSlots(
+    nodes.reduce((sum, node) => sum + node.slots, 0),
+    plans.map((plan) => whatFits(plan, room)),
+  );
+  let moved = 0;
+  for (const plan of plans) moved += keepPlaced(plan, granted.get(plan.demand.id) ?? 0, room, movesMax - moved);
+  for (const plan of plans) fill(plan, granted.get(plan.demand.id) ?? 0, room);
+  return {
+    instances: new Map(
+      plans.map(({ demand, placed }) => [
+        demand.id,
+        new Map([...placed].flatMap(([at, count]) => (count > 0 ? [[nodes[at]?.id ?? '', count] as const] : []))),
+      ]),
+    ),
+    unplaced: new Map(plans.flatMap((plan) => shortOf(plan, room))),
+    moved,
+  };
 }
 
-export interface PlacementDemand {
-  /** Names the function version. */
-  readonly id: string;
-  readonly wanted: number;
-  /** Of these, how many have work to do; the rest gives way when slots are short. */
-  readonly needed: number;
-  /** Slots of one instance. */
-  readonly cpu: number;
-  /** Where its instances are placed now. */
-  readonly current: ReadonlyMap<string, number>;
+interface Plan {
+  readonly demand: PlacementDemand;
+  /** Indexes of nodes that it may use. */
+  readonly allowed: readonly number[];
+  readonly obstacles: readonly (string | undefined)[];
+  /** Node index -> instances. */
+  readonly placed: Map<number, number>;
 }
 
-export interface Placement {
-  /** Demand id -> node id -> instances. */
-  readonly instances: ReadonlyMap<string, ReadonlyMap<string, number>>;
-  /** Demand id -> instances that no node has room for. */
-  readonly unplaced: ReadonlyMap<string, number>;
+/** Nobody is granted more than its nodes could hold if they were empty: others could use it. */
+function whatFits({ demand, allowed }: Plan, room: NodeRoom): PlacementDemand {
+  let most = 0;
+  for (const at of allowed) most += room.fits(at, demand);
+  // What is there already, and may not be, counts until it has moved.
+  for (const count of demand.current.values()) most = allowed.length < room.nodes.length ? most + count : most;
+  return { ...demand, wanted: Math.min(demand.wanted, most), needed: Math.min(demand.needed, most) };
 }
 
-export function place(nodes: readonly PlacementNode[], demands: readonly PlacementDemand[]): Placement {
-  const free = new Map(nodes.map((node) => [node.id, node.slots]));
-  const instances = new Map(demands.map((demand) => [demand.id, new Map<string, number>()]));
-  const unplaced = new Map<string, number>();
-  const granted = shareSlots(nodes, demands);
-  for (const demand of demands) keepPlaced(demand, granted.get(demand.id) ?? 0, free, placedOf(instances, demand));
-  for (const demand of demands) {
-    const placed = placedOf(instances, demand);
-    let missing = (granted.get(demand.id) ?? 0) - total(placed);
-    for (; missing > 0; missing--) {
-      const node = roomiest(free, placed, demand.cpu);
-      if (node === undefined) break;
-      placed.set(node, (placed.get(node) ?? 0) + 1);
-      free.set(node, (free.get(node) ?? 0) - demand.cpu);
-    }
-    const short = demand.wanted - total(placed);
-    if (short > 0) unplaced.set(demand.id, short);
-  }
-  return { instances, unplaced };
-}
-
-/** When all do not fit, each function gets one instance, then a second, and so on, those with work first: none starves another. */
-function shareSlots(nodes: readonly PlacementNode[], demands: readonly PlacementDemand[]): Map<string, number> {
-  let slots = nodes.reduce((sum, node) => sum + node.slots, 0);
-  const granted = new Map(demands.map((demand) => [demand.id, 0]));
-  for (const limitOf of [(demand: PlacementDemand) => demand.needed, (demand: PlacementDemand) => demand.wanted]) {
-    for (let again = true; again; ) {
-      again = false;
-      for (const demand of demands) {
-        const has = granted.get(demand.id) ?? 0;
-        if (has >= limitOf(demand) || demand.cpu > slots) continue;
-        granted.set(demand.id, has + 1);
-        slots -= demand.cpu;
-        again = true;
-      }
-    }
-  }
-  return granted;
-}
-
-/** Keeps what is placed, up to the grant; of too many, the fullest nodes give first. */
-function keepPlaced(
-  demand: PlacementDemand,
-  granted: number,
-  free: Map<string, number>,
-  placed: Map<string, number>,
-): void {
+/** Keeps what is placed, up to the grant; returns how many had to leave a node on which they may not be. */
+function keepPlaced({ demand, obstacles, placed }: Plan, granted: number, room: NodeRoom, movesLeft: number): number {
+  let kept = 0;
+  let moves = 0;
   for (const [node, count] of demand.current) {
-    const room = Math.floor((free.get(node) ?? 0) / demand.cpu);
-    const kept = Math.min(count, room);
-    if (kept <= 0) continue;
-    placed.set(node, kept);
-    free.set(node, (free.get(node) ?? 0) - kept * demand.cpu);
+    const at = room.indexOf(node);
+    if (at === undefined) continue;
+    let stays = Math.min(count, room.fits(at, demand));
+    if (obstacles[at] !== undefined) {
+      const leaves = Math.min(stays, movesLeft - moves);
+      moves += leaves;
+      stays -= leaves;
+    }
+    if (stays === 0) continue;
+    placed.set(at, stays);
+    room.take(at, demand, stays);
+    kept += stays;
   }
-  for (let surplus = total(placed) - granted; surplus > 0; surplus--) {
-    const [node, count] = [...placed].sort((a, b) => b[1] - a[1] || b[0].localeCompare(a[0]))[0] ?? ['', 0];
-    if (count <= 1) placed.delete(node);
-    else placed.set(node, count - 1);
-    free.set(node, (free.get(node) ?? 0) + demand.cpu);
+  giveBack({ demand, placed }, kept - granted, room);
+  return moves;
+}
+
+/** Of too many, those that are spread give from the fullest nodes, those that are packed from the emptiest. */
+function giveBack({ demand, placed }: Pick<Plan, 'demand' | 'placed'>, surplus: number, room: NodeRoom): void {
+  if (surplus <= 0) return;
+  const sign = demand.strategy === 'pack' ? 1 : -1;
+  const count = (at: number) => placed.get(at) ?? 0;
+  const gives = (at: number) => (count(at) === 0 ? Number.POSITIVE_INFINITY : sign * count(at));
+  const heap = new NodeHeap([...placed.keys()], (a, b) => gives(a) - gives(b) < 0 || (gives(a) === gives(b) && a > b));
+  for (let left = surplus; left > 0; left--) {
+    const at = heap.first;
+    if (at === undefined || count(at) === 0) return;
+    placed.set(at, count(at) - 1);
+    room.take(at, demand, -1);
+    // A packed node that has given one is the first to give the next: its rank only gets better.
+    heap.firstChanged();
   }
 }
 
-/** The node with the fewest instances of this function, so that it spreads; among equals the one with the most free slots, then by name. */
-function roomiest(
-  free: ReadonlyMap<string, number>,
-  placed: ReadonlyMap<string, number>,
-  cpu: number,
-): string | undefined {
-  let best: string | undefined;
-  for (const [node, slots] of free) {
-    if (slots < cpu) continue;
-    if (best === undefined || compareRoom(node, best, free, placed) < 0) best = node;
+/** Places further instances until there are `count`, or no node has room. */
+function fill({ demand, allowed, placed }: Plan, count: number, room: NodeRoom): void {
+  let missing = count - total(placed);
+  if (missing <= 0) return;
+  const open = allowed.filter((at) => room.fits(at, demand) > 0);
+  const packs = demand.strategy === 'pack';
+  const bonus = room.nodes.map(
+    ({ id }) => (demand.local?.get(id) ?? 0) * localWeight + (demand.warm?.has(id) ? warmWeight : 0),
+  );
+  const counts = room.nodes.map(() => 0);
+  for (const [at, count] of placed) counts[at] = count;
+  const rank = (at: number) => (packs ? 0 : (counts[at] ?? 0)) - (bonus[at] ?? 0);
+  const heap = new NodeHeap(open, (a, b) => {
+    const byRank = rank(a) - rank(b);
+    if (byRank !== 0) return byRank < 0;
+    const byRoom = room.slotsOf(b) - room.slotsOf(a);
+    if (byRoom !== 0) return packs ? byRoom > 0 : byRoom < 0;
+    return a < b;
+  });
+  for (; missing > 0; missing--) {
+    const at = heap.first;
+    if (at === undefined) return;
+    counts[at] = (counts[at] ?? 0) + 1;
+    placed.set(at, counts[at]);
+    room.take(at, demand, 1);
+    if (room.fits(at, demand) === 0) heap.removeFirst();
+    else heap.firstChanged();
   }
-  return best;
 }
 
-function compareRoom(
-  a: string,
-  b: string,
-  free: ReadonlyMap<string, number>,
-  placed: ReadonlyMap<string, number>,
-): number {
-  return (placed.get(a) ?? 0) - (placed.get(b) ?? 0) || (free.get(b) ?? 0) - (free.get(a) ?? 0) || a.localeCompare(b);
+function shortOf({ demand, allowed, obstacles, placed }: Plan, room: NodeRoom): [string, Unplaced][] {
+  const count = demand.wanted - total(placed);
+  if (count <= 0) return [];
+  if (allowed.length > 0) return [[demand.id, { count, by: room.shortage(demand, allowed) }]];
+  return [[demand.id, { count, by: obstacles.find((found) => found !== undefined) ?? 'nodes: there is none' }]];
 }
 
-function placedOf(instances: ReadonlyMap<string, Map<string, number>>, demand: PlacementDemand): Map<string, number> {
-  return instances.get(demand.id) ?? new Map();
-}
-
-function total(placed: ReadonlyMap<string, number>): number {
+function total(placed: ReadonlyMap<number, number>): number {
   let sum = 0;
   for (const count of placed.values()) sum += count;
   return sum;

@@ -56,7 +56,7 @@ const implementation = {
     ended = false;
     try {
       for (let timeMs = 0; timeMs < responses && !signal.aborted; timeMs++)
-        yield { timeMs, nodes: [], functions: [], epoch: 1 };
+        yield { timeMs, nodes: [], functions: [], epoch: 1, decisions: [] };
       throw new PlatformError('conflict', 'at the end');
     } finally {
       ended = true;

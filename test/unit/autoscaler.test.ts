@@ -1,26 +1,60 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { decide, type ScalePolicy, type ScaleSnapshot } from '#autoscaler';
+import {
+  type Downstream,
+  decide,
+  defaultTuning,
+  noMemory,
+  type ScaleDecision,
+  type ScaleMemory,
+  type ScalePolicy,
+  type ScaleSnapshot,
+} from '#autoscaler';
+import { cronProblem, scheduledAt } from '#model';
 
-const policy: ScalePolicy = { min: 0, max: 16, drainTargetMs: 20_000, cooldownMs: 30_000 };
+const policy: ScalePolicy = {
+  min: 0,
+  max: 16,
+  drainTargetMs: 20_000,
+  cooldownMs: 30_000,
+  paused: { in: false, out: false },
+  tuning: defaultTuning,
+};
 const idle: ScaleSnapshot = {
   now: 0,
   lag: { pending: 0, ackPending: 0 },
+  arrived: 0,
+  ended: 0,
   openKeys: 0,
   inFlight: 0,
   serviceMs: 26,
   concurrency: 1,
+  ready: 1,
+  startError: '',
   current: 0,
+  downstream: [],
 };
+const unbounded = { ...policy, tuning: { ...defaultTuning, stepOut: 1e6 } };
 
+const downstreams = fc.record({
+  name: fc.constant('below'),
+  drainMs: fc.option(fc.nat(1e6), { nil: undefined }),
+  drainTargetMs: fc.constant(10_000),
+  atLimit: fc.boolean(),
+});
 const snapshots = fc.record({
   now: fc.constant(1_000_000),
   lag: fc.option(fc.record({ pending: fc.nat(1e6), ackPending: fc.nat(1e4) }), { nil: undefined }),
+  arrived: fc.option(fc.nat(1e9), { nil: undefined }),
+  ended: fc.nat(1e9),
   openKeys: fc.nat(1_000),
   inFlight: fc.nat(10_000),
   serviceMs: fc.option(fc.double({ min: 0.001, max: 1e5, noNaN: true }), { nil: undefined }),
   concurrency: fc.integer({ min: 1, max: 100 }),
+  ready: fc.nat(64),
+  startError: fc.constantFrom('', 'it threw'),
   current: fc.nat(64),
+  downstream: fc.array(downstreams, { maxLength: 2 }),
 });
 const policies = fc
   .record({
@@ -28,46 +62,156 @@ const policies = fc
     span: fc.nat(56),
     drainTargetMs: fc.integer({ min: 1, max: 60_000 }),
     cooldownMs: fc.nat(60_000),
+    paused: fc.record({ in: fc.boolean(), out: fc.boolean() }),
   })
-  .map(({ min, span, ...rest }) => ({ min, max: min + span, ...rest }));
+  .map(({ min, span, ...rest }) => ({ min, max: min + span, tuning: defaultTuning, ...rest }));
+
+/** Rounds of 250 ms with `perSecond` arrivals; returns the last decision. */
+function run(
+  { perSecond, forMs, lag = 0, startAt = 0 }: { perSecond: number; forMs: number; lag?: number; startAt?: number },
+  before?: ScaleDecision,
+  bounds: ScalePolicy = policy,
+): ScaleDecision {
+  let last = before;
+  let arrived = before?.memory.arrivals.at(-1)?.total ?? 0;
+  for (let ms = 0; ms <= forMs; ms += 250) {
+    arrived += perSecond / 4;
+    const snapshot: ScaleSnapshot = {
+      ...idle,
+      now: startAt + ms,
+      arrived: Math.floor(arrived),
+      lag: { pending: lag, ackPending: 0 },
+      current: last?.wanted ?? 0,
+    };
+    last = decide(snapshot, bounds, last?.memory ?? noMemory);
+  }
+  return last as ScaleDecision;
+}
+
+/** 60 events a second for a minute. */
+const steadyMinute = (): ScaleMemory => ({
+  ...noMemory,
+  arrivals: Array.from({ length: 61 }, (_, second) => ({ at: second * 1_000, total: second * 60 })),
+});
 
 describe('decide()', () => {
   it('gives the worked example of its README', () => {
-    const decision = decide({ ...idle, lag: { pending: 2_140, ackPending: 60 } }, policy, []);
-    expect(decision.wanted).toBe(3);
-    expect(decision.reason).toBe('lag 2200, 26 ms a call, drain target 20 s -> 3');
+    const snapshot = { ...idle, now: 60_000, arrived: 3_600, lag: { pending: 2_140, ackPending: 60 }, current: 2 };
+    const decision = decide(snapshot, policy, steadyMinute());
+    expect(decision.wanted).toBe(5);
+    expect(decision.reason).toBe('lag 2,200, 60/s in, 38/s an instance, drain target 20 s -> 5');
   });
 
-  it('holds what is wanted when the lag is unknown', () => {
-    const decision = decide({ ...idle, lag: undefined, current: 7 }, policy, []);
-    expect(decision).toMatchObject({ wanted: 7, reason: 'lag unknown: held at 7' });
+  it('holds what is wanted when the lag or the arrivals are unknown', () => {
+    for (const unknown of [{ lag: undefined }, { arrived: undefined }]) {
+      const decision = decide({ ...idle, ...unknown, current: 7 }, policy, noMemory);
+      expect(decision).toMatchObject({ wanted: 7, reason: 'lag unknown: held at 7' });
+    }
   });
 
-  it('starts one instance to measure the service time', () => {
-    expect(decide({ ...idle, serviceMs: undefined, lag: { pending: 5_000, ackPending: 0 } }, policy, []).wanted).toBe(
-      1,
-    );
+  it('starts one instance to measure the service time, and one that tries where none starts', () => {
+    const lag = { pending: 5_000, ackPending: 0 };
+    expect(decide({ ...idle, serviceMs: undefined, lag }, policy, noMemory).wanted).toBe(1);
+    const broken = decide({ ...idle, lag, ready: 0, startError: 'no such module' }, policy, noMemory);
+    expect(broken.wanted).toBe(1);
+    expect(broken.reason).toContain('no instance starts (no such module)');
   });
 
   it('counts open gathers as work to come', () => {
-    expect(decide({ ...idle, openKeys: 4, serviceMs: 10_000 }, policy, []).wanted).toBe(2);
+    expect(decide({ ...idle, openKeys: 4, serviceMs: 10_000 }, policy, noMemory).wanted).toBe(2);
   });
 
-  it('scales in only to the largest recommendation of the cooldown, and then does', () => {
-    const busy = decide({ ...idle, lag: { pending: 2_200, ackPending: 0 } }, policy, []);
-    const soon = decide({ ...idle, now: 10_000, current: busy.wanted }, policy, busy.memory);
-    expect(soon.wanted).toBe(3);
-    expect(soon.reason).toContain('held at 3 for the cooldown of 30 s');
-    const later = decide({ ...idle, now: 31_000, current: soon.wanted }, policy, soon.memory);
-    expect(later.wanted).toBe(0);
+  it('sees a tenfold step within a second, and counts the shorter window as a burst', () => {
+    const before = run({ perSecond: 40, forMs: 60_000, lag: 1 });
+    expect(before.wanted).toBe(2);
+    const after = run({ perSecond: 400, forMs: 1_000, lag: 20, startAt: 60_250 }, before);
+    expect(after.rate?.mode).toBe('burst');
+    expect(after.wanted).toBeGreaterThanOrEqual(4);
+    const settled = run({ perSecond: 400, forMs: 10_000, lag: 20, startAt: 61_500 }, after);
+    expect(settled.wanted).toBeGreaterThanOrEqual(Math.ceil((400 * 0.026) / 0.8));
+    expect(settled.wanted).toBeLessThanOrEqual(16);
+  });
+
+  it('sees that events have stopped after 6 s, and still waits for the cooldown', () => {
+    const before = run({ perSecond: 400, forMs: 60_000, lag: 10 });
+    const lull = run({ perSecond: 0, forMs: 8_000, startAt: 60_250 }, before);
+    expect(lull.rate?.mode).toBe('lull');
+    expect(lull.wanted).toBe(before.wanted);
+    expect(lull.reason).toContain('cooldown of 30 s');
+    expect(run({ perSecond: 0, forMs: 60_000, startAt: 68_500 }, lull).wanted).toBe(0);
+  });
+
+  it('takes no chance difference for a burst', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 2 ** 31 - 1 }), (seed) => {
+        // Poisson arrivals at 5 a second for a minute: the 1 s and 6 s windows vary a lot, the count of instances does not.
+        const random = mulberry(seed);
+        let last: ScaleDecision | undefined;
+        let arrived = 0;
+        let most = 0;
+        for (let ms = 0; ms <= 90_000; ms += 250) {
+          for (let chance = 0; chance < 50; chance++) if (random() < 5 / 4 / 50) arrived++;
+          last = decide(
+            {
+              ...idle,
+              serviceMs: 100,
+              now: ms,
+              arrived,
+              lag: { pending: 1, ackPending: 0 },
+              current: last?.wanted ?? 0,
+            },
+            policy,
+            last?.memory ?? noMemory,
+          );
+          if (ms > 30_000) most = Math.max(most, last.wanted);
+        }
+        expect(most).toBeLessThanOrEqual(2);
+      }),
+      { numRuns: 20 },
+    );
+  });
+
+  it('grows by the step of a second, and says so', () => {
+    const decision = decide({ ...idle, lag: { pending: 1e6, ackPending: 0 }, current: 1 }, policy, noMemory);
+    expect(decision.wanted).toBe(5);
+    expect(decision.needed).toBe(5);
+    expect(decision.reason).toContain('held at 5 by the step of a second');
+  });
+
+  it('does not grow while a function below it is behind, and gives back where that is far behind', () => {
+    const below = (drainMs: number): Downstream => ({ name: 'recon', drainMs, drainTargetMs: 10_000, atLimit: true });
+    const busy = { ...idle, lag: { pending: 1e6, ackPending: 0 }, current: 6 };
+    expect(decide({ ...busy, downstream: [below(25_000)] }, policy, noMemory).wanted).toBe(6);
+    const shrinking = decide({ ...busy, downstream: [below(50_000)] }, policy, noMemory);
+    expect(shrinking.wanted).toBe(5);
+    expect(shrinking.reason).toContain('back-pressure: recon needs 50 s');
+    const roomy = { ...below(50_000), atLimit: false };
+    expect(decide({ ...busy, downstream: [roomy] }, policy, noMemory).wanted).toBe(16);
+  });
+
+  it('does not go past the best of a scalability fit that it trusts', () => {
+    const fit = { lambda: 40, sigma: 0.05, kappa: 0.01, confidence: 0.95, best: 10 };
+    const memory = { ...noMemory, throughput: { span: undefined, samples: [], fit } };
+    const busy = { ...idle, lag: { pending: 1e6, ackPending: 0 }, current: 9 };
+    expect(decide(busy, policy, memory).wanted).toBe(10);
+    const unsure = { ...memory, throughput: { ...memory.throughput, fit: { ...fit, confidence: 0.5 } } };
+    expect(decide(busy, policy, unsure).wanted).toBe(16);
+  });
+
+  it('pauses in one direction or both', () => {
+    const paused = { ...policy, paused: { in: true, out: true } };
+    expect(decide({ ...idle, current: 3 }, paused, noMemory).reason).toContain('scale-in is paused');
+    const out = decide({ ...idle, lag: { pending: 1e6, ackPending: 0 }, current: 3 }, paused, noMemory);
+    expect(out).toMatchObject({ wanted: 3, reason: expect.stringContaining('held at 3 by scale-out is paused') });
   });
 
   it('stays within min and max, and has a reason, whatever it is told', () => {
     fc.assert(
       fc.property(snapshots, policies, (snapshot, bounds) => {
-        const decision = decide(snapshot, bounds, []);
+        const decision = decide(snapshot, bounds, noMemory);
         expect(decision.wanted).toBeGreaterThanOrEqual(bounds.min);
         expect(decision.wanted).toBeLessThanOrEqual(bounds.max);
+        expect(decision.needed).toBeLessThanOrEqual(decision.wanted);
         expect(decision.reason).not.toBe('');
       }),
     );
@@ -78,10 +222,51 @@ describe('decide()', () => {
       fc.property(snapshots, policies, fc.nat(1e5), (snapshot, bounds, more) => {
         const { lag } = snapshot;
         if (!lag) return;
-        const less = decide(snapshot, bounds, []).wanted;
-        const grown = decide({ ...snapshot, lag: { ...lag, pending: lag.pending + more } }, bounds, []).wanted;
+        const less = decide(snapshot, bounds, noMemory).wanted;
+        const grown = decide({ ...snapshot, lag: { ...lag, pending: lag.pending + more } }, bounds, noMemory).wanted;
         expect(grown).toBeGreaterThanOrEqual(less);
       }),
     );
   });
+
+  it('remembers a bounded amount, however long it runs', () => {
+    const last = run({ perSecond: 100, forMs: 300_000, lag: 1_000 }, undefined, unbounded);
+    const { arrivals, recommendations, steps, throughput } = last.memory;
+    expect(arrivals.length).toBeLessThan(100);
+    expect(recommendations.length).toBeLessThan(130);
+    expect(steps.length).toBeLessThan(10);
+    expect(throughput.samples.length).toBeLessThanOrEqual(240);
+  });
 });
+
+describe('scheduledAt()', () => {
+  const night = { cron: '0 22 * * 1-5', timeZone: 'Europe/Berlin', forMs: 8 * 3_600_000, min: 4, max: 32 };
+
+  it('holds from each time of the pattern for its length, in its own time zone', () => {
+    // Tuesday, 20:00 UTC is 22:00 in Berlin in summer.
+    const begins = Date.UTC(2026, 6, 7, 20, 0);
+    expect(scheduledAt([night], begins - 1)).toBeUndefined();
+    expect(scheduledAt([night], begins)).toBe(night);
+    expect(scheduledAt([night], begins + night.forMs - 1)).toBe(night);
+    expect(scheduledAt([night], begins + night.forMs + 1)).toBeUndefined();
+    // Saturday night.
+    expect(scheduledAt([night], Date.UTC(2026, 6, 11, 21, 0))).toBeUndefined();
+  });
+
+  it('says what is wrong with a pattern', () => {
+    expect(cronProblem('0 8 * * 1-5', '')).toBeUndefined();
+    expect(cronProblem('0 8 * *', '')).toBeDefined();
+    expect(cronProblem('0 8 * * *', 'Mars/Olympus')).toBeDefined();
+    expect(cronProblem('0 0 30 2 *', '')).toBe('"0 0 30 2 *" never comes');
+  });
+});
+
+function mulberry(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}

@@ -37,8 +37,9 @@ test('`parseManifest()` fills in every default of the design', () => {
       timeoutMs: 30_000,
       retry: { attempts: 5, minMs: 1_000, maxMs: 60_000 },
       concurrency: 1,
-      resources: { cpu: 1, memoryBytes: 256 * 2 ** 20 },
-      scale: { min: 0, max: 16, drainTargetMs: 10_000, cooldownMs: 30_000 },
+      resources: { cpu: 1, memoryBytes: 256 * 2 ** 20, gpus: 0 },
+      scale: { min: 0, max: 16, drainTargetMs: 10_000, cooldownMs: 30_000, weight: 1, schedule: [] },
+      placement: { strategy: 'spread', labels: {} },
       configJson: '{}',
     },
   });
@@ -104,6 +105,7 @@ test.each([
     'two triggers are called "x"',
     '',
   ],
+  ['a pattern that is none', '    scale: { schedule: [{ cron: "0 8 * *", for: 1h }] }', 'CronPattern', 'Five fields'],
   ['min above max', '    scale: { min: 3, max: 2 }', 'scale.min 3 is above scale.max 2', ''],
   ['a duration above a day', '    timeout: 2d', '"2d" is too long', ''],
 ])('`parseManifest()` refuses %s', (_what, lines, message, hint) => {

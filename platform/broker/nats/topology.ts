@@ -204,10 +204,15 @@ export async function readLag(
   manager: JetStreamManager,
   stream: StreamName,
   consumer: string,
-): Promise<{ pending: number; ackPending: number; ackFloor: number } | undefined> {
+): Promise<{ pending: number; ackPending: number; ackFloor: number; delivered: number } | undefined> {
   try {
     const info = await manager.consumers.info(stream, consumer);
-    return { pending: info.num_pending, ackPending: info.num_ack_pending, ackFloor: info.ack_floor.stream_seq };
+    return {
+      pending: info.num_pending,
+      ackPending: info.num_ack_pending,
+      ackFloor: info.ack_floor.stream_seq,
+      delivered: info.delivered.consumer_seq,
+    };
   } catch {
     // Unknown is an answer of its own: the autoscaler holds on it.
     return undefined;

@@ -81,6 +81,8 @@ export interface FunctionLoad {
   openKeys: number;
   /** Of the last calls; 0 where there were none. */
   p99Ms: number;
+  /** From an instance's start until it was ready, last time; 0 where none was seen. */
+  startMs: number;
 }
 
 export interface ReportResponse {
@@ -528,6 +530,7 @@ function createBaseFunctionLoad(): FunctionLoad {
     startError: "",
     openKeys: 0,
     p99Ms: 0,
+    startMs: 0,
   };
 }
 
@@ -559,6 +562,9 @@ export const FunctionLoad: MessageFns<FunctionLoad> = {
     }
     if (message.p99Ms !== 0) {
       writer.uint32(73).double(message.p99Ms);
+    }
+    if (message.startMs !== 0) {
+      writer.uint32(81).double(message.startMs);
     }
     return writer;
   },
@@ -648,6 +654,14 @@ export const FunctionLoad: MessageFns<FunctionLoad> = {
             message.p99Ms = reader.double();
             continue;
           }
+          case 10: {
+            if (tag !== 81) {
+              break;
+            }
+
+            message.startMs = reader.double();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -674,6 +688,7 @@ export const FunctionLoad: MessageFns<FunctionLoad> = {
     message.startError = object.startError ?? "";
     message.openKeys = object.openKeys ?? 0;
     message.p99Ms = object.p99Ms ?? 0;
+    message.startMs = object.startMs ?? 0;
     return message;
   },
 };

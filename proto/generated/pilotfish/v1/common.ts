@@ -45,6 +45,20 @@ export interface FunctionSpec {
   latency: boolean;
   /** Absent: results are events without CloudEvents' attributes. */
   cloudEvents: CloudEvents | undefined;
+  placement: Placement | undefined;
+}
+
+/** On which nodes instances go. */
+export interface Placement {
+  /** "spread" or "pack"; empty: spread. */
+  strategy: string;
+  /** Only nodes that have all of these. */
+  labels: { [key: string]: string };
+}
+
+export interface Placement_LabelsEntry {
+  key: string;
+  value: string;
 }
 
 /** How events are collected for `handleBatch`. */
@@ -209,6 +223,7 @@ export interface Resources {
   /** Slots of a node that one instance takes. */
   cpu: number;
   memoryBytes: number;
+  gpus: number;
 }
 
 export interface Scale {
@@ -216,6 +231,21 @@ export interface Scale {
   max: number;
   drainTargetMs: number;
   cooldownMs: number;
+  /** Where slots are short: twice the weight, twice the slots. 0 counts as 1. */
+  weight: number;
+  /** Of several that hold at a time, the first counts. */
+  schedule: ScheduledBounds[];
+}
+
+/** Other bounds, from each time that the pattern names. */
+export interface ScheduledBounds {
+  /** Minute, hour, day of month, month, day of week. */
+  cron: string;
+  /** IANA name; empty: UTC. */
+  timeZone: string;
+  forMs: number;
+  min: number;
+  max: number;
 }
 
 /** A version that is given part of a function's calls and events until it is promoted or withdrawn. */
@@ -323,6 +353,7 @@ function createBaseFunctionSpec(): FunctionSpec {
     secrets: [],
     latency: false,
     cloudEvents: undefined,
+    placement: undefined,
   };
 }
 
@@ -378,6 +409,9 @@ export const FunctionSpec: MessageFns<FunctionSpec> = {
     }
     if (message.cloudEvents !== undefined) {
       CloudEvents.encode(message.cloudEvents, writer.uint32(242).fork()).join();
+    }
+    if (message.placement !== undefined) {
+      Placement.encode(message.placement, writer.uint32(138).fork()).join();
     }
     return writer;
   },
@@ -531,6 +565,14 @@ export const FunctionSpec: MessageFns<FunctionSpec> = {
             message.cloudEvents = CloudEvents.decode(reader, reader.uint32());
             continue;
           }
+          case 17: {
+            if (tag !== 138) {
+              break;
+            }
+
+            message.placement = Placement.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -571,6 +613,154 @@ export const FunctionSpec: MessageFns<FunctionSpec> = {
     message.cloudEvents = (object.cloudEvents !== undefined && object.cloudEvents !== null)
       ? CloudEvents.fromPartial(object.cloudEvents)
       : undefined;
+    message.placement = (object.placement !== undefined && object.placement !== null)
+      ? Placement.fromPartial(object.placement)
+      : undefined;
+    return message;
+  },
+};
+
+function createBasePlacement(): Placement {
+  return { strategy: "", labels: {} };
+}
+
+export const Placement: MessageFns<Placement> = {
+  encode(message: Placement, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.strategy !== "") {
+      writer.uint32(10).string(message.strategy);
+    }
+    globalThis.Object.entries(message.labels).forEach(([key, value]: [string, string]) => {
+      Placement_LabelsEntry.encode({ key: key as any, value }, writer.uint32(18).fork()).join();
+    });
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Placement {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePlacement();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.strategy = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            const entry2 = Placement_LabelsEntry.decode(reader, reader.uint32());
+            if (entry2.value !== undefined) {
+              message.labels[entry2.key] = entry2.value;
+            }
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<Placement>, I>>(base?: I): Placement {
+    return Placement.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<Placement>, I>>(object: I): Placement {
+    const message = createBasePlacement();
+    message.strategy = object.strategy ?? "";
+    message.labels = (globalThis.Object.entries(object.labels ?? {}) as [string, string][]).reduce(
+      (acc: { [key: string]: string }, [key, value]: [string, string]) => {
+        if (value !== undefined) {
+          acc[key] = globalThis.String(value);
+        }
+        return acc;
+      },
+      {},
+    );
+    return message;
+  },
+};
+
+function createBasePlacement_LabelsEntry(): Placement_LabelsEntry {
+  return { key: "", value: "" };
+}
+
+export const Placement_LabelsEntry: MessageFns<Placement_LabelsEntry> = {
+  encode(message: Placement_LabelsEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== "") {
+      writer.uint32(18).string(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Placement_LabelsEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePlacement_LabelsEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<Placement_LabelsEntry>, I>>(base?: I): Placement_LabelsEntry {
+    return Placement_LabelsEntry.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<Placement_LabelsEntry>, I>>(object: I): Placement_LabelsEntry {
+    const message = createBasePlacement_LabelsEntry();
+    message.key = object.key ?? "";
+    message.value = object.value ?? "";
     return message;
   },
 };
@@ -1966,7 +2156,7 @@ export const Retry: MessageFns<Retry> = {
 };
 
 function createBaseResources(): Resources {
-  return { cpu: 0, memoryBytes: 0 };
+  return { cpu: 0, memoryBytes: 0, gpus: 0 };
 }
 
 export const Resources: MessageFns<Resources> = {
@@ -1976,6 +2166,9 @@ export const Resources: MessageFns<Resources> = {
     }
     if (message.memoryBytes !== 0) {
       writer.uint32(16).uint64(message.memoryBytes);
+    }
+    if (message.gpus !== 0) {
+      writer.uint32(24).uint32(message.gpus);
     }
     return writer;
   },
@@ -2009,6 +2202,14 @@ export const Resources: MessageFns<Resources> = {
             message.memoryBytes = longToNumber(reader.uint64());
             continue;
           }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.gpus = reader.uint32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2028,12 +2229,13 @@ export const Resources: MessageFns<Resources> = {
     const message = createBaseResources();
     message.cpu = object.cpu ?? 0;
     message.memoryBytes = object.memoryBytes ?? 0;
+    message.gpus = object.gpus ?? 0;
     return message;
   },
 };
 
 function createBaseScale(): Scale {
-  return { min: 0, max: 0, drainTargetMs: 0, cooldownMs: 0 };
+  return { min: 0, max: 0, drainTargetMs: 0, cooldownMs: 0, weight: 0, schedule: [] };
 }
 
 export const Scale: MessageFns<Scale> = {
@@ -2049,6 +2251,12 @@ export const Scale: MessageFns<Scale> = {
     }
     if (message.cooldownMs !== 0) {
       writer.uint32(32).uint32(message.cooldownMs);
+    }
+    if (message.weight !== 0) {
+      writer.uint32(40).uint32(message.weight);
+    }
+    for (const v of message.schedule) {
+      ScheduledBounds.encode(v!, writer.uint32(50).fork()).join();
     }
     return writer;
   },
@@ -2098,6 +2306,22 @@ export const Scale: MessageFns<Scale> = {
             message.cooldownMs = reader.uint32();
             continue;
           }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.weight = reader.uint32();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.schedule.push(ScheduledBounds.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2119,6 +2343,111 @@ export const Scale: MessageFns<Scale> = {
     message.max = object.max ?? 0;
     message.drainTargetMs = object.drainTargetMs ?? 0;
     message.cooldownMs = object.cooldownMs ?? 0;
+    message.weight = object.weight ?? 0;
+    message.schedule = object.schedule?.map((e) => ScheduledBounds.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseScheduledBounds(): ScheduledBounds {
+  return { cron: "", timeZone: "", forMs: 0, min: 0, max: 0 };
+}
+
+export const ScheduledBounds: MessageFns<ScheduledBounds> = {
+  encode(message: ScheduledBounds, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.cron !== "") {
+      writer.uint32(10).string(message.cron);
+    }
+    if (message.timeZone !== "") {
+      writer.uint32(18).string(message.timeZone);
+    }
+    if (message.forMs !== 0) {
+      writer.uint32(24).uint32(message.forMs);
+    }
+    if (message.min !== 0) {
+      writer.uint32(32).uint32(message.min);
+    }
+    if (message.max !== 0) {
+      writer.uint32(40).uint32(message.max);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ScheduledBounds {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseScheduledBounds();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.cron = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.timeZone = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.forMs = reader.uint32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.min = reader.uint32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.max = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<ScheduledBounds>, I>>(base?: I): ScheduledBounds {
+    return ScheduledBounds.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ScheduledBounds>, I>>(object: I): ScheduledBounds {
+    const message = createBaseScheduledBounds();
+    message.cron = object.cron ?? "";
+    message.timeZone = object.timeZone ?? "";
+    message.forMs = object.forMs ?? 0;
+    message.min = object.min ?? 0;
+    message.max = object.max ?? 0;
     return message;
   },
 };

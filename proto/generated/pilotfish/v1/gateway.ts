@@ -20,6 +20,7 @@ import {
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
 import { ArtifactFile, Canary, FunctionSpec, FunctionVersion, Instance, Node, Trigger } from "./common.ts";
+import { GetScaleRequest, GetScaleResponse, ScaleDecision, SetScaleRequest, SetScaleResponse } from "./scale.ts";
 
 export const protobufPackage = "pilotfish.v1";
 
@@ -313,6 +314,8 @@ export interface WatchResponse {
   nodes: Node[];
   functions: FunctionSummary[];
   epoch: number;
+  /** Decisions since the message before; in the first one those that are kept. */
+  decisions: ScaleDecision[];
 }
 
 export interface LogsRequest {
@@ -3837,7 +3840,7 @@ export const WatchRequest: MessageFns<WatchRequest> = {
 };
 
 function createBaseWatchResponse(): WatchResponse {
-  return { timeMs: 0, nodes: [], functions: [], epoch: 0 };
+  return { timeMs: 0, nodes: [], functions: [], epoch: 0, decisions: [] };
 }
 
 export const WatchResponse: MessageFns<WatchResponse> = {
@@ -3853,6 +3856,9 @@ export const WatchResponse: MessageFns<WatchResponse> = {
     }
     if (message.epoch !== 0) {
       writer.uint32(32).uint64(message.epoch);
+    }
+    for (const v of message.decisions) {
+      ScaleDecision.encode(v!, writer.uint32(42).fork()).join();
     }
     return writer;
   },
@@ -3902,6 +3908,14 @@ export const WatchResponse: MessageFns<WatchResponse> = {
             message.epoch = longToNumber(reader.uint64());
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.decisions.push(ScaleDecision.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3923,6 +3937,7 @@ export const WatchResponse: MessageFns<WatchResponse> = {
     message.nodes = object.nodes?.map((e) => Node.fromPartial(e)) || [];
     message.functions = object.functions?.map((e) => FunctionSummary.fromPartial(e)) || [];
     message.epoch = object.epoch ?? 0;
+    message.decisions = object.decisions?.map((e) => ScaleDecision.fromPartial(e)) || [];
     return message;
   },
 };
@@ -4628,6 +4643,26 @@ export const GatewayService = {
     responseSerialize: (value: WatchResponse): Buffer => Buffer.from(WatchResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): WatchResponse => WatchResponse.decode(value),
   },
+  /** Why a function has as many instances as it has: signals, bounds, the last decisions. */
+  getScale: {
+    path: "/pilotfish.v1.Gateway/GetScale" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: GetScaleRequest): Buffer => Buffer.from(GetScaleRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): GetScaleRequest => GetScaleRequest.decode(value),
+    responseSerialize: (value: GetScaleResponse): Buffer => Buffer.from(GetScaleResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): GetScaleResponse => GetScaleResponse.decode(value),
+  },
+  /** Bounds, weight and pauses that stand above the manifest's until they are reset. */
+  setScale: {
+    path: "/pilotfish.v1.Gateway/SetScale" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: SetScaleRequest): Buffer => Buffer.from(SetScaleRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): SetScaleRequest => SetScaleRequest.decode(value),
+    responseSerialize: (value: SetScaleResponse): Buffer => Buffer.from(SetScaleResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): SetScaleResponse => SetScaleResponse.decode(value),
+  },
   /** What failed for good, oldest first, without payloads. */
   listDeadLetters: {
     path: "/pilotfish.v1.Gateway/ListDeadLetters" as const,
@@ -4758,6 +4793,10 @@ export interface GatewayServer extends UntypedServiceImplementation {
   waitReady: handleUnaryCall<WaitReadyRequest, WaitReadyResponse>;
   /** The pilot's state at once and after every change, at most each 100 ms. */
   watch: handleServerStreamingCall<WatchRequest, WatchResponse>;
+  /** Why a function has as many instances as it has: signals, bounds, the last decisions. */
+  getScale: handleUnaryCall<GetScaleRequest, GetScaleResponse>;
+  /** Bounds, weight and pauses that stand above the manifest's until they are reset. */
+  setScale: handleUnaryCall<SetScaleRequest, SetScaleResponse>;
   /** What failed for good, oldest first, without payloads. */
   listDeadLetters: handleServerStreamingCall<ListDeadLettersRequest, ListDeadLettersResponse>;
   /** One of them with its payload and stacks. */
@@ -4950,6 +4989,38 @@ export interface GatewayClient extends Client {
     metadata?: Metadata,
     options?: Partial<CallOptions>,
   ): ClientReadableStream<WatchResponse>;
+  /** Why a function has as many instances as it has: signals, bounds, the last decisions. */
+  getScale(
+    request: GetScaleRequest,
+    callback: (error: ServiceError | null, response: GetScaleResponse) => void,
+  ): ClientUnaryCall;
+  getScale(
+    request: GetScaleRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: GetScaleResponse) => void,
+  ): ClientUnaryCall;
+  getScale(
+    request: GetScaleRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: GetScaleResponse) => void,
+  ): ClientUnaryCall;
+  /** Bounds, weight and pauses that stand above the manifest's until they are reset. */
+  setScale(
+    request: SetScaleRequest,
+    callback: (error: ServiceError | null, response: SetScaleResponse) => void,
+  ): ClientUnaryCall;
+  setScale(
+    request: SetScaleRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: SetScaleResponse) => void,
+  ): ClientUnaryCall;
+  setScale(
+    request: SetScaleRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: SetScaleResponse) => void,
+  ): ClientUnaryCall;
   /** What failed for good, oldest first, without payloads. */
   listDeadLetters(
     request: ListDeadLettersRequest,

@@ -1,0 +1,71 @@
+/** What is known of one function when its instances are counted. What is not known is undefined, never a guess. */
+
+export interface ScaleSnapshot {
+  /** Monotonic milliseconds. */
+  readonly now: number;
+  /** Events not yet done; undefined when the broker did not say. */
+  readonly lag: { readonly pending: number; readonly ackPending: number } | undefined;
+  /** Events and calls that have come so far, counted from anywhere; undefined when the broker did not say. */
+  readonly arrived: number | undefined;
+  /** Calls that have ended so far, counted from anywhere. */
+  readonly ended: number;
+  /** Gathers still collecting parts: each will be an event (G12). */
+  readonly openKeys: number;
+  /** Events and calls inside agents. */
+  readonly inFlight: number;
+  /** Smoothed time of a call; undefined before the first one. */
+  readonly serviceMs: number | undefined;
+  readonly concurrency: number;
+  /** Instances that take calls now. */
+  readonly ready: number;
+  /** Why an instance could not start, where none is ready; empty otherwise. */
+  readonly startError: string;
+  /** Wanted until now. */
+  readonly current: number;
+  /** Functions that this one's results trigger. */
+  readonly downstream: readonly Downstream[];
+}
+
+/** A function further down, as the last round saw it. */
+export interface Downstream {
+  readonly name: string;
+  /** Time in which its instances would be done with what waits for it; undefined when unknown. */
+  readonly drainMs: number | undefined;
+  readonly drainTargetMs: number;
+  /** It has all the instances that it may have, or that fit. */
+  readonly atLimit: boolean;
+}
+
+export interface ScalePolicy {
+  readonly min: number;
+  readonly max: number;
+  /** Who set them, where it was not the manifest: "the schedule", "`scale set`". */
+  readonly boundsBy?: string | undefined;
+  readonly drainTargetMs: number;
+  /** Scale-in goes no lower than the largest recommendation of this long. */
+  readonly cooldownMs: number;
+  /** Neither stops nor starts instances, whatever the load. */
+  readonly paused: { readonly in: boolean; readonly out: boolean };
+  readonly tuning: ScaleTuning;
+}
+
+/** What the manifest does not say: found by the simulator (`npm run bench -- autoscaler`). */
+export interface ScaleTuning {
+  /** Share of the time that an instance should be busy. */
+  readonly targetUse: number;
+  /** A shorter window counts when its rate differs by this factor ... */
+  readonly burstRatio: number;
+  /** ... and by more than so many standard deviations of chance. */
+  readonly burstSigmas: number;
+  /** Within a second instances grow by this factor at most, or by `stepOutMin`. */
+  readonly stepOut: number;
+  readonly stepOutMin: number;
+}
+
+export const defaultTuning: ScaleTuning = {
+  targetUse: 0.8,
+  burstRatio: 1.5,
+  burstSigmas: 3,
+  stepOut: 4,
+  stepOutMin: 4,
+};

@@ -1,0 +1,41 @@
+/** The last decisions of each function, and all that came after a given one, for those who watch. */
+import type { ScaleDecision } from '#proto';
+
+const decisionsMax = 100;
+/** Of all functions together, for a watcher that looks again a moment later. */
+const recentMax = 1_000;
+
+export class DecisionLog {
+  readonly #byFunction = new Map<string, ScaleDecision[]>();
+  readonly #recent: ScaleDecision[] = [];
+  #count = 0;
+
+  add(decision: ScaleDecision): void {
+    const own = this.#byFunction.get(decision.function) ?? [];
+    own.push(decision);
+    if (own.length > decisionsMax) own.shift();
+    this.#byFunction.set(decision.function, own);
+    this.#recent.push(decision);
+    if (this.#recent.length > recentMax) this.#recent.shift();
+    this.#count++;
+  }
+
+  /** Oldest first. */
+  of(name: string): readonly ScaleDecision[] {
+    return this.#byFunction.get(name) ?? [];
+  }
+
+  /** What came after `seen` decisions, as far as it is kept, and how many there are now. */
+  since(seen: number): { readonly decisions: readonly ScaleDecision[]; readonly seen: number } {
+    const fresh = Math.min(this.#count - seen, this.#recent.length);
+    return { decisions: fresh > 0 ? this.#recent.slice(-fresh) : [], seen: this.#count };
+  }
+
+  forget(name: string): void {
+    this.#byFunction.delete(name);
+  }
+
+  names(): Iterable<string> {
+    return this.#byFunction.keys();
+  }
+}

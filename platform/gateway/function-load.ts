@@ -1,0 +1,117 @@
+/** What the nodes say of one version, put together so that no single node can talk the rest into anything. */
+import type { FunctionLoad, ReportResponse } from '#proto';
+
+export interface VersionLoad {
+  /** The middle one of the nodes' smoothed times, weighted by their calls; undefined before the first call. */
+  readonly serviceMs: number | undefined;
+  readonly p99Ms: number;
+  /** Calls behind these. */
+  readonly samples: number;
+  readonly startMs: number;
+  readonly openKeys: number;
+  readonly ready: number;
+  readonly startError: string;
+  /** By node, as last reported. */
+  readonly endedByNode: ReadonlyMap<string, number>;
+  /** Nodes that have run it, or hold an instance of it. */
+  readonly warm: ReadonlySet<string>;
+}
+
+/** A node with millions of old calls knows no more of the present than one with a thousand. */
+const weightMax = 1_000;
+/** Longer than any call can take is a node's mistake, and not measured. */
+const serviceMsMax = 24 * 3_600_000;
+
+interface Gathered {
+  readonly times: { value: number; weight: number }[];
+  readonly endedByNode: Map<string, number>;
+  readonly warm: Set<string>;
+  p99Ms: number;
+  samples: number;
+  startMs: number;
+  openKeys: number;
+  ready: number;
+  startError: string;
+}
+
+/** By the version's digest. */
+export function versionLoads(reports: readonly ReportResponse[]): Map<string, VersionLoad> {
+  const gathered = new Map<string, Gathered>();
+  const of = (digest: string): Gathered => {
+    let entry = gathered.get(digest);
+    if (!entry) {
+      entry = {
+        times: [],
+        endedByNode: new Map(),
+        warm: new Set(),
+        p99Ms: 0,
+        samples: 0,
+        startMs: 0,
+        openKeys: 0,
+        ready: 0,
+        startError: '',
+      };
+      gathered.set(digest, entry);
+    }
+    return entry;
+  };
+  for (const { node, loads } of reports) {
+    if (!node) continue;
+    for (const { digest, state } of node.instances) {
+      const entry = of(digest);
+      entry.warm.add(node.id);
+      if (state === 'ready') entry.ready++;
+    }
+    for (const load of loads) add(of(load.digest), node.id, load);
+  }
+  return new Map(
+    [...gathered].map(([digest, entry]) => [digest, { ...entry, serviceMs: weightedMedian(entry.times) }]),
+  );
+}
+
+function add(entry: Gathered, node: string, load: FunctionLoad): void {
+  const ended = measure(load.handled) + measure(load.failed);
+  if (ended > 0) {
+    entry.endedByNode.set(node, ended);
+    entry.warm.add(node);
+    entry.samples += ended;
+  }
+  const serviceMs = measure(load.serviceMs);
+  if (serviceMs > 0 && serviceMs <= serviceMsMax)
+    entry.times.push({ value: serviceMs, weight: 1 + Math.min(ended, weightMax) });
+  entry.p99Ms = Math.max(entry.p99Ms, Math.min(measure(load.p99Ms), serviceMsMax));
+  entry.startMs = Math.max(entry.startMs, Math.min(measure(load.startMs), serviceMsMax));
+  entry.openKeys += measure(load.openKeys);
+  entry.startError ||= load.startError;
+}
+
+/** Not a number, negative or endless: nothing was measured. */
+function measure(value: number): number {
+  return Number.isFinite(value) && value > 0 ? value : 0;
+}
+
+function weightedMedian(times: { value: number; weight: number }[]): number | undefined {
+  times.sort((a, b) => a.value - b.value);
+  const half = times.reduce((sum, { weight }) => sum + weight, 0) / 2;
+  let passed = 0;
+  for (const { value, weight } of times) {
+    passed += weight;
+    if (passed >= half) return value;
+  }
+  return undefined;
+}
+
+/** Calls that have ended since it was made, whatever agents began to count anew meanwhile. */
+export class EndedCalls {
+  #seen: ReadonlyMap<string, number> = new Map();
+  #total = 0;
+
+  update(endedByNode: ReadonlyMap<string, number>): number {
+    for (const [node, ended] of endedByNode) {
+      const before = this.#seen.get(node) ?? 0;
+      this.#total += ended >= before ? ended - before : ended;
+    }
+    this.#seen = endedByNode;
+    return this.#total;
+  }
+}

@@ -1,0 +1,174 @@
+/** One function after the other: its signals put together, its decision taken, kept, and said where it changes something. */
+import type { JetStreamManager } from '@nats-io/jetstream';
+import { type Downstream, decide, noMemory, type ScaleDecision, type ScaleMemory, type ScalePolicy } from '#autoscaler';
+import type { Clock } from '#common';
+import { callsAtOnce } from '#model';
+import type { Unplaced } from '#placement';
+import type { FunctionVersion } from '#proto';
+import type { ScaleStore, TriggerStates, WantedByFunction } from '#registry';
+import type { Logger } from '#telemetry';
+import type { CallCounts } from './call-counts.ts';
+import type { DecisionLog } from './decision-log.ts';
+import { downstreamOf } from './downstream.ts';
+import { EndedCalls, type VersionLoad } from './function-load.ts';
+import { type FunctionLag, readFunctionLag } from './lag-reader.ts';
+import { policyOf } from './scale-policy.ts';
+import { total } from './wanted-sets.ts';
+import type { WantedCount } from './wanted-versions.ts';
+
+export interface FunctionScalesOptions {
+  readonly manager: JetStreamManager;
+  readonly scales: ScaleStore;
+  readonly triggerStates: TriggerStates;
+  readonly calls: CallCounts;
+  readonly decisions: DecisionLog;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** What the last round saw and wanted of a function. */
+export interface FunctionScale {
+  readonly lag: number | undefined;
+  readonly wanted: number;
+  readonly reason: string;
+  readonly policy: ScalePolicy & { readonly weight: number };
+  readonly decision: ScaleDecision;
+  readonly load: VersionLoad | undefined;
+  readonly concurrency: number;
+  /** Instances that no node has room for. */
+  readonly unplaced: number;
+}
+
+export class FunctionScales {
+  readonly #options: FunctionScalesOptions;
+  readonly #memories = new Map<string, ScaleMemory>();
+  readonly #scales = new Map<string, FunctionScale>();
+  readonly #ended = new Map<string, EndedCalls>();
+
+  constructor(options: FunctionScalesOptions) {
+    this.#options = options;
+  }
+
+  get(name: string): FunctionScale | undefined {
+    return this.#scales.get(name);
+  }
+
+  policyOf(version: FunctionVersion): ScalePolicy & { readonly weight: number } {
+    return policyOf(version, this.#options.scales.get(version.function), this.#options.clock.now());
+  }
+
+  /** Function -> what it wants now. */
+  async decide(
+    versions: readonly FunctionVersion[],
+    loads: ReadonlyMap<string, VersionLoad>,
+    wanted: WantedByFunction,
+  ): Promise<Map<string, WantedCount>> {
+    const below = downstreamOf(versions.flatMap(({ spec }) => spec ?? []));
+    const { manager, triggerStates } = this.#options;
+    const lags = await Promise.all(versions.map((version) => readFunctionLag(manager, version, triggerStates)));
+    const counts = new Map<string, WantedCount>();
+    for (const [at, version] of versions.entries()) {
+      const downstream = (below.get(version.function) ?? []).flatMap((name) => this.#downstream(name));
+      const current = total(wanted.get(version.function));
+      const decision = this.#decideOne(version, {
+        lag: lags[at],
+        load: loads.get(version.digest),
+        current,
+        downstream,
+      });
+      counts.set(version.function, { wanted: decision.wanted, needed: decision.needed });
+    }
+    return counts;
+  }
+
+  /** Says why, where a function has fewer than it wants. */
+  noteUnplaced(unplaced: ReadonlyMap<string, Unplaced>): void {
+    for (const [name, { count, by }] of unplaced) {
+      const scale = this.#scales.get(name);
+      if (!scale) continue;
+      const reason = `${scale.reason}; held at ${Math.max(0, scale.wanted - count)} by ${by}`;
+      this.#scales.set(name, { ...scale, reason, unplaced: count });
+    }
+  }
+
+  forgetOthers(names: ReadonlySet<string>): void {
+    for (const known of [this.#memories, this.#scales, this.#ended])
+      for (const name of known.keys()) if (!names.has(name)) known.delete(name);
+    for (const known of [this.#options.calls, this.#options.decisions])
+      for (const name of [...known.names()]) if (!names.has(name)) known.forget(name);
+  }
+
+  #decideOne(
+    version: FunctionVersion,
+    seen: {
+      lag: FunctionLag | undefined;
+      load: VersionLoad | undefined;
+      current: number;
+      downstream: readonly Downstream[];
+    },
+  ): ScaleDecision {
+    const { clock, calls, decisions, logger } = this.#options;
+    const { lag, load, current, downstream } = seen;
+    const name = version.function;
+    const counted = calls.of(name);
+    const policy = this.policyOf(version);
+    const decision = decide(
+      {
+        now: clock.monotonic(),
+        lag,
+        arrived: lag && lag.arrived + counted.came,
+        ended: this.#endedOf(name, load),
+        openKeys: load?.openKeys ?? 0,
+        inFlight: counted.open,
+        serviceMs: load?.serviceMs,
+        concurrency: callsAtOnce(version.spec),
+        ready: load?.ready ?? 0,
+        startError: load?.startError ?? '',
+        current,
+        downstream,
+      },
+      policy,
+      this.#memories.get(name) ?? noMemory,
+    );
+    this.#memories.set(name, decision.memory);
+    const { wanted, reason } = decision;
+    this.#scales.set(name, {
+      lag: lag && lag.pending + lag.ackPending,
+      wanted,
+      reason,
+      policy,
+      decision,
+      load,
+      concurrency: callsAtOnce(version.spec),
+      unplaced: 0,
+    });
+    if (wanted !== current) {
+      logger.info({ function: name, from: current, to: wanted, reason }, 'scale');
+      decisions.add({ timeMs: clock.now(), function: name, from: current, to: wanted, reason });
+    }
+    return decision;
+  }
+
+  #endedOf(name: string, load: VersionLoad | undefined): number {
+    const ended = this.#ended.get(name) ?? new EndedCalls();
+    this.#ended.set(name, ended);
+    return ended.update(load?.endedByNode ?? new Map());
+  }
+
+  /** As the last round saw it. */
+  #downstream(name: string): Downstream[] {
+    const scale = this.#scales.get(name);
+    if (!scale) return [];
+    const { lag, load, concurrency, policy, wanted, unplaced } = scale;
+    const ready = load?.ready ?? 0;
+    const known = lag !== undefined && load?.serviceMs !== undefined && ready > 0;
+    return [
+      {
+        name,
+        drainMs: known ? (lag * (load.serviceMs ?? 0)) / (ready * concurrency) : undefined,
+        drainTargetMs: policy.drainTargetMs,
+        atLimit: wanted >= policy.max || unplaced > 0,
+      },
+    ];
+  }
+}

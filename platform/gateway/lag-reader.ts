@@ -1,0 +1,40 @@
+/** What waits for a function, and what has come for it so far, from all its consumers, each read at its stream's leader. */
+import type { JetStreamManager } from '@nats-io/jetstream';
+import { consumerName, readLag, streams } from '#broker';
+import type { FunctionVersion } from '#proto';
+import type { TriggerStates } from '#registry';
+import { triggerStream } from './trigger-stream.ts';
+
+export interface FunctionLag {
+  readonly pending: number;
+  readonly ackPending: number;
+  /** Deliveries and what waits for one: what has come since the consumers were made. */
+  readonly arrived: number;
+}
+
+/** Undefined when one of the consumers could not be read: part of a lag is no lag. */
+export async function readFunctionLag(
+  manager: JetStreamManager,
+  version: FunctionVersion,
+  triggerStates: TriggerStates,
+): Promise<FunctionLag | undefined> {
+  // What a paused trigger keeps is no work.
+  const isPaused = (name: string) => triggerStates.get(version.function, name).pausedAtMs > 0;
+  const triggers = (version.spec?.triggers ?? []).filter(({ name }) => !isPaused(name));
+  const read = triggers.map(async (trigger) => {
+    const consumer = consumerName(version.function, trigger.name);
+    return Promise.all([
+      readLag(manager, triggerStream(trigger), consumer),
+      readLag(manager, streams.retries, consumer),
+    ]);
+  });
+  const sum = { pending: 0, ackPending: 0, arrived: 0 };
+  for (const [lag, retries] of await Promise.all(read)) {
+    if (!lag || !retries) return undefined;
+    // Retries that wait for their time are no work yet (design, "Parking"): only those that nobody has looked at count.
+    sum.pending += lag.pending + retries.pending;
+    sum.ackPending += lag.ackPending;
+    sum.arrived += lag.pending + lag.delivered;
+  }
+  return sum;
+}

@@ -1,0 +1,18 @@
+/** The nodes as placement sees them. */
+import type { Clock } from '#common';
+import type { PlacementNode } from '#placement';
+import type { NodeLink } from './node-link.ts';
+import { isTrusted, type TrustMemory } from './node-trust.ts';
+
+export function nodesFor(links: readonly NodeLink[], trust: TrustMemory, clock: Clock): PlacementNode[] {
+  const now = clock.monotonic();
+  const wallMs = clock.now();
+  return links.map(({ entry, report }) => ({
+    id: entry.node,
+    slots: isTrusted(trust, entry.node, now) ? entry.slots : Math.min(entry.slots, report?.node?.slotsUsed ?? 0),
+    memoryBytes: entry.memoryBytes,
+    gpus: entry.gpus,
+    labels: entry.labels,
+    remainingMs: entry.endsAt === undefined ? undefined : entry.endsAt - wallMs,
+  }));
+}

@@ -1,0 +1,72 @@
+/** `scale get`, `set`, `pause` and `explain`, answered. */
+import { PlatformError } from '#common';
+import type { GetScaleResponse, ScaleOverride, SetScaleRequest, SetScaleResponse } from '#proto';
+import type { Registry, ScaleStore } from '#registry';
+import type { ScalingLoop } from './scaling-loop.ts';
+
+export interface ScaleServiceOptions {
+  readonly registry: Registry;
+  readonly scaling: ScalingLoop;
+  readonly scales: ScaleStore;
+}
+
+/** As the manifest's bounds. */
+const instancesMax = 10_000;
+
+export function getScale(name: string, { registry, scaling, scales }: ScaleServiceOptions): GetScaleResponse {
+  registry.get(name);
+  const scale = scaling.scaleOf(name);
+  const override = scales.get(name);
+  if (!scale) {
+    throw new PlatformError('unavailable', `no round has looked at "${name}" yet`, { hint: 'Ask again in a second.' });
+  }
+  const { decision, policy, load } = scale;
+  return {
+    name,
+    wanted: scale.wanted,
+    ready: load?.ready ?? 0,
+    min: policy.min,
+    max: policy.max,
+    boundsBy: (policy.boundsBy ?? 'manifest').replace(/^the /, '').replaceAll('`', ''),
+    weight: policy.weight,
+    override,
+    lag: scale.lag ?? -1,
+    ratePerSecond: decision.rate?.perSecond ?? -1,
+    rateMode: decision.rate?.mode ?? 'unknown',
+    rateWindowMs: Math.round(decision.rate?.windowMs ?? 0),
+    serviceMs: load?.serviceMs ?? 0,
+    p99Ms: load?.p99Ms ?? 0,
+    startMs: load?.startMs ?? 0,
+    concurrency: scale.concurrency,
+    fit: decision.usl && { ...decision.usl, best: decision.usl.best ?? 0 },
+    reason: scale.reason,
+    decisions: [...scaling.decisions.of(name)],
+  };
+}
+
+export async function setScale(request: SetScaleRequest, options: ScaleServiceOptions): Promise<SetScaleResponse> {
+  const { registry, scaling, scales } = options;
+  const { spec } = registry.latest(request.name);
+  const { override } = request;
+  if (override) {
+    checkOverride(override, spec?.scale ?? { min: 0, max: 1 });
+    await scales.set(request.name, override);
+  } else {
+    await scales.reset(request.name);
+  }
+  scaling.hurry();
+  return { override };
+}
+
+function checkOverride(override: ScaleOverride, manifest: { readonly min: number; readonly max: number }): void {
+  const min = override.min ?? manifest.min;
+  const max = override.max ?? manifest.max;
+  if (min > max) {
+    throw new PlatformError('usage', `at least ${min} and at most ${max} instances contradict each other`, {
+      hint: `The manifest says ${manifest.min} to ${manifest.max}; set both bounds.`,
+    });
+  }
+  if (max > instancesMax)
+    throw new PlatformError('usage', `${max} instances are too many; the most is ${instancesMax}`);
+  if (override.weight === 0) throw new PlatformError('usage', 'a weight is a whole number above 0');
+}

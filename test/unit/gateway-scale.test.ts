@@ -1,0 +1,127 @@
+import { describe, expect, it } from 'vitest';
+import type { FunctionLoad, ReportResponse } from '#proto';
+import { FunctionSpec, FunctionVersion, Node } from '#proto';
+import { DecisionLog } from '../../platform/gateway/decision-log.ts';
+import { downstreamOf } from '../../platform/gateway/downstream.ts';
+import { EndedCalls, versionLoads } from '../../platform/gateway/function-load.ts';
+import { isTrusted, judgeNodes, type TrustMemory } from '../../platform/gateway/node-trust.ts';
+import { policyOf } from '../../platform/gateway/scale-policy.ts';
+
+const load = (more: Partial<FunctionLoad>): FunctionLoad => ({
+  function: 'f',
+  digest: 'd',
+  inFlight: 0,
+  serviceMs: 20,
+  p99Ms: 30,
+  startMs: 40,
+  handled: 500,
+  failed: 0,
+  startError: '',
+  openKeys: 0,
+  ...more,
+});
+const report = (id: string, more: Partial<FunctionLoad>): ReportResponse => ({
+  node: Node.fromPartial({ id }),
+  epoch: 1,
+  generation: 1,
+  loads: [load(more)],
+});
+
+describe('versionLoads()', () => {
+  it('believes the middle of the nodes: one that lies changes nothing', () => {
+    for (const lie of [1e12, Number.NaN, -5, Number.POSITIVE_INFINITY, 80_000_000]) {
+      const reports = [
+        report('n1', {}),
+        report('n2', { serviceMs: 22 }),
+        report('n3', { serviceMs: lie, handled: 1e18 }),
+      ];
+      const seen = versionLoads(reports).get('d');
+      expect(seen?.serviceMs).toBeGreaterThanOrEqual(20);
+      expect(seen?.serviceMs).toBeLessThanOrEqual(22);
+    }
+  });
+
+  it('counts ended calls on, when an agent begins to count anew', () => {
+    const ended = new EndedCalls();
+    expect(ended.update(new Map([['n1', 10]]))).toBe(10);
+    expect(ended.update(new Map([['n1', 15]]))).toBe(15);
+    expect(
+      ended.update(
+        new Map([
+          ['n1', 2],
+          ['n2', 1],
+        ]),
+      ),
+    ).toBe(18);
+  });
+});
+
+describe('judgeNodes()', () => {
+  const doing = (running: number) => [{ node: 'n1', told: true, wanted: 4, running }];
+
+  it('distrusts for a while a node that was told and does nothing for long, and trusts one that is only slow', () => {
+    let trust: TrustMemory = new Map();
+    for (let now = 0; now <= 9_000; now += 1_000) trust = judgeNodes(trust, now, doing(3));
+    trust = judgeNodes(trust, 10_000, doing(4));
+    for (let now = 11_000; now <= 20_000; now += 1_000) trust = judgeNodes(trust, now, doing(0));
+    expect(isTrusted(trust, 'n1', 20_000)).toBe(true);
+    trust = judgeNodes(trust, 22_000, doing(0));
+    expect(isTrusted(trust, 'n1', 22_000)).toBe(false);
+    expect(isTrusted(trust, 'n1', 52_000)).toBe(true);
+  });
+
+  it('forgets nodes that are gone', () => {
+    expect(judgeNodes(judgeNodes(new Map(), 0, doing(0)), 1, []).size).toBe(0);
+  });
+});
+
+describe('downstreamOf()', () => {
+  it('follows outputs to the triggers that they match', () => {
+    const spec = (name: string, on: string, output: string) =>
+      FunctionSpec.fromPartial({ name, output, triggers: [{ name: 'on0', subject: on }] });
+    const below = downstreamOf([
+      spec('split', 'scan.*.frame', 'rows.{1}'),
+      spec('recon', 'rows.*', 'slices.{1}'),
+      spec('other', 'elsewhere.>', ''),
+    ]);
+    expect([...below]).toEqual([['split', ['recon']]]);
+  });
+});
+
+describe('policyOf()', () => {
+  const version = FunctionVersion.fromPartial({
+    function: 'f',
+    spec: { scale: { min: 1, max: 4, schedule: [{ cron: '0 8 * * *', forMs: 3_600_000, min: 6, max: 8 }] } },
+  });
+  const eight = Date.UTC(2026, 0, 5, 8, 30);
+  const noon = Date.UTC(2026, 0, 5, 12);
+
+  it("takes the manifest's bounds, the schedule's while it holds, and above both what was set by hand", () => {
+    expect(policyOf(version, undefined, noon)).toMatchObject({ min: 1, max: 4, weight: 1 });
+    expect(policyOf(version, undefined, eight)).toMatchObject({ min: 6, max: 8, boundsBy: 'the schedule' });
+    const set = { max: 2, pausedIn: true, pausedOut: false };
+    expect(policyOf(version, set, noon)).toMatchObject({
+      min: 1,
+      max: 2,
+      boundsBy: '`scale set`',
+      paused: { in: true },
+    });
+    expect(policyOf(version, set, eight)).toMatchObject({ min: 2, max: 2 });
+    expect(policyOf(version, { min: 9, pausedIn: false, pausedOut: false }, noon)).toMatchObject({ min: 9, max: 9 });
+  });
+});
+
+describe('DecisionLog', () => {
+  it('keeps the last hundred of a function, and gives a watcher what it has not seen', () => {
+    const log = new DecisionLog();
+    for (let at = 0; at < 150; at++) log.add({ timeMs: at, function: 'f', from: at, to: at + 1, reason: `${at}` });
+    expect(log.of('f')).toHaveLength(100);
+    expect(log.of('f').at(-1)?.to).toBe(150);
+    const first = log.since(0);
+    expect(first.decisions).toHaveLength(150);
+    log.add({ timeMs: 200, function: 'g', from: 0, to: 1, reason: 'new' });
+    expect(log.since(first.seen).decisions.map(({ reason }) => reason)).toEqual(['new']);
+    log.forget('f');
+    expect(log.of('f')).toEqual([]);
+  });
+});
