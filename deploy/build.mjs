@@ -4,6 +4,7 @@ import { cpSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSyn
 import { basename, dirname, extname, join, resolve } from 'node:path';
 import { stderr } from 'node:process';
 import { fileURLToPath } from 'node:url';
+import { kernelModulesPlugin } from './build/kernel-modules.mjs';
 import { bundledProtoFolders, protoFolderPlugin } from './build/proto-folders.mjs';
 import { hashFiles, isFresh, listFiles, readStamp, writeStamp } from './lib/content-hash.mjs';
 import { isMain, StepError } from './lib/report.mjs';
@@ -89,7 +90,7 @@ function optionsFor(name, scratch) {
     legalComments: 'none',
     external: ['esbuild'],
     banner: commonJs || bare.has(name) ? {} : { js: banner },
-    plugins: [protoFolderPlugin(root)],
+    plugins: [protoFolderPlugin(root), kernelModulesPlugin(root)],
     metafile: true,
     logLevel: 'silent',
   };

@@ -5,20 +5,23 @@
 //   iterative/  ML-EM, OSEM, SIRT and plain back-projection along rays (rays.ts)
 //   fbp/        filtered back-projection
 //   centre/     the rotation axis
+//   wasm/       the memory of a kernel
+// NAME.as.ts is the SIMD kernel, simd-*.ts calls it, module.js imports it for a function's bundle; the plain version beside it is the
+// second opinion.
 export { type CentreSearch, findCentre } from './centre/centre-search.ts';
-export { reconstructFbp } from './fbp/fbp.ts';
 export type { FbpOptions } from './fbp/fbp-options.ts';
+export { reconstructFbp } from './fbp/reconstruct-fbp.ts';
 export { type FilterName, filterNames } from './fourier/filters.ts';
+export type { GridrecMode, ReconstructorOptions } from './gridrec/plan.ts';
 export { type ReconstructOptions, reconstruct } from './gridrec/reconstruct.ts';
-export type { GridrecMode, ReconstructorOptions } from './gridrec/reconstructor.ts';
-export { type BackProjectOptions, backProject } from './iterative/back-project.ts';
-export { reconstructIterative } from './iterative/iterative.ts';
+export type { BackProjectOptions } from './iterative/back-project.ts';
 export {
   type BlockOrder,
   type IterativeAlgorithm,
   type IterativeOptions,
   iterativeAlgorithms,
 } from './iterative/iterative-options.ts';
+export { backProject, reconstructIterative } from './iterative/reconstruct-iterative.ts';
 export { circularMask, isInsideDisk, maskRatioDefault } from './scan/circular-mask.ts';
 export { InputError, type InputErrorCode } from './scan/errors.ts';
 export {

@@ -1,7 +1,10 @@
 // `npm run recon`: reconstructs a file without a pilot. options.ts is the command line, read-scan.ts the input, run.ts the rest.
 import { stderr, stdout } from 'node:process';
 import { FormatError } from '../formats/index.ts';
+import fbp from '../kernels/fbp/module.js';
+import gridrec from '../kernels/gridrec/module.js';
 import { InputError } from '../kernels/index.ts';
+import iterative from '../kernels/iterative/module.js';
 import { parseReconOptions, reconHelp, UsageError } from './options.ts';
 import { runRecon } from './run.ts';
 
@@ -14,7 +17,10 @@ async function main(args: readonly string[]): Promise<number> {
     stdout.write(reconHelp);
     return exitCodes.ok;
   }
-  const report = await runRecon(options, (text) => stderr.write(`recon: warning: ${text}\n`));
+  const report = await runRecon(options, {
+    kernels: options.plain ? {} : { gridrec, iterative, fbp },
+    warn: (text) => stderr.write(`recon: warning: ${text}\n`),
+  });
   const { shape, algorithm, mode, centre, seconds, angles, out } = report;
   const [slices, rows, columns] = shape;
   const axis = centre === undefined ? 'an axis a slice' : `axis at column ${centre.toFixed(2)}`;

@@ -14,6 +14,13 @@ import {
 import type { ReconOptions } from './options.ts';
 import { readArrays, readNumbers, readScanFile } from './read-scan.ts';
 
+/** The SIMD kernels, compiled; what is left out is done in plain TypeScript. */
+export interface ReconKernels {
+  readonly gridrec?: WebAssembly.Module | undefined;
+  readonly iterative?: WebAssembly.Module | undefined;
+  readonly fbp?: WebAssembly.Module | undefined;
+}
+
 /** What was done, for people and for scripts. */
 export interface ReconReport {
   readonly algorithm: string;
@@ -27,14 +34,17 @@ export interface ReconReport {
 }
 
 /** Throws `InputError` and `FormatError` for what cannot be reconstructed. `warn` is told of what looks like a mistake. */
-export async function runRecon(options: ReconOptions, warn: (text: string) => void): Promise<ReconReport> {
+export async function runRecon(
+  options: ReconOptions,
+  { kernels, warn }: { readonly kernels: ReconKernels; readonly warn: (text: string) => void },
+): Promise<ReconReport> {
   const { input } = options;
   const scan = input.kind === 'scan' ? await readScanFile(input.path) : readArrays(input.sinogram, input.theta);
   for (const doubt of scanDoubts(scan)) warn(doubt);
-  const centre = centreOf(options, scan, warn);
+  const centre = centreOf(options, scan, { kernels, warn });
   const grid = options.grid ?? { rows: scan.columns, columns: scan.columns };
   const startedMs = performance.now();
-  const values = reconstructBy(options, scan, centre);
+  const values = reconstructBy(options, { ...scan, centre }, kernels);
   if (options.maskRatio !== undefined) circularMask(values, grid, options.maskRatio);
   const seconds = (performance.now() - startedMs) / 1000;
   const shape = [scan.slices, grid.rows, grid.columns] as const;
@@ -51,14 +61,22 @@ export async function runRecon(options: ReconOptions, warn: (text: string) => vo
   };
 }
 
-function reconstructBy(options: ReconOptions, scan: Scan, centre: number | Float64Array): Float32Array<ArrayBuffer> {
+function reconstructBy(
+  options: ReconOptions,
+  scan: Scan & { readonly centre: number | Float64Array },
+  { gridrec, iterative, fbp }: ReconKernels,
+): Float32Array<ArrayBuffer> {
   const { algorithm, mode, filter, grid, iterations, blocks, order } = options;
   const given = options.filterParameters;
   const filterParameters = given !== undefined && 'file' in given ? readNumbers(given.file) : given;
-  const common = { ...scan, centre, grid };
-  if (algorithm === 'gridrec') return reconstruct({ ...common, mode, filter, filterParameters });
-  if (algorithm !== 'fbp') return reconstructIterative({ ...common, algorithm, iterations, blocks, order });
-  return isFiltered(options) ? reconstructFbp({ ...common, filter, filterParameters }) : backProject(common);
+  const common = { ...scan, grid };
+  if (algorithm === 'gridrec') return reconstruct({ ...common, kernel: gridrec, mode, filter, filterParameters });
+  if (algorithm !== 'fbp') {
+    return reconstructIterative({ ...common, kernel: iterative, algorithm, iterations, blocks, order });
+  }
+  return isFiltered(options)
+    ? reconstructFbp({ ...common, kernel: fbp, filter, filterParameters })
+    : backProject({ ...common, kernel: iterative });
 }
 
 /** Filtered back-projection, and not TomoPy's plain one or an iteration. */
@@ -67,12 +85,16 @@ function isFiltered({ algorithm, mode, filter }: ReconOptions): boolean {
 }
 
 /** As given; else half the columns, and in a recorded scan what the search finds. */
-function centreOf(options: ReconOptions, scan: Scan, warn: (text: string) => void): number | Float64Array {
+function centreOf(
+  options: ReconOptions,
+  scan: Scan,
+  { kernels, warn }: { readonly kernels: ReconKernels; readonly warn: (text: string) => void },
+): number | Float64Array {
   const { centre, input, algorithm } = options;
   if (typeof centre === 'number') return centre;
   if (centre !== undefined) return readNumbers(centre.file);
   if (input.kind === 'arrays') return scan.columns / 2;
-  const found = findCentre(scan);
+  const found = findCentre(scan, kernels.gridrec);
   if (found.kind === 'failed') warn(`no rotation axis found: ${found.reason}; taking the middle`);
   // The iterative methods count columns from their edges.
   const fromEdge = algorithm !== 'gridrec' && !isFiltered(options);

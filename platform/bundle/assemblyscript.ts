@@ -2,23 +2,12 @@
 import { readFileSync } from 'node:fs';
 import { basename, join, relative } from 'node:path';
 import { PlatformError } from '#common';
+// Optimised for speed; SIMD is in every engine that runs here. Collected memory, since an instance lives for long.
+import flags from './assemblyscript-flags.json' with { type: 'json' };
 
 export function isAssemblyScript(path: string): boolean {
   return path.endsWith('.as.ts');
 }
-
-/** Optimised for speed; SIMD is in every engine that runs here. Collected memory, since an instance lives for long. */
-const flags = [
-  '--optimizeLevel',
-  '3',
-  '--shrinkLevel',
-  '0',
-  '--converge',
-  '--enable',
-  'simd',
-  '--runtime',
-  'incremental',
-];
 
 /** `entry` is absolute, `folder` the one that paths in messages are relative to. Throws `invalid` with file, line, column and frame. */
 export async function compileAssemblyScript(entry: string, folder: string): Promise<Uint8Array> {

@@ -1,8 +1,8 @@
 // Finds the rotation axis of a scan without a start value: the entropy of the slice is looked at for every centre from
 // columns / 4 to 3/4 on a binned sinogram, then at full resolution around the dip it shows, then fitted with a parabola.
-// One picture pair costs one reconstruction, because the real and the imaginary part hold one centre each.
+// Two or four pictures cost one reconstruction (centre-pictures.ts).
 
-import { Reconstructor } from '../gridrec/reconstructor.ts';
+import { createCentrePictures, picturesTogether } from '../gridrec/centre-pictures.ts';
 import { assertScan, type Scan } from '../scan/scan.ts';
 import { centreOfMass } from './centre-of-mass.ts';
 import { diskPixels, entropyOf, entropyRange } from './entropy.ts';
@@ -34,16 +34,19 @@ const fitStep = 0.25;
 const searchColumnsMin = 16;
 const searchAnglesMin = 4;
 
-/** One slice as the search sees it at one resolution: entropies of the pictures with these two centres. */
-type Level = (firstCentre: number, secondCentre: number) => readonly [number, number];
+/** One slice as the search sees it at one resolution: entropies of the pictures with these centres. */
+type Level = (centres: readonly number[]) => readonly number[];
 
 interface Candidate {
   readonly centre: number;
   readonly entropy: number;
 }
 
-/** Searches in the middle slice of the scan. Throws `InputError` for a scan that cannot be reconstructed at all. */
-export function findCentre(scan: Scan): CentreSearch {
+/**
+ * Searches in the middle slice of the scan. `kernel` is gridrec.as.ts, compiled. Throws `InputError` for a scan that
+ * cannot be reconstructed at all.
+ */
+export function findCentre(scan: Scan, kernel?: WebAssembly.Module): CentreSearch {
   assertScan(scan);
   const { columns, angles } = scan;
   const failed = (reason: string): CentreSearch => ({ kind: 'failed', reason, centre: columns / 2 });
@@ -56,11 +59,11 @@ export function findCentre(scan: Scan): CentreSearch {
   if (isFlat(slice.sinogram)) return failed('the sinogram is flat, so every centre gives the same picture');
 
   const bin = Math.ceil(columns / coarseColumnsMax);
-  const coarse = createLevel(binColumns(thinAngles(slice, coarseAnglesMax), bin));
+  const coarse = createLevel(binColumns(thinAngles(slice, coarseAnglesMax), bin), kernel);
   const dip = findDip(sweepCentres(coarse, Math.floor(columns / bin)));
   if (dip === undefined) return failed('no centre gives a clearly sharper picture than the centres around it');
 
-  const fine = createLevel(thinAngles(slice, fineAnglesMax));
+  const fine = createLevel(thinAngles(slice, fineAnglesMax), kernel);
   const found = fitMinimum(fine, scanAround(fine, Math.round((dip + 0.5) * bin - 0.5), bin));
   const [low, high] = [columns / 4, (3 * columns) / 4];
   if (found.centre <= low + 1 || found.centre >= high - 1) {
@@ -79,13 +82,21 @@ function refine(slice: Scan, centre: number): number {
 
 /** Entropy at every whole column of a binned slice from a quarter to three quarters. */
 function sweepCentres(level: Level, columns: number): readonly Candidate[] {
-  const sweep: Candidate[] = [];
-  const last = Math.floor((3 * columns) / 4);
-  for (let centre = Math.ceil(columns / 4); centre <= last; centre += 2) {
-    const [first, second] = level(centre, centre + 1);
-    sweep.push({ centre, entropy: first }, { centre: centre + 1, entropy: second });
-  }
-  return sweep;
+  const first = Math.ceil(columns / 4);
+  return candidates(level, range(first, 1, Math.floor((3 * columns) / 4) - first + 1));
+}
+
+function candidates(level: Level, centres: readonly number[]): readonly Candidate[] {
+  const entropies = level(centres);
+  return centres.map((centre, i) => ({ centre, entropy: entropies[i] as number }));
+}
+
+function range(first: number, step: number, count: number): readonly number[] {
+  return Array.from({ length: count }, (_, i) => first + i * step);
+}
+
+function lowestOf(found: readonly Candidate[]): Candidate {
+  return found.reduce((best, next) => (next.entropy < best.entropy ? next : best));
 }
 
 /** The centre of the one dip that is clearly deeper than all others, measured from the median of its surroundings. */
@@ -104,23 +115,14 @@ function findDip(sweep: readonly Candidate[]): number | undefined {
 
 /** The best of the whole columns within +-reach of a centre. */
 function scanAround(level: Level, centre: number, reach: number): number {
-  let best: Candidate = { centre, entropy: Number.POSITIVE_INFINITY };
-  for (let offset = -reach; offset <= reach; offset += 2) {
-    const [first, second] = level(centre + offset, centre + offset + 1);
-    if (first < best.entropy) best = { centre: centre + offset, entropy: first };
-    if (second < best.entropy) best = { centre: centre + offset + 1, entropy: second };
-  }
-  return best.centre;
+  return lowestOf(candidates(level, range(centre - reach, 1, 2 * reach + 2))).centre;
 }
 
 /** Least-squares parabola through the entropies around a centre; where it has no minimum near by, the lowest one seen. */
 function fitMinimum(level: Level, centre: number): Candidate {
-  const near: Candidate[] = [];
-  for (let offset = -fitReach; offset <= fitReach; offset += 2 * fitStep) {
-    const [first, second] = level(centre + offset, centre + offset + fitStep);
-    near.push({ centre: centre + offset, entropy: first }, { centre: centre + offset + fitStep, entropy: second });
-  }
-  const lowest = near.reduce((best, next) => (next.entropy < best.entropy ? next : best));
+  const count = (2 * fitReach) / fitStep + 2;
+  const near = candidates(level, range(centre - fitReach, fitStep, count));
+  const lowest = lowestOf(near);
   const offset = parabolaMinimum(near.map((candidate) => [candidate.centre - lowest.centre, candidate.entropy]));
   if (offset === undefined || Math.abs(offset) > fitReach / 2) return lowest;
   return { centre: lowest.centre + offset, entropy: lowest.entropy };
@@ -151,27 +153,22 @@ function median(values: readonly number[]): number {
 }
 
 /** A soft window (hann to the Nyquist frequency), because entropy sees noise before it sees edges. */
-function createLevel(slice: Scan): Level {
+function createLevel(slice: Scan, kernel: WebAssembly.Module | undefined): Level {
   const { sinogram, columns } = slice;
-  const reconstructor = new Reconstructor({ ...slice, mode: 'compat', filter: 'hann', filterParameters: [1] });
-  const count = columns * columns;
-  const images = new Float32Array(2 * count);
-  const [firstImage, secondImage] = [images.subarray(0, count), images.subarray(count)];
-  const draw = (firstCentre: number, secondCentre: number): void =>
-    reconstructor.reconstructPair(
-      { sinogram, first: 0, second: 0, firstCentre, secondCentre },
-      { values: images, first: 0, second: count },
-    );
-  draw(columns / 2, columns / 2);
+  const draw = createCentrePictures(kernel, { ...slice, mode: 'compat', filter: 'hann', filterParameters: [1] });
+  const [first] = draw(sinogram, [columns / 2]);
   const disks = diskRatios.map((ratio) => {
     const pixels = diskPixels(columns, ratio);
-    return { pixels, range: entropyRange(firstImage, pixels) };
+    return { pixels, range: entropyRange(first as Float32Array, pixels) };
   });
   const score = (image: Float32Array): number =>
-    disks.reduce((sum, { pixels, range }) => sum + entropyOf(image, pixels, range), 0) / disks.length;
-  return (firstCentre, secondCentre) => {
-    draw(firstCentre, secondCentre);
-    return [score(firstImage), score(secondImage)];
+    disks.reduce((sum, disk) => sum + entropyOf(image, disk.pixels, disk.range), 0) / disks.length;
+  return (centres) => {
+    const entropies: number[] = [];
+    for (let i = 0; i < centres.length; i += picturesTogether) {
+      entropies.push(...draw(sinogram, centres.slice(i, i + picturesTogether)).map(score));
+    }
+    return entropies;
   };
 }
 

@@ -10,6 +10,8 @@ export interface FbpOptions extends Scan {
   /** Default shepp. */
   readonly filter?: string | undefined;
   readonly filterParameters?: ArrayLike<number> | undefined;
+  /** fbp.as.ts, compiled; without it plain TypeScript does the work. */
+  readonly kernel?: WebAssembly.Module | undefined;
   /** Pixels of the picture. Default columns x columns. */
   readonly grid?: GridShape | undefined;
 }

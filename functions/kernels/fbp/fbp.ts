@@ -18,7 +18,7 @@ import { resolveCentres } from '../scan/scan.ts';
 import { type FbpOptions, filteredLength, fineness, resolveFbp } from './fbp-options.ts';
 
 /** Reconstructs slices x grid rows x grid columns. Throws `InputError`. */
-export function reconstructFbp(options: FbpOptions): Float32Array<ArrayBuffer> {
+export function reconstructFbpPlain(options: FbpOptions): Float32Array<ArrayBuffer> {
   const { grid, bins } = resolveFbp(options);
   const { slices, angles, columns, theta } = options;
   const centres = resolveCentres(options.centre ?? columns / 2, slices, columns);

@@ -2,7 +2,10 @@
 import { circularMask } from '../scan/circular-mask.ts';
 import type { GridShape } from '../scan/grid.ts';
 import { assertScan, resolveCentres, type Scan } from '../scan/scan.ts';
-import { type GridrecMode, Reconstructor } from './reconstructor.ts';
+import { fitsArena } from '../wasm/arena.ts';
+import { type GridrecMode, planGridrec, type ReconstructorOptions } from './plan.ts';
+import { Reconstructor } from './reconstructor.ts';
+import { gridrecBytes, SimdReconstructor } from './simd-reconstructor.ts';
 
 export interface ReconstructOptions extends Scan {
   /** Rotation axis as a sample index (0 = first column), one for all slices or one a slice. Default columns / 2. */
@@ -11,6 +14,8 @@ export interface ReconstructOptions extends Scan {
   readonly filterParameters?: ArrayLike<number> | undefined;
   readonly grid?: GridShape | undefined;
   readonly mode?: GridrecMode | undefined;
+  /** gridrec.as.ts, compiled; without it, or where its memory is too small, plain TypeScript does the work. */
+  readonly kernel?: WebAssembly.Module | undefined;
   /** Pixels outside this part of the width are set to 0. Without it nothing is masked. */
   readonly maskRatio?: number | undefined;
 }
@@ -24,7 +29,7 @@ export function reconstruct(options: ReconstructOptions): Float32Array<ArrayBuff
   assertScan(options);
   const { sinogram, slices, angles, columns, theta, filter = 'shepp', filterParameters, mode = 'accurate' } = options;
   const centres = resolveCentres(options.centre ?? columns / 2, slices, columns);
-  const reconstructor = new Reconstructor({
+  const reconstructor = createReconstructor(options.kernel, {
     angles,
     columns,
     theta,
@@ -37,4 +42,13 @@ export function reconstruct(options: ReconstructOptions): Float32Array<ArrayBuff
   if (options.maskRatio !== undefined)
     circularMask(values, options.grid ?? { rows: columns, columns }, options.maskRatio);
   return values;
+}
+
+/** For many scans of one shape. Widths whose grid does not fit into 4 GiB (more than 8,192 columns) are left to plain TypeScript. */
+export function createReconstructor(
+  kernel: WebAssembly.Module | undefined,
+  options: ReconstructorOptions,
+): Pick<Reconstructor, 'reconstruct'> {
+  const plan = planGridrec(options);
+  return kernel && fitsArena(gridrecBytes(plan)) ? new SimdReconstructor(kernel, plan) : new Reconstructor(plan);
 }

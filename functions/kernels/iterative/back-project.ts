@@ -3,13 +3,10 @@ import { resolveCentres } from '../scan/scan.ts';
 import { type IterativeOptions, resolveIterative, sameCentreGroups } from './iterative-options.ts';
 import { RayTracer, rayDirection, rayDistance, rayOffset } from './rays.ts';
 
-export type BackProjectOptions = Pick<
-  IterativeOptions,
-  'sinogram' | 'slices' | 'angles' | 'columns' | 'theta' | 'centre' | 'grid' | 'start'
->;
+export type BackProjectOptions = Omit<IterativeOptions, 'algorithm' | 'iterations' | 'blocks' | 'order'>;
 
 /** Adds A^T b to the start value of every cell. */
-export function backProject(options: BackProjectOptions): Float32Array<ArrayBuffer> {
+export function backProjectPlain(options: BackProjectOptions): Float32Array<ArrayBuffer> {
   const { sinogram, slices, angles, columns, theta } = options;
   const { grid, start } = resolveIterative({ ...options, algorithm: 'sirt' });
   const cells = grid.rows * grid.columns;

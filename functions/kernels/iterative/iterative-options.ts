@@ -20,6 +20,8 @@ export interface IterativeOptions extends Scan {
   readonly order?: BlockOrder | undefined;
   /** Cells of the picture. Default columns x columns. */
   readonly grid?: GridShape | undefined;
+  /** siddon.as.ts, compiled; without it plain TypeScript does the work. */
+  readonly kernel?: WebAssembly.Module | undefined;
   /** What every cell starts with. Default 1e-6. */
   readonly start?: number | undefined;
 }

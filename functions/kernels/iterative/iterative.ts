@@ -9,7 +9,7 @@ import { blocksOf, type IterativeOptions, resolveIterative, sameCentreGroups } f
 import { RayTracer, rayDirection, rayDistance, rayOffset } from './rays.ts';
 
 /** Reconstructs slices x grid rows x grid columns. Throws `InputError`. */
-export function reconstructIterative(options: IterativeOptions): Float32Array<ArrayBuffer> {
+export function reconstructIterativePlain(options: IterativeOptions): Float32Array<ArrayBuffer> {
   const { grid, iterations, blocks, start } = resolveIterative(options);
   const cells = grid.rows * grid.columns;
   const values = new Float32Array(options.slices * cells).fill(start);

@@ -6,9 +6,15 @@ import { describe, expect, it } from 'vitest';
 import { decodeNpy, encodeNpy } from '../../../functions/formats/index.ts';
 import { parseReconOptions, UsageError } from '../../../functions/offline/options.ts';
 import { runRecon } from '../../../functions/offline/run.ts';
+import { loadKernel } from '../../harness/kernels.ts';
 import { expectClose } from './closeness.ts';
 import { hasOracles, hasTooth, missingReason, readOracle, readOracleDoubles, toothPath } from './oracle-data.ts';
 
+const kernels = {
+  gridrec: await loadKernel('gridrec'),
+  iterative: await loadKernel('iterative'),
+  fbp: await loadKernel('fbp'),
+};
 const folder = mkdtempSync(join(tmpdir(), 'pilotfish-recon-'));
 const path = (name: string): string => join(folder, name);
 
@@ -21,7 +27,7 @@ async function recon(...args: string[]) {
   const options = parseReconOptions([...args, '--out', path('R.npy')]);
   if (!options) throw new Error('help was asked for');
   const warnings: string[] = [];
-  const report = await runRecon(options, (text) => warnings.push(text));
+  const report = await runRecon(options, { kernels, warn: (text) => warnings.push(text) });
   return { report, warnings, ...decodeNpy(readFileSync(path('R.npy'))) };
 }
 
