@@ -7,6 +7,7 @@ import { ArtifactStore, connectNats, inboxPrefix, openBuckets, readSeed } from '
 import { type Clock, systemClock } from '#common';
 import type { AgentConfig, ChildMessage } from '#model';
 import { startLineServer, startRpcServer, type TlsIdentity } from '#rpc';
+import { brokerServerName } from '#security';
 import { createLogger } from '#telemetry';
 import { Agent } from './agent.ts';
 import { agentService } from './agent-service.ts';
@@ -50,6 +51,7 @@ export async function runAgent(options: RunAgentOptions): Promise<RunningAgent> 
       seed: readSeed(config.seedFile),
       role: 'agent',
       member: config.node,
+      tls: { ca: readTls(config.tls).ca, serverName: brokerServerName(config.pilot) },
       firstAttemptsMax: -1,
     }),
     SpawnerClient.start({

@@ -1,14 +1,22 @@
-/** The launcher process: `launcher --config nodes/<id>/node.json [--progress-fd 3]`. */
+/**
+ * The launcher process: `launcher --config nodes/<id>/node.json [--progress-fd 3]` on one machine, and in a scheduler's job
+ * `launcher --block blocks/<b> --index <place>`.
+ */
 import { readFileSync, writeSync } from 'node:fs';
 import { extname, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { Launcher } from '#launcher';
 import { nodeConfigSchema } from '#model';
+import { openBlockNode, tellProgress } from '#pilot';
 import { createLogger } from '#telemetry';
 
 process.umask(0o077);
-const { values } = parseArgs({ options: { config: { type: 'string' }, 'progress-fd': { type: 'string' } } });
-const config = nodeConfigSchema.parse(JSON.parse(readFileSync(values.config ?? '', 'utf8')));
+const text = { type: 'string' } as const;
+const { values } = parseArgs({ options: { config: text, 'progress-fd': text, block: text, index: text } });
+const config =
+  values.block === undefined
+    ? nodeConfigSchema.parse(JSON.parse(readFileSync(values.config ?? '', 'utf8')))
+    : await openBlockNode({ blockDirectory: values.block, index: Number(values.index), env: process.env });
 const progressFile = values['progress-fd'] === undefined ? undefined : Number(values['progress-fd']);
 
 // Its siblings lie beside it, in dist.
@@ -28,8 +36,9 @@ const launcher = new Launcher({
   },
   logger: createLogger({ pilot: config.pilot, node: config.node, process: 'launcher' }),
   onProgress: (progress) => {
-    if (progressFile === undefined) return;
     try {
+      if (config.block !== undefined) tellProgress(config, progress);
+      if (progressFile === undefined) return;
       writeSync(progressFile, `${JSON.stringify(progress)}\n`);
     } catch {
       // Whoever listened has gone; the node goes on without.

@@ -13,8 +13,10 @@ export const pilotListCommand: CommandFactory = (context): Command =>
   })
     .alias('ls')
     .action(async (options: CommonOptions) => {
-      const { listPilots, resolveHome } = await import('#pilot');
-      await outputOf(context, options).list(listPilots(resolveHome(context.env)), pilotsView);
+      const { listPilots, refreshPilots, resolveHome } = await import('#pilot');
+      const output = outputOf(context, options);
+      const pilots = await refreshPilots(listPilots(resolveHome(context.env)), (why) => output.note(why));
+      await output.list(pilots, pilotsView);
     });
 
 const pilotsView: ListView<PilotSummary> = {

@@ -17,6 +17,7 @@ import { invokeCommand } from './invoke.ts';
 import { listCommand } from './list.ts';
 import { logsCommand } from './logs.ts';
 import { nodeListCommand } from './node-list.ts';
+import { pilotInfoCommand, pilotLogsCommand, pilotWaitCommand } from './pilot-commands.ts';
 import { pilotListCommand } from './pilot-list.ts';
 import { pubCommand } from './pub.ts';
 import { replayCommand } from './replay.ts';
@@ -37,7 +38,11 @@ interface CommandGroup {
 
 const groups: readonly CommandGroup[] = [
   { title: 'Pilots:', commands: [upCommand, downCommand] },
-  { title: 'Pilots:', commands: [pilotListCommand], under: { name: 'pilot', summary: 'look at your pilots' } },
+  {
+    title: 'Pilots:',
+    commands: [pilotListCommand, pilotInfoCommand, pilotWaitCommand, pilotLogsCommand],
+    under: { name: 'pilot', summary: 'look at your pilots and their scheduler jobs' },
+  },
   { title: 'Pilots:', commands: [nodeListCommand], under: { name: 'node', summary: "look at the pilot's nodes" } },
   {
     title: 'Functions:',

@@ -1,41 +1,46 @@
 /** `pilotfish up`: brings a pilot up, waits until it is ready, prints its id. */
 import { availableParallelism } from 'node:os';
 import type { Command } from 'commander';
-import { InvalidArgumentError } from 'commander';
-import { formatDuration, messageOf, parseSizeBytes } from '#common';
-import type { StartedPilot, StartPhase } from '#pilot';
+import { formatDuration } from '#common';
+import type { StartedPilot } from '#pilot';
 import { type CommandFactory, type CommonOptions, flag, newCommand, outputOf, positiveInteger } from './command.ts';
 import type { CliContext } from './context.ts';
 import { launcherCommand } from './launcher-command.ts';
+import { addNodeFlags, type NodeFlags, sizeBytes } from './node-flags.ts';
 import type { Output } from './output.ts';
+import { phaseText } from './phase-text.ts';
+import { runScheduledUp } from './scheduled-up.ts';
 
-export interface UpFlags extends CommonOptions {
+export interface UpFlags extends CommonOptions, NodeFlags {
   readonly resource: string;
-  readonly nodes: number;
-  readonly coresPerNode?: number;
   readonly storeSize?: number;
   readonly brokers?: number;
+  readonly interface?: string;
+  readonly detach?: boolean;
 }
 
 export const upCommand: CommandFactory = (context): Command =>
-  newCommand({
-    name: 'up',
-    summary: 'bring a pilot up and wait until it is ready',
-    examples: [
-      'pilotfish up',
-      'pilotfish up --nodes 2 --cores-per-node 4',
-      'pilotfish up --store-size 512MiB',
-      'pilotfish up --nodes 4 --brokers 3',
-    ],
-    pilot: false,
-  })
-    .addOption(flag('--resource <url>', 'where its nodes are').default('local://'))
-    .addOption(flag('--nodes <count>', 'how many nodes').default(1).argParser(positiveInteger))
-    .addOption(
-      flag('--cores-per-node <count>', 'slots of a node (default: the cores of this machine)').argParser(
-        positiveInteger,
+  addNodeFlags(
+    newCommand({
+      name: 'up',
+      summary: 'bring a pilot up and wait until it is ready',
+      examples: [
+        'pilotfish up',
+        'pilotfish up --nodes 2 --cores-per-node 4',
+        'pilotfish up --store-size 512MiB',
+        'pilotfish up --nodes 4 --brokers 3',
+        'pilotfish up --resource slurm:// --nodes 3 --walltime 1h --queue short --project phys123',
+        'pilotfish up --resource ssh://node1,node2 --nodes 2 --interface ib0',
+      ],
+      pilot: false,
+    }).addOption(
+      flag('--resource <url>', 'where its nodes are: local://, slurm://, sge://, pbs://, ssh://a,b').default(
+        'local://',
       ),
-    )
+    ),
+  )
+    .addOption(flag('--interface <name>', 'the network between nodes: ib0, or 10.1.0.0/16'))
+    .addOption(flag('--detach', 'return once the job is submitted; `pilot wait` waits for it'))
     .addOption(
       flag(
         '--store-size <size>',
@@ -49,8 +54,11 @@ export const upCommand: CommandFactory = (context): Command =>
     )
     .action(async (flags: UpFlags) => {
       const output = outputOf(context, flags);
-      const started = await runUp(context, flags, output);
-      await printPilot(output, started, flags.nodes);
+      if (/^local(?::|$)/.test(flags.resource)) {
+        const { connection, ...started } = await runUp(context, flags, output);
+        return await printPilot(output, { ...started, gateway: connection.gateway.address }, flags);
+      }
+      await printPilot(output, await runScheduledUp(context, flags, output), flags);
     });
 
 /** Brings the pilot up, telling phases with their times on stderr. An aborted signal takes everything back. */
@@ -79,23 +87,14 @@ export async function runUp(context: CliContext, flags: UpFlags, output: Output)
 
 async function printPilot(
   output: Output,
-  { pilot, directory, connection, readyMs }: StartedPilot,
-  nodes: number,
+  { pilot, directory, gateway, readyMs }: Omit<StartedPilot, 'connection'> & { readonly gateway?: string },
+  { nodes, detach }: UpFlags,
 ): Promise<void> {
-  output.note(`pilot ${pilot} is ready: ${nodes} ${nodes === 1 ? 'node' : 'nodes'}, ${formatDuration(readyMs)}`);
+  const what = `${nodes} ${nodes === 1 ? 'node' : 'nodes'}, ${formatDuration(readyMs)}`;
+  output.note(
+    detach ? `pilot ${pilot} is submitted; wait for it: pilotfish pilot wait` : `pilot ${pilot} is ready: ${what}`,
+  );
   // The id alone, so that `id=$(pilotfish up)` works.
   if (output.format === 'table' || output.format === 'wide') return output.line(pilot);
-  await output.one(pilot, { pilot, nodes, gateway: connection.gateway.address, directory, readyMs }, []);
-}
-
-function phaseText({ node, phase, ms }: StartPhase): string {
-  return `${formatDuration(ms).padStart(8)}  ${node === '' ? phase : `${node}: ${phase}`}`;
-}
-
-function sizeBytes(text: string): number {
-  try {
-    return parseSizeBytes(text);
-  } catch (error) {
-    throw new InvalidArgumentError(`${messageOf(error)}. Write it like 512MiB or 2GiB.`);
-  }
+  await output.one(pilot, { pilot, nodes, gateway: gateway ?? null, directory, readyMs }, []);
 }

@@ -5,6 +5,7 @@ import type { NatsConnection } from '@nats-io/transport-node';
 import { connectNats, decodeHeaders, eventSubject, inboxPrefix, messageIdHeader, streams, userSubject } from '#broker';
 import { systemClock } from '#common';
 import type { Connection } from '#model';
+import { brokerServerName } from '#security';
 import { readAheadBytesMax, readExpiresMs, readerSilenceMs, readHeartbeatMs } from './limits.ts';
 import { type EventCounts, type PublishOptions, PublishWindow } from './publish-window.ts';
 
@@ -30,7 +31,13 @@ export interface ReadOptions {
 export async function connectEvents(connection: Connection, role: 'source' | 'viewer'): Promise<EventClient> {
   // Unguessable: two programs of one role must not hear each other's answers.
   const member = randomBytes(8).toString('hex');
-  const nats = await connectNats({ servers: connection.brokers, seed: connection.seeds[role], role, member });
+  const nats = await connectNats({
+    servers: connection.brokers,
+    seed: connection.seeds[role],
+    role,
+    member,
+    tls: { ca: connection.tls.ca, serverName: brokerServerName(connection.pilot) },
+  });
   const client = new EventClient(nats, role, member);
   if (role === 'source') await client.open();
   return client;

@@ -1,4 +1,5 @@
 /** What a gateway holds before it serves: the broker's streams and buckets, and the epoch that says it is the one that acts. */
+import { readFileSync } from 'node:fs';
 import { type JetStreamManager, jetstreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import {
@@ -13,6 +14,7 @@ import {
 import type { Clock } from '#common';
 import type { GatewayConfig } from '#model';
 import { GatewayEpoch } from '#registry';
+import { brokerServerName } from '#security';
 import type { Logger } from '#telemetry';
 import { untilAnswered } from './until-answered.ts';
 
@@ -36,6 +38,7 @@ export async function takeOver(
     seed: readSeed(config.seedFile),
     role: 'gateway',
     member: config.node,
+    tls: { ca: readFileSync(config.tls.ca, 'utf8'), serverName: brokerServerName(config.pilot) },
     firstAttemptsMax: -1,
   });
   const topology: TopologyOptions = { storeBytes: config.storeBytes, replicas: config.brokerReplicas };

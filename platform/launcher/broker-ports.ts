@@ -34,13 +34,15 @@ export function readRoutes({ pilotDirectory, node, brokers }: NodeConfig): strin
 }
 
 /** Every server as clients of this node should try them, once as many are ready as the pilot needs: its own comes first. */
-export function readServers({ pilotDirectory, node, brokers }: NodeConfig): string[] | undefined {
+export function readServers({ pilotDirectory, node, brokers, block }: NodeConfig): string[] | undefined {
   const ready = readBrokerRecords(pilotPaths(pilotDirectory).brokers).filter(({ server }) => server !== '');
   if (ready.length < brokers) return undefined;
   const own = ready.findIndex((record) => record.node === node);
+  // Between machines the line is encrypted.
+  const scheme = block === undefined ? 'nats' : 'tls';
   // Nodes without one spread over all.
   const first = own >= 0 ? own : Number(/\d+$/.exec(node)?.[0] ?? 0) % ready.length;
-  return [...ready.slice(first), ...ready.slice(0, first)].map(({ server }) => `nats://${server}`);
+  return [...ready.slice(first), ...ready.slice(0, first)].map(({ server }) => `${scheme}://${server}`);
 }
 
 /** Where another gateway will be when this one is lost. */

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { type ClusterOptions, renderServerConfig } from '#broker';
 import { PlatformError, platformVersion } from '#common';
 import { type AgentConfig, type Connection, connectionSchema, type GatewayConfig, type NodeConfig } from '#model';
-import { agentMember, brokerMember, pilotPaths } from '#pilot';
+import { agentMember, brokerMember, gatewayMember, pilotPaths } from '#pilot';
 import { gatewayServerName, readPrivate } from '#security';
 import { readOtherGateways } from './broker-ports.ts';
 
@@ -25,7 +25,8 @@ export function serverConfigText(
   const { pilot, node, storeBytes, host } = config;
   const serverName = `${pilot}-${node}`;
   const others = cluster ? { cluster } : {};
-  return renderServerConfig({ serverName, host, storeBytes, users, systemUser: system, ...where, ...others });
+  const tls = config.block === undefined ? {} : { tls: tlsFiles(config.pilotDirectory, brokerMember(node)) };
+  return renderServerConfig({ serverName, host, storeBytes, users, systemUser: system, ...where, ...others, ...tls });
 }
 
 /** How this node's server finds the others; undefined where it is the only one. `route` is host:port of its own end. */
@@ -57,7 +58,7 @@ export function agentConfig(config: NodeConfig, brokers: string[], runDirectory:
 export function gatewayConfig(config: NodeConfig, brokers: string[], port: number): GatewayConfig {
   const { pilot, node, host, storeBytes, pilotDirectory } = config;
   const seedFile = pilotPaths(pilotDirectory).seed('gateway');
-  const tls = tlsFiles(pilotDirectory, 'gateway');
+  const tls = tlsFiles(pilotDirectory, config.block === undefined ? 'gateway' : gatewayMember(node));
   const standby = config.gateway === 'standby';
   return { pilot, node, host, port, brokers, seedFile, tls, storeBytes, brokerReplicas: config.brokers, standby };
 }

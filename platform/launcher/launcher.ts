@@ -3,10 +3,19 @@
  * happens, so that `down` can find what it started at whatever moment either of them is killed.
  */
 import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { checkServerVersion, locateServer, readServerAddress, type ServerSearch } from '#broker';
 import { messageOf, PlatformError } from '#common';
 import type { NodeConfig } from '#model';
-import { failedProgress, type LauncherProgress, nodePaths, pilotPaths, waitForFile } from '#pilot';
+import {
+  blockPaths,
+  failedProgress,
+  type LauncherProgress,
+  nodePaths,
+  pilotPaths,
+  signNodeCertificates,
+  waitForFile,
+} from '#pilot';
 import { makePrivateDirectory, writePrivate } from '#security';
 import type { Logger } from '#telemetry';
 import { chooseBrokerPorts, readRoutes, readServers, writeBrokerRecord } from './broker-ports.ts';
@@ -46,6 +55,7 @@ export class Launcher {
   #prefix: readonly string[] = [];
   /** 0 at the first start; the same one ever after. */
   #gatewayPort = 0;
+  #signed: Promise<void> | undefined;
   #releaseLogs: () => void = () => undefined;
 
   constructor(options: LauncherOptions) {
@@ -123,10 +133,8 @@ export class Launcher {
     const program = locateServer(natsServer);
     const record = await chooseBrokerPorts(config);
     this.#gatewayPort = record.gateway === '' ? 0 : portOf(record.gateway);
-    if (config.brokers > 1) {
-      await this.#waitForBrokers(() => readRoutes(config), 'the addresses of the other brokers');
-      await this.#waitForKeys();
-    }
+    if (config.brokers > 1) await this.#waitForBrokers(() => readRoutes(config), 'the addresses of the other brokers');
+    if (config.brokers > 1 || config.block !== undefined) await this.#waitForKeys();
     let port = -1;
     const server = this.#addChild({
       name: 'nats-server',
@@ -170,9 +178,14 @@ export class Launcher {
     });
   }
 
-  /** `up` signs certificates while the broker starts; the owner's, written last, tells that all are there. */
+  /** `up` signs certificates while the broker starts; the owner's, written last, tells that all are there. A block's node signs its own. */
   async #waitForKeys(): Promise<void> {
-    const { keys, cert } = pilotPaths(this.#options.config.pilotDirectory);
+    const { config } = this.#options;
+    if (config.block !== undefined) {
+      this.#signed ??= signNodeCertificates(config);
+      return await this.#signed;
+    }
+    const { keys, cert } = pilotPaths(config.pilotDirectory);
     await waitForFile({
       directory: keys,
       look: () => (existsSync(cert('owner')) ? true : undefined),
@@ -241,8 +254,10 @@ export class Launcher {
   }
 
   #mustStop(): boolean {
-    const { pilotDirectory } = this.#options.config;
-    return existsSync(pilotPaths(pilotDirectory).stop) || !existsSync(pilotDirectory);
+    const { pilotDirectory, block } = this.#options.config;
+    const { stop, blocks } = pilotPaths(pilotDirectory);
+    const stopped = existsSync(stop) || !existsSync(pilotDirectory);
+    return stopped || (block !== undefined && existsSync(blockPaths(join(blocks, block)).stop));
   }
 
   #watchStopFile(): void {

@@ -26,6 +26,10 @@ export const nodeConfigSchema = z.strictObject({
   gateway: z.enum(['none', 'first', 'standby']),
   /** Bytes that JetStream may keep on disk. */
   storeBytes: z.int().positive(),
+  /** The scheduler job's block; left off on one machine, where `up` knows and signs everything beforehand. */
+  block: z.string().optional(),
+  /** When the node's walltime is over, milliseconds since 1970 (R7). */
+  endsAtMs: z.number().optional(),
 });
 export type NodeConfig = z.infer<typeof nodeConfigSchema>;
 

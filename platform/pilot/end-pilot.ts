@@ -7,9 +7,11 @@ import { hostname, tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { type Clock, PlatformError, systemClock } from '#common';
 import { writePrivate } from '#security';
+import { endScheduledPilot } from './end-scheduled-pilot.ts';
 import { nodePaths, pilotPaths } from './home.ts';
 import { findPilotProcesses, isAlive, killGroup, signalProcess } from './processes.ts';
 import { type LauncherRecord, readLauncherRecord, readPilotRecord } from './records.ts';
+import { isScheduled } from './resource.ts';
 
 export interface EndOptions {
   /** Time for launchers to drain and end by themselves. */
@@ -31,6 +33,7 @@ export async function endPilot(pilotDirectory: string, options: EndOptions = {})
   const paths = pilotPaths(pilotDirectory);
   if (!existsSync(pilotDirectory)) return;
   const record = readPilotRecord(paths.record);
+  if (record && isScheduled(record.resource)) return await endScheduledPilot(pilotDirectory, options, clock);
   if (record && record.machine !== hostname()) {
     throw new PlatformError('conflict', `pilot ${record.pilot} runs on ${record.machine}, this is ${hostname()}`, {
       hint: `Run the command on ${record.machine}.`,

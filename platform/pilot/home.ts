@@ -1,11 +1,13 @@
 /**
  * Where a user's pilots are kept:
  *
+ *   HOME/stages/<digest>/                 the platform's copy for nodes that share this file system
  *   HOME/code-cache/                      compiled code of our own processes, so that the next start is faster
  *   HOME/pilots/<id>/pilot.json           what was asked for
  *   HOME/pilots/<id>/keys/                certificates, nkey seeds (0600)
  *   HOME/pilots/<id>/brokers/<node>.json  where the node's server, its route and its gateway listen
  *   HOME/pilots/<id>/connection.json      all that other commands need (0600); there once the gateway is ready
+ *   HOME/pilots/<id>/blocks/<block>/      a scheduler job's plan, scripts and output (blocks.ts)
  *   HOME/pilots/<id>/stop                 there once the pilot is to end
  *   HOME/pilots/<id>/nodes/<node>/        node.json, launcher.json, agent.json, logs/, jetstream/
  */
@@ -56,6 +58,7 @@ export function pilotPaths(pilotDirectory: string) {
     connection: join(pilotDirectory, 'connection.json'),
     stop: join(pilotDirectory, 'stop'),
     nodes: join(pilotDirectory, 'nodes'),
+    blocks: join(pilotDirectory, 'blocks'),
     keys,
     /** Public nkeys by role. */
     users: join(keys, 'nats-users.json'),
@@ -75,6 +78,8 @@ export function nodePaths(nodeDirectory: string) {
   return {
     config: join(nodeDirectory, 'node.json'),
     record: join(nodeDirectory, 'launcher.json'),
+    /** What the launcher of a scheduler's node tells, a line of JSON each. */
+    progress: join(nodeDirectory, 'progress.jsonl'),
     agentConfig: join(nodeDirectory, 'agent.json'),
     gatewayConfig: join(nodeDirectory, 'gateway.json'),
     serverConfig: join(nodeDirectory, 'nats.conf'),
@@ -92,4 +97,9 @@ export function brokerMember(node: string): string {
 /** Who an agent is among the keys' files. */
 export function agentMember(node: string): string {
   return `agent-${node}`;
+}
+
+/** Who a gateway is among the keys' files, where each node signs its own. */
+export function gatewayMember(node: string): string {
+  return `gateway-${node}`;
 }

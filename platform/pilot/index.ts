@@ -1,17 +1,29 @@
 /** Pilots: where they are kept, how they are brought up and ended, and one adapter for each kind of resource. */
 export type { NodeStart, PilotAdapter, StartedNode } from './adapter.ts';
+export { openBlockNode, tellProgress } from './block-node.ts';
+export { blockPaths } from './blocks.ts';
+export { type BlockReport, describeBlocks } from './describe-blocks.ts';
 export { type EndOptions, endPilot } from './end-pilot.ts';
 export {
   agentMember,
   brokerMember,
   codeCacheDirectory,
+  gatewayMember,
   type HomeSettings,
   nodePaths,
   pilotPaths,
   pilotsDirectory,
   resolveHome,
 } from './home.ts';
-export { listPilots, type PilotState, type PilotSummary, readConnection, resolvePilot } from './list-pilots.ts';
+export {
+  listPilots,
+  type PilotState,
+  type PilotSummary,
+  readConnection,
+  refreshPilots,
+  resolvePilot,
+} from './list-pilots.ts';
+export { signNodeCertificates } from './node-certificates.ts';
 export { isAlive, killGroup } from './processes.ts';
 export { failedProgress, type LauncherProgress } from './progress.ts';
 export {
@@ -22,5 +34,17 @@ export {
   readLauncherRecord,
 } from './records.ts';
 export { createAdapter } from './resource.ts';
-export { nodesMax, type StartedPilot, type StartPhase, type StartPilotOptions, startPilot } from './start-pilot.ts';
+export { type ScheduledPilotOptions, startScheduledPilot } from './scheduled-pilot.ts';
+export { type NodeRequest, parseResource } from './scheduler/index.ts';
+export { type Stage, type StageSources, stagePlatform } from './stage.ts';
+export {
+  checkBrokers,
+  defaultStoreBytes,
+  nodesMax,
+  type StartedPilot,
+  type StartPhase,
+  type StartPilotOptions,
+  startPilot,
+} from './start-pilot.ts';
+export { waitForPilot } from './wait-for-block.ts';
 export { waitForFile } from './wait-for-file.ts';

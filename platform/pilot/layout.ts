@@ -84,9 +84,21 @@ export function writePilot(pilot: string, pilotDirectory: string, shape: PilotSh
     nodes: nodes.map(({ node, host, slots }) => ({ node, host, slots })),
   };
   writePrivate(paths.record, JSON.stringify(record, undefined, 2));
-  makePrivateDirectory(paths.keys);
+  writeNatsKeys(pilotDirectory);
   makePrivateDirectory(paths.nodes);
   makePrivateDirectory(paths.brokers);
+  for (const config of nodes) {
+    makePrivateDirectory(config.nodeDirectory);
+    makePrivateDirectory(nodePaths(config.nodeDirectory).logs);
+    writePrivate(nodePaths(config.nodeDirectory).config, JSON.stringify(config, undefined, 2));
+  }
+  return nodes;
+}
+
+/** A key a role: public halves for the servers, seeds for who has the role. */
+export function writeNatsKeys(pilotDirectory: string): void {
+  const paths = pilotPaths(pilotDirectory);
+  makePrivateDirectory(paths.keys);
   const users = roles.map((role) => {
     const { seed, publicKey } = createNatsKey();
     writePrivate(paths.seed(role), `${seed}\n`);
@@ -94,12 +106,6 @@ export function writePilot(pilot: string, pilotDirectory: string, shape: PilotSh
   });
   writePrivate(paths.users, JSON.stringify(Object.fromEntries(users)));
   writePrivate(paths.routeSecret, randomBytes(24).toString('base64url'));
-  for (const config of nodes) {
-    makePrivateDirectory(config.nodeDirectory);
-    makePrivateDirectory(nodePaths(config.nodeDirectory).logs);
-    writePrivate(nodePaths(config.nodeDirectory).config, JSON.stringify(config, undefined, 2));
-  }
-  return nodes;
 }
 
 /** Signs everybody's certificate. The owner's is written last: launchers wait for it. */

@@ -1,15 +1,20 @@
 /** Which pilots there are, and in what state they truly are. */
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { formatDuration, nearestName, PlatformError } from '#common';
+import { formatDuration, messageOf, nearestName, PlatformError } from '#common';
 import { type Connection, connectionSchema } from '#model';
 import { readPrivate } from '#security';
 import { nodePaths, pilotPaths, pilotsDirectory } from './home.ts';
 import { isAlive } from './processes.ts';
 import { readLauncherRecord, readPilotRecord } from './records.ts';
+import { isScheduled } from './resource.ts';
+import { askSchedulers, summarizeFiles } from './scheduled-summary.ts';
 
-/** `starting`: all launchers live, no gateway yet. `broken`: some launchers are gone. `stopped`: all are. */
-export type PilotState = 'starting' | 'running' | 'broken' | 'stopped';
+/**
+ * `queued`: its first job waits. `starting`: all launchers live, no gateway yet. `broken`: some launchers are gone, or the
+ * job with gateway and broker is. `stopped`: all are.
+ */
+export type PilotState = 'queued' | 'starting' | 'running' | 'broken' | 'stopped';
 
 export interface PilotSummary {
   readonly pilot: string;
@@ -35,6 +40,10 @@ export function listPilots(home: string): PilotSummary[] {
 function summarize(pilot: string, directory: string): PilotSummary {
   const paths = pilotPaths(directory);
   const record = readPilotRecord(paths.record);
+  if (record && isScheduled(record.resource)) {
+    const { resource, machine, createdAtMs } = record;
+    return { pilot, resource, machine, createdAtMs, directory, ...summarizeFiles(directory) };
+  }
   const nodes = record?.nodes ?? [];
   const alive = nodes.filter(({ node }) => {
     const launcher = readLauncherRecord(nodePaths(join(paths.nodes, node)).record)?.launcher;
@@ -93,12 +102,30 @@ export function readConnection(pilot: PilotSummary): Connection {
   if (!existsSync(connection)) {
     throw new PlatformError('unavailable', `pilot ${pilot.pilot} is ${pilot.state}: it has no gateway to talk to`, {
       hint:
-        pilot.state === 'starting'
-          ? 'Try again in a moment.'
+        pilot.state === 'starting' || pilot.state === 'queued'
+          ? `Wait for it: pilotfish pilot wait ${pilot.pilot}`
           : `End it and bring up a new one: pilotfish down ${pilot.pilot}`,
     });
   }
   return connectionSchema.parse(JSON.parse(readPrivate(connection)));
+}
+
+/** The same with the schedulers' word for pilots in jobs; one that does not answer leaves what files tell. */
+export async function refreshPilots(
+  pilots: readonly PilotSummary[],
+  onSilence: (why: string) => void,
+): Promise<PilotSummary[]> {
+  return await Promise.all(
+    pilots.map(async (pilot) => {
+      if (!isScheduled(pilot.resource)) return pilot;
+      try {
+        return await askSchedulers(pilot);
+      } catch (error) {
+        onSilence(`${pilot.pilot}: ${messageOf(error)}`);
+        return pilot;
+      }
+    }),
+  );
 }
 
 function age(createdAtMs: number): string {

@@ -2,6 +2,7 @@
 import { PlatformError } from '#common';
 import type { PilotAdapter } from './adapter.ts';
 import { createLocalAdapter } from './local.ts';
+import { parseResource } from './scheduler/index.ts';
 
 /** `launcher`: program and arguments of a launcher, before its own. Throws `usage` naming what is supported. */
 export function createAdapter(resource: string, launcher: readonly string[]): PilotAdapter {
@@ -9,4 +10,9 @@ export function createAdapter(resource: string, launcher: readonly string[]): Pi
   throw new PlatformError('usage', `resource "${resource}" is not supported`, {
     hint: 'Supported: local:// (nodes on this machine; inside a scheduler job, on the node the job runs on).',
   });
+}
+
+/** True where nodes belong to jobs, and not to this machine. */
+export function isScheduled(resource: string): boolean {
+  return resource !== '' && parseResource(resource).kind !== 'local';
 }

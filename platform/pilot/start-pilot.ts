@@ -2,9 +2,8 @@
  * Brings a pilot up: launchers start the broker while certificates are signed, then everything else at once. Ready is
  * what the gateway says. Whatever goes wrong on the way, nothing is left behind.
  */
-import { readFileSync, statfsSync } from 'node:fs';
+import { statfsSync } from 'node:fs';
 import { totalmem } from 'node:os';
-import { basename } from 'node:path';
 import { type Clock, PlatformError, systemClock, withDeadline } from '#common';
 import { type Connection, connectionSchema, type NodeConfig } from '#model';
 import { readPrivate } from '#security';
@@ -12,6 +11,7 @@ import type { PilotAdapter, StartedNode } from './adapter.ts';
 import { endPilot } from './end-pilot.ts';
 import { nodePaths, openHome, pilotPaths } from './home.ts';
 import { makePilotDirectory, writeCertificates, writePilot } from './layout.ts';
+import { readTail } from './log-tail.ts';
 import { type LauncherProgress, progressError } from './progress.ts';
 
 export interface StartPilotOptions {
@@ -52,8 +52,6 @@ const startTimeoutMs = 60_000;
 const storeBytesDefault = 2 * 2 ** 30;
 /** Below it JetStream's streams would not hold one scan. */
 const storeBytesMin = 64 * 2 ** 20;
-const tailLines = 15;
-const tailLineCharsMax = 400;
 
 /** Throws the error of what failed, with the end of the log that explains it as its stack; `timeout` after 60 s. */
 export async function startPilot(options: StartPilotOptions): Promise<StartedPilot> {
@@ -152,18 +150,7 @@ function explain(thrown: unknown, pilotDirectory: string): PlatformError {
 }
 
 function withTail(error: PlatformError, log: string): PlatformError {
-  const foreignStack = `the end of ${basename(log)}:\n${readTail(log)}`;
-  return new PlatformError(error.code, error.message, { hint: error.hint, cause: error, foreignStack });
-}
-
-function readTail(log: string): string {
-  try {
-    const lines = readFileSync(log, 'utf8').trimEnd().split('\n').slice(-tailLines);
-    return lines.map((line) => `  ${line.slice(0, tailLineCharsMax)}`).join('\n');
-  } catch {
-    // The process never got so far as to open it.
-    return '  (empty)';
-  }
+  return new PlatformError(error.code, error.message, { hint: error.hint, cause: error, foreignStack: readTail(log) });
 }
 
 function readConnectionFile(nodes: readonly NodeConfig[]): Connection {
@@ -183,6 +170,11 @@ function checkOptions({ nodes, slotsPerNode, brokers = 1 }: StartPilotOptions): 
   if (!Number.isInteger(slotsPerNode) || slotsPerNode < 1) {
     throw new PlatformError('usage', `--cores-per-node is ${slotsPerNode}; a node has at least one`);
   }
+  checkBrokers(nodes, brokers);
+}
+
+/** Throws `usage` for a count that makes no sense, or has not a node each. */
+export function checkBrokers(nodes: number, brokers: number): void {
   if (brokers !== 1 && brokers !== 3) {
     throw new PlatformError('usage', `--brokers is ${brokers}; a pilot has 1 or 3`, {
       hint: 'Two are no safer than one: the one that is left would not know that it is not cut off.',
@@ -209,7 +201,7 @@ function shapeOf({ home, nodes, resource, adapter, slotsPerNode, storeBytes, bro
   };
 }
 
-function defaultStoreBytes(home: string, brokers: number): number {
+export function defaultStoreBytes(home: string, brokers: number): number {
   openHome(home);
   const { bavail, bsize } = statfsSync(home);
   const bytes = Math.min(storeBytesDefault, Math.floor((bavail * bsize) / 2 / brokers));

@@ -58,7 +58,7 @@ export class CertificateAuthority {
 
   static async create(pilot: string, nowMs: number): Promise<CertificateAuthority> {
     cryptoProvider.set(webcrypto);
-    const issuer = `CN=pilotfish ${pilot}`;
+    const issuer = issuerOf(pilot);
     const pair = await webcrypto.subtle.generateKey(keyAlgorithm, true, ['sign', 'verify']);
     const cert = await X509CertificateGenerator.createSelfSigned({
       serialNumber: serialNumber(),
@@ -73,6 +73,14 @@ export class CertificateAuthority {
       ],
     });
     return new CertificateAuthority(cert.toString('pem'), await exportKey(pair.privateKey), pair.privateKey, issuer);
+  }
+
+  /** The authority that `create` made, from its PEM texts. */
+  static async restore(pilot: string, cert: string, key: string): Promise<CertificateAuthority> {
+    cryptoProvider.set(webcrypto);
+    const raw = PemConverter.decodeFirst(key);
+    const signingKey = await webcrypto.subtle.importKey('pkcs8', raw, keyAlgorithm, true, ['sign']);
+    return new CertificateAuthority(cert, key, signingKey, issuerOf(pilot));
   }
 
   /** Makes a key pair and signs its certificate. */
@@ -90,6 +98,10 @@ export class CertificateAuthority {
     });
     return { cert: cert.toString('pem'), key: await exportKey(pair.privateKey) };
   }
+}
+
+function issuerOf(pilot: string): string {
+  return `CN=pilotfish ${pilot}`;
 }
 
 function extensionsOf(request: CertificateRequest): Extension[] {

@@ -19,7 +19,7 @@ export interface ServerConfigOptions {
   readonly cluster?: ClusterOptions;
   /**
    * Files of the pilot's CA and the server's certificate. Left off on one machine: the address is loopback, an nkey signs a
-   * nonce and is never sent, and TLS would cost more than the rest of an event's way.
+   * nonce and is never sent, and TLS would cost more than the rest of an event's way. Clients prove themselves by nkey.
    */
   readonly tls?: { readonly ca: string; readonly cert: string; readonly key: string };
 }
@@ -79,7 +79,7 @@ export function renderServerConfig(options: ServerConfigOptions): string {
     },
     system_account: 'SYS',
     ...(options.cluster ? { cluster: clusterConfig(options.host, options.cluster) } : {}),
-    ...(tls ? { tls: { cert_file: tls.cert, key_file: tls.key, ca_file: tls.ca, verify: true, timeout: 5 } } : {}),
+    ...(tls ? { tls: { cert_file: tls.cert, key_file: tls.key, ca_file: tls.ca, timeout: 5 } } : {}),
   };
   return `${JSON.stringify(config, undefined, 2)}\n`;
 }

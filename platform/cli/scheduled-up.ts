@@ -1,0 +1,53 @@
+/** `pilotfish up` where a batch system gives the nodes. */
+import { join } from 'node:path';
+import { locateServer } from '#broker';
+import type { StageSources, StartedPilot } from '#pilot';
+import type { CliContext } from './context.ts';
+import { distDirectory } from './launcher-command.ts';
+import { type NodeFlags, nodeRequest } from './node-flags.ts';
+import type { Output } from './output.ts';
+import { phaseText } from './phase-text.ts';
+
+export interface ScheduledUpFlags extends NodeFlags {
+  readonly resource: string;
+  readonly storeSize?: number;
+  readonly brokers?: number;
+  readonly interface?: string;
+  readonly detach?: boolean;
+}
+
+/** Tells queue and phases on stderr. An aborted signal cancels the job and takes everything back. */
+export async function runScheduledUp(
+  context: CliContext,
+  flags: ScheduledUpFlags,
+  output: Output,
+): Promise<Omit<StartedPilot, 'connection'>> {
+  const { checkBrokers, defaultStoreBytes, resolveHome, startScheduledPilot } = await import('#pilot');
+  const home = resolveHome(context.env);
+  const brokers = flags.brokers ?? 1;
+  checkBrokers(flags.nodes, brokers);
+  return await startScheduledPilot({
+    home,
+    resource: flags.resource,
+    request: nodeRequest(flags),
+    interface: flags.interface,
+    storeBytes: flags.storeSize ?? defaultStoreBytes(home, brokers),
+    brokers,
+    sources: stageSources(context),
+    detach: flags.detach === true,
+    waitReady: async (connection, nodes, timeoutMs) => {
+      const { connectPilot } = await import('#client');
+      using pilot = connectPilot(connection);
+      await pilot.waitReady(nodes, timeoutMs);
+    },
+    onPhase: (phase) => output.note(phaseText(phase)),
+    signal: context.signal,
+  });
+}
+
+/** What nodes need of this copy of the platform. */
+export function stageSources(context: CliContext): StageSources {
+  const { PILOTFISH_NATS_SERVER: setting, PATH: path = '' } = context.env;
+  const natsServer = locateServer({ setting, toolsFile: join(distDirectory(), 'tools.json'), path });
+  return { dist: distDirectory(), node: process.execPath, natsServer };
+}

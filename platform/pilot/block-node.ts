@@ -1,0 +1,71 @@
+/** On a node of a scheduler job: what this node is, from its block's plan, its place in the job and what was granted here. */
+import { lookup } from 'node:dns/promises';
+import { appendFileSync } from 'node:fs';
+import { availableParallelism, hostname, networkInterfaces, totalmem } from 'node:os';
+import { join } from 'node:path';
+import { PlatformError } from '#common';
+import type { NodeConfig } from '#model';
+import { writePrivate } from '#security';
+import { type BlockPlan, readBlock } from './blocks.ts';
+import { nodePaths, pilotPaths } from './home.ts';
+import { chooseAddress } from './node-address.ts';
+import { readGrant } from './node-grant.ts';
+import type { LauncherProgress } from './progress.ts';
+
+export interface BlockNodeOptions {
+  readonly blockDirectory: string;
+  /** From 0. */
+  readonly index: number;
+  readonly env: Readonly<Record<string, string | undefined>>;
+}
+
+/** Writes the node's configuration and returns it. Throws `invalid` for a place the plan does not have. */
+export async function openBlockNode({ blockDirectory, index, env }: BlockNodeOptions): Promise<NodeConfig> {
+  const block = readBlock(blockDirectory);
+  const node = block?.plan.nodes[index];
+  if (!block || node === undefined)
+    throw new PlatformError('invalid', `${blockDirectory} has no node at place ${index}`);
+  const { plan } = block;
+  const { request } = plan;
+  const grant = readGrant(env);
+  const nodeDirectory = join(pilotPaths(plan.pilotDirectory).nodes, node);
+  const memoryBytes = Math.min(totalmem(), process.constrainedMemory() || Number.POSITIVE_INFINITY);
+  const startedAtMs = block.startedAtMs ?? Date.now();
+  const config: NodeConfig = {
+    pilot: plan.pilot,
+    node,
+    block: plan.block,
+    host: chooseAddress({ interfaces: networkInterfaces(), wanted: plan.interface, named: await ownAddresses() }),
+    slots: request.coresPerNode ?? grant.slots ?? availableParallelism(),
+    memoryBytes: Math.min(memoryBytes, request.memoryPerNodeBytes ?? grant.memoryBytes ?? memoryBytes),
+    pilotDirectory: plan.pilotDirectory,
+    nodeDirectory,
+    broker: index < plan.brokers,
+    brokers: plan.pilotBrokers,
+    gateway: gatewayRole(plan, index),
+    storeBytes: plan.storeBytes,
+    ...(request.walltimeMs === undefined ? {} : { endsAtMs: startedAtMs + request.walltimeMs }),
+  };
+  writePrivate(nodePaths(nodeDirectory).config, JSON.stringify(config, undefined, 2));
+  return config;
+}
+
+/** The very first node begins; others that hold the pilot's state stand by. */
+function gatewayRole({ gateway, brokers }: BlockPlan, index: number): NodeConfig['gateway'] {
+  if (gateway && index === 0) return 'first';
+  return index < brokers ? 'standby' : 'none';
+}
+
+/** A line for whoever waits on another machine. */
+export function tellProgress({ nodeDirectory }: NodeConfig, progress: LauncherProgress): void {
+  appendFileSync(nodePaths(nodeDirectory).progress, `${JSON.stringify(progress)}\n`, { mode: 0o600 });
+}
+
+async function ownAddresses(): Promise<string[]> {
+  try {
+    return (await lookup(hostname(), { all: true, family: 4 })).map(({ address }) => address);
+  } catch {
+    // A host that does not know its own name: the first interface serves.
+    return [];
+  }
+}

@@ -1,0 +1,170 @@
+/**
+ * A block: nodes that come with one scheduler job and go with it. A pilot is one block or several; each extension is a
+ * block of its own, because that is what every scheduler can give back whole.
+ *
+ *   blocks/<b>/block.json   the plan, written once
+ *   blocks/<b>/job          the scheduler job's id, once it was taken
+ *   blocks/<b>/job.sh, node.sh, output.log
+ *   blocks/<b>/started      written by the job, seconds since 1970
+ *   blocks/<b>/stop         there once the block is to end
+ */
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { PlatformError } from '#common';
+import { makePrivateDirectory, writePrivate } from '#security';
+import { nodePaths, pilotPaths } from './home.ts';
+
+const requestSchema = z.strictObject({
+  nodes: z.int().positive(),
+  coresPerNode: z.int().positive().optional(),
+  memoryPerNodeBytes: z.int().positive().optional(),
+  gpusPerNode: z.int().positive().optional(),
+  walltimeMs: z.int().positive().optional(),
+  queue: z.string().optional(),
+  project: z.string().optional(),
+  reservation: z.string().optional(),
+  qos: z.string().optional(),
+  constraint: z.string().optional(),
+  directives: z.array(z.string()).optional(),
+  environment: z.record(z.string(), z.string()).optional(),
+  modules: z.array(z.string()).optional(),
+});
+
+export const blockPlanSchema = z.strictObject({
+  pilot: z.string(),
+  block: z.string(),
+  resource: z.string(),
+  request: requestSchema,
+  /** Names of its nodes, in the order of their places in the job. */
+  nodes: z.array(z.string()).min(1),
+  pilotDirectory: z.string(),
+  /** The staged copy of the platform. */
+  stage: z.string(),
+  /** Name or network (10.1.0.0/16) of the interface that other nodes reach; left off, the one of the host's name. */
+  interface: z.string().optional(),
+  storeBytes: z.int().positive(),
+  /** Its first nodes run so many nats-servers, and the pilot has so many in all. */
+  brokers: z.int().nonnegative(),
+  pilotBrokers: z.int().positive(),
+  /** Its first node runs the gateway. */
+  gateway: z.boolean(),
+  createdAtMs: z.int(),
+});
+export type BlockPlan = z.infer<typeof blockPlanSchema>;
+
+export interface Block {
+  readonly directory: string;
+  readonly plan: BlockPlan;
+  /** Undefined while the scheduler has not taken it. */
+  readonly job: string | undefined;
+  /** When its job began to run, milliseconds since 1970; a later run after a requeue replaces it. */
+  readonly startedAtMs: number | undefined;
+  readonly stopping: boolean;
+}
+
+const blocksMax = 999;
+
+export function blockPaths(directory: string) {
+  return {
+    plan: join(directory, 'block.json'),
+    job: join(directory, 'job'),
+    started: join(directory, 'started'),
+    stop: join(directory, 'stop'),
+    nodeScript: join(directory, 'node.sh'),
+    output: join(directory, 'output.log'),
+  };
+}
+
+/** Takes the next free block name and so many node names: making a directory is the claim, so two commands cannot share one. */
+export function claimBlock(
+  pilotDirectory: string,
+  count: number,
+): { directory: string; block: string; nodes: string[] } {
+  const { blocks, nodes } = pilotPaths(pilotDirectory);
+  makePrivateDirectory(blocks);
+  makePrivateDirectory(nodes);
+  const directory = claim(blocks, 'b');
+  const names = Array.from({ length: count }, () => claim(nodes, 'n'));
+  for (const node of names) makePrivateDirectory(nodePaths(node).logs);
+  return {
+    directory,
+    block: directory.slice(blocks.length + 1),
+    nodes: names.map((path) => path.slice(nodes.length + 1)),
+  };
+}
+
+function claim(parent: string, letter: string): string {
+  const taken = readdirSync(parent).flatMap((name) => Number(name.slice(letter.length)) || []);
+  for (let number = Math.max(0, ...taken) + 1; number <= blocksMax; number++) {
+    const path = join(parent, `${letter}${number}`);
+    try {
+      mkdirSync(path, { mode: 0o700 });
+      return path;
+    } catch (error) {
+      // Somebody else's claim: the next one.
+      if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
+    }
+  }
+  throw new PlatformError('no-capacity', `the pilot has had ${blocksMax} ${letter === 'b' ? 'blocks' : 'nodes'}`, {
+    hint: 'Bring up a new pilot.',
+  });
+}
+
+/** In the order in which they were made; none of a pilot on one machine. */
+export function listBlocks(pilotDirectory: string): Block[] {
+  const { blocks } = pilotPaths(pilotDirectory);
+  if (!existsSync(blocks)) return [];
+  return readdirSync(blocks)
+    .sort((a, b) => a.localeCompare(b, 'en', { numeric: true }))
+    .flatMap((name) => readBlock(join(blocks, name)) ?? []);
+}
+
+/** Undefined while its plan is not written. */
+export function readBlock(directory: string): Block | undefined {
+  const paths = blockPaths(directory);
+  const plan = blockPlanSchema.safeParse(parseJson(readText(paths.plan)));
+  if (!plan.success) return undefined;
+  const started = Number(readText(paths.started)) * 1_000;
+  return {
+    directory,
+    plan: plan.data,
+    job: readText(paths.job) || undefined,
+    startedAtMs: started > 0 ? started : undefined,
+    stopping: existsSync(paths.stop),
+  };
+}
+
+/** How long the job waited in the queue, from its submission to its first start. */
+export function queueWaitMs({ directory, startedAtMs }: Block): number | undefined {
+  if (startedAtMs === undefined) return undefined;
+  try {
+    return Math.max(0, startedAtMs - statSync(blockPaths(directory).job).mtimeMs);
+  } catch {
+    // The id is about to be written.
+    return undefined;
+  }
+}
+
+/** Its launchers see it within a second, drain and end; the job ends with the last of them. */
+export function stopBlock({ directory }: Block): void {
+  writePrivate(blockPaths(directory).stop, '');
+}
+
+function readText(path: string): string {
+  try {
+    return readFileSync(path, 'utf8').trim();
+  } catch {
+    // Not there yet.
+    return '';
+  }
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    // Not written yet.
+    return undefined;
+  }
+}

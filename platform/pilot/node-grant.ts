@@ -1,0 +1,23 @@
+/** What the scheduler granted on this node, from the environment it sets: never the number of processors seen. Pure. */
+
+export interface Grant {
+  readonly slots: number | undefined;
+  readonly memoryBytes: number | undefined;
+}
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** What each scheduler calls it; the first that is a number counts. */
+const slotNames = ['SLURM_CPUS_ON_NODE', 'NCPUS', 'PBS_NUM_PPN'] as const;
+
+export function readGrant(env: Environment): Grant {
+  const slots = slotNames.map((name) => whole(env[name])).find((value) => value !== undefined);
+  const mebibytes = whole(env['SLURM_MEM_PER_NODE']);
+  return { slots, memoryBytes: mebibytes === undefined ? undefined : mebibytes * 2 ** 20 };
+}
+
+/** "16", and Slurm's "16(x3)" for several nodes alike. */
+function whole(text: string | undefined): number | undefined {
+  const value = Number(/^(\d+)(?:\(x\d+\))?$/.exec(text ?? '')?.[1]);
+  return Number.isSafeInteger(value) && value > 0 ? value : undefined;
+}

@@ -1,0 +1,94 @@
+/**
+ * A pilot in a scheduler's job: staged, submitted, waited for. Nobody but the scheduler starts its launchers; what they
+ * tell comes through files on the shared file system, and ready is what the gateway says.
+ */
+import { hostname } from 'node:os';
+import { type Clock, PlatformError, platformVersion, systemClock } from '#common';
+import type { Connection } from '#model';
+import { makePrivateDirectory, writePrivate } from '#security';
+import type { Block } from './blocks.ts';
+import { endPilot } from './end-pilot.ts';
+import { pilotPaths } from './home.ts';
+import { makePilotDirectory, writeNatsKeys } from './layout.ts';
+import { writeAuthority } from './node-certificates.ts';
+import type { PilotRecord } from './records.ts';
+import type { NodeRequest } from './scheduler/index.ts';
+import { type StageSources, stagePlatform } from './stage.ts';
+import { startBlock } from './start-block.ts';
+import type { StartedPilot, StartPhase } from './start-pilot.ts';
+import { waitForBlock } from './wait-for-block.ts';
+
+export interface ScheduledPilotOptions {
+  /** On the shared file system. */
+  readonly home: string;
+  readonly resource: string;
+  readonly request: NodeRequest;
+  readonly interface?: string | undefined;
+  readonly storeBytes: number;
+  readonly brokers: number;
+  readonly sources: StageSources;
+  /** Returns once the job is submitted. */
+  readonly detach: boolean;
+  readonly waitReady: (connection: Connection, nodes: number, timeoutMs: number) => Promise<unknown>;
+  readonly onPhase: (phase: StartPhase) => void;
+  readonly signal: AbortSignal;
+  readonly clock?: Clock;
+}
+
+/** Whatever goes wrong on the way, no job and no file is left. Throws as `startBlock` and `waitForBlock` do. */
+export async function startScheduledPilot(options: ScheduledPilotOptions): Promise<Omit<StartedPilot, 'connection'>> {
+  const clock = options.clock ?? systemClock;
+  const startedAt = clock.monotonic();
+  const elapsedMs = () => Math.round(clock.monotonic() - startedAt);
+  const tell = (phase: string) => options.onPhase({ node: '', phase, ms: elapsedMs() });
+  const { pilot, pilotDirectory } = makePilotDirectory(options.home);
+  try {
+    tell(`pilot ${pilot}`);
+    const stage = stagePlatform(options.home, options.sources);
+    writeRecord(pilot, pilotDirectory, options.resource);
+    writeNatsKeys(pilotDirectory);
+    await writeAuthority(pilot, pilotDirectory);
+    tell(`platform staged (${stage.digest})`);
+    const block = await startBlock({
+      pilot,
+      pilotDirectory,
+      resource: options.resource,
+      request: options.request,
+      ...(options.interface === undefined ? {} : { interface: options.interface }),
+      stage: stage.directory,
+      storeBytes: options.storeBytes,
+      brokers: options.brokers,
+      pilotBrokers: options.brokers,
+      gateway: true,
+    });
+    tell(`job ${block.job} submitted`);
+    if (!options.detach) await untilReady(block, options, elapsedMs, clock);
+    return { pilot, directory: pilotDirectory, readyMs: elapsedMs() };
+  } catch (error) {
+    await endPilot(pilotDirectory, { graceMs: 0 });
+    throw options.signal.aborted ? new PlatformError('cancelled', 'the start was interrupted') : error;
+  }
+}
+
+async function untilReady(
+  block: Block,
+  options: ScheduledPilotOptions,
+  elapsedMs: () => number,
+  clock: Clock,
+): Promise<void> {
+  const { onPhase, signal, waitReady } = options;
+  await waitForBlock(block, { onPhase: (phase) => onPhase({ ...phase, ms: elapsedMs() }), signal, waitReady, clock });
+}
+
+function writeRecord(pilot: string, pilotDirectory: string, resource: string): void {
+  const record: PilotRecord = {
+    pilot,
+    version: platformVersion,
+    resource,
+    machine: hostname(),
+    createdAtMs: Date.now(),
+    nodes: [],
+  };
+  makePrivateDirectory(pilotPaths(pilotDirectory).brokers);
+  writePrivate(pilotPaths(pilotDirectory).record, JSON.stringify(record, undefined, 2));
+}

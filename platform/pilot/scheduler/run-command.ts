@@ -1,0 +1,54 @@
+/** Runs a scheduler's commands: with a time limit, a bound on what they print, here or on a login node through ssh. */
+import { execFile } from 'node:child_process';
+import { PlatformError } from '#common';
+import type { CommandResult } from './scheduler.ts';
+import { shellQuote } from './shell-text.ts';
+
+export type RunCommand = (argv: readonly string[], options?: { readonly timeoutMs?: number }) => Promise<CommandResult>;
+
+/** A busy controller answers in seconds; one that is away lets its commands wait for its own time-out first. */
+const timeoutMsDefault = 30_000;
+/** Thousands of jobs in JSON. */
+const outputBytesMax = 64 * 2 ** 20;
+
+/** Never rejects for an exit code: schedulers' codes lie. Throws `not-found` for a missing program, `unavailable` for silence. */
+export const runHere: RunCommand = (argv, { timeoutMs = timeoutMsDefault } = {}) => {
+  const [program = '', ...args] = argv;
+  const outcome = Promise.withResolvers<CommandResult>();
+  const limits = { timeout: timeoutMs, killSignal: 'SIGKILL', maxBuffer: outputBytesMax, encoding: 'utf8' } as const;
+  const child = execFile(program, args, limits, (error, stdout, stderr) => {
+    if (!error) return outcome.resolve({ code: 0, stdout, stderr });
+    // 127 is env's word for it.
+    if (error.code === 'ENOENT' || error.code === 127) outcome.reject(missingProgram(argv));
+    else if (error.killed) outcome.reject(silent(argv, timeoutMs));
+    else outcome.resolve({ code: typeof error.code === 'number' ? error.code : 1, stdout, stderr });
+  });
+  child.stdin?.end();
+  return outcome.promise;
+};
+
+/** The same on another machine. Keys must be set up: nobody is there to type a password. */
+export function runThroughSsh(host: string, options: readonly string[] = []): RunCommand {
+  const ssh = ['ssh', '-o', 'BatchMode=yes', '-o', 'ConnectTimeout=10', ...options, host, '--'];
+  return async (argv, limits) => {
+    const result = await runHere([...ssh, argv.map(shellQuote).join(' ')], limits);
+    // 255 is ssh's own failure, not the command's.
+    if (result.code !== 255) return result;
+    throw new PlatformError('unavailable', `${host} cannot be reached by ssh: ${result.stderr.trim()}`, {
+      hint: `Try it: ssh ${host} true. A key is needed; passwords are not asked for.`,
+    });
+  };
+}
+
+function missingProgram(argv: readonly string[]): PlatformError {
+  const program = argv.find((word) => !word.includes('=') && word !== 'env') ?? '';
+  return new PlatformError('not-found', `"${program}" is not on PATH`, {
+    hint: 'Run the command on a login node of the cluster, or name one: --resource slurm+ssh://login',
+  });
+}
+
+function silent(argv: readonly string[], timeoutMs: number): PlatformError {
+  return new PlatformError('unavailable', `"${argv.join(' ')}" did not answer within ${timeoutMs / 1_000} s`, {
+    hint: 'The scheduler may be busy; jobs that run go on.',
+  });
+}

@@ -1,0 +1,222 @@
+/**
+ * A real Slurm or Grid Engine of several nodes for one test file, with an installed copy of Pilotfish that a plain user
+ * runs from the login node. Each file has a cluster of its own; what a killed run has left is taken down first.
+ */
+import { execFile, execFileSync } from 'node:child_process';
+import {
+  chmodSync,
+  copyFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { CliResult } from './pilot.ts';
+
+const root = join(import.meta.dirname, '../..');
+const scripts = join(import.meta.dirname, 'cluster');
+const prefix = 'pilotfish-cluster-';
+
+/** Why these tests cannot run here; empty where they can. In CI they must run, so there nothing is skipped but for want of root. */
+export const clusterMissing = missing();
+
+function missing(): string {
+  if (process.platform !== 'linux') return 'needs Linux';
+  if (process.getuid?.() !== 0) return 'needs root, to make network namespaces';
+  if (!existsSync('/etc/debian_version')) return 'needs Debian, whose Slurm and Grid Engine are installed';
+  return '';
+}
+
+export interface ClusterOptions {
+  readonly kind: 'slurm' | 'sge';
+  readonly nodes: number;
+  /** Knobs of the scripts. */
+  readonly settings?: Readonly<Record<string, string>>;
+}
+
+export interface RunOptions {
+  readonly env?: Readonly<Record<string, string>>;
+  readonly timeoutMs?: number;
+  readonly signal?: AbortSignal;
+}
+
+export class TestCluster {
+  readonly directory: string;
+  readonly user: string;
+  /** PILOTFISH_HOME of the user, on the shared file system. */
+  readonly home: string;
+  readonly #kind: ClusterOptions['kind'];
+  readonly #settings: Record<string, string>;
+  #env: Record<string, string> = {};
+
+  private constructor({ kind, settings }: ClusterOptions) {
+    const id = String(process.pid);
+    this.#kind = kind;
+    this.directory = join(tmpdir(), `${prefix}${kind}-${id}`);
+    this.user = `pf${kind}${id}`;
+    this.home = join(this.directory, 'home', this.user, 'pilotfish');
+    // Two clusters in one process differ in the kind; /24s of processes that run at the same time differ in the pid.
+    const net = `10.${kind === 'slurm' ? 213 : 214}.${process.pid % 250}`;
+    this.#settings = {
+      PILOT_DIR: this.directory,
+      PILOT_NET: net,
+      PILOT_IF: `pf${kind[1]}${process.pid % 10_000_000}`,
+      PILOT_USER: this.user,
+      ...settings,
+    };
+  }
+
+  static async start(options: ClusterOptions): Promise<TestCluster> {
+    takeDownLeftOvers();
+    const cluster = new TestCluster(options);
+    const printed = await cluster.script(`${options.kind}-up.sh`, [String(options.nodes)]);
+    for (const [, name = '', value = ''] of printed.matchAll(/(\w+)=(\S+)/g))
+      cluster.#env[name] = value.replace(/:\$PATH$/, `:${process.env['PATH']}`);
+    if (options.kind === 'sge') cluster.#env['PILOT_AS'] = cluster.user;
+    cluster.#install();
+    return cluster;
+  }
+
+  /** Address of the machine's own end of the wire. */
+  get loginAddress(): string {
+    return `${this.#settings['PILOT_NET']}.1`;
+  }
+
+  /** The scheduler's own view of the world, for commands run as root. */
+  get env(): Record<string, string> {
+    return { ...this.#env, PILOT_NET: this.#settings['PILOT_NET'] ?? '' };
+  }
+
+  /** `pilotfish ...` as the plain user, on the login node. */
+  async cli(args: readonly string[], options: RunOptions = {}): Promise<CliResult> {
+    return await this.asUser([join(this.directory, 'pilotfish/bin/pilotfish'), ...args], options);
+  }
+
+  async asUser(argv: readonly string[], options: RunOptions = {}): Promise<CliResult> {
+    const [, gid = '0'] = this.#ids();
+    const drop = ['setpriv', `--reuid=${this.user}`, `--regid=${gid}`, '--init-groups'];
+    // Grid Engine's commands enter the controller's namespaces, which only root may, and become the user there.
+    return await run([...(this.#kind === 'sge' ? [] : drop), ...argv], {
+      ...options,
+      env: {
+        PATH: this.#env['PATH'] ?? process.env['PATH'] ?? '',
+        LANG: 'C.UTF-8',
+        HOME: join(this.directory, 'home', this.user),
+        USER: this.user,
+        PILOTFISH_HOME: this.home,
+        ...this.#env,
+        ...options.env,
+      },
+      cwd: join(this.directory, 'home', this.user),
+    });
+  }
+
+  /** A command as root in this machine's own namespaces, with the scheduler's settings. */
+  async asRoot(argv: readonly string[]): Promise<CliResult> {
+    return await run(argv, { env: { ...(process.env as Record<string, string>), ...this.#env } });
+  }
+
+  /** `slurm-node.sh ...`: crash, boot, exec, kill-ctld. */
+  async node(...args: string[]): Promise<string> {
+    return await this.script('slurm-node.sh', args);
+  }
+
+  /** `net-fault.sh ...`: cut, heal, rate. */
+  async wire(...args: string[]): Promise<string> {
+    return await this.script('net-fault.sh', args);
+  }
+
+  async script(name: string, args: readonly string[]): Promise<string> {
+    const env = { ...(process.env as Record<string, string>), ...this.#settings };
+    const { code, stdout, stderr } = await run([join(scripts, name), ...args], { env, timeoutMs: 300_000 });
+    if (code !== 0) throw new Error(`${name} ${args.join(' ')} failed with ${code}:\n${stderr}`);
+    return stdout;
+  }
+
+  /** Command lines of the user's processes on all nodes: what a pilot has left is among them. */
+  userProcesses(): string[] {
+    const [uid] = this.#ids();
+    return readdirSync('/proc')
+      .filter((name) => /^\d+$/.test(name))
+      .flatMap((pid) => {
+        try {
+          const owner = /^Uid:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
+          const argv = readFileSync(`/proc/${pid}/cmdline`, 'latin1').replaceAll('\0', ' ').trim();
+          return owner === uid && argv !== '' ? [`${pid} ${argv}`] : [];
+        } catch {
+          // It ended while we looked.
+          return [];
+        }
+      });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.script(`${this.#kind}-down.sh`, ['--quiet']);
+  }
+
+  #ids(): [string, string] {
+    const [uid = '', gid = ''] = execFileSync('getent', ['passwd', this.user], { encoding: 'utf8' })
+      .split(':')
+      .slice(2);
+    return [uid, gid];
+  }
+
+  /** What deploy/install.sh lays out, without the tarball and the compiler that these tests do not need. */
+  #install(): void {
+    const to = join(this.directory, 'pilotfish');
+    mkdirSync(join(to, 'bin'), { recursive: true });
+    cpSync(join(root, 'dist'), join(to, 'dist'), {
+      recursive: true,
+      filter: (path) => !/\/dist\/(?:node|stamps|tools\.json|\.[^/]*)(?:\/|$)/.test(path),
+    });
+    cpSync(join(root, 'functions'), join(to, 'functions'), { recursive: true });
+    for (const name of ['esbuild', `@esbuild/linux-${process.arch}`])
+      cpSync(join(root, 'node_modules', name), join(to, 'node_modules', name), { recursive: true, dereference: true });
+    const tools = JSON.parse(readFileSync(join(root, 'dist/tools.json'), 'utf8')) as Record<string, string>;
+    for (const [name, from] of [
+      ['node', tools['node'] ?? process.execPath],
+      ['nats-server', tools['natsServer'] ?? ''],
+      ['pilotfish', join(root, 'deploy/launch.sh')],
+    ] as const) {
+      copyFileSync(realpathSync(from), join(to, 'bin', name));
+      chmodSync(join(to, 'bin', name), 0o755);
+    }
+    execFileSync('chmod', ['-R', 'a+rX', to]);
+  }
+}
+
+/** Clusters of test processes that were killed. */
+function takeDownLeftOvers(): void {
+  for (const name of readdirSync(tmpdir()).filter((each) => each.startsWith(prefix))) {
+    const [, kind = '', pid = ''] = /-(slurm|sge)-(\d+)$/.exec(name) ?? [];
+    if (kind === '' || existsSync(`/proc/${pid}`)) continue;
+    const env = {
+      ...process.env,
+      PILOT_DIR: join(tmpdir(), name),
+      PILOT_NET: `10.${kind === 'slurm' ? 213 : 214}.${Number(pid) % 250}`,
+      PILOT_IF: `pf${kind[1]}${Number(pid) % 10_000_000}`,
+      PILOT_USER: `pf${kind}${pid}`,
+    };
+    execFileSync(join(scripts, `${kind}-down.sh`), ['--quiet'], { env, stdio: 'ignore' });
+  }
+}
+
+async function run(
+  argv: readonly string[],
+  options: RunOptions & { readonly env: Record<string, string>; readonly cwd?: string },
+): Promise<CliResult> {
+  const { promise, resolve } = Promise.withResolvers<CliResult>();
+  const [program = '', ...args] = argv;
+  const { env, cwd, signal, timeoutMs } = options;
+  const limits = { maxBuffer: 64 * 2 ** 20, timeout: timeoutMs ?? 120_000 };
+  const child = execFile(program, args, { env, cwd, signal, ...limits }, (error, stdout, stderr) => {
+    const code = error ? (typeof error.code === 'number' ? error.code : 1) : 0;
+    resolve({ code, stdout, stderr: error && stderr === '' ? error.message : stderr });
+  });
+  child.stdin?.end();
+  return promise;
+}
