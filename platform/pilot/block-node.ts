@@ -6,11 +6,11 @@ import { join } from 'node:path';
 import { PlatformError } from '#common';
 import type { NodeConfig } from '#model';
 import { writePrivate } from '#security';
-import { type BlockPlan, readBlock } from './blocks.ts';
+import { type Block, type BlockPlan, readBlock } from './blocks.ts';
 import { nodePaths, pilotPaths } from './home.ts';
 import { chooseAddress } from './node-address.ts';
-import { readGrant } from './node-grant.ts';
-import type { LauncherProgress } from './progress.ts';
+import { type Grant, readGrant } from './node-grant.ts';
+import { failedProgress, type LauncherProgress } from './progress.ts';
 
 export interface BlockNodeOptions {
   readonly blockDirectory: string;
@@ -19,21 +19,35 @@ export interface BlockNodeOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
 }
 
-/** Writes the node's configuration and returns it. Throws `invalid` for a place the plan does not have. */
+/** Writes the node's configuration and returns it. Throws `invalid` for a place the plan does not have, or an interface the node does not. */
 export async function openBlockNode({ blockDirectory, index, env }: BlockNodeOptions): Promise<NodeConfig> {
   const block = readBlock(blockDirectory);
   const node = block?.plan.nodes[index];
   if (!block || node === undefined)
     throw new PlatformError('invalid', `${blockDirectory} has no node at place ${index}`);
-  const { plan } = block;
+  const nodeDirectory = join(pilotPaths(block.plan.pilotDirectory).nodes, node);
+  try {
+    const config = await configure(block, index, nodeDirectory, readGrant(env));
+    writePrivate(nodePaths(nodeDirectory).config, JSON.stringify(config, undefined, 2));
+    return config;
+  } catch (error) {
+    // Nobody reads this node's own words yet.
+    tellProgress({ nodeDirectory }, failedProgress(error, nodePaths(nodeDirectory).log('launcher')));
+    throw error;
+  }
+}
+
+async function configure(
+  { plan, startedAtMs }: Block,
+  index: number,
+  nodeDirectory: string,
+  grant: Grant,
+): Promise<NodeConfig> {
   const { request } = plan;
-  const grant = readGrant(env);
-  const nodeDirectory = join(pilotPaths(plan.pilotDirectory).nodes, node);
   const memoryBytes = Math.min(totalmem(), process.constrainedMemory() || Number.POSITIVE_INFINITY);
-  const startedAtMs = block.startedAtMs ?? Date.now();
-  const config: NodeConfig = {
+  return {
     pilot: plan.pilot,
-    node,
+    node: plan.nodes[index] ?? '',
     block: plan.block,
     host: chooseAddress({ interfaces: networkInterfaces(), wanted: plan.interface, named: await ownAddresses() }),
     slots: request.coresPerNode ?? grant.slots ?? availableParallelism(),
@@ -44,10 +58,8 @@ export async function openBlockNode({ blockDirectory, index, env }: BlockNodeOpt
     brokers: plan.pilotBrokers,
     gateway: gatewayRole(plan, index),
     storeBytes: plan.storeBytes,
-    ...(request.walltimeMs === undefined ? {} : { endsAtMs: startedAtMs + request.walltimeMs }),
+    ...(request.walltimeMs === undefined ? {} : { endsAtMs: (startedAtMs ?? Date.now()) + request.walltimeMs }),
   };
-  writePrivate(nodePaths(nodeDirectory).config, JSON.stringify(config, undefined, 2));
-  return config;
 }
 
 /** The very first node begins; others that hold the pilot's state stand by. */
@@ -57,7 +69,7 @@ function gatewayRole({ gateway, brokers }: BlockPlan, index: number): NodeConfig
 }
 
 /** A line for whoever waits on another machine. */
-export function tellProgress({ nodeDirectory }: NodeConfig, progress: LauncherProgress): void {
+export function tellProgress({ nodeDirectory }: Pick<NodeConfig, 'nodeDirectory'>, progress: LauncherProgress): void {
   appendFileSync(nodePaths(nodeDirectory).progress, `${JSON.stringify(progress)}\n`, { mode: 0o600 });
 }
 

@@ -12,7 +12,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node
 import { join } from 'node:path';
 import { z } from 'zod';
 import { PlatformError } from '#common';
-import { makePrivateDirectory, writePrivate } from '#security';
+import { makePrivateDirectory } from '#security';
 import { nodePaths, pilotPaths } from './home.ts';
 
 const requestSchema = z.strictObject({
@@ -144,11 +144,6 @@ export function queueWaitMs({ directory, startedAtMs }: Block): number | undefin
     // The id is about to be written.
     return undefined;
   }
-}
-
-/** Its launchers see it within a second, drain and end; the job ends with the last of them. */
-export function stopBlock({ directory }: Block): void {
-  writePrivate(blockPaths(directory).stop, '');
 }
 
 function readText(path: string): string {

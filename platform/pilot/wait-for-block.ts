@@ -50,7 +50,11 @@ export async function waitForBlock(first: Block, wait: BlockWait): Promise<void>
   while (progress.ready < block.plan.nodes.length) {
     progress.read(wait.onPhase);
     if (clock.monotonic() >= deadline) throw lateNodes(block, progress);
-    if (await watch.ended()) throw jobEnded(block, watch.state);
+    if (await watch.ended()) {
+      // Its last words came before its end.
+      progress.read(wait.onPhase);
+      throw jobEnded(block, watch.state);
+    }
     await clock.sleep(lookEveryMs, wait.signal);
     wait.signal.throwIfAborted();
   }

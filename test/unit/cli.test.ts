@@ -55,7 +55,10 @@ test('the commands of the design are there', () => {
   const expected = [
     'up',
     'down',
+    'pilot info',
     'pilot list',
+    'pilot logs',
+    'pilot wait',
     'deploy',
     'dev',
     'diff',

@@ -11,4 +11,3 @@ export type { CommandResult, Dialect, JobPhase, JobRequest, JobState, NodeReques
 export { parseQstatXml, sge } from './sge.ts';
 export { slurm } from './slurm.ts';
 export { parseSqueueJson, parseSqueueText } from './slurm-output.ts';
-export { createSshScheduler } from './ssh.ts';

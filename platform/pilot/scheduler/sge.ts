@@ -10,25 +10,38 @@ export function sge(parallelEnvironment = parallelEnvironmentDefault): Dialect {
   return {
     scheme: 'sge',
     directives: (job) => directivesOf(job, parallelEnvironment).map((line) => `#$ ${line}`),
-    launch: ({ nodeScript }) => [
-      // qrsh joins its arguments again, so it is given a script and a number, which no joining can break. The first
-      // host is this one: what runs there needs no qrsh.
-      'index=0; pids=',
-      'while read -r host _; do',
-      `  if [ "$index" = 0 ]; then /bin/sh ${shellQuote(nodeScript)} 0 &`,
-      `  else qrsh -inherit -nostdin "$host" /bin/sh ${shellQuote(nodeScript)} "$index" & fi`,
-      '  pids="$pids $!"; index=$((index + 1))',
-      'done < "$PE_HOSTFILE"',
-      // SGE_NOTIFY and qdel -notify come as USR1 and USR2.
-      `trap 'kill -TERM $pids 2>/dev/null' TERM USR1 USR2`,
-      'for pid in $pids; do while kill -0 "$pid" 2>/dev/null; do wait "$pid"; done; done',
-    ],
+    launch: ({ nodeScript, directory }) => launchLines(nodeScript, shellQuote(`${directory}/on-node.sh`)),
     submit: (scriptFile) => ({ argv: ['qsub', '-terse', scriptFile] }),
     parseSubmit,
     query: () => [{ argv: ['qstat', '-xml'], parse: parseQstatXml }],
     cancel: (id) => ({ argv: ['qdel', id] }),
     why: (id) => ({ argv: ['qstat', '-j', id], parse: parseQstatReason }),
   };
+}
+
+/**
+ * Grid Engine warns with USR1 and USR2, sent to every process of the job's group on each host: those that know no better
+ * ignore it, and one shell a host makes a TERM of it for the node script. qrsh joins its arguments again, so it is given
+ * a script and a number, which no joining can break. The first host is this one: what runs there needs no qrsh.
+ */
+function launchLines(nodeScript: string, onNode: string): string[] {
+  return [
+    `cat > ${onNode} <<'END'`,
+    "trap '' USR1 USR2",
+    `/bin/sh ${shellQuote(nodeScript)} "$1" & pid=$!`,
+    `trap 'kill -TERM $pid 2>/dev/null' TERM USR1 USR2`,
+    'while kill -0 "$pid" 2>/dev/null; do wait "$pid"; done',
+    'END',
+    "trap '' USR1 USR2",
+    'index=0; pids=',
+    'while read -r host _; do',
+    `  if [ "$index" = 0 ]; then /bin/sh ${onNode} 0 & first=$!`,
+    `  else qrsh -inherit -nostdin "$host" /bin/sh ${onNode} "$index" & fi`,
+    '  pids="$pids $!"; index=$((index + 1))',
+    'done < "$PE_HOSTFILE"',
+    `trap 'kill -TERM $first 2>/dev/null' TERM USR1 USR2`,
+    'for pid in $pids; do while kill -0 "$pid" 2>/dev/null; do wait "$pid"; done; done',
+  ];
 }
 
 function directivesOf(job: JobRequest, parallelEnvironment: string): string[] {

@@ -14,7 +14,6 @@ export const slurm: Dialect = {
   directives: (job) => directivesOf(job).map((line) => `#SBATCH ${line}`),
   launch: ({ nodeScript }) => [
     // One step for all nodes, one process a node. It outlives a lost node, and takes the whole grant of each.
-    'export SLURM_CPU_BIND=none',
     `srun --ntasks-per-node=1 --cpus-per-task="\${SLURM_CPUS_PER_TASK:-\${SLURM_CPUS_ON_NODE:-1}}" --mem=0 \\`,
     `  --no-kill --kill-on-bad-exit=0 --wait=0 /bin/sh -c 'exec /bin/sh "$0" "$SLURM_NODEID"' ${shellQuote(nodeScript)}`,
   ],
