@@ -29,10 +29,15 @@ const entries = {
   'sdk.js': 'platform/sdk/index.ts',
   // What `import ... from 'pilotfish/testing'` means in the tests of a function's author.
   'testing.js': 'platform/sdk/testing/index.ts',
+  // What makes a function of a source, so that producers can run on a pilot's nodes.
+  'producer.js': 'functions/sources/producer-function.ts',
 };
 
 // These start once per instance or live in user code: a package inside would be paid for at every cold start.
 const bare = new Set(['instance.cjs', 'sdk.js']);
+
+// Bundled once more, as part of a function: what the banner gives, that bundle has by itself.
+const rebundled = new Set(['producer.js']);
 
 // Entries that are still being written: left out while their file does not exist.
 const later = new Set([]);
@@ -89,7 +94,7 @@ function optionsFor(name, scratch) {
     sourcemap: 'linked',
     legalComments: 'none',
     external: ['esbuild'],
-    banner: commonJs || bare.has(name) ? {} : { js: banner },
+    banner: commonJs || bare.has(name) || rebundled.has(name) ? {} : { js: banner },
     plugins: [protoFolderPlugin(root), kernelModulesPlugin(root)],
     metafile: true,
     logLevel: 'silent',
@@ -151,8 +156,12 @@ function copyRunTimeFiles() {
   cpSync(join(root, 'deploy/templates'), join(dist, 'templates'), { recursive: true });
   cpSync(join(root, 'deploy/pilotfish.schema.json'), join(dist, 'pilotfish.schema.json'));
   cpSync(join(root, 'platform/sdk'), join(dist, 'sdk'), { recursive: true });
+  // The types of sources.
+  cpSync(join(root, 'functions/sources/source.ts'), join(dist, 'sdk/source.ts'));
   // `import pilotfish` of foreign functions in Python.
   cpSync(join(root, 'platform/instance/python/pilotfish.py'), join(dist, 'python/pilotfish.py'));
+  // `import pilotevents` of instruments and notebooks.
+  cpSync(join(root, 'platform/client/python/pilotevents.py'), join(dist, 'python/pilotevents.py'));
   for (const { from, to } of bundledProtoFolders(root)) cpSync(from, join(dist, to), { recursive: true });
 }
 

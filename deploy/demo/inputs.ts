@@ -3,7 +3,7 @@ import { accessSync, constants, mkdirSync, statSync } from 'node:fs';
 import { basename } from 'node:path';
 import { messageOf, PlatformError } from '#common';
 import { FormatError } from '../../functions/formats/index.ts';
-import { hdf5Scan, type PhantomScan, phantomScan, type ScanSource } from '../../functions/sources/index.ts';
+import { fileScan, type PhantomScan, phantomScan, type ScanSource } from '../../functions/sources/index.ts';
 import { columnsMax, type DemoOptions } from './options.ts';
 
 export interface DemoInput {
@@ -50,7 +50,7 @@ async function openFile(path: string): Promise<ScanSource> {
     basename(path)
       .replace(/\.[^.]*$/, '')
       .replace(/[^A-Za-z0-9_-]/g, '-') || 'scan';
-  const scan = await hdf5Scan(path, { scan: name }).catch((error: unknown) => {
+  const scan = await fileScan(path, { scan: name }).catch((error: unknown) => {
     if (error instanceof FormatError) throw new PlatformError('invalid', error.message, { cause: error });
     throw error;
   });

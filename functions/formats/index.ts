@@ -1,7 +1,8 @@
-// File formats of light-source users: npy.ts (NumPy arrays), png.ts (pictures), hdf5.ts (Data Exchange scans; hdf5-filters.ts refuses what
-// would be read wrongly).
+// File formats of light-source users: scan-file.ts (scans, whatever they lie in: hdf5.ts Data Exchange, nxtomo.ts NXtomo, tiff-stack.ts TIFF;
+// hdf5-filters.ts refuses what would be read wrongly), npy.ts (NumPy arrays), png.ts, tiff.ts and zarr.ts (pictures and stacks to write).
 export { FormatError, type FormatErrorCode } from './errors.ts';
-export { type DataExchangeScan, type FrameStack, type FrameValues, openDataExchange } from './hdf5.ts';
+export { openDataExchange } from './hdf5.ts';
 export { assertReadableFilters, type Hdf5Filter } from './hdf5-filters.ts';
 export { decodeNpy, encodeNpy, type NpyArray, type NpyValues } from './npy.ts';
 export { encodePng, type PngOptions, type PngWindow } from './png.ts';
+export { type FrameStack, type FrameValues, openScanFile, type ScanFile } from './scan-file.ts';

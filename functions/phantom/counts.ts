@@ -26,10 +26,11 @@ export interface CountsOptions {
 
 /** Frames of rows x columns counts. */
 export interface PhantomCounts {
-  readonly dark: () => Uint16Array<ArrayBuffer>;
-  readonly flat: () => Uint16Array<ArrayBuffer>;
+  /** A frame's noise depends on its index and not on the frames made before it. */
+  readonly dark: (index?: number) => Uint16Array<ArrayBuffer>;
+  readonly flat: (index?: number) => Uint16Array<ArrayBuffer>;
   /** `lines` holds the line integrals of density (rows x columns), in columns. */
-  readonly projection: (lines: Float32Array) => Uint16Array<ArrayBuffer>;
+  readonly projection: (lines: Float32Array, index?: number) => Uint16Array<ArrayBuffer>;
 }
 
 export function createCounts({ rows, columns, seed, noise = false }: CountsOptions): PhantomCounts {
@@ -38,19 +39,21 @@ export function createCounts({ rows, columns, seed, noise = false }: CountsOptio
   const gain = Float64Array.from({ length: pixels }, () => flatCounts * (1 + gainSpread * (2 * random() - 1)));
   const offset = Float64Array.from({ length: pixels }, () => darkCounts + Math.round(darkSpread * (2 * random() - 1)));
   const scale = truthScale(columns);
-  const count = (mean: number): number => {
-    const seen = noise ? mean + Math.sqrt(mean) * normal(random) : mean;
-    return Math.max(0, Math.min(65_535, Math.round(seen)));
+  const frame = (seedOfNoise: number, beam: (pixel: number) => number): Uint16Array<ArrayBuffer> => {
+    const noiseRandom = createRandom(seedOfNoise);
+    const count = (mean: number): number => {
+      const seen = noise ? mean + Math.sqrt(mean) * normal(noiseRandom) : mean;
+      return Math.max(0, Math.min(65_535, Math.round(seen)));
+    };
+    return Uint16Array.from({ length: pixels }, (_, i) => count((offset[i] as number) + (gain[i] as number) * beam(i)));
   };
-  const frame = (beam: (pixel: number) => number): Uint16Array<ArrayBuffer> =>
-    Uint16Array.from({ length: pixels }, (_, i) => count((offset[i] as number) + (gain[i] as number) * beam(i)));
   return {
-    dark: () => frame(() => 0),
-    flat: () => frame(() => 1),
-    projection: (lines) => {
+    dark: (index = 0) => frame(seed + 3 * index + 1, () => 0),
+    flat: (index = 0) => frame(seed + 3 * index + 2, () => 1),
+    projection: (lines, index = 0) => {
       if (lines.length !== pixels)
         throw new RangeError(`lines has ${lines.length} values; ${rows} x ${columns} are expected.`);
-      return frame((i) => Math.exp(-scale * (lines[i] as number)));
+      return frame(seed + 3 * index + 3, (i) => Math.exp(-scale * (lines[i] as number)));
     },
   };
 }

@@ -34,6 +34,8 @@ export type Frame = ImageFrame | EndFrame;
 /** A scan that can be replayed: what it holds, and its frames in order (darks, flats, projections, end). */
 export interface ScanSource {
   readonly metadata: ScanMetadata;
+  /** Values of one frame (rows x columns, little-endian), read or made when asked for. */
+  readonly image: (kind: FrameKind, index: number) => Uint8Array;
   /** Starts from the beginning each time; one frame is held at a time. */
   readonly frames: () => Iterable<Frame>;
   readonly close: () => void;
@@ -53,6 +55,24 @@ export const frameKinds = ['dark', 'flat', 'projection'] as const satisfies read
 
 export function bytesPerValue(dtype: FrameDtype): number {
   return dtype === 'u16' ? 2 : 4;
+}
+
+/** All frames of a scan in order: darks, flats, projections, end. */
+export function* scanFrames(metadata: ScanMetadata, image: ScanSource['image']): Generator<Frame> {
+  for (const kind of frameKinds) {
+    for (let index = 0; index < metadata.counts[kind]; index++) yield imageFrame(metadata, image, kind, index);
+  }
+  yield endFrame(metadata);
+}
+
+export function imageFrame(
+  { scan, rows, columns, dtype, theta }: ScanMetadata,
+  image: ScanSource['image'],
+  kind: FrameKind,
+  index: number,
+): ImageFrame {
+  const data = image(kind, index);
+  return { scan, kind, index, theta: kind === 'projection' ? theta[index] : undefined, rows, columns, dtype, data };
 }
 
 /** The end marker of a scan. */

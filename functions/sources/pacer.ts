@@ -17,23 +17,28 @@ export interface Pacer {
 /** After a longer hold-up the schedule moves instead of sending all that was missed in one burst. */
 const catchUpMaxMs = 1_000;
 
-export function createPacer(ratePerSecond: number, clock: PacerClock): Pacer {
-  if (!(ratePerSecond > 0) || !Number.isFinite(ratePerSecond)) {
-    throw new RangeError(`rate is ${ratePerSecond}; give frames per second, > 0.`);
-  }
+/** Times in milliseconds from the start, not falling; the pacer waits for each in turn. */
+export function createPacer(rate: number | (() => number), clock: PacerClock): Pacer {
+  const due = typeof rate === 'number' ? constantRate(rate) : rate;
   let start: number | undefined;
-  let items = 0;
   let slipped = 0;
   return {
     next: async (signal) => {
       signal?.throwIfAborted();
       const now = clock.now();
       start ??= now;
-      const wait = start + slipped + (items * 1_000) / ratePerSecond - now;
-      items++;
+      const wait = start + slipped + due() - now;
       if (wait > 0) await clock.sleep(wait, signal);
       else if (-wait > catchUpMaxMs) slipped += -wait - catchUpMaxMs;
     },
     slippedMs: () => slipped,
   };
+}
+
+function constantRate(ratePerSecond: number): () => number {
+  if (!(ratePerSecond > 0) || !Number.isFinite(ratePerSecond)) {
+    throw new RangeError(`rate is ${ratePerSecond}; give frames per second, > 0.`);
+  }
+  let items = 0;
+  return () => (items++ * 1_000) / ratePerSecond;
 }

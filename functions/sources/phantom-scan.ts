@@ -1,6 +1,6 @@
 // A scan of the analytic phantom, made frame by frame: u16 counts with darks and flats, every row another cut, truth known.
 import { createCounts, drawEllipses, phantomRow, projectEllipses, truthScale } from '../phantom/index.ts';
-import { endFrame, type Frame, type FrameKind, type ScanMetadata, type ScanSource } from './frame.ts';
+import { type FrameKind, type ScanMetadata, type ScanSource, scanFrames } from './frame.ts';
 
 export interface PhantomScanOptions {
   readonly scan: string;
@@ -8,6 +8,8 @@ export interface PhantomScanOptions {
   readonly columns: number;
   /** Projections, evenly over half a turn, end excluded. */
   readonly angles: number;
+  /** Their angles in radians where they are others. */
+  readonly theta?: Float64Array | undefined;
   readonly seed: number;
   readonly darks?: number | undefined;
   readonly flats?: number | undefined;
@@ -36,31 +38,22 @@ export function phantomScan(options: PhantomScanOptions): PhantomScan {
     if (!Number.isInteger(value) || value < 1)
       throw new RangeError(`${name} is ${value}; a phantom scan needs a whole number >= 1.`);
   }
-  const theta = Float64Array.from({ length: angles }, (_, i) => (Math.PI * i) / angles);
+  const theta = options.theta ?? Float64Array.from({ length: angles }, (_, i) => (Math.PI * i) / angles);
   const metadata: ScanMetadata = { scan, rows, columns, dtype: 'u16', counts, theta };
-  const shape = { scan, rows, columns, dtype: 'u16' } as const;
+  const detector = createCounts({ rows, columns, seed, noise });
 
-  function* frames(): Generator<Frame> {
-    const detector = createCounts({ rows, columns, seed, noise });
-    const image = (kind: FrameKind, index: number, values: Uint16Array, angle?: number): Frame => ({
-      ...shape,
-      kind,
-      index,
-      theta: angle,
-      data: new Uint8Array(values.buffer, values.byteOffset, values.byteLength),
-    });
-    for (let i = 0; i < counts.dark; i++) yield image('dark', i, detector.dark());
-    for (let i = 0; i < counts.flat; i++) yield image('flat', i, detector.flat());
-    for (let i = 0; i < angles; i++) {
-      const angle = theta[i] as number;
-      yield image('projection', i, detector.projection(projectRows(options, angle)), angle);
-    }
-    yield endFrame(metadata);
-  }
+  const image = (kind: FrameKind, index: number): Uint8Array => {
+    const values =
+      kind === 'projection'
+        ? detector.projection(projectRows(options, theta[index] as number), index)
+        : detector[kind](index);
+    return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+  };
 
   return {
     metadata,
-    frames,
+    image,
+    frames: () => scanFrames(metadata, image),
     truth: (row) => drawEllipses(phantomRow(row, rows), columns),
     truthScale: truthScale(columns),
     close: () => undefined,

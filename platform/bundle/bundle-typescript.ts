@@ -73,6 +73,10 @@ function buildOptions(entry: string, plugins: Plugin[]): FunctionBuild {
     format: 'cjs',
     platform: 'node',
     target: 'node24',
+    // The host runs one script, in which import() has no loader: what libraries load late is required instead.
+    supported: { 'dynamic-import': false },
+    // It has no import.meta either; libraries only want a base for createRequire, with which they find Node's own modules.
+    define: { 'import.meta.url': JSON.stringify('file:///pilotfish-function.js') },
     minify: true,
     charset: 'utf8',
     legalComments: 'none',

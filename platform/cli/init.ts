@@ -5,7 +5,7 @@ import type { Command } from 'commander';
 import { PlatformError } from '#common';
 import { type CommandFactory, type CommonOptions, flag, newCommand, outputOf } from './command.ts';
 
-const templates = ['map', 'batch', 'gather', 'wasm', 'python'] as const;
+const templates = ['map', 'batch', 'gather', 'wasm', 'python', 'source'] as const;
 type Template = (typeof templates)[number];
 
 interface InitFlags extends CommonOptions {
@@ -19,13 +19,18 @@ const testCommand: Readonly<Record<Template, string>> = {
   gather: 'npx vitest run',
   wasm: '',
   python: 'python3 -m unittest',
+  source: 'npx vitest run',
 };
 
 export const initCommand: CommandFactory = (context): Command =>
   newCommand({
     name: 'init',
     summary: 'make a folder with a function, its test and a sample event',
-    examples: ['pilotfish init thermometer', 'pilotfish init recon --template python'],
+    examples: [
+      'pilotfish init thermometer',
+      'pilotfish init recon --template python',
+      'pilotfish init detector --template source',
+    ],
     pilot: false,
   })
     .argument('<name>', 'of the function and of the folder')
@@ -39,7 +44,11 @@ export const initCommand: CommandFactory = (context): Command =>
       const sample = files.find((file) => file.startsWith('sample.'));
       const python = flags.template === 'python' ? `PYTHONPATH=${join(installation(), 'python')} ` : '';
       if (testCommand[flags.template]) output.note(`test: cd ${name} && ${python}${testCommand[flags.template]}`);
-      output.note(`next: pilotfish deploy ${name}, then: pilotfish invoke ${name} -f ${name}/${sample}`);
+      output.note(
+        sample === undefined
+          ? `next: pilotfish source run ${name}/source.ts --count 10`
+          : `next: pilotfish deploy ${name}, then: pilotfish invoke ${name} -f ${name}/${sample}`,
+      );
     });
 
 /** Where this program's files lie: built, they are beside it. */

@@ -26,14 +26,14 @@ export const replayCommand: CommandFactory = (context): Command =>
     .action((file: string, flags: ReplayFlags) => replay(context, file, flags));
 
 async function replay(context: CliContext, file: string, flags: ReplayFlags): Promise<void> {
-  const { hdf5Scan, replayScans } = await import('#sources');
+  const { fileScan, replayScans } = await import('#sources');
   const output = outputOf(context, flags);
   const name =
     basename(file)
       .replace(/\.[^.]*$/, '')
       .replace(/[^A-Za-z0-9_-]/g, '-') || 'scan';
   const subject = flags.to ?? `scan.${name}.frame`;
-  const scan = await hdf5Scan(file, { scan: name }).catch((error: unknown) => {
+  const scan = await fileScan(file, { scan: name }).catch((error: unknown) => {
     throw new PlatformError('invalid', error instanceof Error ? error.message : String(error), { cause: error });
   });
   try {

@@ -23,6 +23,7 @@ import { pubCommand } from './pub.ts';
 import { replayCommand } from './replay.ts';
 import { rmCommand } from './rm.ts';
 import { secretListCommand, secretRmCommand, secretSetCommand } from './secret.ts';
+import { sourceListCommand, sourceRunCommand } from './source.ts';
 import { tailCommand } from './tail.ts';
 import { triggerListCommand, triggerPauseCommand, triggerResumeCommand } from './trigger.ts';
 import { upCommand } from './up.ts';
@@ -74,6 +75,11 @@ const groups: readonly CommandGroup[] = [
     under: { name: 'alias', summary: 'names of versions' },
   },
   { title: 'Events:', commands: [pubCommand, replayCommand, tailCommand] },
+  {
+    title: 'Events:',
+    commands: [sourceRunCommand, sourceListCommand],
+    under: { name: 'source', summary: 'send the messages of a detector, a mini-app or a module of your own' },
+  },
   {
     title: 'Events:',
     commands: [dlqListCommand, dlqPeekCommand, dlqRedriveCommand, dlqPurgeCommand],

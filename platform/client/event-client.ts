@@ -12,6 +12,8 @@ import { type EventCounts, type PublishOptions, PublishWindow } from './publish-
 export interface StoredEvent {
   readonly subject: string;
   readonly data: Uint8Array;
+  /** Of the payload. */
+  readonly bytes: number;
   /** The publisher's own, and the platform's about a result's origin; the broker's are left out. */
   readonly headers: Readonly<Record<string, string>>;
   /** The message id that the publisher gave, "" for none. */
@@ -25,7 +27,12 @@ export interface ReadOptions {
   /** Default "new": what is stored after `read` has resolved. */
   readonly from?: 'new' | 'all' | { readonly sequence: number };
   readonly signal?: AbortSignal;
+  /** Payloads stay where they are: `data` is empty, `bytes` says how long it is. */
+  readonly headersOnly?: boolean;
 }
+
+/** What the broker says of a payload that it left out. */
+const sizeHeader = 'Nats-Msg-Size';
 
 /** Throws `unavailable` when no broker of the pilot answers. */
 export async function connectEvents(connection: Connection, role: 'source' | 'viewer'): Promise<EventClient> {
@@ -81,10 +88,14 @@ export class EventClient {
   }
 
   /** Reads events in the order of the stream; resolves once the server knows of the reader. Leaving the loop ends it. */
-  async read(subject: string, { from = 'new', signal }: ReadOptions = {}): Promise<AsyncIterable<StoredEvent>> {
+  async read(
+    subject: string,
+    { from = 'new', signal, headersOnly = false }: ReadOptions = {},
+  ): Promise<AsyncIterable<StoredEvent>> {
     const options: Partial<OrderedConsumerOptions> = {
       filter_subjects: eventSubject(subject),
       inactive_threshold: readerSilenceMs,
+      headers_only: headersOnly,
       ...startOf(from),
     };
     const consumer = await jetstream(this.#nats).consumers.get(streams.events, options);
@@ -122,10 +133,11 @@ async function* events(
   signal?.addEventListener('abort', stop, { once: true });
   try {
     for await (const message of messages) {
-      const { [messageIdHeader]: id = '', ...headers } = decodeHeaders(message.headers);
+      const { [messageIdHeader]: id = '', [sizeHeader]: size, ...headers } = decodeHeaders(message.headers);
       yield {
         subject: userSubject(message.subject),
         data: message.data,
+        bytes: size === undefined ? message.data.byteLength : Number(size),
         headers,
         id,
         sequence: message.seq,

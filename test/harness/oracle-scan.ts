@@ -1,5 +1,5 @@
 /** TomoPy's test projections as a scan of frames, and what TomoPy made of them. */
-import type { Frame, ScanSource } from '../../functions/sources/index.ts';
+import { type FrameKind, type ScanSource, scanFrames } from '../../functions/sources/index.ts';
 import { readOracle, readOracleDoubles } from '../unit/functions/oracle-data.ts';
 
 export const oracleCentre = 24;
@@ -16,22 +16,13 @@ export function oracleScan(scan: string): ScanSource {
   const common = { scan, rows, columns, dtype: 'f32' } as const;
   const pixels = rows * columns;
   const bytes = (numbers: Float32Array) => new Uint8Array(numbers.buffer, numbers.byteOffset, numbers.byteLength);
-  function* frames(): Generator<Frame> {
-    yield { ...common, kind: 'dark', index: 0, data: bytes(new Float32Array(pixels)) };
-    yield { ...common, kind: 'flat', index: 0, data: bytes(new Float32Array(pixels).fill(1)) };
-    for (let index = 0; index < angles; index++) {
-      const lines = values.subarray(index * pixels, (index + 1) * pixels);
-      yield {
-        ...common,
-        kind: 'projection',
-        index,
-        theta: theta[index],
-        data: bytes(lines.map((line) => Math.exp(-line / oracleScale))),
-      };
-    }
-    yield { ...common, kind: 'end', index: 0, expect: counts, data: new Uint8Array(0) };
-  }
-  return { metadata: { ...common, counts, theta }, frames, close: () => undefined };
+  const lines = (index: number) => values.subarray(index * pixels, (index + 1) * pixels);
+  const image = (kind: FrameKind, index: number) => {
+    if (kind === 'projection') return bytes(lines(index).map((line) => Math.exp(-line / oracleScale)));
+    return bytes(new Float32Array(pixels).fill(kind === 'flat' ? 1 : 0));
+  };
+  const metadata = { ...common, counts, theta };
+  return { metadata, image, frames: () => scanFrames(metadata, image), close: () => undefined };
 }
 
 /** rows x columns x columns. */

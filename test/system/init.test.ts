@@ -74,3 +74,17 @@ it('names the schema that editors check the manifest with', () => {
   const schema = JSON.parse(readFileSync(join(folder, 'my-map/pilotfish.schema.json'), 'utf8')) as { title: string };
   expect(schema.title).toBe('pilotfish.yaml');
 });
+
+it('template source', async () => {
+  await init('my-source', '--template', 'source');
+  const here = join(folder, 'my-source');
+  const { stdout } = await run(process.execPath, [join(root, 'node_modules/vitest/vitest.mjs'), 'run'], { cwd: here });
+  expect(stdout).toMatch(/Tests .*passed/);
+  await run(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-p', here, '--types', 'node'], {
+    cwd: here,
+  });
+  const args = ['source', 'run', join(here, 'source.ts'), '--set', 'sensor=b', '--count', '10', '-o', 'json'];
+  const sent = await pilot.cli(args);
+  expect(sent, sent.stderr).toMatchObject({ code: 0 });
+  expect(JSON.parse(sent.stdout)).toMatchObject({ made: 10, stored: 10 });
+}, 60_000);

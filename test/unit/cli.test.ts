@@ -75,6 +75,8 @@ test('the commands of the design are there', () => {
     'node list',
     'pub',
     'replay',
+    'source run',
+    'source list',
     'tail',
     'trigger list',
     'trigger pause',

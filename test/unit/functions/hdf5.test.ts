@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { assertReadableFilters, FormatError, openDataExchange } from '../../../functions/formats/index.ts';
-import { frameValues, hdf5Scan } from '../../../functions/sources/index.ts';
+import { fileScan, frameValues } from '../../../functions/sources/index.ts';
 import { dataExchangeFixture } from '../../fixtures/data-exchange.ts';
 
 let folder: string;
@@ -94,9 +94,9 @@ describe('assertReadableFilters()', () => {
   });
 });
 
-describe('hdf5Scan()', () => {
+describe('fileScan()', () => {
   it('replays darks, flats, projections with their angles, and the end marker', async () => {
-    const source = await hdf5Scan(write('scan.h5', dataExchangeFixture('plain')), { scan: 'tooth' });
+    const source = await fileScan(write('scan.h5', dataExchangeFixture('plain')), { scan: 'tooth' });
     const frames = [...source.frames()];
     source.close();
     expect(frames.map(({ kind, index }) => `${kind}:${index}`).join(' ')).toBe(

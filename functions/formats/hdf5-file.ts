@@ -1,0 +1,120 @@
+// An HDF5 file as our readers use it: opened with its signature checked, datasets looked up without HDF5's own complaints and with their
+// filters checked, values as plain numbers, every failure a `FormatError` that names the file.
+import { closeSync, openSync, readSync } from 'node:fs';
+import type { Dataset, Entity, File, Group } from 'h5wasm/node';
+import { FormatError } from './errors.ts';
+import { assertReadableFilters } from './hdf5-filters.ts';
+
+const signature = [0x89, 0x48, 0x44, 0x46, 0x0d, 0x0a, 0x1a, 0x0a] as const;
+/** A user block may come first; its size is a power of two from 512 on. HDF5 looks no further than the end of the file, we look here. */
+const signatureOffsets = [0, 512, 1024, 2048, 4096, 8192] as const;
+
+/** The caller closes the file. Throws `FormatError` for what is missing, not HDF5, or cut short. */
+export async function openHdf5(path: string): Promise<File> {
+  assertSignature(path);
+  // Loaded when a file is there to be read: it is the largest part of whatever bundles it.
+  const { default: h5wasm } = await import('h5wasm/node');
+  const library = await h5wasm.ready;
+  // HDF5 then throws its error text instead of printing it and going on with invalid handles.
+  library.activate_throwing_error_handler();
+  return attempt(path, () => new h5wasm.File(path, 'r'));
+}
+
+export function readValues(dataset: Dataset, name: string, path: string): Float64Array {
+  const value = attempt(path, () => dataset.value);
+  // Scalars come bare, 64-bit integers as bigint; angles and counts fit a double.
+  if (typeof value === 'number' || typeof value === 'bigint') return Float64Array.of(Number(value));
+  if (value instanceof BigInt64Array || value instanceof BigUint64Array) return Float64Array.from(value, Number);
+  return Float64Array.from(toNumbers(value, undefined, name, path));
+}
+
+/** A dataset whose filters were checked; undefined when the file has none of that name. */
+export function findDataset(file: File, name: string, path: string): Dataset | undefined {
+  // `get` on a missing name makes HDF5 throw, so each step of the path is looked up first.
+  let group: Group = file;
+  const steps = name.split('/').filter((step) => step !== '');
+  for (const [i, step] of steps.entries()) {
+    if (!attempt(path, () => group.keys()).includes(step)) return undefined;
+    const entity = attempt(path, () => group.get(step));
+    if (isDataset(entity) && i === steps.length - 1) {
+      assertReadableFilters(entity.filters, name, path);
+      return entity;
+    }
+    if (!isGroup(entity)) return undefined;
+    group = entity;
+  }
+  return undefined;
+}
+
+export function toNumbers(
+  values: unknown,
+  expected: number | undefined,
+  name: string,
+  path: string,
+): ArrayLike<number> {
+  if (!ArrayBuffer.isView(values) || values instanceof DataView) {
+    throw new FormatError('unsupported', `${name} in ${path} does not hold plain numbers.`);
+  }
+  if (values instanceof BigInt64Array || values instanceof BigUint64Array) {
+    throw new FormatError('unsupported', `${name} in ${path} holds 64-bit integers; convert it to u16 or f32.`);
+  }
+  const numbers = values as Float64Array;
+  if (expected !== undefined && numbers.length !== expected) {
+    throw new FormatError(
+      'truncated',
+      `${name} in ${path} gave ${numbers.length} values where ${expected} were expected.`,
+    );
+  }
+  return numbers;
+}
+
+export function attempt<Result>(path: string, read: () => Result): Result {
+  try {
+    return read();
+  } catch (error) {
+    const text = error instanceof Error ? error.message : String(error);
+    const truncated = /truncated/i.test(text);
+    const what = truncated ? 'is cut short; copy it again' : 'cannot be read as HDF5';
+    throw new FormatError(truncated ? 'truncated' : 'not-this-format', `${path} ${what}: ${lastLine(text)}`, {
+      cause: error,
+    });
+  }
+}
+
+/** HDF5 reports a stack of errors; the innermost one says what is wrong. */
+function lastLine(text: string): string {
+  const line = text.trim().split('\n').at(-1) ?? text;
+  return line.replace(/^\s*minor:\s*/, '');
+}
+
+function assertSignature(path: string): void {
+  let descriptor: number;
+  try {
+    descriptor = openSync(path, 'r');
+  } catch (error) {
+    throw new FormatError(
+      'missing',
+      `${path} cannot be opened: ${error instanceof Error ? error.message : String(error)}`,
+      { cause: error },
+    );
+  }
+  try {
+    const bytes = new Uint8Array(signature.length);
+    const found = signatureOffsets.some((offset) => {
+      const count = readSync(descriptor, bytes, 0, bytes.length, offset);
+      return count === bytes.length && signature.every((byte, i) => bytes[i] === byte);
+    });
+    if (!found) throw new FormatError('not-this-format', `${path} is not an HDF5 file.`);
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+/** By their names: the library's classes are only there once it is loaded. */
+export function isGroup(entity: Entity | null): entity is Group {
+  return entity !== null && 'type' in entity && entity.type === 'Group';
+}
+
+function isDataset(entity: Entity | null): entity is Dataset {
+  return entity !== null && 'type' in entity && entity.type === 'Dataset';
+}

@@ -1,0 +1,74 @@
+// Reconstructs a sinogram that comes as one message (sinogram.<scan>.<chunk>, as the lightsource sends them): no gather, any algorithm. Publishes
+// each slice as slices.<scan>.<row>: f32, columns x columns.
+import { defineFunction, Output, outputs, Reject } from 'pilotfish/sdk';
+import {
+  type GridrecMode,
+  InputError,
+  type IterativeAlgorithm,
+  iterativeAlgorithms,
+  reconstruct,
+  reconstructFbp,
+  reconstructIterative,
+  type Scan,
+} from '../kernels/index.ts';
+import { FrameHeaderError, parseSinogramHeaders } from '../sources/messages.ts';
+
+const algorithms = ['gridrec', 'fbp', ...iterativeAlgorithms] as const;
+
+export default defineFunction({
+  handle(event, ctx) {
+    const started = performance.now();
+    const [, scanId = 'scan'] = event.subject.split('.');
+    const algorithm = algorithms.find((name) => name === (ctx.config['algorithm'] ?? 'gridrec'));
+    if (!algorithm)
+      throw new Reject(`algorithm is "${String(ctx.config['algorithm'])}"; give one of ${algorithms.join(', ')}`);
+    try {
+      const { rows, columns, theta, firstRow } = parseSinogramHeaders((name) => event.headers[name]);
+      const sinogram = valuesOf(event.data, rows * theta.length * columns);
+      const scan: Scan = { sinogram, slices: rows, angles: theta.length, columns, theta };
+      const slices = run(algorithm, scan, ctx.config);
+      const size = columns * columns;
+      const headers = {
+        'Pilotfish-Shape': `${columns},${columns}`,
+        'Pilotfish-Dtype': 'f32',
+        'Pilotfish-Recon': `${algorithm} iterations=${Number(ctx.config['iterations'] ?? 10)}`,
+        'Pilotfish-Frames': String(theta.length),
+        'Pilotfish-Took': (performance.now() - started).toFixed(3),
+        'Pilotfish-Node': ctx.function.node,
+        'Pilotfish-Instance': ctx.function.instance,
+      };
+      return outputs(
+        Array.from({ length: rows }, (_, row) => {
+          const subject = `slices.${scanId}.${firstRow + row}`;
+          return new Output(slices.subarray(row * size, (row + 1) * size), { subject, headers });
+        }),
+      );
+    } catch (error) {
+      const isInput = error instanceof InputError || error instanceof FrameHeaderError || error instanceof RangeError;
+      if (isInput) throw new Reject(error.message, { cause: error });
+      throw error;
+    }
+  },
+});
+
+function run(
+  algorithm: 'gridrec' | 'fbp' | IterativeAlgorithm,
+  scan: Scan,
+  config: Readonly<Record<string, unknown>>,
+): Float32Array {
+  const centre = config['centre'] === undefined ? {} : { centre: Number(config['centre']) };
+  const filter = String(config['filter'] ?? 'shepp');
+  if (algorithm === 'gridrec') {
+    return reconstruct({ ...scan, ...centre, filter, mode: String(config['mode'] ?? 'accurate') as GridrecMode });
+  }
+  if (algorithm === 'fbp') return reconstructFbp({ ...scan, ...centre, filter });
+  return reconstructIterative({ ...scan, ...centre, algorithm, iterations: Number(config['iterations'] ?? 10) });
+}
+
+function valuesOf(data: Uint8Array, expected: number): Float32Array {
+  if (data.byteLength !== expected * 4) {
+    throw new RangeError(`the sinogram has ${data.byteLength} bytes; its shape needs ${expected * 4}`);
+  }
+  const { buffer, byteOffset } = data.byteOffset % 4 === 0 ? data : new Uint8Array(data);
+  return new Float32Array(buffer, byteOffset, expected);
+}

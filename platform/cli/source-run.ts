@@ -1,0 +1,183 @@
+/** One run of a source: resolves what was asked for, then lets producers send it, here or on the pilot's nodes. */
+import { randomBytes } from 'node:crypto';
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { messageOf, nearestName, PlatformError, systemClock } from '#common';
+import type { FaultOptions, ProducerReport, RateProfile, Source, SourceReport, SourceSettings } from '#sources';
+import { withEvents } from './connection.ts';
+import type { CliContext } from './context.ts';
+import type { Output } from './output.ts';
+import type { SourceFlags } from './source.ts';
+import { produceOnNodes } from './source-nodes.ts';
+
+/** Each has a connection, and a share of the window of bytes under way. */
+const producersMax = 64;
+const recordedBytesMax = 64 * 2 ** 20;
+const progressMs = 5_000;
+
+export interface SourceRun {
+  readonly source: Source;
+  readonly name: string;
+  /** Absolute path of a module that does not come with Pilotfish. */
+  readonly file: string | undefined;
+  readonly settings: SourceSettings;
+  readonly rate: RateProfile;
+  readonly faults: FaultOptions;
+  readonly run: string;
+  readonly producers: number;
+  readonly count: number | undefined;
+  readonly seconds: number | undefined;
+}
+
+/** Throws `usage` for what cannot be asked of the source, `not-found` for one that is not there. */
+export async function runSource(
+  context: CliContext,
+  name: string,
+  flags: SourceFlags,
+  output: Output,
+): Promise<SourceReport> {
+  const { mergeReports } = await import('#sources');
+  const run = await resolveRun(name, flags);
+  const reports =
+    flags.on === 'nodes'
+      ? await produceOnNodes(context, flags, run, output)
+      : await produceHere(context, flags, run, output);
+  const report = mergeReports(run.run, reports);
+  if (report.stored !== report.sent) {
+    throw new PlatformError('internal', `${report.sent} messages were sent, but ${report.stored} are stored`);
+  }
+  return report;
+}
+
+async function resolveRun(name: string, flags: SourceFlags): Promise<SourceRun> {
+  const { parseRate, resolveSettings, SourceError } = await import('#sources');
+  const run = flags.run ?? `r${randomBytes(4).toString('hex')}`;
+  if (!/^[A-Za-z0-9_-]{1,48}$/.test(run)) {
+    throw new PlatformError('usage', `--run is "${run}"`, { hint: 'Use 1 to 48 letters, digits, "-" and "_".' });
+  }
+  if (flags.producers > producersMax) {
+    throw new PlatformError('usage', `--producers is ${flags.producers}; ${producersMax} are the most`);
+  }
+  const { source, file } = await findSource(name);
+  try {
+    return {
+      source,
+      name,
+      file,
+      settings: resolveSettings(source, flags.set),
+      rate: parseRate(flags.rate, readTimes),
+      faults: {
+        lose: flags.lose,
+        double: flags.double,
+        disorder: flags.disorder,
+        disorderReach: 8,
+        delay: flags.delay?.share ?? 0,
+        delayMs: flags.delay?.ms ?? 0,
+        seed: flags.faultSeed,
+      },
+      run,
+      producers: flags.producers,
+      count: flags.count,
+      seconds: flags.for === undefined ? undefined : flags.for / 1_000,
+    };
+  } catch (error) {
+    if (error instanceof SourceError) throw new PlatformError('usage', error.message, { cause: error });
+    throw error;
+  }
+}
+
+function readTimes(path: string): string {
+  const size = statSync(path, { throwIfNoEntry: false })?.size;
+  if (size === undefined) throw new PlatformError('not-found', `there is no file "${path}" with recorded times`);
+  if (size > recordedBytesMax)
+    throw new PlatformError('invalid', `"${path}" has ${size} bytes; that is no list of times`);
+  return readFileSync(path, 'utf8');
+}
+
+/** A name that comes with Pilotfish, or a module's file. */
+async function findSource(name: string): Promise<{ source: Source; file: string | undefined }> {
+  const { builtInSources, readSource } = await import('#sources');
+  const known = Object.hasOwn(builtInSources, name) ? builtInSources[name] : undefined;
+  if (known) return { source: known, file: undefined };
+  const file = resolve(name);
+  if (!/\.(?:ts|mts|js|mjs)$/.test(name) || !existsSync(file)) {
+    const near = nearestName(name, Object.keys(builtInSources));
+    throw new PlatformError('not-found', `there is no source "${name}"`, {
+      hint: near
+        ? `Did you mean "${near}"?`
+        : `Name one of ${Object.keys(builtInSources).join(', ')}, or the .ts or .js file of a module.`,
+    });
+  }
+  try {
+    const module = (await import(pathToFileURL(file).href)) as { readonly default?: unknown };
+    return { source: readSource(module.default, name), file };
+  } catch (error) {
+    throw new PlatformError('invalid', `${name} cannot be used as a source: ${messageOf(error)}`, {
+      hint: 'pilotfish init NAME --template source writes one to begin with.',
+      cause: error,
+    });
+  }
+}
+
+/** All producers in this process, each with a connection of its own. The first that fails ends the others. */
+async function produceHere(
+  context: CliContext,
+  flags: SourceFlags,
+  run: SourceRun,
+  output: Output,
+): Promise<ProducerReport[]> {
+  const { produce } = await import('#sources');
+  const failed = new AbortController();
+  const signal = AbortSignal.any([context.signal, failed.signal]);
+  const stored = new Array<number>(run.producers).fill(0);
+  const telling = setInterval(() => output.note(`${stored.reduce((sum, each) => sum + each, 0)} stored`), progressMs);
+  const one = (producer: number) =>
+    withEvents(context, flags.pilot, 'source', async (events) => {
+      const source = await openAny(run.source, run.settings, run.run);
+      const counting = setInterval(() => {
+        stored[producer] = events.counts.acked;
+      }, 500);
+      try {
+        return await produce({ ...run, source, sink: events, producer, clock: sourceClock, signal });
+      } catch (error) {
+        failed.abort(error);
+        throw asPlatformError(error);
+      } finally {
+        clearInterval(counting);
+        source.close?.();
+      }
+    });
+  try {
+    const ended = await Promise.allSettled(Array.from({ length: run.producers }, (_, producer) => one(producer)));
+    return ended.map((end) => {
+      if (end.status === 'rejected') throw end.reason;
+      return end.value;
+    });
+  } finally {
+    clearInterval(telling);
+  }
+}
+
+async function openAny(source: Source, settings: SourceSettings, run: string) {
+  try {
+    return await source.open(settings, { run });
+  } catch (error) {
+    throw asPlatformError(error);
+  }
+}
+
+/** Errors of sources say what is wrong with what the user gave. */
+function asPlatformError(error: unknown): PlatformError {
+  if (error instanceof PlatformError) return error;
+  const name = error instanceof Error ? error.name : '';
+  const isInput = name === 'SourceError' || name === 'FormatError' || name === 'RangeError';
+  return isInput ? new PlatformError('invalid', messageOf(error), { cause: error }) : PlatformError.from(error);
+}
+
+const sourceClock = {
+  now: () => systemClock.monotonic(),
+  // With decimals, unlike Date.now(): latencies are measured from it.
+  epoch: () => performance.timeOrigin + performance.now(),
+  sleep: (ms: number, signal?: AbortSignal) => systemClock.sleep(ms, signal),
+};
