@@ -13,7 +13,7 @@ export type { FbpOptions } from './fbp/fbp-options.ts';
 export { reconstructFbp } from './fbp/reconstruct-fbp.ts';
 export { type FilterName, filterNames } from './fourier/filters.ts';
 export type { GridrecMode, ReconstructorOptions } from './gridrec/plan.ts';
-export { type ReconstructOptions, reconstruct } from './gridrec/reconstruct.ts';
+export { type ReconstructOptions, ReconstructorCache, reconstruct } from './gridrec/reconstruct.ts';
 export type { BackProjectOptions } from './iterative/back-project.ts';
 export {
   type BlockOrder,

@@ -16,6 +16,8 @@ export interface ReconstructOptions extends Scan {
   readonly mode?: GridrecMode | undefined;
   /** gridrec.as.ts, compiled; without it, or where its memory is too small, plain TypeScript does the work. */
   readonly kernel?: WebAssembly.Module | undefined;
+  /** Tables and buffers of the last call, for the next one of the same shape; it has its own kernel. */
+  readonly cache?: ReconstructorCache | undefined;
   /** Pixels outside this part of the width are set to 0. Without it nothing is masked. */
   readonly maskRatio?: number | undefined;
 }
@@ -29,15 +31,8 @@ export function reconstruct(options: ReconstructOptions): Float32Array<ArrayBuff
   assertScan(options);
   const { sinogram, slices, angles, columns, theta, filter = 'shepp', filterParameters, mode = 'accurate' } = options;
   const centres = resolveCentres(options.centre ?? columns / 2, slices, columns);
-  const reconstructor = createReconstructor(options.kernel, {
-    angles,
-    columns,
-    theta,
-    mode,
-    filter,
-    filterParameters,
-    grid: options.grid,
-  });
+  const shape = { angles, columns, theta, mode, filter, filterParameters, grid: options.grid };
+  const reconstructor = options.cache?.take(shape) ?? createReconstructor(options.kernel, shape);
   const values = reconstructor.reconstruct(sinogram, centres);
   if (options.maskRatio !== undefined)
     circularMask(values, options.grid ?? { rows: columns, columns }, options.maskRatio);
@@ -51,4 +46,25 @@ export function createReconstructor(
 ): Pick<Reconstructor, 'reconstruct'> {
   const plan = planGridrec(options);
   return kernel && fitsArena(gridrecBytes(plan)) ? new SimdReconstructor(kernel, plan) : new Reconstructor(plan);
+}
+
+/** Keeps the last reconstructor: the chunks of a scan have one shape, and tables take longer than a small chunk. */
+export class ReconstructorCache {
+  readonly #kernel: WebAssembly.Module | undefined;
+  #last: { readonly shape: string; readonly reconstructor: Pick<Reconstructor, 'reconstruct'> } | undefined;
+
+  constructor(kernel?: WebAssembly.Module) {
+    this.#kernel = kernel;
+  }
+
+  take(options: ReconstructorOptions): Pick<Reconstructor, 'reconstruct'> {
+    const { theta, filterParameters, ...rest } = options;
+    const shape = JSON.stringify([rest, Array.from(theta), Array.from(filterParameters ?? [])]);
+    if (this.#last?.shape !== shape) {
+      // The old one goes first: two would need twice the memory.
+      this.#last = undefined;
+      this.#last = { shape, reconstructor: createReconstructor(this.#kernel, options) };
+    }
+    return this.#last.reconstructor;
+  }
 }

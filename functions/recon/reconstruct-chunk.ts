@@ -1,0 +1,68 @@
+// What every reconstructing function does with a chunk of a scan's rows: collect the frames, find the axis, reconstruct, one event a slice.
+import { type FunctionContext, type FunctionEvent, type Output, outputs, Reject } from 'pilotfish/sdk';
+import { circularMask, findCentre, InputError, maskRatioDefault, type Scan } from '../kernels/index.ts';
+import { sliceOutput } from '../results/index.ts';
+import { CollectError, collectChunk } from './collect.ts';
+
+export interface ChunkMethod {
+  /** First token of the results' subjects: <subject>.<scan>.<row>. */
+  readonly subject: string;
+  /** gridrec.as.ts, compiled: the axis is searched for with it. */
+  readonly searchKernel: WebAssembly.Module;
+  /** Where the algorithm counts the axis from, beyond the sample index: half a column for those that follow rays. */
+  readonly axisOffset: number;
+  /** Slices x columns x columns, and the parameters in words. Throws `InputError`. */
+  reconstruct(scan: Scan & { readonly centre: number }): { readonly values: Float32Array; readonly recon: string };
+}
+
+/** Throws `Reject` for what stays wrong however often it is tried. */
+export async function reconstructChunk(event: FunctionEvent, ctx: FunctionContext, method: ChunkMethod) {
+  const { parts } = event;
+  if (!parts) throw new Reject(`${ctx.function.name} works on gathered parts; give its trigger a \`gather\``);
+  const [scanId = ''] = parts.key.split('.');
+  try {
+    const { scan, firstRow, frames } = await collectChunk(parts, parts.counts['projection'] ?? 0);
+    const centre = centreOf(scan, ctx.config['centre'], method.searchKernel, (reason) =>
+      ctx.log.warn(`no rotation axis found: ${reason}; taking the middle`, { scan: scanId, firstRow }),
+    );
+    const { values, recon } = method.reconstruct({ ...scan, centre: centre.value + method.axisOffset });
+    const grid = { rows: scan.columns, columns: scan.columns };
+    const maskRatio = maskRatioOf(ctx.config['maskRatio']);
+    if (maskRatio !== undefined) circularMask(values, grid, maskRatio);
+    const { slices } = scan;
+    ctx.log.info('chunk reconstructed', { scan: scanId, firstRow, slices, frames, centre: centre.value });
+    const missing = Object.values(parts.missing).reduce((sum, indexes) => sum + indexes.length, 0);
+    const provenance = { function: ctx.function, centre, frames, missing, recon };
+    const pixels = grid.rows * grid.columns;
+    return outputs(
+      Array.from({ length: slices }, (_, slice): Output => {
+        const image = values.subarray(slice * pixels, (slice + 1) * pixels);
+        return sliceOutput(image, `${method.subject}.${scanId}.${firstRow + slice}`, grid, provenance);
+      }),
+    );
+  } catch (error) {
+    // What is wrong with the input stays wrong: the dead letter says what it is.
+    if (error instanceof InputError || error instanceof CollectError || error instanceof RangeError)
+      throw new Reject(error.message, { cause: error });
+    throw error;
+  }
+}
+
+/** 0 means that nothing is masked. */
+function maskRatioOf(configured: unknown): number | undefined {
+  return configured === undefined ? maskRatioDefault : Number(configured) || undefined;
+}
+
+/** The configured axis, or the one found; on failure the detector's middle, and it is said so. */
+function centreOf(
+  scan: Scan,
+  configured: unknown,
+  kernel: WebAssembly.Module,
+  onFailure: (reason: string) => void,
+): { readonly value: number; readonly from: string } {
+  if (typeof configured === 'number') return { value: configured, from: 'config' };
+  const found = findCentre(scan, kernel);
+  if (found.kind === 'found') return { value: found.centre, from: 'entropy' };
+  onFailure(found.reason);
+  return { value: found.centre, from: 'middle' };
+}

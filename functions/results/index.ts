@@ -1,0 +1,2 @@
+// Results of functions as events.
+export { type Provenance, sliceOutput } from './slice-output.ts';
