@@ -6,7 +6,7 @@ const floors = [
   ['bin'],
   ['cli'],
   ['gateway', 'agent', 'instance', 'spawner', 'launcher', 'dashboard'],
-  ['client', 'registry', 'routing', 'autoscaler', 'placement'],
+  ['client', 'registry', 'routing', 'autoscaler', 'placement', 'access'],
   ['broker', 'pilot', 'bundle', 'rpc', 'security', 'telemetry', 'frames', 'wasm-abi'],
   ['model'],
   ['common', 'sdk'],
@@ -72,7 +72,7 @@ module.exports = {
       name: 'decisions-are-pure',
       comment: 'A decision takes a snapshot and returns numbers; it reaches for no file, socket or process.',
       severity: 'error',
-      from: { path: '^platform/(?:routing|autoscaler|placement)/' },
+      from: { path: '^platform/(?:routing|autoscaler|placement|access)/' },
       to: { path: '^(?:node:)?(?:fs|net|tls|http|https|http2|child_process|worker_threads)(?:/|$)' },
     },
     {

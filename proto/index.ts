@@ -1,5 +1,20 @@
 /** The wire contracts: messages and services generated from pilotfish/v1, and where their descriptor set lies. */
 export {
+  CreateTokenRequest,
+  CreateTokenResponse,
+  ListTokensRequest,
+  ListTokensResponse,
+  PublishRequest,
+  PublishResponse,
+  RevokeTokenRequest,
+  RevokeTokenResponse,
+  RotateCertificatesRequest,
+  RotateCertificatesResponse,
+  TailAuditRequest,
+  TailAuditResponse,
+  Token,
+} from './generated/pilotfish/v1/access.ts';
+export {
   AgentClient,
   type AgentServer,
   AgentService,

@@ -1,17 +1,19 @@
 /** Wires an agent: broker, spawner, gRPC server, registration; and takes it down again in the opposite order. */
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, readFileSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import { ArtifactStore, connectNats, inboxPrefix, openBuckets, readSeed } from '#broker';
 import { type Clock, systemClock } from '#common';
 import type { AgentConfig, ChildMessage } from '#model';
-import { startLineServer, startRpcServer, type TlsIdentity } from '#rpc';
+import { readTls, startLineServer, startRpcServer, type TlsIdentity } from '#rpc';
 import { brokerServerName } from '#security';
 import { createLogger } from '#telemetry';
 import { Agent } from './agent.ts';
 import { agentService } from './agent-service.ts';
 import { CallLine } from './call-line.ts';
+import { followCertificate } from './follow-certificate.ts';
+import { gatewayOnly } from './gateway-only.ts';
 import { clearSpools } from './gather/spool.ts';
 import { probeIsolation } from './isolation/index.ts';
 import { NodeReports } from './node-report.ts';
@@ -84,9 +86,14 @@ export async function runAgent(options: RunAgentOptions): Promise<RunningAgent> 
   const socketPath = join(config.runDirectory, 'calls.sock');
   const onLine = (socket: Socket) => void new CallLine(socket, { agent, token, logger });
   const [server, lines] = await Promise.all([
-    startRpcServer({ host, port: 0, tls, services, reflection: false }),
+    startRpcServer({ host, port: 0, tls, services, reflection: false, admission: gatewayOnly }),
     startLineServer({ host, tls, socketPath, onLine }),
   ]);
+  const renew = (renewed: TlsIdentity) => {
+    server.renew(renewed);
+    lines.renew(renewed);
+  };
+  const stopFollowing = followCertificate(config.tls, renew, logger);
   const calls = { address: lines.address, socketPath, token };
   const { address } = server;
   const registration = new Registration({ nodes: buckets.nodes, config, address, calls, clock, logger });
@@ -98,6 +105,7 @@ export async function runAgent(options: RunAgentOptions): Promise<RunningAgent> 
     async close(graceMs) {
       await agent.drain(graceMs);
       const leave = async () => {
+        stopFollowing();
         await registration.close();
         await agent.close();
         await Promise.all([server.close(500), lines.close()]);
@@ -107,13 +115,5 @@ export async function runAgent(options: RunAgentOptions): Promise<RunningAgent> 
       await Promise.race([leave(), clock.sleep(leaveMs)]);
       await spawner.close();
     },
-  };
-}
-
-export function readTls(files: AgentConfig['tls']): TlsIdentity {
-  return {
-    ca: readFileSync(files.ca, 'utf8'),
-    cert: readFileSync(files.cert, 'utf8'),
-    key: readFileSync(files.key, 'utf8'),
   };
 }

@@ -49,6 +49,7 @@ export {
 } from './server/index.ts';
 export {
   attemptsKey,
+  auditSubject,
   consumerName,
   deadLetterSubject,
   eventSubject,

@@ -6,6 +6,7 @@
  *   retry.<function>.<trigger>         RETRIES       events parked until their next try, and redriven ones
  *   dlq.<function>                     DEAD_LETTERS  what failed for good (R4)
  *   log.<function>.<instance>          LOGS          bounded, oldest lines go first
+ *   audit.<who>                        AUDIT         changes and refusals; bounded, oldest go first
  */
 
 import { PlatformError } from '#common';
@@ -16,6 +17,7 @@ export const streams = {
   retries: 'RETRIES',
   deadLetters: 'DEAD_LETTERS',
   logs: 'LOGS',
+  audit: 'AUDIT',
 } as const;
 
 export type StreamName = (typeof streams)[keyof typeof streams];
@@ -26,6 +28,7 @@ export const streamSubjects: Record<StreamName, string> = {
   RETRIES: 'retry.>',
   DEAD_LETTERS: 'dlq.>',
   LOGS: 'log.>',
+  AUDIT: 'audit.>',
 };
 
 /** Everything in a stream. */
@@ -46,6 +49,8 @@ export const buckets = {
   gatherMarks: 'gather-marks',
   /** Functions' own values (ctx.state). */
   state: 'state',
+  /** Tokens, by id. */
+  tokens: 'tokens',
   /** Values of secrets, written by the gateway. */
   secrets: 'secrets',
 } as const;
@@ -100,6 +105,11 @@ export function logSubject(functionName: string, instanceId: string): string {
 /** Filter of all log lines of a function. */
 export function logFilter(functionName: string): string {
   return `log.${functionName}.*`;
+}
+
+/** audit.<who>; names of certificates hold no dots. */
+export function auditSubject(who: string): string {
+  return `audit.${who.replaceAll(/[^\w-]/g, '_') || '_'}`;
 }
 
 /** fn-<function>-<trigger>: the durable consumer of one trigger (R1). */

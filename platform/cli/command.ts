@@ -21,7 +21,10 @@ export interface CommandSpec {
 /** A command with `--pilot`, `-o` and its examples. */
 export function newCommand({ name, summary, examples, pilot = true }: CommandSpec): Command {
   const command = new Command(name).description(summary);
-  if (pilot) command.addOption(flag('--pilot <id>', 'the pilot to use, where there are several'));
+  if (pilot)
+    command.addOption(
+      flag('--pilot <id|file>', 'the pilot to use: its id, or a connection file from `auth token create`'),
+    );
   command.addOption(
     flag('-o, --output <format>', `how data is printed: ${outputFormats.join(', ')}`).choices(outputFormats),
   );

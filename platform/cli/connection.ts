@@ -4,9 +4,10 @@ import { nearestName, PlatformError } from '#common';
 import type { Connection } from '#model';
 import type { CliContext } from './context.ts';
 
-/** The connection of `--pilot`, or of the only pilot there is; throws as `resolvePilot` and `readConnection` do. */
+/** The connection of `--pilot` (an id, or a colleague's file), or of the only pilot there is; throws as `resolvePilot` and `readConnection` do. */
 async function openConnection(context: CliContext, wanted: string | undefined): Promise<Connection> {
-  const { readConnection, resolveHome, resolvePilot } = await import('#pilot');
+  const { readConnection, readConnectionFile, resolveHome, resolvePilot } = await import('#pilot');
+  if (wanted?.includes('/') || wanted?.endsWith('.json')) return readConnectionFile(wanted);
   return readConnection(resolvePilot(resolveHome(context.env), wanted));
 }
 

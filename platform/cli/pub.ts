@@ -65,7 +65,7 @@ async function publish(
   await withEvents(context, flags.pilot, 'source', async (events) => {
     const started = systemClock.monotonic();
     await publishAll(context, events, { subject, data, headers, count: flags.count, rate: flags.rate });
-    await events.flush();
+    await events.flush(context.signal);
     const seconds = (systemClock.monotonic() - started) / 1_000;
     const { acked, retried } = events.counts;
     const eventsPerSecond = Math.round(acked / seconds);

@@ -1,5 +1,7 @@
 /** Puts the commands together, runs the one that was asked for, and returns the exit code. */
 import { Command } from 'commander';
+import { auditTailCommand } from './audit.ts';
+import { authListCommand, authRevokeCommand, authRotateCommand, tokenCommand } from './auth.ts';
 import { buildCommand } from './build.ts';
 import type { CommandFactory } from './command.ts';
 import { type CliContext, type ExitCode, interruptedExitCode } from './context.ts';
@@ -90,6 +92,16 @@ const groups: readonly CommandGroup[] = [
     commands: [triggerListCommand, triggerPauseCommand, triggerResumeCommand],
     under: { name: 'trigger', summary: 'look at what triggers functions, and hold it back' },
   },
+  {
+    title: 'Access:',
+    commands: [tokenCommand, authListCommand, authRevokeCommand, authRotateCommand],
+    under: { name: 'auth', summary: 'who may use the pilot' },
+  },
+  {
+    title: 'Access:',
+    commands: [auditTailCommand],
+    under: { name: 'audit', summary: 'what was changed, and what was refused' },
+  },
   { title: 'Setup:', commands: [doctorCommand, versionCommand] },
 ];
 
@@ -147,4 +159,5 @@ function nounCommand(
 /** Settings such as the handling of errors do not reach commands that were made elsewhere. */
 function add(parent: Command, command: Command): void {
   parent.addCommand(command.copyInheritedSettings(parent));
+  for (const below of command.commands) below.copyInheritedSettings(command);
 }

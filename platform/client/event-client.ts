@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { type ConsumerMessages, DeliverPolicy, jetstream, type OrderedConsumerOptions } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { connectNats, decodeHeaders, eventSubject, inboxPrefix, messageIdHeader, streams, userSubject } from '#broker';
-import { systemClock } from '#common';
+import { PlatformError, systemClock } from '#common';
 import type { Connection } from '#model';
 import { brokerServerName } from '#security';
 import { readAheadBytesMax, readExpiresMs, readerSilenceMs, readHeartbeatMs } from './limits.ts';
@@ -36,6 +36,12 @@ const sizeHeader = 'Nats-Msg-Size';
 
 /** Throws `unavailable` when no broker of the pilot answers. */
 export async function connectEvents(connection: Connection, role: 'source' | 'viewer'): Promise<EventClient> {
+  if (connection.seeds[role] === '') {
+    throw new PlatformError('permission-denied', `this token does not open the streams as ${role}`, {
+      hint:
+        role === 'source' ? 'Publish through the gateway, or ask for the role "publish".' : 'Ask for the role "view".',
+    });
+  }
   // Unguessable: two programs of one role must not hear each other's answers.
   const member = randomBytes(8).toString('hex');
   const nats = await connectNats({
@@ -78,9 +84,9 @@ export class EventClient {
     return this.#window.publish(subject, data, options);
   }
 
-  /** Resolves when all that was published is stored; throws where one of them could not be. */
-  flush(): Promise<void> {
-    return this.#window.flush();
+  /** Resolves when all that was published is stored; throws where one of them could not be, or the signal aborts. */
+  flush(signal?: AbortSignal): Promise<void> {
+    return this.#window.flush(signal);
   }
 
   get counts(): EventCounts {

@@ -23,6 +23,7 @@ import {
   type WatchResponse,
 } from '#proto';
 import { artifactChunkBytes, callUnary, fromServiceError, invokePayloadBytesMax, openClient, readStream } from '#rpc';
+import { AccessClient } from './access-client.ts';
 import { answerMarginMs, bulkMsMax, invokeMsMax } from './limits.ts';
 
 /** What `bundleFunction` makes. */
@@ -75,6 +76,7 @@ export function connectPilot(connection: Connection): PilotClient {
 
 export class PilotClient {
   readonly pilot: string;
+  readonly access: AccessClient;
   readonly #client: GatewayClient;
 
   constructor(connection: Connection) {
@@ -82,6 +84,7 @@ export class PilotClient {
     const { gateway, tls } = connection;
     const addresses = [gateway.address, ...gateway.others];
     this.#client = openClient(GatewayClient, { address: anyOf(addresses), serverName: gateway.serverName, tls });
+    this.access = new AccessClient(this.#client);
   }
 
   /** Uploads a function; the same artifact and spec again change nothing. With `canary` it is given part of the work. */

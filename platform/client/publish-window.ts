@@ -2,8 +2,15 @@
  * A bounded window of publishes under way. What the stream refuses (it is full, or its server restarts) is sent again under
  * the same message id after a pause; the window stays taken meanwhile, so a full stream slows its source down (R6, R8).
  */
-import type { NatsConnection } from '@nats-io/transport-node';
-import { EventPublisher, encodeHeadersWithId, headerLines, messageBytesMax, publishSubject } from '#broker';
+import { type NatsConnection, PermissionViolationError } from '@nats-io/transport-node';
+import {
+  EventPublisher,
+  encodeHeadersWithId,
+  headerLines,
+  messageBytesMax,
+  publishSubject,
+  userSubject,
+} from '#broker';
 import { backoffMs, type Clock, formatBytes, PlatformError } from '#common';
 import { bytesInFlightMax, lostCheckMs, publishesInFlightMax, refusedBackoff, refusedMsMax } from './limits.ts';
 import { StreamRoom } from './stream-room.ts';
@@ -94,8 +101,13 @@ export class PublishWindow {
     this.#send(entry);
   }
 
-  async flush(): Promise<void> {
-    while (this.#inFlight > 0 && !this.#failure) await new Promise<void>((resolve) => this.#flushes.push(resolve));
+  async flush(signal?: AbortSignal): Promise<void> {
+    const interrupted = () => this.#wakeFlushes();
+    signal?.addEventListener('abort', interrupted, { once: true });
+    while (this.#inFlight > 0 && !this.#failure && !signal?.aborted)
+      await new Promise<void>((resolve) => this.#flushes.push(resolve));
+    signal?.removeEventListener('abort', interrupted);
+    signal?.throwIfAborted();
     if (this.#failure) throw this.#failure;
   }
 
@@ -164,7 +176,19 @@ export class PublishWindow {
   async #watchReconnects(): Promise<void> {
     for await (const status of this.#options.connection.status()) {
       if (status.type === 'reconnect') this.#publisher.reset();
+      if (status.type === 'error') this.#refused(status.error);
     }
+  }
+
+  /** A subject outside these keys' permissions is refused without an answer: its PubAck never comes. */
+  #refused(error: Error): void {
+    if (!(error instanceof PermissionViolationError) || error.operation !== 'publish') return;
+    const subject = userSubject(error.subject);
+    this.#failure ??= new PlatformError('permission-denied', `these keys may not publish to "${subject}"`, {
+      hint: "The pilot's owner makes tokens for it: pilotfish auth token create --role publish --subjects PATTERN",
+      cause: error,
+    });
+    this.#wake();
   }
 
   /** One event always fits the window, however large; after a failure nobody waits any more. */
@@ -195,7 +219,10 @@ export class PublishWindow {
       this.#reserve(next.bytes);
       next.admit();
     }
-    if (this.#inFlight > 0 && !this.#failure) return;
+    if (this.#inFlight === 0 || this.#failure) this.#wakeFlushes();
+  }
+
+  #wakeFlushes(): void {
     const flushes = this.#flushes;
     this.#flushes = [];
     for (const resolve of flushes) resolve();

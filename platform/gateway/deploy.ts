@@ -38,9 +38,14 @@ export interface DeployOptions {
   readonly clock: Clock;
 }
 
-export async function deploy(requests: AsyncIterable<DeployRequest>, options: DeployOptions): Promise<DeployResponse> {
+/** `requireName` throws where the caller may not deploy a function of that name. */
+export async function deploy(
+  requests: AsyncIterable<DeployRequest>,
+  options: DeployOptions,
+  requireName: (name: string) => void,
+): Promise<DeployResponse> {
   const { registry, artifacts, clock } = options;
-  const { spec, canary, artifactDigest, artifact, sourceMap, files } = await receiveDeployment(requests);
+  const { spec, canary, artifactDigest, artifact, sourceMap, files } = await receiveDeployment(requests, requireName);
   const before = registry.list().find((entry) => entry.name === spec.name);
   const latest = before && registry.latest(spec.name);
   if (canary && latest) requireSameTriggers(spec, latest);

@@ -36,6 +36,8 @@ interface Member {
   link: NodeLink;
   lastSeen: number;
   lost: boolean;
+  /** Opened under a certificate that was renewed since. */
+  outdated?: boolean;
 }
 
 export class Fleet {
@@ -47,9 +49,11 @@ export class Fleet {
   #hearingSince: number;
   #checkedAt: number;
   #connected = true;
+  #tls: TlsIdentity;
 
   constructor(options: FleetOptions) {
     this.#options = options;
+    this.#tls = options.tls;
     this.#hearingSince = this.#checkedAt = options.clock.monotonic();
     this.#timer = setInterval(() => this.#checkSilence(), checkEveryMs);
     void this.#watch();
@@ -83,6 +87,12 @@ export class Fleet {
 
   reports(): ReportResponse[] {
     return this.ready().flatMap((link) => (link.report ? [link.report] : []));
+  }
+
+  /** Links are opened anew under another certificate, each once it has no call under way. */
+  renew(tls: TlsIdentity): void {
+    this.#tls = tls;
+    for (const member of this.#members.values()) member.outdated = true;
   }
 
   /** While the broker cannot be reached nobody's silence counts. */
@@ -143,12 +153,12 @@ export class Fleet {
   }
 
   #open(entry: NodeEntry): NodeLink {
-    const { pilot, node, tls, epoch, clock, logger, onChange } = this.#options;
+    const { pilot, node, epoch, clock, logger, onChange } = this.#options;
     return new NodeLink({
       entry,
       isNear: entry.node === node,
       serverName: agentServerName(pilot, entry.node),
-      tls,
+      tls: this.#tls,
       epoch,
       clock,
       logger,
@@ -161,6 +171,11 @@ export class Fleet {
     if (!this.#connected || now - this.#checkedAt > lateCheckMs) this.#hearingSince = now;
     this.#checkedAt = now;
     for (const [node, member] of this.#members) {
+      if (member.outdated && !member.lost && member.link.openCalls === 0) {
+        member.link.close();
+        member.link = this.#open(member.link.entry);
+        member.outdated = false;
+      }
       if (!member.lost && now - Math.max(member.lastSeen, member.link.reportedAt, this.#hearingSince) > nodeSilenceMs)
         this.#lose(node, `silent for ${nodeSilenceMs} ms`);
       if (member.lost && now - member.lastSeen > rememberLostMs) this.#members.delete(node);

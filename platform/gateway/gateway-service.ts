@@ -16,6 +16,7 @@ import {
 } from '#proto';
 import { latestAlias, type RegisteredFunction, type ScaleStore } from '#registry';
 import { clientStream, type RpcServiceBinding, serverStream, unary } from '#rpc';
+import type { Access } from './access/index.ts';
 import type { Changes } from './changes.ts';
 import { getDeadLetter, listDeadLetters, purgeDeadLetters, redriveDeadLetters } from './dead-letters.ts';
 import { type DeployOptions, deploy, pointLatest, promote, remove, rollback } from './deploy.ts';
@@ -36,6 +37,7 @@ export interface GatewayServiceOptions extends DeployOptions {
   readonly scales: ScaleStore;
   readonly changes: Changes;
   readonly epoch: number;
+  readonly access: Access;
 }
 
 /** Longest wait for nodes; a batch queue is waited for elsewhere. */
@@ -44,10 +46,11 @@ const waitReadyMsMax = 10 * 60_000;
 const watchEveryMs = 100;
 
 export function gatewayService(options: GatewayServiceOptions): RpcServiceBinding {
-  const { registry, scaling, fleet, connection, secrets } = options;
+  const { registry, scaling, fleet, connection, secrets, access } = options;
   const implementation: Omit<GatewayServer, never> = {
-    deploy: clientStream(async (requests: Parameters<typeof deploy>[0]) => {
-      const response = await deploy(requests, options);
+    ...access.methods,
+    deploy: clientStream(async (requests: Parameters<typeof deploy>[0], { peer }) => {
+      const response = await deploy(requests, options, (name) => access.gate.requireFunction(peer, name));
       scaling.hurry();
       return response;
     }),

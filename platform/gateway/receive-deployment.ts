@@ -52,7 +52,10 @@ class Piece {
 }
 
 /** Throws `usage` without a header, `invalid` for a path that leaves the folder, `payload-too-large`, `corrupt`. */
-export async function receiveDeployment(requests: AsyncIterable<DeployRequest>): Promise<Deployment> {
+export async function receiveDeployment(
+  requests: AsyncIterable<DeployRequest>,
+  requireName: (name: string) => void,
+): Promise<Deployment> {
   let header: CheckedHeader | undefined;
   const artifact = new Piece('the artifact', artifactBytesMax);
   const sourceMap = new Piece('the source map', sourceMapBytesMax);
@@ -61,6 +64,8 @@ export async function receiveDeployment(requests: AsyncIterable<DeployRequest>):
     switch (part?.$case) {
       case 'header':
         header = checkHeader(part.header);
+        // Before the first chunk: what is refused in the end need not be taken in.
+        requireName(header.spec.name);
         // All files together are held to the artifact's limit by the sum of what they claim.
         for (const file of header.files) files.push(new Piece(`the file ${file.path}`, file.bytes));
         break;

@@ -1,12 +1,12 @@
 /** Wires a gateway: takes its epoch, loads what the last one left, serves. */
-import { readFileSync } from 'node:fs';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { inboxPrefix } from '#broker';
 import { systemClock } from '#common';
 import type { GatewayConfig } from '#model';
 import { Registry, ScaleStore, TriggerStates, WantedStore } from '#registry';
-import { startRpcServer, type TlsIdentity } from '#rpc';
+import { type RpcServer, readTls, startRpcServer } from '#rpc';
 import { createLogger } from '#telemetry';
+import { openAccess } from './access/index.ts';
 import { Changes } from './changes.ts';
 import { Fleet } from './fleet.ts';
 import { gatewayService } from './gateway-service.ts';
@@ -62,11 +62,26 @@ export async function runGateway(
     clock,
     logger,
   });
-  const server = await startRpcServer({
+  const access = await openAccess({
+    connection,
+    manager,
+    bucket: buckets.tokens,
+    files: config.access,
+    clock,
+    logger,
+    renew: () => {
+      const renewed = readTls(config.tls);
+      server.renew(renewed);
+      fleet.renew(renewed);
+    },
+    cut: (name) => server.connections.cut(name),
+  });
+  const server: RpcServer = await startRpcServer({
     host: config.host,
     port: config.port,
     tls,
     reflection: true,
+    admission: access.gate,
     services: [
       gatewayService({
         ...buckets,
@@ -81,6 +96,7 @@ export async function runGateway(
         scales,
         changes,
         epoch,
+        access,
       }),
     ],
   });
@@ -91,15 +107,12 @@ export async function runGateway(
       await server.close(500);
       await scaling?.close();
       await trimmer.close();
+      await access.audit.close();
       fleet.close();
       await taken.epoch.release();
       await connection.close();
     },
   };
-}
-
-function readTls({ ca, cert, key }: GatewayConfig['tls']): TlsIdentity {
-  return { ca: readFileSync(ca, 'utf8'), cert: readFileSync(cert, 'utf8'), key: readFileSync(key, 'utf8') };
 }
 
 /** Ends with the connection. */

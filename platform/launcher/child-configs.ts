@@ -1,32 +1,33 @@
 /** What a launcher writes for its children before it starts them. */
 import { readFileSync } from 'node:fs';
-import { z } from 'zod';
 import { type ClusterOptions, renderServerConfig } from '#broker';
 import { PlatformError, platformVersion } from '#common';
-import { type AgentConfig, type Connection, connectionSchema, type GatewayConfig, type NodeConfig } from '#model';
+import {
+  type AgentConfig,
+  type Connection,
+  connectionSchema,
+  type GatewayConfig,
+  type NodeConfig,
+  natsUsersSchema,
+} from '#model';
 import { agentMember, brokerMember, gatewayMember, pilotPaths } from '#pilot';
 import { gatewayServerName, readPrivate } from '#security';
 import { readOtherGateways } from './broker-ports.ts';
-
-const usersSchema = z.object({
-  gateway: z.string(),
-  agent: z.string(),
-  source: z.string(),
-  viewer: z.string(),
-  system: z.string(),
-});
 
 export function serverConfigText(
   config: NodeConfig,
   where: { readonly port: number; readonly portsDirectory: string; readonly storeDirectory: string },
   cluster: ClusterOptions | undefined,
 ): string {
-  const { system, ...users } = usersSchema.parse(JSON.parse(readPrivate(pilotPaths(config.pilotDirectory).users)));
+  const { system, tokens, ...users } = natsUsersSchema.parse(
+    JSON.parse(readPrivate(pilotPaths(config.pilotDirectory).users)),
+  );
   const { pilot, node, storeBytes, host } = config;
   const serverName = `${pilot}-${node}`;
   const others = cluster ? { cluster } : {};
   const tls = config.block === undefined ? {} : { tls: tlsFiles(config.pilotDirectory, brokerMember(node)) };
-  return renderServerConfig({ serverName, host, storeBytes, users, systemUser: system, ...where, ...others, ...tls });
+  const known = { users, tokens, systemUser: system };
+  return renderServerConfig({ serverName, host, storeBytes, ...known, ...where, ...others, ...tls });
 }
 
 /** How this node's server finds the others; undefined where it is the only one. `route` is host:port of its own end. */
@@ -57,10 +58,13 @@ export function agentConfig(config: NodeConfig, brokers: string[], runDirectory:
 
 export function gatewayConfig(config: NodeConfig, brokers: string[], port: number): GatewayConfig {
   const { pilot, node, host, storeBytes, pilotDirectory } = config;
-  const seedFile = pilotPaths(pilotDirectory).seed('gateway');
+  const { seed, keys, caCert, caKey, users, connection } = pilotPaths(pilotDirectory);
+  const seedFile = seed('gateway');
+  const access = { keys, caCert, caKey, users, connection };
   const tls = tlsFiles(pilotDirectory, config.block === undefined ? 'gateway' : gatewayMember(node));
   const standby = config.gateway === 'standby';
-  return { pilot, node, host, port, brokers, seedFile, tls, storeBytes, brokerReplicas: config.brokers, standby };
+  const brokerReplicas = config.brokers;
+  return { pilot, node, host, port, brokers, seedFile, tls, access, storeBytes, brokerReplicas, standby };
 }
 
 /** What `connection.json` says; holds keys. */

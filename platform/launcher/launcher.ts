@@ -21,6 +21,7 @@ import type { Logger } from '#telemetry';
 import { chooseBrokerPorts, readRoutes, readServers, writeBrokerRecord } from './broker-ports.ts';
 import { agentConfig, clusterOf, connectionOf, gatewayConfig, portOf, serverConfigText } from './child-configs.ts';
 import { keepLogsBounded } from './child-logs.ts';
+import { followUsers } from './follow-users.ts';
 import { probeParentDeath } from './parent-death.ts';
 import { RecordKeeper } from './record-keeper.ts';
 import { chooseRunDirectory, emptyDirectory, makeRunDirectory, removeDirectory, runPaths } from './run-directory.ts';
@@ -136,12 +137,15 @@ export class Launcher {
     if (config.brokers > 1) await this.#waitForBrokers(() => readRoutes(config), 'the addresses of the other brokers');
     if (config.brokers > 1 || config.block !== undefined) await this.#waitForKeys();
     let port = -1;
+    const writeConfig = () => {
+      const where = { port, portsDirectory: ports, storeDirectory: paths.store };
+      const cluster = clusterOf(config, record.route, readRoutes(config) ?? []);
+      writePrivate(paths.serverConfig, serverConfigText(config, where, cluster));
+    };
     const server = this.#addChild({
       name: 'nats-server',
       prepare: () => {
-        const where = { port, portsDirectory: ports, storeDirectory: paths.store };
-        const cluster = clusterOf(config, record.route, readRoutes(config) ?? []);
-        writePrivate(paths.serverConfig, serverConfigText(config, where, cluster));
+        writeConfig();
         return [program, '--config', paths.serverConfig];
       },
       watchReady: (pid, signal) =>
@@ -165,6 +169,9 @@ export class Launcher {
       (error) => version.then(() => Promise.reject(error)),
     );
     writeBrokerRecord(config, { ...record, server: address });
+    const { users: file } = pilotPaths(config.pilotDirectory);
+    const stopFollowing = followUsers({ file, reload: () => server.reload(writeConfig), logger: this.#options.logger });
+    this.#stopSignal.signal.addEventListener('abort', stopFollowing, { once: true });
     onProgress({ phase: 'broker', ms: this.#elapsedMs() });
   }
 

@@ -123,6 +123,13 @@ export class SupervisedChild {
     clearTimeout(timer);
   }
 
+  /** SIGHUP: it reads its configuration again, after `rewrite` has brought it up to date. */
+  reload(rewrite: () => void): void {
+    if (this.#process === undefined) return;
+    rewrite();
+    this.#child?.kill('SIGHUP');
+  }
+
   /** For a launcher in a hurry. */
   kill(): void {
     this.#stopping = true;

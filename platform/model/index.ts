@@ -2,6 +2,7 @@
 
 export { callsAtOnce } from './calls-at-once.ts';
 export { type LauncherLink, openLauncherLink } from './launcher-link.ts';
+export { type NatsUsers, natsUsersSchema, type TokenUser } from './nats-users.ts';
 export {
   type AgentConfig,
   agentConfigSchema,

@@ -59,6 +59,14 @@ export const gatewayConfigSchema = z.strictObject({
   brokers: z.array(z.string()).min(1),
   seedFile: z.string(),
   tls: tlsFiles,
+  /** The pilot's authority, users and connection file: the gateway makes tokens and renews certificates. */
+  access: z.strictObject({
+    keys: z.string(),
+    caCert: z.string(),
+    caKey: z.string(),
+    users: z.string(),
+    connection: z.string(),
+  }),
   storeBytes: z.int().positive(),
   brokerReplicas: z.int().positive(),
   /** Waits until no other gateway acts, even where none has acted yet. */
@@ -84,7 +92,7 @@ export const connectionSchema = z.strictObject({
   brokers: z.array(z.string()).min(1),
   /** PEM texts of the pilot's CA and the owner's certificate. */
   tls: z.strictObject({ ca: z.string(), cert: z.string(), key: z.string() }),
-  /** NATS nkey seeds for publishing events and for reading them. */
+  /** NATS nkey seeds for publishing events and for reading them; empty where a token does not include that. */
   seeds: z.strictObject({ source: z.string(), viewer: z.string() }),
 });
 export type Connection = z.infer<typeof connectionSchema>;

@@ -20,6 +20,7 @@ export {
   type PilotState,
   type PilotSummary,
   readConnection,
+  readConnectionFile,
   refreshPilots,
   resolvePilot,
 } from './list-pilots.ts';

@@ -128,6 +128,19 @@ export async function refreshPilots(
   );
 }
 
+/** A connection file that somebody was given. Throws `invalid` for another kind of file, `not-found`, `permission-denied`. */
+export function readConnectionFile(path: string): Connection {
+  const text = readPrivate(path);
+  try {
+    return connectionSchema.parse(JSON.parse(text));
+  } catch (error) {
+    throw new PlatformError('invalid', `"${path}" is no connection file`, {
+      cause: error,
+      hint: 'The owner of a pilot makes one: pilotfish auth token create --role ROLE --out FILE',
+    });
+  }
+}
+
 function age(createdAtMs: number): string {
   return createdAtMs === 0 ? 'age unknown' : `up for ${formatDuration(Date.now() - createdAtMs)}`;
 }

@@ -40,14 +40,10 @@ export async function signNodeCertificates(config: NodeConfig): Promise<void> {
   ]);
 }
 
-async function openAuthority({ pilot, pilotDirectory }: NodeConfig) {
+async function openAuthority({ pilotDirectory }: NodeConfig) {
   const paths = pilotPaths(pilotDirectory);
   const { CertificateAuthority } = await loadCertificates();
-  const authority = await CertificateAuthority.restore(
-    pilot,
-    readFileSync(paths.caCert, 'utf8'),
-    readPrivate(paths.caKey),
-  );
+  const authority = await CertificateAuthority.load(readFileSync(paths.caCert, 'utf8'), readPrivate(paths.caKey));
   return async (member: string, usage: ('server' | 'client')[], name: string, host: string) => {
     const { cert, key } = await authority.issue(
       { commonName: member, usage, dnsNames: [name], addresses: [host] },

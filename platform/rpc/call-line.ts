@@ -16,6 +16,8 @@ export interface LineServerOptions {
 export interface LineServer {
   /** host:port for other nodes. */
   readonly address: string;
+  /** Lines to come are served with another certificate. */
+  renew(tls: TlsIdentity): void;
   /** Ends the lines, too. */
   close(): Promise<void>;
 }
@@ -34,6 +36,7 @@ export async function startLineServer({ host, tls, socketPath, onLine }: LineSer
   const bound = far.address();
   return {
     address: typeof bound === 'object' && bound ? `${host}:${bound.port}` : '',
+    renew: (renewed) => far.setSecureContext(contextOptions(renewed)),
     async close() {
       for (const socket of lines) socket.destroy();
       await Promise.all([closed(near), closed(far)]);

@@ -13,6 +13,7 @@ import type {
   sendUnaryData,
 } from '@grpc/grpc-js';
 import { PlatformError } from '#common';
+import { callers } from './callers.ts';
 import { toServiceError } from './service-error.ts';
 
 /** What a handler may know of its call. */
@@ -29,7 +30,6 @@ export interface CallContext {
 interface AnyCall {
   readonly metadata: Metadata;
   getDeadline(): Date | number;
-  getAuthContext(): { sslPeerCertificate?: { subject?: { CN?: string | string[] } } };
   once(event: 'cancelled', listener: () => void): unknown;
 }
 
@@ -135,8 +135,7 @@ class Context implements CallContext {
   }
 
   get peer(): string {
-    const name = this.#call.getAuthContext().sslPeerCertificate?.subject?.CN;
-    return (Array.isArray(name) ? name[0] : name) ?? '';
+    return callers.get(this.#call)?.name ?? '';
   }
 
   /** The call has been answered. */

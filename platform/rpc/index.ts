@@ -1,10 +1,13 @@
 /**
- * gRPC as every process of a pilot speaks it: `rpc-server.ts` serves, `channel.ts` calls, `handlers.ts` wraps async
+ * gRPC as every process of a pilot speaks it: `rpc-server.ts` serves behind `secure-listener.ts` (TLS, bounds before it),
+ * `connection-book.ts` (who is there) and `admission.ts` (who may call what), `channel.ts` calls, `handlers.ts` wraps async
  * functions, `service-error.ts` carries errors across, `limits.ts` holds the bounds, `reflection.ts` describes the services.
  * Calls between gateway and agents go beside gRPC: `call-line.ts`.
  */
+export type { Admission, AdmittedCall } from './admission.ts';
 export { type LinePeer, type LineServer, openLine, startLineServer } from './call-line.ts';
 export { type CallSettings, callUnary, openClient, type PeerAddress, readStream } from './channel.ts';
+export type { Caller } from './connection-book.ts';
 export { bidiStream, type CallContext, clientStream, serverStream, unary } from './handlers.ts';
 export {
   artifactBytesMax,
@@ -19,4 +22,4 @@ export {
 } from './limits.ts';
 export { type RpcServer, type RpcServerOptions, type RpcServiceBinding, startRpcServer } from './rpc-server.ts';
 export { errorTrailer, fromErrorDetail, fromServiceError, toErrorDetail, toServiceError } from './service-error.ts';
-export type { TlsIdentity } from './tls-credentials.ts';
+export { readTls, type TlsFiles, type TlsIdentity } from './tls-credentials.ts';

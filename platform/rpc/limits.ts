@@ -32,3 +32,15 @@ export const errorStackCharsMax = 6_000;
 
 /** A call without a deadline of its own ends after this, so that nobody waits for ever for a silent peer. */
 export const callTimeoutMs = 30_000;
+
+/** One connection an agent on a thousand nodes, and as many programs again. */
+export const connectionsMax = 2_048;
+
+/** A handshake takes milliseconds; whoever needs seconds holds a place and has no business here. */
+export const handshakeMsMax = 5_000;
+
+/** Handshakes under way at once: a thousand agents that come back within a second need fewer. */
+export const handshakesMax = 128;
+
+/** Calls open on one connection; a busy source keeps tens. */
+export const streamsMax = 1_024;

@@ -1,9 +1,11 @@
-/** Starts a gRPC server as every process of a pilot runs it: mutual TLS, health, reflection where asked, bounded messages. */
-import { Server, type ServiceDefinition, type UntypedServiceImplementation } from '@grpc/grpc-js';
-import { messageOf, PlatformError } from '#common';
-import { keepaliveTimeMs, keepaliveTimeoutMs, messageBytesMax } from './limits.ts';
+/** Starts a gRPC server as every process of a pilot runs it: mutual TLS, admission, health, reflection where asked, bounded messages. */
+import { Server, ServerCredentials, type ServiceDefinition, type UntypedServiceImplementation } from '@grpc/grpc-js';
+import { type Admission, behind } from './admission.ts';
+import { ConnectionBook } from './connection-book.ts';
+import { keepaliveTimeMs, keepaliveTimeoutMs, messageBytesMax, streamsMax } from './limits.ts';
 import { addReflection } from './reflection.ts';
-import { serverCredentials, type TlsIdentity } from './tls-credentials.ts';
+import { SecureListener } from './secure-listener.ts';
+import { contextOptions, type TlsIdentity } from './tls-credentials.ts';
 
 export interface RpcServerOptions {
   readonly host: string;
@@ -12,6 +14,8 @@ export interface RpcServerOptions {
   readonly tls: TlsIdentity;
   readonly services: readonly RpcServiceBinding[];
   readonly reflection: boolean;
+  /** Asked before every method of `services`; without one every member of the pilot may call all of them. */
+  readonly admission?: Admission;
 }
 
 export type RpcServiceBinding = readonly [
@@ -24,6 +28,10 @@ export interface RpcServer {
   /** host:port as bound. */
   readonly address: string;
   readonly port: number;
+  /** Who is connected, and a way to cut somebody off. */
+  readonly connections: ConnectionBook;
+  /** Connections to come are served with another certificate. */
+  renew(tls: TlsIdentity): void;
   /** Lets running calls end for at most `graceMs`, then cuts them off. */
   close(graceMs: number): Promise<void>;
 }
@@ -33,16 +41,37 @@ export async function startRpcServer(options: RpcServerOptions): Promise<RpcServ
   const server = new Server({
     'grpc.max_receive_message_length': messageBytesMax,
     'grpc.max_send_message_length': messageBytesMax,
+    'grpc.max_concurrent_streams': streamsMax,
     'grpc.keepalive_time_ms': keepaliveTimeMs,
     'grpc.keepalive_timeout_ms': keepaliveTimeoutMs,
     'grpc.enable_channelz': 0,
   });
-  for (const [definition, implementation] of options.services) server.addService(definition, implementation);
+  const connections = new ConnectionBook();
+  for (const [definition, implementation] of options.services)
+    server.addService(definition, behind(options.admission, connections, implementation));
   const names = options.services.map(([definition]) => serviceName(definition));
   await addHealth(server, names);
   if (options.reflection) await addReflection(server, names);
-  const port = await bind(server, options);
-  return { address: `${options.host}:${port}`, port, close: (graceMs) => close(server, graceMs) };
+  // TLS is ended by a listener of our own: grpc-js offers no bound before the handshake, and no way to renew a certificate.
+  const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
+  const listener = new SecureListener({
+    host: options.host,
+    port: options.port,
+    context: contextOptions(options.tls),
+    book: connections,
+    onConnection: (socket) => injector.injectConnection(socket),
+  });
+  const port = await listener.listen();
+  return {
+    address: `${options.host}:${port}`,
+    port,
+    connections,
+    renew: (tls) => listener.renew(contextOptions(tls)),
+    close: async (graceMs) => {
+      listener.close();
+      await close(server, graceMs);
+    },
+  };
 }
 
 /** The standard health service, SERVING for the server as a whole and for each of its services. */
@@ -56,16 +85,6 @@ async function addHealth(server: Server, services: readonly string[]): Promise<v
 /** "/pilotfish.v1.Gateway/Invoke" -> "pilotfish.v1.Gateway" */
 function serviceName(definition: ServiceDefinition): string {
   return Object.values(definition)[0]?.path.split('/')[1] ?? '';
-}
-
-function bind(server: Server, { host, port, tls }: RpcServerOptions): Promise<number> {
-  const { promise, resolve, reject } = Promise.withResolvers<number>();
-  server.bindAsync(`${host}:${port}`, serverCredentials(tls), (error, bound) => {
-    if (error === null) return resolve(bound);
-    const message = `Cannot listen on ${host}:${port}: ${messageOf(error)}`;
-    reject(new PlatformError('unavailable', message, { cause: error, hint: 'Is another process using the port?' }));
-  });
-  return promise;
 }
 
 async function close(server: Server, graceMs: number): Promise<void> {

@@ -14,7 +14,9 @@ import {
   KeyUsageFlags,
   KeyUsagesExtension,
   PemConverter,
+  PublicKey,
   SubjectAlternativeNameExtension,
+  X509Certificate,
   X509CertificateGenerator,
 } from '@peculiar/x509';
 
@@ -30,13 +32,16 @@ export interface CertificateRequest {
   readonly usage: readonly ('server' | 'client')[];
   readonly dnsNames?: readonly string[];
   readonly addresses?: readonly string[];
+  /** Default: as long as the pilot's own. */
+  readonly validMs?: number;
 }
 
-/** Longer than any walltime a site grants in one piece (commonly 7 days) and no longer: nothing can be revoked, so it must end. */
+/** Longer than any walltime a site grants in one piece (commonly 7 days) and no longer: `auth rotate` makes new ones. */
 export const certificateDaysMax = 8;
-/** Nodes' clocks differ a little. */
-const clockSkewMs = 5 * 60_000;
+/** Nodes' clocks differ a little: a certificate begins this long before it was made. */
+export const clockSkewMs = 5 * 60_000;
 const dayMs = 86_400_000;
+export const certificateMs = certificateDaysMax * dayMs;
 
 const keyAlgorithm = { name: 'ECDSA', namedCurve: 'P-256' };
 const signingAlgorithm = { name: 'ECDSA', hash: 'SHA-256' };
@@ -75,28 +80,61 @@ export class CertificateAuthority {
     return new CertificateAuthority(cert.toString('pem'), await exportKey(pair.privateKey), pair.privateKey, issuer);
   }
 
-  /** The authority that `create` made, from its PEM texts. */
-  static async restore(pilot: string, cert: string, key: string): Promise<CertificateAuthority> {
+  /** The authority that `create` made, from its two PEM texts. */
+  static async load(cert: string, key: string): Promise<CertificateAuthority> {
     cryptoProvider.set(webcrypto);
-    const raw = PemConverter.decodeFirst(key);
-    const signingKey = await webcrypto.subtle.importKey('pkcs8', raw, keyAlgorithm, true, ['sign']);
-    return new CertificateAuthority(cert, key, signingKey, issuerOf(pilot));
+    const signingKey = await webcrypto.subtle.importKey('pkcs8', PemConverter.decodeFirst(key), keyAlgorithm, false, [
+      'sign',
+    ]);
+    return new CertificateAuthority(cert, key, signingKey, new X509Certificate(cert).subject);
   }
 
   /** Makes a key pair and signs its certificate. */
   async issue(request: CertificateRequest, nowMs: number): Promise<Certificate> {
     const pair = await webcrypto.subtle.generateKey(keyAlgorithm, true, ['sign', 'verify']);
+    const cert = await this.#sign(
+      request.commonName,
+      extensionsOf(request),
+      pair.publicKey,
+      validity(nowMs, request.validMs),
+    );
+    return { cert, key: await exportKey(pair.privateKey) };
+  }
+
+  /** Signs the key of somebody who keeps its secret half: a P-256 SubjectPublicKeyInfo, DER. Throws for any other key. */
+  async sign(request: CertificateRequest, publicKey: Uint8Array<ArrayBuffer>, nowMs: number): Promise<string> {
+    const key = await new PublicKey(publicKey).export(keyAlgorithm, ['verify']);
+    return await this.#sign(request.commonName, extensionsOf(request), key, validity(nowMs, request.validMs));
+  }
+
+  /** The same names and purposes under a new key, for as long again. */
+  async renew(cert: string, nowMs: number): Promise<Certificate> {
+    const { subjectName, extensions } = new X509Certificate(cert);
+    const pair = await webcrypto.subtle.generateKey(keyAlgorithm, true, ['sign', 'verify']);
+    const commonName = subjectName.getField('CN')[0] ?? '';
+    return {
+      cert: await this.#sign(commonName, extensions, pair.publicKey, validity(nowMs)),
+      key: await exportKey(pair.privateKey),
+    };
+  }
+
+  async #sign(
+    commonName: string,
+    extensions: Extension[],
+    publicKey: webcrypto.CryptoKey,
+    valid: ReturnType<typeof validity>,
+  ): Promise<string> {
     const cert = await X509CertificateGenerator.create({
       serialNumber: serialNumber(),
-      subject: `CN=${request.commonName}`,
+      subject: `CN=${commonName}`,
       issuer: this.#issuer,
-      ...validity(nowMs),
+      ...valid,
       signingAlgorithm,
-      publicKey: pair.publicKey,
+      publicKey,
       signingKey: this.#signingKey,
-      extensions: extensionsOf(request),
+      extensions,
     });
-    return { cert: cert.toString('pem'), key: await exportKey(pair.privateKey) };
+    return cert.toString('pem');
   }
 }
 
@@ -119,8 +157,8 @@ function extensionsOf(request: CertificateRequest): Extension[] {
   return extensions;
 }
 
-function validity(nowMs: number): { notBefore: Date; notAfter: Date } {
-  return { notBefore: new Date(nowMs - clockSkewMs), notAfter: new Date(nowMs + certificateDaysMax * dayMs) };
+function validity(nowMs: number, validMs = certificateMs): { notBefore: Date; notAfter: Date } {
+  return { notBefore: new Date(nowMs - clockSkewMs), notAfter: new Date(nowMs + validMs) };
 }
 
 /** 16 random bytes, the first made positive and not zero (X.690, 8.3). */

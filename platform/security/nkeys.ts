@@ -1,5 +1,5 @@
 /** NATS nkeys: a member proves itself by signing the server's nonce; the seed never crosses the wire. */
-import { createUser } from '@nats-io/nkeys';
+import { createUser, fromPublic } from '@nats-io/nkeys';
 
 export interface NatsKey {
   /** Secret, for a 0600 file. */
@@ -12,4 +12,14 @@ export interface NatsKey {
 export function createNatsKey(): NatsKey {
   const pair = createUser();
   return { seed: new TextDecoder().decode(pair.getSeed()), publicKey: pair.getPublicKey() };
+}
+
+export function isPublicNatsKey(text: string): boolean {
+  try {
+    fromPublic(text);
+    return /^U[A-Z2-7]{55}$/.test(text);
+  } catch {
+    // Of another length, alphabet or checksum.
+    return false;
+  }
 }

@@ -13,6 +13,7 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
@@ -89,6 +90,12 @@ export function readPrivate(path: string): string {
   } finally {
     closeSync(file);
   }
+}
+
+/** Changes whenever the file is replaced, as `writePrivate` does; "" where there is none. */
+export function stampOf(path: string): string {
+  const stat = statSync(path, { throwIfNoEntry: false });
+  return stat ? `${stat.ino}.${stat.mtimeMs}` : '';
 }
 
 function openPrivate(path: string): number {

@@ -92,6 +92,11 @@ test('the commands of the design are there', () => {
     'secret set',
     'secret list',
     'secret rm',
+    'auth token create',
+    'auth list',
+    'auth revoke',
+    'auth rotate',
+    'audit tail',
   ];
   expect(commands.map(({ words }) => words.join(' ')).sort()).toEqual(expected.sort());
 });

@@ -1,6 +1,13 @@
 /** Opens a NATS connection for a role. */
 import { readFileSync } from 'node:fs';
-import { connect, type NatsConnection, nkeyAuthenticator, type TlsOptions } from '@nats-io/transport-node';
+import {
+  AuthorizationError,
+  connect,
+  type NatsConnection,
+  nkeyAuthenticator,
+  type TlsOptions,
+  UserAuthenticationExpiredError,
+} from '@nats-io/transport-node';
 import { PlatformError } from '#common';
 import { inboxPrefix, type NatsRole } from '../subjects.ts';
 
@@ -20,7 +27,7 @@ export interface NatsOptions {
 /** A server that falls silent is noticed after two of these (design: node lost within 5 s). */
 const pingIntervalMs = 2_000;
 
-/** Throws `unavailable` when no server answers. After the first connect it reconnects for ever. */
+/** Throws `unavailable` when no server answers, `unauthenticated` when they refuse the key. After the first connect it reconnects for ever. */
 export async function connectNats(options: NatsOptions): Promise<NatsConnection> {
   const { servers, role, member } = options;
   const encrypted = servers.some((server) => server.startsWith('tls://')) ? tlsOptions(options) : undefined;
@@ -44,6 +51,12 @@ export async function connectNats(options: NatsOptions): Promise<NatsConnection>
       ignoreAuthErrorAbort: true,
     });
   } catch (error) {
+    if (error instanceof AuthorizationError || error instanceof UserAuthenticationExpiredError) {
+      throw new PlatformError('unauthenticated', "the pilot's servers do not know these keys", {
+        hint: 'Was the token revoked, or the keys rotated? Ask the owner for a new connection file.',
+        cause: error,
+      });
+    }
     throw new PlatformError('unavailable', `no NATS server answers at ${servers.join(', ')}`, {
       hint: 'Is the pilot up? `pilotfish pilot list` shows its state.',
       cause: error,

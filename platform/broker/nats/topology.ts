@@ -39,6 +39,7 @@ const shares: Record<StreamName, number> = {
   RETRIES: 0.05,
   DEAD_LETTERS: 0.07,
   LOGS: 0.03,
+  AUDIT: 0.01,
 };
 const artifactShare = 0.1;
 const stateShare = 0.04;
@@ -77,15 +78,15 @@ async function streamExists(manager: JetStreamManager, name: string): Promise<bo
 }
 
 function streamConfig(name: StreamName, options: TopologyOptions): Partial<StreamConfig> & { name: string } {
-  const logs = name === streams.logs;
+  const journal = name === streams.logs || name === streams.audit;
   return {
     name,
     subjects: [streamSubjects[name]],
     // A retry has one reader, and is gone once that has acked it.
     retention: name === streams.retries ? RetentionPolicy.Workqueue : RetentionPolicy.Limits,
     storage: StorageType.File,
-    // Logs give way to newer ones; events never do (R8).
-    discard: logs ? DiscardPolicy.Old : DiscardPolicy.New,
+    // Log lines and audit entries give way to newer ones; events never do (R8).
+    discard: journal ? DiscardPolicy.Old : DiscardPolicy.New,
     max_bytes: Math.floor(options.storeBytes * shares[name]),
     max_msg_size: messageBytesMax,
     max_age: name === streams.gathers ? tombstoneMs * nanosecondsPerMs : 0,
@@ -103,6 +104,7 @@ export interface Buckets {
   readonly gatherMarks: KV;
   readonly state: KV;
   readonly secrets: KV;
+  readonly tokens: KV;
 }
 
 /** Creates the buckets; for the gateway, whose role may. */
@@ -119,6 +121,7 @@ export async function createBuckets(connection: NatsConnection, options: Topolog
     gatherMarks: await kvm.create(buckets.gatherMarks, { replicas, max_bytes }),
     state: await kvm.create(buckets.state, { replicas, max_bytes: stateBytes }),
     secrets: await kvm.create(buckets.secrets, { replicas, max_bytes }),
+    tokens: await kvm.create(buckets.tokens, { replicas, max_bytes }),
   };
 }
 
@@ -134,6 +137,7 @@ export async function openBuckets(connection: NatsConnection): Promise<Buckets> 
     gatherMarks: await open(buckets.gatherMarks),
     state: await open(buckets.state),
     secrets: await open(buckets.secrets),
+    tokens: await open(buckets.tokens),
   };
 }
 

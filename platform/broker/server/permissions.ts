@@ -2,7 +2,7 @@
  * What each role may say and hear on NATS: the whole table, allow lists only. A role that is not named for a subject is
  * refused by the server, whatever its process tries. Inboxes belong to a role, so that no role hears another's answers.
  */
-import { buckets, type NatsRole, type StreamName, streamSubjects, streams } from '../subjects.ts';
+import { buckets, eventSubject, type NatsRole, type StreamName, streamSubjects, streams } from '../subjects.ts';
 
 export interface SubjectPermissions {
   readonly publish: readonly string[];
@@ -10,6 +10,8 @@ export interface SubjectPermissions {
 }
 
 const api = '$JS.API';
+/** Who did what is for the gateway to write and for the owner to read. */
+const openStreams = Object.values(streams).filter((stream) => stream !== streams.audit);
 /** Flow control of ordered push readers. */
 const flowControl = '$JS.FC.>';
 
@@ -22,7 +24,7 @@ export const rolePermissions: Record<NatsRole, SubjectPermissions> = {
   /** Handles events; reads registry and artifacts, and can change neither. */
   agent: {
     publish: [
-      ...Object.values(streamSubjects),
+      ...openStreams.map((stream) => streamSubjects[stream]),
       '$JS.ACK.>',
       flowControl,
       `${api}.INFO`,
@@ -48,15 +50,20 @@ export const rolePermissions: Record<NatsRole, SubjectPermissions> = {
   },
   /** Reads streams and writes none. */
   viewer: {
-    publish: [
-      `${api}.INFO`,
-      `${api}.STREAM.NAMES`,
-      flowControl,
-      ...Object.values(streams).flatMap((stream) => readingOf(stream)),
-    ],
+    publish: [`${api}.INFO`, `${api}.STREAM.NAMES`, flowControl, ...openStreams.flatMap((stream) => readingOf(stream))],
     subscribe: ['_INBOX.viewer.>'],
   },
 };
+
+/** What a token's user may: its roles' subjects together, publishing narrowed to the subjects it was given. */
+export function tokenPermissions(roles: readonly NatsRole[], subjects: readonly string[]): SubjectPermissions {
+  const narrowed = (subject: string) =>
+    subject === streamSubjects.EVENTS && subjects.length > 0 ? subjects.map((each) => eventSubject(each)) : [subject];
+  return {
+    publish: [...new Set(roles.flatMap((role) => rolePermissions[role].publish.flatMap(narrowed)))],
+    subscribe: roles.flatMap((role) => rolePermissions[role].subscribe),
+  };
+}
 
 /** Consumers without acks and direct reads: nothing that changes what others see. */
 function readingOf(stream: StreamName): string[] {

@@ -1,6 +1,6 @@
 /** The text of a nats-server's configuration. JSON is a subset of its format, so nothing needs quoting by hand. */
 import type { NatsRole } from '../subjects.ts';
-import { rolePermissions } from './permissions.ts';
+import { rolePermissions, type SubjectPermissions, tokenPermissions } from './permissions.ts';
 
 export interface ServerConfigOptions {
   readonly serverName: string;
@@ -17,6 +17,12 @@ export interface ServerConfigOptions {
   readonly systemUser?: string;
   /** What one of several servers needs to find the others. */
   readonly cluster?: ClusterOptions;
+  /** Users beside them: public nkey, roles, subjects to publish to (empty: all). */
+  readonly tokens?: readonly {
+    readonly key: string;
+    readonly roles: readonly NatsRole[];
+    readonly subjects: readonly string[];
+  }[];
   /**
    * Files of the pilot's CA and the server's certificate. Left off on one machine: the address is loopback, an nkey signs a
    * nonce and is never sent, and TLS would cost more than the rest of an event's way. Clients prove themselves by nkey.
@@ -70,10 +76,10 @@ export function renderServerConfig(options: ServerConfigOptions): string {
     accounts: {
       PILOT: {
         jetstream: 'enabled',
-        users: Object.entries(rolePermissions).map(([role, { publish, subscribe }]) => ({
-          nkey: options.users[role as NatsRole],
-          permissions: { publish: { allow: publish }, subscribe: { allow: subscribe } },
-        })),
+        users: [
+          ...Object.entries(rolePermissions).map(([role, may]) => userOf(options.users[role as NatsRole], may)),
+          ...(options.tokens ?? []).map(({ key, roles, subjects }) => userOf(key, tokenPermissions(roles, subjects))),
+        ],
       },
       SYS: { users: options.systemUser === undefined ? [] : [{ nkey: options.systemUser }] },
     },
@@ -94,4 +100,8 @@ function clusterConfig(host: string, { name, port, secret, routes, tls }: Cluste
     routes: routes.map((route) => `nats-route://${user}:${secret}@${route}`),
     tls: { cert_file: tls.cert, key_file: tls.key, ca_file: tls.ca, verify: true, timeout: 5 },
   };
+}
+
+function userOf(nkey: string, { publish, subscribe }: SubjectPermissions) {
+  return { nkey, permissions: { publish: { allow: publish }, subscribe: { allow: subscribe } } };
 }

@@ -19,6 +19,20 @@ import {
   type ServiceError,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
+import {
+  CreateTokenRequest,
+  CreateTokenResponse,
+  ListTokensRequest,
+  ListTokensResponse,
+  PublishRequest,
+  PublishResponse,
+  RevokeTokenRequest,
+  RevokeTokenResponse,
+  RotateCertificatesRequest,
+  RotateCertificatesResponse,
+  TailAuditRequest,
+  TailAuditResponse,
+} from "./access.ts";
 import { ArtifactFile, Canary, FunctionSpec, FunctionVersion, Instance, Node, Trigger } from "./common.ts";
 import { GetScaleRequest, GetScaleResponse, ScaleDecision, SetScaleRequest, SetScaleResponse } from "./scale.ts";
 
@@ -4770,6 +4784,67 @@ export const GatewayService = {
       Buffer.from(PauseTriggerResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): PauseTriggerResponse => PauseTriggerResponse.decode(value),
   },
+  /** Stores an event; for clients without NATS. The stream's own rules hold: a full one refuses. */
+  publish: {
+    path: "/pilotfish.v1.Gateway/Publish" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: PublishRequest): Buffer => Buffer.from(PublishRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): PublishRequest => PublishRequest.decode(value),
+    responseSerialize: (value: PublishResponse): Buffer => Buffer.from(PublishResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): PublishResponse => PublishResponse.decode(value),
+  },
+  /** A certificate with a role, for a colleague or an instrument. */
+  createToken: {
+    path: "/pilotfish.v1.Gateway/CreateToken" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: CreateTokenRequest): Buffer => Buffer.from(CreateTokenRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): CreateTokenRequest => CreateTokenRequest.decode(value),
+    responseSerialize: (value: CreateTokenResponse): Buffer => Buffer.from(CreateTokenResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): CreateTokenResponse => CreateTokenResponse.decode(value),
+  },
+  listTokens: {
+    path: "/pilotfish.v1.Gateway/ListTokens" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListTokensRequest): Buffer => Buffer.from(ListTokensRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListTokensRequest => ListTokensRequest.decode(value),
+    responseSerialize: (value: ListTokensResponse): Buffer => Buffer.from(ListTokensResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListTokensResponse => ListTokensResponse.decode(value),
+  },
+  /** Ends its connections, too. */
+  revokeToken: {
+    path: "/pilotfish.v1.Gateway/RevokeToken" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: RevokeTokenRequest): Buffer => Buffer.from(RevokeTokenRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): RevokeTokenRequest => RevokeTokenRequest.decode(value),
+    responseSerialize: (value: RevokeTokenResponse): Buffer => Buffer.from(RevokeTokenResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): RevokeTokenResponse => RevokeTokenResponse.decode(value),
+  },
+  /** New certificates for owner, gateway and agents, while they run. */
+  rotateCertificates: {
+    path: "/pilotfish.v1.Gateway/RotateCertificates" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: RotateCertificatesRequest): Buffer =>
+      Buffer.from(RotateCertificatesRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): RotateCertificatesRequest => RotateCertificatesRequest.decode(value),
+    responseSerialize: (value: RotateCertificatesResponse): Buffer =>
+      Buffer.from(RotateCertificatesResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): RotateCertificatesResponse => RotateCertificatesResponse.decode(value),
+  },
+  /** Changes and refusals, oldest first, then live ones when asked. */
+  tailAudit: {
+    path: "/pilotfish.v1.Gateway/TailAudit" as const,
+    requestStream: false as const,
+    responseStream: true as const,
+    requestSerialize: (value: TailAuditRequest): Buffer => Buffer.from(TailAuditRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): TailAuditRequest => TailAuditRequest.decode(value),
+    responseSerialize: (value: TailAuditResponse): Buffer => Buffer.from(TailAuditResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): TailAuditResponse => TailAuditResponse.decode(value),
+  },
 } as const;
 
 export interface GatewayServer extends UntypedServiceImplementation {
@@ -4814,6 +4889,17 @@ export interface GatewayServer extends UntypedServiceImplementation {
   listTriggers: handleUnaryCall<ListTriggersRequest, ListTriggersResponse>;
   /** A paused trigger gives its function nothing; what comes meanwhile is kept. */
   pauseTrigger: handleUnaryCall<PauseTriggerRequest, PauseTriggerResponse>;
+  /** Stores an event; for clients without NATS. The stream's own rules hold: a full one refuses. */
+  publish: handleUnaryCall<PublishRequest, PublishResponse>;
+  /** A certificate with a role, for a colleague or an instrument. */
+  createToken: handleUnaryCall<CreateTokenRequest, CreateTokenResponse>;
+  listTokens: handleUnaryCall<ListTokensRequest, ListTokensResponse>;
+  /** Ends its connections, too. */
+  revokeToken: handleUnaryCall<RevokeTokenRequest, RevokeTokenResponse>;
+  /** New certificates for owner, gateway and agents, while they run. */
+  rotateCertificates: handleUnaryCall<RotateCertificatesRequest, RotateCertificatesResponse>;
+  /** Changes and refusals, oldest first, then live ones when asked. */
+  tailAudit: handleServerStreamingCall<TailAuditRequest, TailAuditResponse>;
 }
 
 export interface GatewayClient extends Client {
@@ -5159,6 +5245,92 @@ export interface GatewayClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: PauseTriggerResponse) => void,
   ): ClientUnaryCall;
+  /** Stores an event; for clients without NATS. The stream's own rules hold: a full one refuses. */
+  publish(
+    request: PublishRequest,
+    callback: (error: ServiceError | null, response: PublishResponse) => void,
+  ): ClientUnaryCall;
+  publish(
+    request: PublishRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: PublishResponse) => void,
+  ): ClientUnaryCall;
+  publish(
+    request: PublishRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: PublishResponse) => void,
+  ): ClientUnaryCall;
+  /** A certificate with a role, for a colleague or an instrument. */
+  createToken(
+    request: CreateTokenRequest,
+    callback: (error: ServiceError | null, response: CreateTokenResponse) => void,
+  ): ClientUnaryCall;
+  createToken(
+    request: CreateTokenRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: CreateTokenResponse) => void,
+  ): ClientUnaryCall;
+  createToken(
+    request: CreateTokenRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: CreateTokenResponse) => void,
+  ): ClientUnaryCall;
+  listTokens(
+    request: ListTokensRequest,
+    callback: (error: ServiceError | null, response: ListTokensResponse) => void,
+  ): ClientUnaryCall;
+  listTokens(
+    request: ListTokensRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListTokensResponse) => void,
+  ): ClientUnaryCall;
+  listTokens(
+    request: ListTokensRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListTokensResponse) => void,
+  ): ClientUnaryCall;
+  /** Ends its connections, too. */
+  revokeToken(
+    request: RevokeTokenRequest,
+    callback: (error: ServiceError | null, response: RevokeTokenResponse) => void,
+  ): ClientUnaryCall;
+  revokeToken(
+    request: RevokeTokenRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: RevokeTokenResponse) => void,
+  ): ClientUnaryCall;
+  revokeToken(
+    request: RevokeTokenRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: RevokeTokenResponse) => void,
+  ): ClientUnaryCall;
+  /** New certificates for owner, gateway and agents, while they run. */
+  rotateCertificates(
+    request: RotateCertificatesRequest,
+    callback: (error: ServiceError | null, response: RotateCertificatesResponse) => void,
+  ): ClientUnaryCall;
+  rotateCertificates(
+    request: RotateCertificatesRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: RotateCertificatesResponse) => void,
+  ): ClientUnaryCall;
+  rotateCertificates(
+    request: RotateCertificatesRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: RotateCertificatesResponse) => void,
+  ): ClientUnaryCall;
+  /** Changes and refusals, oldest first, then live ones when asked. */
+  tailAudit(request: TailAuditRequest, options?: Partial<CallOptions>): ClientReadableStream<TailAuditResponse>;
+  tailAudit(
+    request: TailAuditRequest,
+    metadata?: Metadata,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<TailAuditResponse>;
 }
 
 export const GatewayClient = makeGenericClientConstructor(GatewayService, "pilotfish.v1.Gateway") as unknown as {

@@ -1,0 +1,46 @@
+/** `pilotfish audit tail`: what was changed at the pilot, and what was refused. */
+import type { Command } from 'commander';
+import type { TailAuditResponse } from '#proto';
+import { type CommandFactory, type CommonOptions, durationMs, flag, newCommand, outputOf } from './command.ts';
+import { withPilot } from './connection.ts';
+
+interface TailFlags extends CommonOptions {
+  readonly follow?: boolean;
+  readonly since?: number;
+}
+
+export const auditTailCommand: CommandFactory = (context): Command =>
+  newCommand({
+    name: 'tail',
+    summary: 'show changes and refusals: who, what, when, from where, outcome',
+    examples: ['pilotfish audit tail', 'pilotfish audit tail -f', 'pilotfish audit tail --since 1h -o json'],
+  })
+    .addOption(flag('-f, --follow', 'go on as entries come'))
+    .addOption(flag('--since <duration>', 'entries of this long; default all that are kept').argParser(durationMs))
+    .action(async (flags: TailFlags) => {
+      const output = outputOf(context, flags);
+      const options = {
+        follow: flags.follow === true,
+        sinceMs: flags.since === undefined ? 0 : Date.now() - flags.since,
+        signal: context.signal,
+      };
+      await withPilot(context, flags.pilot, async (pilot) => {
+        for await (const entry of pilot.access.audit(options))
+          output.line(output.isJson ? jsonOf(entry) : lineOf(entry));
+      });
+    });
+
+function jsonOf({ timeMs, ...rest }: TailAuditResponse): string {
+  return JSON.stringify({ time: new Date(timeMs).toISOString(), ...rest });
+}
+
+function lineOf({ timeMs, who, role, from, what, about, outcome }: TailAuditResponse): string {
+  return [new Date(timeMs).toISOString(), outcome, `${who} (${role})`, from, what, printable(about)]
+    .join('  ')
+    .trimEnd();
+}
+
+/** What a caller sent may hold codes that a terminal obeys. */
+function printable(text: string): string {
+  return text.replaceAll(/\p{Cc}/gu, '\uFFFD');
+}

@@ -1,0 +1,66 @@
+/** The gateway's methods about access: tokens, certificates, the audit log, and events for whoever has no NATS. */
+import type { Clock } from '#common';
+import type {
+  CreateTokenRequest,
+  GatewayServer,
+  PublishRequest,
+  RevokeTokenRequest,
+  RotateCertificatesResponse,
+  TailAuditRequest,
+} from '#proto';
+import { serverStream, unary } from '#rpc';
+import type { EventDoor } from '../event-door.ts';
+import type { AuditLog } from './audit-log.ts';
+import type { NatsUsersFile } from './nats-users-file.ts';
+import { type PilotFiles, rotateCertificates } from './rotate.ts';
+import type { TokenBook } from './token-book.ts';
+import type { TokenService } from './token-service.ts';
+
+export interface AccessMethodsOptions {
+  readonly events: EventDoor;
+  readonly tokens: TokenBook;
+  readonly service: TokenService;
+  readonly users: NatsUsersFile;
+  readonly audit: AuditLog;
+  readonly files: PilotFiles;
+  /** Takes up the gateway's own new certificate. */
+  readonly renew: () => void;
+  readonly cut: (name: string) => number;
+  readonly clock: Clock;
+}
+
+/** For an answer to reach a client over a slow tunnel. */
+const answerMs = 1_000;
+
+export type AccessMethods = Pick<
+  GatewayServer,
+  'publish' | 'createToken' | 'listTokens' | 'revokeToken' | 'rotateCertificates' | 'tailAudit'
+>;
+
+export function accessMethods(options: AccessMethodsOptions): AccessMethods {
+  const { service, audit, events, tokens } = options;
+  return {
+    publish: unary((request: PublishRequest, { peer }) => events.publish(request, tokens.get(peer)?.subjects ?? [])),
+    createToken: unary((request: CreateTokenRequest) => service.create(request)),
+    listTokens: unary(() => ({ tokens: service.list() })),
+    revokeToken: unary(async ({ id }: RevokeTokenRequest) => ({ connections: await service.revoke(id) })),
+    rotateCertificates: unary(() => rotate(options)),
+    tailAudit: serverStream((request: TailAuditRequest, { signal }) => audit.read(request, signal)),
+  };
+}
+
+async function rotate({
+  files,
+  users,
+  tokens,
+  renew,
+  cut,
+  clock,
+}: AccessMethodsOptions): Promise<RotateCertificatesResponse> {
+  const { expiresAtMs, ownersSinceMs } = await rotateCertificates(files, users.rotate(), clock.now());
+  renew();
+  await tokens.setOwnersSince(ownersSinceMs);
+  // This call's own answer goes out over such a connection first; from now on no other call over one is let in.
+  void clock.sleep(answerMs).then(() => cut('owner'));
+  return { expiresAtMs };
+}

@@ -1,0 +1,51 @@
+/**
+ * Who may use this pilot, enforced: `gate.ts` stands before every method and asks the table of `#access`, `token-book.ts` holds
+ * the tokens, `token-service.ts` makes and revokes them, `rotate.ts` renews certificates, `nats-users-file.ts` tells the
+ * servers of the streams, `audit-log.ts` keeps what was changed and refused, `access-methods.ts` is all this as gRPC.
+ */
+import type { JetStreamManager } from '@nats-io/jetstream';
+import type { KV } from '@nats-io/kv';
+import type { NatsConnection } from '@nats-io/transport-node';
+import type { Clock } from '#common';
+import type { GatewayConfig } from '#model';
+import type { Logger } from '#telemetry';
+import { EventDoor } from '../event-door.ts';
+import { type AccessMethods, accessMethods } from './access-methods.ts';
+import { AuditLog } from './audit-log.ts';
+import { Gate } from './gate.ts';
+import { NatsUsersFile } from './nats-users-file.ts';
+import { TokenBook } from './token-book.ts';
+import { TokenService } from './token-service.ts';
+
+export type { Gate } from './gate.ts';
+
+export interface AccessOptions {
+  readonly connection: NatsConnection;
+  readonly manager: JetStreamManager;
+  readonly bucket: KV;
+  readonly files: GatewayConfig['access'];
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Takes up the gateway's own new certificate. */
+  readonly renew: () => void;
+  /** Ends the connections of a caller; returns how many. */
+  readonly cut: (name: string) => number;
+}
+
+export interface Access {
+  readonly gate: Gate;
+  readonly methods: AccessMethods;
+  readonly audit: AuditLog;
+}
+
+export async function openAccess(options: AccessOptions): Promise<Access> {
+  const { connection, manager, bucket, files, clock, logger, renew, cut } = options;
+  const tokens = await TokenBook.load(bucket, logger);
+  const audit = new AuditLog(connection, logger);
+  const users = new NatsUsersFile(files.users);
+  const authority = { cert: files.caCert, key: files.caKey };
+  const service = new TokenService({ tokens, users, authority, cut, clock });
+  const events = new EventDoor({ connection, manager, clock });
+  const methods = accessMethods({ events, tokens, service, users, audit, files, renew, cut, clock });
+  return { gate: new Gate({ tokens, audit, clock }), methods, audit };
+}

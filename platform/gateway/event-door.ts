@@ -1,0 +1,93 @@
+/** Events that come in by gRPC, for programs without a NATS client: checked, stored, and answered with their sequence. */
+import { type JetStreamClient, type JetStreamManager, jetstream } from '@nats-io/jetstream';
+import { headers as createHeaders, type NatsConnection } from '@nats-io/transport-node';
+import { headerLines, publishSubject, streams } from '#broker';
+import { type Clock, messageOf, PlatformError } from '#common';
+import { matchSubject } from '#model';
+import type { PublishRequest, PublishResponse } from '#proto';
+import { invokePayloadBytesMax } from '#rpc';
+
+export interface EventDoorOptions {
+  readonly connection: NatsConnection;
+  readonly manager: JetStreamManager;
+  readonly clock: Clock;
+}
+
+/** How full the stream is, is asked this often. */
+const roomMs = 250;
+/** The last tenth is the functions' own, as it is for our client (Decision 11). */
+const shareMax = 0.9;
+/** A stored event's id, as long as a UUID and a name. */
+const idCharsMax = 128;
+
+export class EventDoor {
+  readonly #stream: JetStreamClient;
+  readonly #manager: JetStreamManager;
+  readonly #clock: Clock;
+  #room: { readonly at: number; readonly share: number } | undefined;
+
+  constructor({ connection, manager, clock }: EventDoorOptions) {
+    this.#stream = jetstream(connection);
+    this.#manager = manager;
+    this.#clock = clock;
+  }
+
+  /**
+   * `allowed`: patterns of subjects, empty for all. Throws `permission-denied`, `invalid`, `payload-too-large`, `no-capacity`
+   * where the stream is full, `unavailable` where it does not answer.
+   */
+  async publish(request: PublishRequest, allowed: readonly string[]): Promise<PublishResponse> {
+    const { subject, payload, messageId } = request;
+    const stored = publishSubject(subject);
+    if (allowed.length > 0 && !allowed.some((pattern) => matchSubject(pattern, subject))) {
+      throw new PlatformError('permission-denied', `this token may not publish to "${subject}"`, {
+        hint: `It may publish to ${allowed.join(', ')}.`,
+      });
+    }
+    if (payload.length > invokePayloadBytesMax) {
+      throw new PlatformError(
+        'payload-too-large',
+        `the event has ${payload.length} bytes; by gRPC ${invokePayloadBytesMax} are possible`,
+        { hint: 'Larger ones go through a NATS client.' },
+      );
+    }
+    const headers = headersOf(request);
+    await this.#requireRoom();
+    try {
+      const ack = await this.#stream.publish(stored, payload, { headers, ...(messageId ? { msgID: messageId } : {}) });
+      return { sequence: ack.seq, duplicate: ack.duplicate };
+    } catch (error) {
+      throw new PlatformError('unavailable', `the event was not stored: ${messageOf(error)}`, { cause: error });
+    }
+  }
+
+  async #requireRoom(): Promise<void> {
+    const now = this.#clock.monotonic();
+    if (!this.#room || now - this.#room.at >= roomMs) {
+      const { config, state } = await this.#manager.streams.info(streams.events);
+      this.#room = { at: now, share: config.max_bytes > 0 ? state.bytes / config.max_bytes : 0 };
+    }
+    if (this.#room.share < shareMax) return;
+    throw new PlatformError('no-capacity', 'the event stream is full', {
+      hint: 'Functions are behind, or nothing may be trimmed yet: pilotfish list. Try again later.',
+    });
+  }
+}
+
+/** Throws `invalid` for a header that would end another one, or that the broker keeps for itself. */
+function headersOf({ headers, messageId }: PublishRequest) {
+  headerLines([...Object.entries(headers), ['id', messageId]]);
+  const reserved = Object.keys(headers).find((name) => /^nats-/i.test(name));
+  if (reserved !== undefined || messageId.length > idCharsMax) {
+    throw new PlatformError(
+      'invalid',
+      reserved === undefined
+        ? `the message id has ${messageId.length} characters`
+        : `the header "${reserved}" is the broker's own`,
+      { hint: `Headers beginning with "Nats-" are kept; an id has ${idCharsMax} characters at most.` },
+    );
+  }
+  const built = createHeaders();
+  for (const [name, value] of Object.entries(headers)) built.set(name, value);
+  return built;
+}

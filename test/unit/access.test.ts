@@ -1,0 +1,147 @@
+/** Who may do what: the whole table, walked method by method and role by role. */
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { decideAccess, isRole, matchesAny, methodRules, parseToken, type Role, roles, type Token } from '#access';
+import { GatewayService } from '#proto';
+
+const methods = Object.values(GatewayService).map(({ path }) => path.split('/').at(-1) ?? '');
+const everyRole = Object.keys(roles) as Role[];
+const moment = { nowMs: 1_000_000, ownersSinceMs: 0 };
+
+function token(fields: Partial<Token> = {}): Token {
+  return {
+    id: 't-abcdefgh',
+    name: '',
+    role: 'invoke',
+    functions: [],
+    subjects: [],
+    createdAtMs: 0,
+    expiresAtMs: 2_000_000,
+    natsKey: '',
+    ...fields,
+  };
+}
+
+const callerOf = (held: Token | undefined, name = held?.id ?? 'nobody') => ({ name, validFromMs: 0, token: held });
+
+/** What a person agreed to, apart from the code: a role's methods beyond those of everybody. */
+const agreed: Record<Role, readonly string[] | 'all'> = {
+  admin: 'all',
+  deploy: 'all',
+  invoke: ['ListFunctions', 'GetFunction', 'Invoke', 'InvokeStream'],
+  publish: ['Publish'],
+  view: [
+    'ListFunctions',
+    'GetFunction',
+    'ListNodes',
+    'Watch',
+    'Logs',
+    'ListDeadLetters',
+    'GetDeadLetter',
+    'ListSecrets',
+  ],
+};
+const ownersOnly = [
+  'SetSecret',
+  'DeleteSecret',
+  'CreateToken',
+  'ListTokens',
+  'RevokeToken',
+  'RotateCertificates',
+  'TailAudit',
+];
+
+describe('the table of methods', () => {
+  it('has a rule for every method of the gateway, and no other', () => {
+    expect(Object.keys(methodRules).sort()).toEqual([...methods].sort());
+  });
+
+  it('finds the function in each request where it says so', () => {
+    for (const { path, requestDeserialize } of Object.values(GatewayService)) {
+      const functionOf = methodRules[path.split('/').at(-1) ?? '']?.functionOf;
+      if (functionOf) expect(functionOf(requestDeserialize(Buffer.alloc(0)) as never), path).toBe('');
+    }
+  });
+
+  it('always lets the owner in, and never anybody without a token', () => {
+    for (const method of methods) {
+      expect(decideAccess(method, callerOf(undefined, 'owner'), undefined, moment)).toMatchObject({ allowed: true });
+      expect(decideAccess(method, callerOf(undefined), undefined, moment)).toMatchObject({ allowed: false });
+      expect(decideAccess(method, callerOf(undefined, 'agent-n1'), undefined, moment)).toMatchObject({
+        allowed: false,
+      });
+    }
+  });
+
+  it('keeps secrets, tokens and the audit log for the owner', () => {
+    for (const method of ownersOnly) expect(methodRules[method]?.roles).toEqual(['admin']);
+  });
+
+  it.each(everyRole)('gives %s what was agreed', (role) => {
+    for (const method of methods) {
+      const wanted = agreed[role];
+      const allowed = decideAccess(method, callerOf(token({ role })), undefined, moment).allowed;
+      if (role === 'admin') expect(allowed, method).toBe(true);
+      if (role === 'deploy') expect(allowed, method).toBe(!methodRules[method]?.roles.every((one) => one === 'admin'));
+      if (wanted !== 'all' && wanted.includes(method)) expect(allowed, method).toBe(true);
+    }
+    for (const method of ['Deploy', 'DeleteFunction', 'PurgeDeadLetters', 'SetSecret'])
+      if (['invoke', 'publish', 'view'].includes(role))
+        expect(decideAccess(method, callerOf(token({ role })), undefined, moment)).toMatchObject({ allowed: false });
+  });
+
+  it('refuses a method that it does not have, to the owner too', () => {
+    expect(decideAccess('constructor', callerOf(undefined, 'owner'), undefined, moment)).toMatchObject({
+      allowed: false,
+    });
+  });
+});
+
+describe('a token', () => {
+  it('ends at its time, though its connection may live on', () => {
+    const caller = callerOf(token({ expiresAtMs: moment.nowMs }));
+    expect(decideAccess('Invoke', caller, { function: 'echo' }, moment)).toMatchObject({
+      allowed: false,
+      reason: expect.stringContaining('expired'),
+    });
+  });
+
+  it('is good for its functions only, however the request names them', () => {
+    const caller = callerOf(token({ functions: ['recon-*'] }));
+    const asked = (method: string, request: unknown) => decideAccess(method, caller, request, moment).allowed;
+    expect(asked('Invoke', { function: 'recon-tooth' })).toBe(true);
+    expect(asked('Invoke', { function: 'echo' })).toBe(false);
+    expect(asked('InvokeStream', { call: { function: 'echo' } })).toBe(false);
+    expect(asked('InvokeStream', {})).toBe(false);
+    expect(asked('GetFunction', { name: 'echo' })).toBe(false);
+  });
+
+  it('is read back as it was written, and nothing else is a token', () => {
+    expect(parseToken(JSON.stringify(token()))).toEqual(token());
+    fc.assert(fc.property(fc.oneof(fc.string(), fc.json()), (text) => void parseToken(text)));
+    expect(parseToken(JSON.stringify({ ...token(), role: '__proto__' }))).toBeUndefined();
+    expect(isRole('constructor')).toBe(false);
+  });
+});
+
+it("an owner's certificate from before a rotation opens nothing", () => {
+  const rotated = { ...moment, ownersSinceMs: 500 };
+  expect(decideAccess('ListNodes', { name: 'owner', validFromMs: 499, token: undefined }, {}, rotated)).toMatchObject({
+    allowed: false,
+  });
+  expect(decideAccess('ListNodes', { name: 'owner', validFromMs: 500, token: undefined }, {}, rotated)).toMatchObject({
+    allowed: true,
+  });
+});
+
+it('matchesAny() says what a regular expression would, for any pattern', () => {
+  const letters = fc.array(fc.constantFrom('a', 'b', '-', '*'), { maxLength: 8 }).map((each) => each.join(''));
+  const name = fc.array(fc.constantFrom('a', 'b', '-'), { maxLength: 12 }).map((each) => each.join(''));
+  fc.assert(
+    fc.property(letters, name, (pattern, text) => {
+      const expected = new RegExp(`^${pattern.replaceAll(/\*+/g, '.*')}$`).test(text);
+      expect(matchesAny([pattern], text)).toBe(expected);
+    }),
+  );
+  expect(matchesAny([], 'anything')).toBe(true);
+});
