@@ -13,6 +13,9 @@ const publishing: readonly (readonly [string, readonly NatsRole[]])[] = [
   ['gather.gridrec.0.scan-1', ['gateway', 'agent']],
   ['dlq.gridrec', ['gateway', 'agent']],
   ['log.gridrec.i1', ['gateway', 'agent']],
+  ['audit.owner', ['gateway']],
+  ['$KV.tokens.t-abcdefgh', ['gateway']],
+  ['$JS.API.CONSUMER.CREATE.AUDIT.reader.audit.>', ['gateway', 'agent']],
   ['anything.else', []],
   ['_INBOX.agent.n1.x', []],
   ['$SYS.REQ.SERVER.PING', []],
@@ -86,7 +89,7 @@ describe('NATS roles', () => {
 });
 
 describe('renderServerConfig() with tls', () => {
-  test('speaks TLS to those that the CA knows, and to nobody else', async () => {
+  test("speaks TLS only, with a certificate that the pilot's own clients believe", async () => {
     const { CertificateAuthority } = await loadCertificates();
     const now = Date.now();
     const authority = await CertificateAuthority.create('p-test', now);
@@ -108,10 +111,18 @@ describe('renderServerConfig() with tls', () => {
     expect(connection.info?.tls_required).toBe(true);
     await connection.flush();
     await connection.close();
-    await expect(connect({ ...options, tls: trust })).rejects.toThrow();
+    // Who a client is, its nkey says; what the server is, its certificate: a client of another pilot does not believe it.
     const stranger = await CertificateAuthority.create('p-other', now);
-    const theirs = await stranger.issue({ commonName: 'agent-n1', usage: ['client'] }, now);
-    await expect(connect({ ...options, tls: { ...trust, ...theirs } })).rejects.toThrow();
+    await expect(connect({ ...options, tls: { ...trust, ca: stranger.cert } })).rejects.toThrow();
+    const { seed } = createNatsKey();
+    const authenticator = nkeyAuthenticator(new TextEncoder().encode(seed));
+    await expect(connect({ ...options, authenticator, tls: trust })).rejects.toThrow(/Authorization Violation/i);
+    // Nothing goes in the clear, also where a client asks for no TLS of its own accord.
+    const unasked = await connect({ ...options }).then(
+      (plain) => plain.close().then(() => 'connected'),
+      () => 'refused',
+    );
+    expect(unasked).toBe('refused');
   });
 });
 
