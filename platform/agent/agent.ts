@@ -3,6 +3,7 @@
  * `apply` states what is wanted; everything else follows from reconciling, again and again.
  */
 import { join } from 'node:path';
+import { type JetStreamManager, jetstreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { type ArtifactStore, type Buckets, EventPublisher, inboxPrefix } from '#broker';
 import { type Clock, PlatformError } from '#common';
@@ -69,6 +70,8 @@ export class Agent {
   readonly #wantedFile: WantedFile;
   readonly #timers: NodeJS.Timeout[];
   readonly #inbox: string;
+  /** Without asking the server: it may be away when an agent starts. */
+  readonly #manager: Promise<JetStreamManager>;
   /** When the last wanted set came. */
   #toldAt = 0;
 
@@ -78,6 +81,7 @@ export class Agent {
     this.clock = clock;
     this.config = config;
     this.#inbox = inboxPrefix('agent', config.node);
+    this.#manager = jetstreamManager(connection, { checkAPI: false });
     this.publisher = new EventPublisher({ connection, clock, inbox: this.#inbox });
     this.logs = new LogSink(connection, clock, config.node);
     this.#starter = new InstanceStarter({
@@ -138,7 +142,7 @@ export class Agent {
     return this.#spares.list();
   }
 
-  find(digest: string): Pick<HostedVersion, 'pool' | 'stacks'> | undefined {
+  find(digest: string): Pick<HostedVersion, 'pool' | 'stacks' | 'shards'> | undefined {
     return this.#hosted.get(digest);
   }
 
@@ -185,8 +189,10 @@ export class Agent {
     if (this.draining) return;
     const wanted = new Map(request.functions.map((entry) => [entry.version?.digest ?? '', entry]));
     for (const [digest, entry] of wanted) this.#want(digest, entry);
-    for (const [digest, { pool }] of this.#hosted) {
+    for (const [digest, hosted] of this.#hosted) {
       if (wanted.has(digest)) continue;
+      const { pool } = hosted;
+      hosted.wantShards([]);
       pool.wanted = 0;
       pool.activator = false;
       pool.pull = false;
@@ -208,6 +214,7 @@ export class Agent {
     if (!entry.version) return;
     const hosted = this.#hosted.get(digest) ?? this.#host(entry.version);
     hosted.setTriggers(entry.triggers);
+    hosted.wantShards(entry.pull ? entry.shards : []);
     const { pool } = hosted;
     pool.wanted = entry.instances;
     pool.activator = entry.activator;
@@ -229,6 +236,7 @@ export class Agent {
       node: config.node,
       spoolDirectory: join(config.runDirectory, 'spool'),
       stacks: new StackMap(artifacts, version.sourceMapDigest),
+      manager: this.#manager,
       start: (pool) => this.#startIfFree(pool),
     });
     this.#hosted.set(version.digest, hosted);

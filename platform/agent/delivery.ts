@@ -130,6 +130,10 @@ export class Delivery {
   /** Gives the event back, for redelivery after the delay. A lease that has run out, or will before this arrives, is not ours to give back. */
   nak(delayMs: number): void {
     if (this.#over) return;
+    this.#refusal = undefined;
+    // In order, it keeps its place and its lease: given back, it would come behind younger ones of its key.
+    const { again } = this.#route;
+    if (again) return again(this, delayMs);
     if (this.leased && this.#route.leases.connected) {
       this.#route.connection.publish(this.ackSubject, `-NAK {"delay":${Math.max(1, Math.round(delayMs))}000000}`);
     }
@@ -259,7 +263,8 @@ export class Delivery {
     } catch (error) {
       logger.warn({ function: functionName, error: messageOf(error) }, 'attempt not recorded');
     }
-    if (this.event.retry || parking.mayWait(clock.monotonic(), delayMs)) return this.nak(delayMs);
+    this.earlier = record;
+    if (this.#route.again || this.event.retry || parking.mayWait(clock.monotonic(), delayMs)) return this.nak(delayMs);
     this.#park(record.length, delayMs);
   }
 

@@ -1,21 +1,34 @@
 /**
  * Two intakes a trigger: plain triggers read EVENTS, gather triggers the gather events of their closed keys; beside it
- * each has the intake of its parked and redriven events.
+ * each has the intake of its parked and redriven events. A trigger with order has its shards instead of the first.
  */
+import type { JetStreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
-import { type Buckets, consumerName, type EventPublisher, EventPuller, streams } from '#broker';
+import {
+  type Buckets,
+  consumerName,
+  type EventPublisher,
+  EventPuller,
+  type StreamName,
+  shardKey,
+  streams,
+} from '#broker';
 import type { Clock } from '#common';
+import { compileTemplate } from '#model';
 import type { FunctionVersion, Trigger } from '#proto';
 import { compileFilter } from '#routing';
 import type { Logger } from '#telemetry';
 import { AttemptLog } from './attempt-log.ts';
 import type { FunctionPool } from './function-pool.ts';
+import { GatherLease } from './gather/gather-lease.ts';
 import { fetchGathered, gatheredSubject } from './gather/spool.ts';
 import type { LeaseKeeper } from './lease-keeper.ts';
 import type { LogSink } from './log-sink.ts';
+import { ShardIntake } from './order/shard-intake.ts';
+import { ShardIntakes } from './order/shard-intakes.ts';
 import { Parking } from './parking.ts';
 import { TriggerIntake } from './trigger-intake.ts';
-import { plainSubject, TriggerRoute } from './trigger-route.ts';
+import { plainSubject, TriggerRoute, type TriggerRouteOptions } from './trigger-route.ts';
 
 export interface IntakeOptions {
   readonly version: FunctionVersion;
@@ -33,11 +46,43 @@ export interface IntakeOptions {
   readonly mapStack: (stack: string) => Promise<string>;
 }
 
+/** Of a trigger with order only the retries: its events come through shards. */
 export function createIntakes(options: IntakeOptions): TriggerIntake[] {
-  return (options.version.spec?.triggers ?? []).flatMap((trigger) => {
+  const { spec } = options.version;
+  return (spec?.triggers ?? []).flatMap((trigger) => {
     const parking = new Parking();
-    return [createIntake(options, trigger, parking, false), createIntake(options, trigger, parking, true)];
+    const retries = createIntake(options, trigger, parking, true);
+    return spec?.order ? [retries] : [createIntake(options, trigger, parking, false), retries];
   });
+}
+
+/** One for each shard of each trigger with order. */
+export function createShards(options: IntakeOptions, manager: Promise<JetStreamManager>): ShardIntakes {
+  const { version, pool, connection, inbox, buckets, clock, logger, node } = options;
+  const { order, triggers = [] } = version.spec ?? {};
+  const key = order?.key;
+  return new ShardIntakes(
+    key === undefined ? [] : triggers,
+    (trigger, shard) =>
+      new ShardIntake({
+        place: { functionName: version.function, trigger: trigger.name, shard },
+        keyOf: compileTemplate(key ?? '', trigger.subject),
+        lease: new GatherLease({
+          leases: buckets.gatherLeases,
+          key: shardKey(version.function, trigger.name, shard),
+          node,
+          clock,
+        }),
+        marks: buckets.gatherMarks,
+        manager,
+        pool,
+        route: (released, again) => createRoute(options, trigger, streams.events, { released, again }),
+        puller: (consumer, onEvent) =>
+          new EventPuller({ connection, inbox, stream: streams.ordered, consumer, clock, onEvent }),
+        clock,
+        logger,
+      }),
+  );
 }
 
 function createIntake(options: IntakeOptions, trigger: Trigger, parking: Parking, retries: boolean): TriggerIntake {
@@ -48,24 +93,7 @@ function createIntake(options: IntakeOptions, trigger: Trigger, parking: Parking
     pool: options.pool,
     retries,
     filter: gathered ? undefined : compileFilter(trigger.filter),
-    route: (released) =>
-      new TriggerRoute({
-        version,
-        trigger,
-        stream,
-        node: options.node,
-        connection,
-        publisher: options.publisher,
-        attempts: new AttemptLog(options.buckets.attempts, version.function, trigger.name),
-        leases: options.leases,
-        clock,
-        logger: options.logger,
-        logs: options.logs,
-        mapStack: options.mapStack,
-        released,
-        parking,
-        subjectOf: gathered ? gatheredSubject : plainSubject,
-      }),
+    route: (released) => createRoute(options, trigger, stream, { released, parking }),
     puller: (onEvent) =>
       new EventPuller({
         connection,
@@ -78,5 +106,31 @@ function createIntake(options: IntakeOptions, trigger: Trigger, parking: Parking
     ...(gathered
       ? { fetchParts: (event) => fetchGathered(event, { connection, inbox: options.inbox, spoolDirectory }) }
       : {}),
+  });
+}
+
+function createRoute(
+  options: IntakeOptions,
+  trigger: Trigger,
+  stream: StreamName,
+  own: Pick<TriggerRouteOptions, 'released' | 'again'> & { readonly parking?: Parking },
+): TriggerRoute {
+  const { version } = options;
+  return new TriggerRoute({
+    version,
+    trigger,
+    stream,
+    node: options.node,
+    connection: options.connection,
+    publisher: options.publisher,
+    attempts: new AttemptLog(options.buckets.attempts, version.function, trigger.name),
+    leases: options.leases,
+    clock: options.clock,
+    logger: options.logger,
+    logs: options.logs,
+    mapStack: options.mapStack,
+    parking: new Parking(),
+    subjectOf: trigger.gather ? gatheredSubject : plainSubject,
+    ...own,
   });
 }

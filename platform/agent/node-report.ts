@@ -89,6 +89,7 @@ export class NodeReports {
       handled: pool.handled,
       failed: pool.failed,
       startError: pool.startError.split('\n')[0] ?? '',
+      shards: this.#agent.find(pool.version.digest)?.shards ?? [],
       openKeys: this.#agent.gatherers.openKeys(pool.version.function),
     };
   }

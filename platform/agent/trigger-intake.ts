@@ -1,7 +1,8 @@
 /** Pulls one trigger's events by its function's credit and turns each into a call. */
-import { decodeRetry, type EventPuller, messageIdHeader, ownHeaders, type PulledEvent } from '#broker';
+import { decodeRetry, type EventPuller, ownHeaders, type PulledEvent } from '#broker';
 import { PlatformError } from '#common';
 import { type EventFilter, goesToCanary, type ReplayAnchor, replayWaitMs } from '#routing';
+import { callHeader, ownHeaderText } from './call-header.ts';
 import { Delivery } from './delivery.ts';
 import type { FunctionPool } from './function-pool.ts';
 import { type GatheredSpool, gatherRefusal } from './gather/spool.ts';
@@ -151,7 +152,12 @@ export class TriggerIntake {
       return;
     }
     const { event } = delivery;
-    this.#run(delivery, this.#callHeader(delivery, decodeHeaderText(event)), event.message.data, undefined);
+    this.#run(
+      delivery,
+      callHeader(delivery, this.route, this.#timeoutMs, ownHeaderText(event)),
+      event.message.data,
+      undefined,
+    );
   }
 
   #submitGathered(delivery: Delivery, fetchParts: (event: PulledEvent) => Promise<GatheredSpool>): void {
@@ -161,7 +167,7 @@ export class TriggerIntake {
         this.#pool.fetching--;
         // Given up meanwhile, cut off from the broker: somebody else has it.
         if (this.held.get(delivery.sequence) !== delivery) return spool.remove();
-        const header = this.#callHeader(delivery, `,"g":${JSON.stringify(spool.header)}`);
+        const header = callHeader(delivery, this.route, this.#timeoutMs, `,"g":${JSON.stringify(spool.header)}`);
         this.#run(delivery, header, new Uint8Array(0), spool);
       },
       (error: unknown) => {
@@ -190,20 +196,4 @@ export class TriggerIntake {
     spool?.remove();
     delivery.nak(1_000);
   }
-
-  /** CallHeader as JSON, built by hand: it is made once an event. */
-  #callHeader(delivery: Delivery, rest: string): string {
-    const { event } = delivery;
-    const subject = JSON.stringify(this.route.subjectOf(event));
-    const id = this.route.idOf(delivery.sequence);
-    return `{"s":${subject},"i":"${id}","q":${delivery.sequence},"t":${event.timeMs},"a":${delivery.attempt},"d":${this.#timeoutMs}${rest}}`;
-  }
-}
-
-/** The event's own headers, without the stream's bookkeeping. */
-function decodeHeaderText(event: PulledEvent): string {
-  if (!event.message.headers) return '';
-  const pairs = ownHeaders(event);
-  const own = Object.entries(pairs).filter(([name]) => name === messageIdHeader || !name.startsWith('Nats-'));
-  return own.length === 0 ? '' : `,"h":${JSON.stringify(Object.fromEntries(own))}`;
 }

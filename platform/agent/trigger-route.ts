@@ -37,6 +37,8 @@ export interface TriggerRouteOptions {
   readonly parking: Parking;
   /** The event is over for this agent. */
   readonly released: (delivery: Delivery) => void;
+  /** With order: keeps an event that is to be tried again, and its key, for so long. */
+  readonly again?: (delivery: Delivery, delayMs: number) => void;
   /** The subject, as users write it, that an event stands for; a gathered one stands for its key's parts. */
   readonly subjectOf: (event: PulledEvent) => string;
 }
@@ -60,6 +62,7 @@ export class TriggerRoute {
   readonly mapStack: (stack: string) => Promise<string>;
   readonly released: (delivery: Delivery) => void;
   readonly parking: Parking;
+  readonly again: ((delivery: Delivery, delayMs: number) => void) | undefined;
   /** Attributes of each result, where the manifest wants CloudEvents. */
   readonly #cloudEvents: FunctionSpec['cloudEvents'];
   readonly #outputLines: string;
@@ -87,6 +90,7 @@ export class TriggerRoute {
     this.mapStack = options.mapStack;
     this.released = options.released;
     this.parking = options.parking;
+    this.again = options.again;
     this.#cloudEvents = version.spec?.cloudEvents;
     this.#outputLines = headerLines([['Pilotfish-Version', this.versionText]]);
     const output = version.spec?.output ?? '';

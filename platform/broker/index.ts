@@ -19,6 +19,7 @@ export {
   type RetryMark,
   retryId,
 } from './nats/retry-message.ts';
+export { openShardConsumer, removeShard, type ShardPlace } from './nats/shard-consumer.ts';
 export { type StoredMessage, StreamReader, type StreamReaderOptions } from './nats/stream-reader.ts';
 export {
   type Buckets,
@@ -35,6 +36,7 @@ export {
   nodeSilenceMs,
   openBuckets,
   readLag,
+  readOrderedLag,
   type TopologyOptions,
 } from './nats/topology.ts';
 export {
@@ -59,10 +61,12 @@ export {
   logFilter,
   logSubject,
   type NatsRole,
+  orderSubject,
   publishSubject,
   registryKeys,
   retrySubject,
   type StreamName,
+  shardKey,
   stateFilter,
   stateKey,
   stateStream,

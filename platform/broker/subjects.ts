@@ -4,6 +4,7 @@
  *   ev.<subject as users write it>     EVENTS        sources' events and functions' outputs
  *   gather.<function>.<trigger>.<key>  GATHERS       one event a closed key (G4)
  *   retry.<function>.<trigger>         RETRIES       events parked until their next try, and redriven ones
+ *   order.<function>.<trigger>.<shard> ORDERED       events of triggers with order, in line behind those of their keys
  *   dlq.<function>                     DEAD_LETTERS  what failed for good (R4)
  *   log.<function>.<instance>          LOGS          bounded, oldest lines go first
  *   audit.<who>                        AUDIT         changes and refusals; bounded, oldest go first
@@ -15,6 +16,7 @@ export const streams = {
   events: 'EVENTS',
   gathers: 'GATHERS',
   retries: 'RETRIES',
+  ordered: 'ORDERED',
   deadLetters: 'DEAD_LETTERS',
   logs: 'LOGS',
   audit: 'AUDIT',
@@ -26,6 +28,7 @@ export const streamSubjects: Record<StreamName, string> = {
   EVENTS: 'ev.>',
   GATHERS: 'gather.>',
   RETRIES: 'retry.>',
+  ORDERED: 'order.>',
   DEAD_LETTERS: 'dlq.>',
   LOGS: 'log.>',
   AUDIT: 'audit.>',
@@ -90,6 +93,21 @@ export function gatherSubject(functionName: string, trigger: string, key: string
 /** retry.<function>.<trigger>; pass ">" as trigger for all of a function. */
 export function retrySubject(functionName: string, trigger: string): string {
   return `retry.${functionName}.${trigger}`;
+}
+
+/** order.<function>.<trigger>.<shard>; pass "*" as shard for all of a trigger. */
+export function orderSubject(functionName: string, trigger: string, shard: number | '*'): string {
+  return `order.${functionName}.${trigger}.${shard}`;
+}
+
+/** The consumer of one owner's time with a shard: a former owner's pulls and acks name another, and reach nobody. */
+export function shardConsumerName(functionName: string, trigger: string, shard: number, epoch: string): string {
+  return `order-${functionName}-${trigger}-${shard}-${epoch}`;
+}
+
+/** Key of a shard's lease and of the mark that names its consumer. */
+export function shardKey(functionName: string, trigger: string, shard: number): string {
+  return `${functionName}.${trigger}.${shard}`;
 }
 
 /** dlq.<function> */

@@ -6,7 +6,7 @@ import type { FunctionSpec, Permissions, Scale, Trigger } from '#proto';
 import { type FunctionManifest, functionSchema } from './manifest-schema.ts';
 import { durationMs, SpecProblem } from './spec-problem.ts';
 import { placeholders, subjectsOverlap, templateProblem } from './subject-template.ts';
-import { resolveTrigger } from './trigger-spec.ts';
+import { keyWithoutToken, resolveTrigger } from './trigger-spec.ts';
 
 /** Below this Node itself does not start. */
 const memoryBytesMin = 32 * 2 ** 20;
@@ -46,6 +46,7 @@ export function resolveSpec(name: string, manifest: FunctionManifest): FunctionS
     },
     permissions: withDirectories(manifest.permissions, triggers),
     secrets: [...manifest.secrets].sort(),
+    order: manifest.order && { key: checkedOrderKey(manifest.order.key, triggers) },
     latency: manifest.latency,
     cloudEvents: manifest.cloudEvents && {
       type: manifest.cloudEvents.type,
@@ -96,6 +97,27 @@ function withDirectories(permissions: FunctionManifest['permissions'], triggers:
 /** The spec of a function without manifest: every default, no trigger. */
 export function defaultSpec(name: string, entry: string): FunctionSpec {
   return resolveSpec(name, functionSchema.parse({ entry }));
+}
+
+/** A key is read from the subject of each trigger; gathers have one event a key anyhow. */
+function checkedOrderKey(key: string, triggers: readonly Trigger[]): string {
+  if (triggers.length === 0)
+    throw new SpecProblem(
+      ['order'],
+      'order is about events, and the function has no trigger',
+      'on: [{ subject: "jobs.*" }]',
+    );
+  for (const [at, { subject, gather, window, start, replaySpeed }] of triggers.entries()) {
+    const collects = gather ? 'gather' : window && 'window';
+    if (collects)
+      throw new SpecProblem(['on', at, collects], `a ${collects} is not put in order: it gives one event a key`);
+    // Put in line from the beginning, and as fast as they are stored.
+    const beginning = start ? 'from' : replaySpeed > 0 && 'replay';
+    if (beginning) throw new SpecProblem(['on', at, beginning], `"${beginning}" does not go with order`);
+    const wrong = templateProblem(key, subject) ?? keyWithoutToken(key);
+    if (wrong) throw new SpecProblem(['order', 'key'], `order.key: ${wrong}`);
+  }
+  return key;
 }
 
 function checkKind(manifest: FunctionManifest, triggers: readonly Trigger[]): void {

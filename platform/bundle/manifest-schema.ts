@@ -72,6 +72,14 @@ const batchSchema = z
   })
   .describe('Events are handed to `handleBatch` together.');
 
+const orderSchema = z
+  .strictObject({
+    key: z
+      .string()
+      .describe('Events with the same key follow each other: "{1}" is what the first "*" of the subject matched.'),
+  })
+  .describe('Events of a key are handled one after the other, in the order in which they were stored.');
+
 const permissionsSchema = z.strictObject({
   net: z.boolean().describe('May open network connections.').default(false),
   read: z.array(z.string()).max(pathsMax).describe('Absolute paths that may be read.').default([]),
@@ -135,6 +143,7 @@ export const functionSchema = z.strictObject({
   scale: scaleSchema.prefault({}),
   placement: placementSchema.prefault({}),
   batch: batchSchema.optional(),
+  order: orderSchema.optional(),
   latency: z.boolean().describe('Keep a loaded instance ready besides those that work.').default(false),
   permissions: permissionsSchema.prefault({}),
   secrets: z
@@ -150,6 +159,3 @@ export const manifestSchema = z.strictObject({
 });
 
 export type FunctionManifest = z.output<typeof functionSchema>;
-
-/** Of the design, but not built yet: refused by name, so that nobody believes that it works. */
-export const unsupportedKeys: ReadonlySet<string> = new Set(['order']);

@@ -5,7 +5,7 @@ import { messageOf, nearestName, PlatformError } from '#common';
 import type { FunctionSpec } from '#proto';
 import { resolveSpec } from './function-spec.ts';
 import { validKeysAt } from './manifest-json-schema.ts';
-import { functionNamePattern, functionsMax, manifestSchema, unsupportedKeys } from './manifest-schema.ts';
+import { functionNamePattern, functionsMax, manifestSchema } from './manifest-schema.ts';
 import { SpecProblem } from './spec-problem.ts';
 
 export const manifestFileName = 'pilotfish.yaml';
@@ -65,7 +65,7 @@ function toPlain(document: Document, file: string): unknown {
 }
 
 function readFunctions(plain: unknown): ManifestFunction[] | { problems: readonly Problem[] } {
-  const early = [...unsupportedProblems(plain), ...nameProblems(plain)];
+  const early = nameProblems(plain);
   if (early.length > 0) return { problems: early };
   const parsed = manifestSchema.safeParse(plain ?? {});
   if (!parsed.success) return { problems: parsed.error.issues.flatMap(issueProblems) };
@@ -80,22 +80,6 @@ function readFunctions(plain: unknown): ManifestFunction[] | { problems: readonl
     }
   }
   return problems.length > 0 ? { problems } : functions;
-}
-
-/** Keys and kinds of the design that this version does not have. */
-function unsupportedProblems(plain: unknown): Problem[] {
-  return functionEntries(plain).flatMap(([name, body]) => {
-    if (typeof body !== 'object' || body === null) return [];
-    const path = ['functions', name];
-    return Object.keys(body)
-      .filter((key) => unsupportedKeys.has(key))
-      .map((key) => ({
-        path: [...path, key],
-        message: `"${key}" is not supported by this version`,
-        hint: 'Leave it out.',
-        atKey: true,
-      }));
-  });
 }
 
 function nameProblems(plain: unknown): Problem[] {

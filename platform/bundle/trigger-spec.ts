@@ -101,7 +101,7 @@ function resolveGather(
 }
 
 /** G7: the key is made of subject tokens; a constant would put all events under one key. */
-function keyWithoutToken(key: string): string | undefined {
+export function keyWithoutToken(key: string): string | undefined {
   return placeholders(key).length > 0
     ? undefined
     : `"${key}" names no token of the subject; write "{1}" for the first "*"`;

@@ -8,6 +8,8 @@ import {
   ensureConsumer,
   gatherKey,
   gatherSubject,
+  orderSubject,
+  removeShard,
   retrySubject,
   sha256,
   stateFilter,
@@ -25,6 +27,7 @@ import {
   Trigger,
 } from '#proto';
 import { latestAlias, previousAlias, type Registry, type TriggerStates } from '#registry';
+import { shardCount } from '#routing';
 import { receiveDeployment } from './receive-deployment.ts';
 import { replayAnchor } from './replay-anchor.ts';
 import { beginsAlike, isCollected, triggerFilters, triggerStart, triggerStream } from './trigger-stream.ts';
@@ -49,6 +52,7 @@ export async function deploy(
   const before = registry.list().find((entry) => entry.name === spec.name);
   const latest = before && registry.latest(spec.name);
   if (canary && latest) requireSameTriggers(spec, latest);
+  if (latest?.spec) requireSameOrder(spec, latest.spec, latest.number);
   await artifacts.put(artifactDigest, artifact);
   for (const { file, data } of files) await artifacts.put(file.digest, data);
   const sourceMapDigest = sourceMap.length > 0 ? sha256(sourceMap) : '';
@@ -73,7 +77,9 @@ export async function deploy(
 export async function pointLatest(name: string, number: number, options: DeployOptions): Promise<FunctionVersion> {
   const { registry } = options;
   const version = registry.resolve(name, String(number));
-  if (version.spec) await ensureConsumers(options, version.spec, registry.latest(name), false);
+  const latest = registry.latest(name);
+  if (version.spec && latest.spec) requireSameOrder(version.spec, latest.spec, latest.number);
+  if (version.spec) await ensureConsumers(options, version.spec, latest, false);
   await registry.setAlias(name, latestAlias, number);
   return version;
 }
@@ -114,6 +120,16 @@ function requireSameTriggers(spec: FunctionSpec, latest: FunctionVersion): void 
   });
 }
 
+/** What is in line would be lost, or be in two lines at once. */
+function requireSameOrder(spec: FunctionSpec, latest: FunctionSpec, number: number): void {
+  if (spec.order?.key === latest.order?.key) return;
+  const kept = spec.triggers.find(({ name }) => latest.triggers.some((old) => old.name === name));
+  if (!kept) return;
+  throw new PlatformError('conflict', `the order of trigger "${kept.name}" is fixed since version ${number}`, {
+    hint: 'Give the trigger another name with the new order: it begins with all that is stored.',
+  });
+}
+
 /** Forgets a function, its consumers and the artifacts that no other function uses. */
 export async function remove(name: string, options: DeployOptions): Promise<void> {
   const { registry, artifacts, manager, gatherMarks, triggerStates } = options;
@@ -121,8 +137,9 @@ export async function remove(name: string, options: DeployOptions): Promise<void
   const versions = await registry.remove(name);
   for (const trigger of spec?.triggers ?? []) {
     await triggerStates.forget(name, trigger.name);
-    await deleteConsumer(manager, triggerStream(trigger), consumerName(name, trigger.name));
     await deleteConsumer(manager, streams.retries, consumerName(name, trigger.name));
+    if (spec?.order) await removeOrder(name, trigger.name, options);
+    else await deleteConsumer(manager, triggerStream(trigger), consumerName(name, trigger.name));
     await forgetMarks(gatherMarks, gatherKey(name, trigger.name));
     if (!isCollected(trigger)) continue;
     // A later function of the same name must not be given keys whose parts have gone meanwhile.
@@ -139,6 +156,18 @@ export async function remove(name: string, options: DeployOptions): Promise<void
 /** A gatherer's watermark, or what a source has done; the latter in several keys below the trigger's. */
 async function forgetMarks(marks: KV, key: string): Promise<void> {
   for await (const found of await marks.keys([key, `${key}.>`])) await marks.purge(found);
+}
+
+/** A later function of the same name begins anew. */
+async function removeOrder(
+  functionName: string,
+  trigger: string,
+  { manager, gatherMarks }: Pick<DeployOptions, 'manager' | 'gatherMarks'>,
+): Promise<void> {
+  await gatherMarks.purge(gatherKey(functionName, trigger));
+  await manager.streams.purge(streams.ordered, { filter: orderSubject(functionName, trigger, '*') });
+  for (let shard = 0; shard < shardCount; shard++)
+    await removeShard(manager, gatherMarks, { functionName, trigger, shard });
 }
 
 function digestsOf({ artifactDigest, sourceMapDigest, files }: FunctionVersion): string[] {
@@ -158,18 +187,20 @@ async function ensureConsumers(
     const name = consumerName(spec.name, trigger.name);
     const old = oldTriggers.find((candidate) => candidate.name === trigger.name);
     const restarts = mayRestart && (!old || !beginsAlike(old, trigger));
-    if (old && restarts) await deleteConsumer(manager, triggerStream(old), name);
+    if (old && restarts && !spec.order) await deleteConsumer(manager, triggerStream(old), name);
     if (restarts) await beginReplay(trigger, spec.name, options);
-    await ensureConsumer(
-      manager,
-      triggerStream(trigger),
-      name,
-      triggerFilters(spec.name, trigger),
-      triggerStart(trigger),
-    );
+    // With order its events are read by the node that puts them in line, and come through shards.
+    if (!spec.order)
+      await ensureConsumer(
+        manager,
+        triggerStream(trigger),
+        name,
+        triggerFilters(spec.name, trigger),
+        triggerStart(trigger),
+      );
     await ensureConsumer(manager, streams.retries, name, retrySubject(spec.name, trigger.name));
   }
-  for (const old of oldTriggers) await dropUnlessKept(options, spec, old);
+  for (const old of oldTriggers) await dropUnlessKept(options, spec, old, before?.spec?.order !== undefined);
 }
 
 async function beginReplay(trigger: Trigger, functionName: string, options: DeployOptions): Promise<void> {
@@ -180,13 +211,16 @@ async function beginReplay(trigger: Trigger, functionName: string, options: Depl
 }
 
 async function dropUnlessKept(
-  { manager, triggerStates }: DeployOptions,
+  options: DeployOptions,
   spec: FunctionSpec,
   old: Trigger,
+  hadOrder: boolean,
 ): Promise<void> {
+  const { manager, triggerStates } = options;
   const same = spec.triggers.find((trigger) => trigger.name === old.name);
   if (same && triggerStream(same) === triggerStream(old)) return;
-  await deleteConsumer(manager, triggerStream(old), consumerName(spec.name, old.name));
+  if (hadOrder) await removeOrder(spec.name, old.name, options);
+  else await deleteConsumer(manager, triggerStream(old), consumerName(spec.name, old.name));
   await manager.streams.purge(streams.retries, { filter: retrySubject(spec.name, old.name) });
   if (same) return;
   await deleteConsumer(manager, streams.retries, consumerName(spec.name, old.name));

@@ -112,12 +112,15 @@ export class FunctionScales {
     const name = version.function;
     const counted = calls.of(name);
     const policy = this.policyOf(version);
+    const ended = this.#endedOf(name, load);
+    // With order, what has come is what is in line, or not even that, and what is done.
+    const inOrder = version.spec?.order ? { come: ended, waiting: load?.openKeys ?? 0 } : { come: 0, waiting: 0 };
     const decision = decide(
       {
         now: clock.monotonic(),
         lag,
-        arrived: lag && lag.arrived + counted.came,
-        ended: this.#endedOf(name, load),
+        arrived: lag && lag.arrived + counted.came + inOrder.come,
+        ended,
         openKeys: load?.openKeys ?? 0,
         inFlight: counted.open,
         serviceMs: load?.serviceMs,
@@ -133,7 +136,7 @@ export class FunctionScales {
     this.#memories.set(name, decision.memory);
     const { wanted, reason } = decision;
     this.#scales.set(name, {
-      lag: lag && lag.pending + lag.ackPending,
+      lag: lag && lag.pending + lag.ackPending + inOrder.waiting,
       wanted,
       reason,
       policy,

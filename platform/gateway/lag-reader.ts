@@ -1,6 +1,6 @@
 /** What waits for a function, and what has come for it so far, from all its consumers, each read at its stream's leader. */
 import type { JetStreamManager } from '@nats-io/jetstream';
-import { consumerName, readLag, streams } from '#broker';
+import { consumerName, readLag, readOrderedLag, streams } from '#broker';
 import type { FunctionVersion } from '#proto';
 import type { TriggerStates } from '#registry';
 import { triggerStream } from './trigger-stream.ts';
@@ -8,7 +8,7 @@ import { triggerStream } from './trigger-stream.ts';
 export interface FunctionLag {
   readonly pending: number;
   readonly ackPending: number;
-  /** Deliveries and what waits for one: what has come since the consumers were made. */
+  /** Deliveries and what waits for one: what has come since the consumers were made. With order, what has come and is not done. */
   readonly arrived: number;
 }
 
@@ -23,8 +23,11 @@ export async function readFunctionLag(
   const triggers = (version.spec?.triggers ?? []).filter(({ name }) => !isPaused(name));
   const read = triggers.map(async (trigger) => {
     const consumer = consumerName(version.function, trigger.name);
+    const order = version.spec?.order !== undefined;
     return Promise.all([
-      readLag(manager, triggerStream(trigger), consumer),
+      order
+        ? readOrderedLag(manager, version.function, trigger.name)
+        : readLag(manager, triggerStream(trigger), consumer),
       readLag(manager, streams.retries, consumer),
     ]);
   });

@@ -146,6 +146,7 @@ export class NodeLink {
         canaryDigest: '',
         canaryPercent: 0,
         triggers: [],
+        shards: [],
       } satisfies WantedFunction);
     const request = { epoch: this.#options.epoch, generation, functions: [...others, entry] };
     await callUnary(this.#client.apply.bind(this.#client), request, { timeoutMs: applyTimeoutMs });

@@ -132,9 +132,11 @@ export class Trimmer {
   async #readTrigger(spec: FunctionSpec, trigger: Trigger): Promise<TriggerReading> {
     const { manager, buckets } = this.#options;
     const stream = triggerStream(trigger);
-    const watermark = isCollected(trigger)
-      ? await readGatherMark(buckets.gatherMarks, gatherKey(spec.name, trigger.name))
-      : undefined;
+    const watermark =
+      isCollected(trigger) || spec.order
+        ? await readGatherMark(buckets.gatherMarks, gatherKey(spec.name, trigger.name))
+        : undefined;
+    if (spec.order) return { functionName: spec.name, trigger, watermark, lag: copiedUpTo(watermark) };
     const lag = await readLag(manager, stream, consumerName(spec.name, trigger.name));
     return { functionName: spec.name, trigger, watermark, lag };
   }
@@ -179,6 +181,11 @@ export class Trimmer {
       seq: before,
     });
   }
+}
+
+/** With order, an event is needed here until it is in line: all before the watermark are. */
+function copiedUpTo(watermark: number | undefined): TriggerReading['lag'] {
+  return watermark === undefined ? undefined : { pending: 1, ackPending: 0, ackFloor: watermark - 1 };
 }
 
 /** Filters of past purges kept. */

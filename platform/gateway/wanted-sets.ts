@@ -2,13 +2,15 @@
 import type { Clock } from '#common';
 import type { FunctionVersion, TriggerState, WantedFunction } from '#proto';
 import type { TriggerStates, WantedByFunction } from '#registry';
-import { canaryShare } from '#routing';
+import { canaryShare, type ShardOwners } from '#routing';
 import type { NodeLink } from './node-link.ts';
+import { ShardMap } from './shard-map.ts';
 import type { WantedVersion } from './wanted-versions.ts';
 
 export class WantedSets {
   readonly #clock: Clock;
   readonly #triggerStates: TriggerStates;
+  readonly #shards = new ShardMap();
   #generation = 0;
   #activator: string | undefined;
   #stated = '';
@@ -21,7 +23,8 @@ export class WantedSets {
   /** States what is wanted where; again only when something has changed. */
   state(links: readonly NodeLink[], versions: readonly WantedVersion[], wanted: WantedByFunction): void {
     this.#activator = chooseActivator(links, this.#activator);
-    const sets = links.map((link) => ({ link, functions: this.#setOf(link, versions, wanted) }));
+    const owners = this.#shardOwners(links, versions, wanted);
+    const sets = links.map((link) => ({ link, functions: this.#setOf(link, versions, wanted, owners) }));
     const stated = JSON.stringify(
       sets.map(({ link, functions }) => [
         link.entry.node,
@@ -33,6 +36,7 @@ export class WantedSets {
           entry.canaryDigest,
           entry.canaryPercent,
           entry.triggers,
+          entry.shards,
           this.#repeatWhileSurplus(link, entry),
         ]),
       ]),
@@ -43,7 +47,31 @@ export class WantedSets {
     for (const { link, functions } of sets) link.apply(this.#generation, functions);
   }
 
-  #setOf(link: NodeLink, versions: readonly WantedVersion[], wanted: WantedByFunction): WantedFunction[] {
+  /** By digest, for the functions with order. A node that is not there handles nothing, whatever is wanted of it. */
+  #shardOwners(
+    links: readonly NodeLink[],
+    versions: readonly WantedVersion[],
+    wanted: WantedByFunction,
+  ): Map<string, ShardOwners> {
+    const here = new Set(links.map((link) => link.entry.node));
+    const reports = links.flatMap((link) => link.report ?? []);
+    const owners = new Map<string, ShardOwners>();
+    for (const { id, version, pull } of versions) {
+      if (!pull || !version.spec?.order) continue;
+      const placed = new Map([...(wanted.get(id) ?? [])].filter(([node]) => here.has(node)));
+      if (total(placed) === 0 && this.#activator !== undefined) placed.set(this.#activator, 1);
+      owners.set(version.digest, this.#shards.assign(version.digest, placed, reports));
+    }
+    this.#shards.forgetOthers(new Set(owners.keys()));
+    return owners;
+  }
+
+  #setOf(
+    link: NodeLink,
+    versions: readonly WantedVersion[],
+    wanted: WantedByFunction,
+    owners: ReadonlyMap<string, ShardOwners>,
+  ): WantedFunction[] {
     const { node } = link.entry;
     return versions.map(({ id, version, canary, pull }) => {
       const placed = wanted.get(id);
@@ -54,6 +82,7 @@ export class WantedSets {
         instances: placed?.get(node) ?? 0,
         activator: sleeps && node === this.#activator,
         pull,
+        shards: shardsOf(owners.get(version.digest), node),
         canaryDigest: canary?.digest ?? '',
         canaryPercent: canary && placed && beside ? canaryShare(node, canary.percent, placed, beside) : 0,
         triggers: this.#statesOf(version),
@@ -81,6 +110,10 @@ export class WantedSets {
     const surplus = (active?.length ?? 0) > wanted.instances;
     return surplus ? Math.floor(this.#clock.monotonic() / 1_000) : 0;
   }
+}
+
+function shardsOf(owners: ShardOwners | undefined, node: string): number[] {
+  return (owners ?? []).flatMap((owner, shard) => (owner === node ? [shard] : []));
 }
 
 /** The same node as long as it has room, else the one with the most: an activator that moves leaves pulls behind. */

@@ -30,6 +30,7 @@ export {
   partsPerKeyMax,
   type StoredPart,
 } from './gather/index.ts';
+export { assignShards, KeyGate, type ShardOwners, shardCount, shardOf } from './order/index.ts';
 export { type ReplayAnchor, replayWaitMs } from './replay-pace.ts';
 export {
   type ClosedSpan,

@@ -116,8 +116,17 @@ test.each([
   expect(error.hint).toContain(hint);
 });
 
-test('`parseManifest()` refuses "order" as not supported', () => {
-  expect(refusal(echo('    order: {}')).message).toBe('pilotfish.yaml:4:5: "order" is not supported by this version');
+test.each([
+  ['without a trigger', '    order: { key: "{1}" }', 'the function has no trigger'],
+  ['by a constant', '    on: [{ subject: "a.*" }]\n    order: { key: "all" }', 'names no token'],
+  ['by a wildcard that is not there', '    on: [{ subject: "a.*" }]\n    order: { key: "{2}" }', '{2}'],
+  [
+    'of gathers',
+    '    on: [{ subject: "a.*", gather: { key: "{1}" } }]\n    order: { key: "{1}" }',
+    'a gather is not put in order',
+  ],
+])('`parseManifest()` refuses order %s', (_what, lines, message) => {
+  expect(refusal(echo(lines)).message).toContain(message);
 });
 
 test.each([

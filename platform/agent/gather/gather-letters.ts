@@ -1,5 +1,14 @@
 /** The messages that a gatherer writes: gather events, and dead letters of what cannot be gathered. */
-import { deadLetterSubject, encodeHeaders, gatherSubject, messageIdHeader, streams } from '#broker';
+import {
+  deadLetterSubject,
+  decodeHeaders,
+  encodeHeaders,
+  gatherSubject,
+  messageIdHeader,
+  type StoredMessage,
+  streams,
+  userSubject,
+} from '#broker';
 import type { FunctionVersion } from '#proto';
 import {
   type ClosedKey,
@@ -55,6 +64,20 @@ export function refusedLetter(origin: GatherOrigin, part: StoredPart, reason: st
     id: `refused.${part.sequence}`,
     reason: `not a part: ${reason}`,
     event: eventOf(part),
+    details: {},
+  });
+}
+
+/** An event that cannot be put in line behind those of its key. */
+export function unorderedLetter(
+  origin: GatherOrigin,
+  { message, sequence, timeMs }: StoredMessage,
+  reason: string,
+): OutboxEntry {
+  return deadLetter(origin, {
+    id: `unordered.${sequence}`,
+    reason: `cannot be put in order: ${reason}`,
+    event: { sequence, subject: userSubject(message.subject), time: timeMs, headers: decodeHeaders(message.headers) },
     details: {},
   });
 }

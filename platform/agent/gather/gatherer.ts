@@ -1,11 +1,30 @@
 /** Competes for one trigger's lease and reads while it holds it (G1, G2). The gateway is not needed. */
-import { gatherKey, gatherLeaseMs } from '#broker';
-import { messageOf } from '#common';
+import { type Buckets, gatherKey, gatherLeaseMs } from '#broker';
+import { type Clock, messageOf } from '#common';
+import type { Logger } from '#telemetry';
 import { GatherLease } from './gather-lease.ts';
-import { GatherReading, type GatherReadingOptions } from './gather-reading.ts';
+import type { GatherOrigin } from './gather-letters.ts';
+import type { GatherReading } from './gather-reading.ts';
 
-export interface GathererOptions extends Omit<GatherReadingOptions, 'epoch'> {
+/** What the owner of the lease does: gathers, or puts events in line (../order/sequencing.ts). */
+export interface Reading {
+  readonly epoch: number;
+  /** Work to come. */
+  readonly openKeys: number;
+  readonly counts: GatherReading['counts'] | undefined;
+  /** False: it is over. */
+  tick(): boolean;
+  stop(): void;
+}
+
+export interface GathererOptions {
+  readonly origin: GatherOrigin;
+  readonly buckets: Buckets;
   readonly node: string;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Undefined when another owner has come meanwhile. Throws when the broker does not answer. */
+  readonly start: (epoch: number, isHeld: () => boolean) => Promise<Reading | undefined>;
 }
 
 /** Renewed, or asked for, this often: a dead owner's successor reads within one lease and one round. */
@@ -19,7 +38,7 @@ export class Gatherer {
   readonly #ending = new AbortController();
   readonly #timer: NodeJS.Timeout;
   readonly #rounds: Promise<void>;
-  #reading: GatherReading | undefined;
+  #reading: Reading | undefined;
   /** Reading the closed keys may take longer than a lease, which is renewed meanwhile. */
   #starting = false;
 
@@ -74,13 +93,13 @@ export class Gatherer {
     if (this.#starting) return;
     this.#starting = true;
     try {
-      const reading = await GatherReading.start({ ...this.#options, epoch });
+      const reading = await this.#options.start(epoch, () => this.#lease.epoch === epoch);
       if (!reading) return;
       if (this.#ending.signal.aborted || this.#lease.epoch !== epoch) return reading.stop();
       this.#reading = reading;
-      this.#options.logger.info({ ...this.#fields(), epoch }, 'gathers on this node');
+      this.#options.logger.info({ ...this.#fields(), epoch }, 'reads on this node');
     } catch (error) {
-      this.#options.logger.warn({ ...this.#fields(), error: messageOf(error) }, 'cannot gather yet, tried again');
+      this.#options.logger.warn({ ...this.#fields(), error: messageOf(error) }, 'cannot read yet, tried again');
     } finally {
       this.#starting = false;
     }
@@ -97,7 +116,7 @@ export class Gatherer {
     if (!this.#reading) return;
     this.#reading.stop();
     this.#reading = undefined;
-    this.#options.logger.info({ ...this.#fields(), reason }, 'gathers no longer on this node');
+    this.#options.logger.info({ ...this.#fields(), reason }, 'reads no longer on this node');
   }
 
   #fields(): Record<string, string> {

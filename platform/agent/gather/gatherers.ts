@@ -1,5 +1,5 @@
 /**
- * The gather triggers that this node competes for. gatherer.ts: lease and lifecycle of one; gather-reading.ts: reading
+ * The triggers that one node at a time reads: gathers, and those with order, whose events it puts in line. gatherer.ts: lease and lifecycle of one; gather-reading.ts: reading
  * while owner; gather-mark.ts: watermark; gather-outbox.ts and gather-letters.ts: what is published; spool.ts: bringing
  * a closed key's parts to an instance.
  */
@@ -10,6 +10,8 @@ import { type Clock, messageOf } from '#common';
 import type { FunctionVersion, Trigger, WantedFunction } from '#proto';
 import { compileGather } from '#routing';
 import type { Logger } from '#telemetry';
+import { Sequencing } from '../order/sequencing.ts';
+import { GatherReading } from './gather-reading.ts';
 import { Gatherer } from './gatherer.ts';
 
 export interface GatherersOptions {
@@ -41,13 +43,14 @@ export class Gatherers {
     this.#manager = jetstreamManager(options.connection, { checkAPI: false });
   }
 
-  /** States which functions' gather triggers this node competes for; those no longer there are let go. */
+  /** States which functions' triggers this node competes for; those no longer there are let go. */
   follow(functions: readonly WantedFunction[]): void {
     const wanted = new Map<string, { version: FunctionVersion; trigger: Trigger }>();
     for (const { version, pull } of functions) {
       if (!version || !pull) continue;
       for (const trigger of version.spec?.triggers ?? []) {
-        if (trigger.gather) wanted.set(gatherKey(version.function, trigger.name), { version, trigger });
+        if (trigger.gather || version.spec?.order)
+          wanted.set(gatherKey(version.function, trigger.name), { version, trigger });
       }
     }
     for (const [key, followed] of this.#followed) {
@@ -98,9 +101,8 @@ export class Gatherers {
     const manager = await this.#manager;
     if (this.#followed.get(key)?.signature !== signatureOf(version, trigger)) return undefined;
     try {
-      return new Gatherer({
+      const shared = {
         origin: { version, trigger: trigger.name },
-        rules: compileGather(trigger),
         connection,
         manager,
         inbox: inboxPrefix('agent', node),
@@ -108,7 +110,16 @@ export class Gatherers {
         publisher,
         clock,
         logger,
+      };
+      const key = version.spec?.order?.key;
+      const rules = trigger.gather && compileGather(trigger);
+      return new Gatherer({
+        ...shared,
         node,
+        start: async (epoch, isHeld) => {
+          if (rules) return await GatherReading.start({ ...shared, rules, epoch });
+          return key === undefined ? undefined : await Sequencing.start({ ...shared, trigger, key, epoch, isHeld });
+        },
       });
     } catch (error) {
       logger.error(

@@ -71,6 +71,7 @@ export class StreamReader {
   /** Server time minus monotonic time, never more than it is. */
   #serverOffsetMs = Number.NEGATIVE_INFINITY;
   #generation = 0;
+  #pending = 0;
 
   constructor(options: StreamReaderOptions) {
     this.#options = options;
@@ -83,6 +84,11 @@ export class StreamReader {
   /** Sequence of the next message at the earliest. */
   get next(): number {
     return this.#next;
+  }
+
+  /** Messages that wait behind the last one read, as far as is known. */
+  get pending(): number {
+    return this.#pending;
   }
 
   /** Monotonic time since when everything stored before the present consumer was made has been read. */
@@ -166,6 +172,7 @@ export class StreamReader {
     if (this.#closed || this.#session !== session) return this.#delete(info.name);
     // Messages may have come before this answer: those waiting at its making are what it counts and what was given.
     session.backlog = info.delivered.consumer_seq + info.num_pending;
+    if (session.delivered === 0) this.#pending = info.num_pending;
     if (info.ts) this.#learnServerTime(Date.parse(info.ts));
     this.#noteCaughtUp(session);
     if (info.num_pending === 0 && session.delivered >= session.backlog) this.#noteCurrent();
@@ -229,7 +236,8 @@ export class StreamReader {
     this.#learnServerTime(timeMs);
     this.#options.onMessage({ message, sequence, timeMs });
     this.#noteCaughtUp(session);
-    if (tokens[8 + shift] === '0' && !this.#closed) this.#noteCurrent();
+    this.#pending = Number(tokens[8 + shift]);
+    if (this.#pending === 0 && !this.#closed) this.#noteCurrent();
   }
 
   #receiveStatus(session: Session, message: Msg, reply: string | undefined): void {

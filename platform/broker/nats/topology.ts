@@ -12,7 +12,7 @@ import {
 } from '@nats-io/jetstream';
 import { type KV, Kvm } from '@nats-io/kv';
 import type { NatsConnection } from '@nats-io/transport-node';
-import { buckets, type StreamName, streamSubjects, streams } from '../subjects.ts';
+import { buckets, consumerName, orderSubject, type StreamName, streamSubjects, streams } from '../subjects.ts';
 
 /** A lease on an event: it comes back this long after its agent fell silent (design, "Leases"). */
 export const leaseMs = 6_000;
@@ -34,9 +34,10 @@ const tombstoneMs = 24 * 3_600_000;
 
 /** Shares of the store; what is left over serves buckets and the artifact store. */
 const shares: Record<StreamName, number> = {
-  EVENTS: 0.63,
+  EVENTS: 0.58,
   GATHERS: 0.03,
   RETRIES: 0.05,
+  ORDERED: 0.05,
   DEAD_LETTERS: 0.07,
   LOGS: 0.03,
   AUDIT: 0.01,
@@ -82,8 +83,9 @@ function streamConfig(name: StreamName, options: TopologyOptions): Partial<Strea
   return {
     name,
     subjects: [streamSubjects[name]],
-    // A retry has one reader, and is gone once that has acked it.
-    retention: name === streams.retries ? RetentionPolicy.Workqueue : RetentionPolicy.Limits,
+    // A retry has one reader, and is gone once that has acked it; so is an event in line.
+    retention:
+      name === streams.retries || name === streams.ordered ? RetentionPolicy.Workqueue : RetentionPolicy.Limits,
     storage: StorageType.File,
     // Log lines and audit entries give way to newer ones; events never do (R8).
     discard: journal ? DiscardPolicy.Old : DiscardPolicy.New,
@@ -219,6 +221,25 @@ export async function readLag(
     };
   } catch {
     // Unknown is an answer of its own: the autoscaler holds on it.
+    return undefined;
+  }
+}
+
+/**
+ * Events in line for a trigger with order; undefined when they cannot be read now. One that was handled is no longer there:
+ * those that are waiting, and those that are being handled.
+ */
+export async function readOrderedLag(
+  manager: JetStreamManager,
+  functionName: string,
+  trigger: string,
+): Promise<{ pending: number; ackPending: number; delivered: number } | undefined> {
+  try {
+    const filter = orderSubject(functionName, trigger, '*');
+    const { state } = await manager.streams.info(streams.ordered, { subjects_filter: filter });
+    const pending = Object.values(state.subjects ?? {}).reduce((sum, count) => sum + count, 0);
+    return { pending, ackPending: 0, delivered: 0 };
+  } catch {
     return undefined;
   }
 }

@@ -43,6 +43,10 @@ export interface FunctionSpec {
   secrets: string[];
   /** A loaded instance is kept ready besides those that work. */
   latency: boolean;
+  /** Events of a key are handled one after the other, as they were stored. Absent: in any order. */
+  order:
+    | Order
+    | undefined;
   /** Absent: results are events without CloudEvents' attributes. */
   cloudEvents: CloudEvents | undefined;
   placement: Placement | undefined;
@@ -62,6 +66,11 @@ export interface Placement_LabelsEntry {
 }
 
 /** How events are collected for `handleBatch`. */
+export interface Order {
+  /** A template over the wildcards of the trigger's subject: "{1}". */
+  key: string;
+}
+
 export interface Batch {
   /** Most events at a time. */
   size: number;
@@ -352,6 +361,7 @@ function createBaseFunctionSpec(): FunctionSpec {
     permissions: undefined,
     secrets: [],
     latency: false,
+    order: undefined,
     cloudEvents: undefined,
     placement: undefined,
   };
@@ -406,6 +416,9 @@ export const FunctionSpec: MessageFns<FunctionSpec> = {
     }
     if (message.latency !== false) {
       writer.uint32(128).bool(message.latency);
+    }
+    if (message.order !== undefined) {
+      Order.encode(message.order, writer.uint32(138).fork()).join();
     }
     if (message.cloudEvents !== undefined) {
       CloudEvents.encode(message.cloudEvents, writer.uint32(242).fork()).join();
@@ -557,6 +570,14 @@ export const FunctionSpec: MessageFns<FunctionSpec> = {
             message.latency = reader.bool();
             continue;
           }
+          case 17: {
+            if (tag !== 138) {
+              break;
+            }
+
+            message.order = Order.decode(reader, reader.uint32());
+            continue;
+          }
           case 30: {
             if (tag !== 242) {
               break;
@@ -610,6 +631,7 @@ export const FunctionSpec: MessageFns<FunctionSpec> = {
       : undefined;
     message.secrets = object.secrets?.map((e) => e) || [];
     message.latency = object.latency ?? false;
+    message.order = (object.order !== undefined && object.order !== null) ? Order.fromPartial(object.order) : undefined;
     message.cloudEvents = (object.cloudEvents !== undefined && object.cloudEvents !== null)
       ? CloudEvents.fromPartial(object.cloudEvents)
       : undefined;
@@ -761,6 +783,61 @@ export const Placement_LabelsEntry: MessageFns<Placement_LabelsEntry> = {
     const message = createBasePlacement_LabelsEntry();
     message.key = object.key ?? "";
     message.value = object.value ?? "";
+    return message;
+  },
+};
+
+function createBaseOrder(): Order {
+  return { key: "" };
+}
+
+export const Order: MessageFns<Order> = {
+  encode(message: Order, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Order {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseOrder();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<Order>, I>>(base?: I): Order {
+    return Order.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<Order>, I>>(object: I): Order {
+    const message = createBaseOrder();
+    message.key = object.key ?? "";
     return message;
   },
 };
