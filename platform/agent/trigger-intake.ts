@@ -27,6 +27,8 @@ const openPublishesMax = 4_096;
 const retriesAtOnceMax = 8;
 /** Events of a paused trigger that a pull from before still brings come again after it has ended. */
 const pausedNakMs = 5_000;
+/** Events come in bursts, by the room of the version beside it: a canary with fewer instances lets so many wait for its share. */
+const canaryWaitingMax = 256;
 /** A gathered event whose parts could not be fetched for want of room, or of a broker, is given back for this long ... */
 const fetchRetryMs = 5_000;
 /** ... until it was given out so often; from then on it counts as failed (R6). */
@@ -108,7 +110,8 @@ export class TriggerIntake {
   }
 
   get #hasRoom(): boolean {
-    return this.#pulling && this.#pool.inFlight < this.#pool.capacity;
+    const { ready, inFlight, capacity } = this.#pool;
+    return this.#pulling && ready && inFlight < Math.max(capacity, canaryWaitingMax);
   }
 
   #take(event: PulledEvent): void {
