@@ -12,7 +12,7 @@ import {
 } from '@nats-io/jetstream';
 import { type KV, Kvm } from '@nats-io/kv';
 import type { NatsConnection } from '@nats-io/transport-node';
-import { buckets, consumerName, orderSubject, type StreamName, streamSubjects, streams } from '../subjects.ts';
+import { buckets, orderSubject, type StreamName, streamSubjects, streams } from '../subjects.ts';
 
 /** A lease on an event: it comes back this long after its agent fell silent (design, "Leases"). */
 export const leaseMs = 6_000;

@@ -38,6 +38,8 @@ export interface WantedFunction {
   canaryDigest: string;
   /** Of triggers that are paused, or replay. */
   triggers: TriggerState[];
+  /** Of a function with order, the shards that this node is to handle. */
+  shards: number[];
 }
 
 /** What is true of a trigger beside its manifest. */
@@ -83,6 +85,8 @@ export interface FunctionLoad {
   p99Ms: number;
   /** From an instance's start until it was ready, last time; 0 where none was seen. */
   startMs: number;
+  /** Of a function with order, the shards that this node holds. */
+  shards: number[];
 }
 
 export interface ReportResponse {
@@ -111,6 +115,7 @@ function createBaseWantedFunction(): WantedFunction {
     canaryPercent: 0,
     canaryDigest: "",
     triggers: [],
+    shards: [],
   };
 }
 
@@ -136,6 +141,13 @@ export const WantedFunction: MessageFns<WantedFunction> = {
     }
     for (const v of message.triggers) {
       TriggerState.encode(v!, writer.uint32(58).fork()).join();
+    }
+    if (message.shards.length !== 0) {
+      writer.uint32(66).fork();
+      for (const v of message.shards) {
+        writer.uint32(v);
+      }
+      writer.join();
     }
     return writer;
   },
@@ -209,6 +221,24 @@ export const WantedFunction: MessageFns<WantedFunction> = {
             message.triggers.push(TriggerState.decode(reader, reader.uint32()));
             continue;
           }
+          case 8: {
+            if (tag === 64) {
+              message.shards.push(reader.uint32());
+
+              continue;
+            }
+
+            if (tag === 66) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.shards.push(reader.uint32());
+              }
+
+              continue;
+            }
+
+            break;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -235,6 +265,7 @@ export const WantedFunction: MessageFns<WantedFunction> = {
     message.canaryPercent = object.canaryPercent ?? 0;
     message.canaryDigest = object.canaryDigest ?? "";
     message.triggers = object.triggers?.map((e) => TriggerState.fromPartial(e)) || [];
+    message.shards = object.shards?.map((e) => e) || [];
     return message;
   },
 };
@@ -531,6 +562,7 @@ function createBaseFunctionLoad(): FunctionLoad {
     openKeys: 0,
     p99Ms: 0,
     startMs: 0,
+    shards: [],
   };
 }
 
@@ -565,6 +597,13 @@ export const FunctionLoad: MessageFns<FunctionLoad> = {
     }
     if (message.startMs !== 0) {
       writer.uint32(81).double(message.startMs);
+    }
+    if (message.shards.length !== 0) {
+      writer.uint32(90).fork();
+      for (const v of message.shards) {
+        writer.uint32(v);
+      }
+      writer.join();
     }
     return writer;
   },
@@ -662,6 +701,24 @@ export const FunctionLoad: MessageFns<FunctionLoad> = {
             message.startMs = reader.double();
             continue;
           }
+          case 11: {
+            if (tag === 88) {
+              message.shards.push(reader.uint32());
+
+              continue;
+            }
+
+            if (tag === 90) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.shards.push(reader.uint32());
+              }
+
+              continue;
+            }
+
+            break;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -689,6 +746,7 @@ export const FunctionLoad: MessageFns<FunctionLoad> = {
     message.openKeys = object.openKeys ?? 0;
     message.p99Ms = object.p99Ms ?? 0;
     message.startMs = object.startMs ?? 0;
+    message.shards = object.shards?.map((e) => e) || [];
     return message;
   },
 };

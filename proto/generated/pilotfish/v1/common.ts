@@ -418,7 +418,7 @@ export const FunctionSpec: MessageFns<FunctionSpec> = {
       writer.uint32(128).bool(message.latency);
     }
     if (message.order !== undefined) {
-      Order.encode(message.order, writer.uint32(138).fork()).join();
+      Order.encode(message.order, writer.uint32(322).fork()).join();
     }
     if (message.cloudEvents !== undefined) {
       CloudEvents.encode(message.cloudEvents, writer.uint32(242).fork()).join();
@@ -570,8 +570,8 @@ export const FunctionSpec: MessageFns<FunctionSpec> = {
             message.latency = reader.bool();
             continue;
           }
-          case 17: {
-            if (tag !== 138) {
+          case 40: {
+            if (tag !== 322) {
               break;
             }
 
