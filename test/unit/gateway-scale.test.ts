@@ -14,6 +14,7 @@ const load = (more: Partial<FunctionLoad>): FunctionLoad => ({
   serviceMs: 20,
   p99Ms: 30,
   startMs: 40,
+  shards: [],
   handled: 500,
   failed: 0,
   startError: '',
