@@ -16,7 +16,7 @@ import { Gatherers } from './gather/gatherers.ts';
 import { HostedVersion } from './hosted-version.ts';
 import type { Instance } from './instance.ts';
 import { InstanceStarter, type InstanceStarterOptions } from './instance-starter.ts';
-import { checkMemory, describeIsolation } from './isolation/index.ts';
+import { checkGroups, checkMemory, describeIsolation } from './isolation/index.ts';
 import { LeaseKeeper } from './lease-keeper.ts';
 import { LogSink } from './log-sink.ts';
 import { type ReconcilePool, reconcile, slotsUsed } from './reconcile.ts';
@@ -47,6 +47,8 @@ const killWaitMs = 2_000;
 const lostCheckMs = 1_000;
 /** An instance that allocates as fast as it can takes a few hundred MB in this time. */
 const memoryCheckMs = 200;
+/** A look at all processes of the node takes some milliseconds. */
+const groupCheckMs = 1_000;
 
 export class Agent {
   readonly clock: Clock;
@@ -101,6 +103,7 @@ export class Agent {
     this.#timers = [
       setInterval(() => this.#tick(), tickMs),
       setInterval(() => checkMemory(this.#allInstances()), memoryCheckMs),
+      setInterval(() => checkGroups(this.#foreignInstances()), groupCheckMs),
       setInterval(() => this.#checkLost(), lostCheckMs),
     ];
     void this.#followConnection();
@@ -337,6 +340,11 @@ export class Agent {
   *#allInstances(): Generator<Instance, void, void> {
     for (const { instance } of this.#instances.values()) yield instance;
     for (const { instance } of this.#spares.list()) yield instance;
+  }
+
+  /** Those that may start processes of their own. */
+  #foreignInstances(): Instance[] {
+    return this.instances().flatMap(({ instance, pool }) => (pool.version.spec?.kind === 'process' ? [instance] : []));
   }
 
   *#held() {

@@ -41,7 +41,7 @@ export function nodePlan(places: HostPlaces, memoryBytes: number, permissions = 
   const reads = [hostScript, scratch, ...readable, ...permissions.read, ...permissions.write];
   const writes = [scratch, ...permissions.write];
   const words = [
-    ...confiningWords(isolation, { memoryBytes, isNode: true, net: permissions.net }),
+    ...confiningWords(isolation, { memoryBytes, isNode: true, net: permissions.net, write: writes }),
     places.nodeBinary,
     `--max-old-space-size=${heapMiB}`,
     // Seven threads an instance are of no use to one that runs one call at a time.
@@ -68,7 +68,11 @@ export function foreignPlan(places: HostPlaces, version: FunctionVersion, folder
     return known.has(path) ? join(folder, path) : word;
   });
   const memoryBytes = spec?.resources?.memoryBytes ?? 0;
-  const words = [...confiningWords(places.isolation, { memoryBytes, isNode: false, net: permissions.net }), ...command];
+  const write = [places.scratch, ...permissions.write];
+  const words = [
+    ...confiningWords(places.isolation, { memoryBytes, isNode: false, net: permissions.net, write }),
+    ...command,
+  ];
   const transport = spec?.transport === 'stdio' ? 'stdio' : 'fd3';
   return {
     argv: words as [string, ...string[]],

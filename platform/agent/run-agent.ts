@@ -22,9 +22,10 @@ import { SpawnerClient } from './spawner-client.ts';
 
 export interface RunAgentOptions {
   readonly config: AgentConfig;
-  /** Scripts of the spawner and of the instance host. */
+  /** Scripts of the spawner, of the instance host, and of what confines it. */
   readonly spawnerScript: string;
   readonly hostScript: string;
+  readonly confineScript: string;
   readonly nodeBinary: string;
   /** What of it a manifest names is handed on to instances. */
   readonly environment: Readonly<Record<string, string | undefined>>;
@@ -74,7 +75,7 @@ export async function runAgent(options: RunAgentOptions): Promise<RunningAgent> 
     logger,
     hostScript: options.hostScript,
     nodeBinary: options.nodeBinary,
-    isolation: probeIsolation(),
+    isolation: probeIsolation(options.confineScript),
     environment: options.environment,
     onProcess: (event) => toLauncher('pid' in event ? { started: event } : { ended: { pid: event.endedPid } }),
   });

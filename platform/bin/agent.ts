@@ -15,6 +15,7 @@ await runProcess('agent', async (stop) => {
     config,
     spawnerScript: join(import.meta.dirname, 'spawner.mjs'),
     hostScript: join(import.meta.dirname, 'instance.cjs'),
+    confineScript: join(import.meta.dirname, 'confine.pl'),
     nodeBinary: process.execPath,
     environment: process.env,
     toLauncher: link.send,

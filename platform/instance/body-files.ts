@@ -6,13 +6,25 @@ import { bodyFileBytesMin, frameBytesMax, type ResultFileHeader, readBody, resul
 /** Results that the agent has not read yet lie in so many files; the socket takes what is over. */
 const filesMax = 2;
 
-/** The payload at the start of the agent's file. The handler may keep it: the memory is its own. */
-export function readPayload(path: string, length: number): Uint8Array {
-  const file = openSync(path, 'r');
-  try {
+/** The agent writes over this many files; one that it has given up costs nothing but its descriptor. */
+const payloadFilesMax = 2;
+
+/** Reads payloads out of the agent's files, which stay open: a look at the permissions each time would cost a tenth. */
+export class PayloadFiles {
+  /** By path, the one used longest ago first. */
+  readonly #opened = new Map<string, number>();
+
+  /** The payload at the start of the file. The handler may keep it: the memory is its own. */
+  read(path: string, length: number): Uint8Array {
+    const file = this.#opened.get(path) ?? openSync(path, 'r');
+    this.#opened.delete(path);
+    this.#opened.set(path, file);
+    for (const [oldest, descriptor] of this.#opened) {
+      if (this.#opened.size <= payloadFilesMax) break;
+      this.#opened.delete(oldest);
+      closeSync(descriptor);
+    }
     return readBody(file, length);
-  } finally {
-    closeSync(file);
   }
 }
 

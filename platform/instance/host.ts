@@ -20,7 +20,7 @@ import {
   type StateAnswerHeader,
 } from '#frames';
 import { type FunctionDefinition, type FunctionResult, type PublishOptions, readFailure } from '#sdk';
-import { ResultFiles, readPayload } from './body-files.ts';
+import { PayloadFiles, ResultFiles } from './body-files.ts';
 import { createLog, type HostLink, identityOf, LazyCall } from './call-context.ts';
 import { CallRunner, type CallSink } from './call-runner.ts';
 import { captureConsole } from './capture-console.ts';
@@ -63,6 +63,7 @@ class Host implements HostLink, CallSink {
   readonly #publishes = new Map<number, PromiseWithResolvers<void>>();
   #definition: FunctionDefinition | undefined;
   #runner: CallRunner | undefined;
+  readonly #payloads = new PayloadFiles();
   #files = new ResultFiles('');
   #redact: Redact = (text) => text;
   #nextPublish = 1;
@@ -156,7 +157,7 @@ class Host implements HostLink, CallSink {
   #receiveCall(call: LazyCall, { flags, body }: Frame): void {
     if (flags === callForms.inline) return this.#runner?.receive(call, body);
     const { f: path = '', n: length = 0 } = call.header;
-    this.#runner?.receive(call, readPayload(path, length));
+    this.#runner?.receive(call, this.#payloads.read(path, length));
   }
 
   async #load(load: LoadHeader): Promise<void> {

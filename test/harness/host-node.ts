@@ -42,7 +42,7 @@ export class HostNode {
       spawner,
       hostScript: join(dist, 'instance.cjs'),
       nodeBinary: process.execPath,
-      isolation: probeIsolation(),
+      isolation: probeIsolation(join(dist, 'confine.pl')),
       environment: {},
       onProcess: () => undefined,
     });

@@ -1,5 +1,5 @@
 /** What a function can do to others: nothing. Each claim of docs/containment.md, tried on a real pilot beside a neighbour that must not notice. */
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { eventually } from '../harness/eventually.ts';
@@ -117,6 +117,11 @@ describe('a call ends in a clear error where the function', () => {
       /restricted|denied/i,
     ],
     [
+      'looks at the files of other functions',
+      `() => process.getBuiltinModule('fs').readdirSync(process.cwd() + '/..').join()`,
+      /restricted|denied/i,
+    ],
+    [
       'writes outside of its scratch',
       `() => process.getBuiltinModule('fs').writeFileSync('/tmp/pilotfish-written', 'x')`,
       /restricted|denied/i,
@@ -171,6 +176,30 @@ it('a function has the files and variables that its manifest grants, and no othe
   }`;
   const granted = await failureOf('grants', handler, ['permissions: { read: [/etc/hostname], env: [PATH] }']);
   expect(granted.message).toBe('true ERR_ACCESS_DENIED true false');
+});
+
+it('a function sends no signal out and writes nothing by way of SQLite, where `node list` says so', async () => {
+  const written = '/tmp/pilotfish-sqlite.db';
+  const handler = `() => {
+    const tried = (what) => { try { what(); return 'done'; } catch (error) { return error.code; } };
+    const { DatabaseSync } = process.getBuiltinModule('node:sqlite');
+    return [
+      tried(() => process.kill(process.ppid, 0)),
+      tried(() => new DatabaseSync('${written}').exec('CREATE TABLE a (b)')),
+    ].join(' ');
+  }`;
+  const [node] = await pilot.client.nodes();
+  const enforced = node?.isolation?.enforced ?? [];
+  const { message } = await failureOf('reaches-out', handler);
+  try {
+    const kept = [
+      enforced.includes('signals') ? 'EPERM' : 'done',
+      enforced.includes('foreign-files') ? 'ERR_SQLITE_ERROR' : 'done',
+    ];
+    expect(message).toBe(kept.join(' '));
+  } finally {
+    rmSync(written, { force: true });
+  }
 });
 
 it('a gigabyte of log costs the function its lines, and nobody else anything', async () => {

@@ -194,6 +194,71 @@ pilotfish.run(handle)
     await eventually(() => children().length === 0, { timeoutMs: 15_000, what: 'no child of the removed function' });
   }, 60_000);
 
+  it('that forks without end is ended with all that it has started, and says so', async () => {
+    const mark = `pilotfish-bomb-${process.pid}`;
+    // A bomb that stops by itself: this machine is not ours alone.
+    await deploy(
+      'bomb',
+      `import os, time
+import pilotfish
+def handle(event, ctx):
+    for _ in range(300):
+        if os.fork() == 0:
+            os.execvp("sleep", ["${mark}", "300"])
+    time.sleep(60)
+pilotfish.run(handle)
+`,
+    );
+    const bombed = await pilot.cli(['invoke', 'bomb', '-d', 'x']);
+    expect(bombed).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/it ran \d+ processes; an instance may have 256/),
+    });
+    await eventually(() => processesOf(mark).length === 0, { timeoutMs: 5_000, what: 'none of its processes' });
+  }, 60_000);
+
+  it('writes its scratch, sends no signal to its agent and opens no network, where the node can see to it', async () => {
+    await deploy(
+      'curious',
+      `import os, signal, socket
+import pilotfish
+def tried(what):
+    try:
+        what()
+        return "done"
+    except OSError as error:
+        return type(error).__name__
+def connect():
+    socket.create_connection(("127.0.0.1", 9), 1)
+def handle(event, ctx):
+    return {
+        "own": tried(lambda: open("own", "w").close()),
+        "foreign-files": tried(lambda: open("/tmp/pilotfish-foreign", "w").close()),
+        "signals": tried(lambda: os.kill(int(event.text()), 0)),
+        "network": tried(connect),
+    }
+pilotfish.run(handle)
+`,
+    );
+    const { stdout } = await pilot.cli(['invoke', 'curious', '-d', String(pilot.pid('n1', 'agent'))]);
+    const [node] = await pilot.client.nodes();
+    const expected = { own: 'done', 'foreign-files': 'PermissionError', signals: 'PermissionError' };
+    const found = JSON.parse(stdout) as Record<string, string>;
+    expect(found['own']).toBe(expected.own);
+    for (const claim of ['foreign-files', 'signals'] as const)
+      expect(found[claim]).toBe(node?.isolation?.enforced.includes(claim) ? expected[claim] : 'done');
+    if (node?.isolation?.enforced.includes('network')) expect(found['network']).toMatch(/^(OSError|PermissionError)$/);
+    const page = (await pilot.cli(['describe', 'curious'])).stdout;
+    for (const [claim, what] of [
+      ['network', 'network'],
+      ['foreign-files', 'files'],
+      ['signals', 'signals'],
+    ] as const) {
+      const holds = node?.isolation?.enforced.includes(claim) ? 'enforced' : 'not enforced here';
+      expect(page).toMatch(new RegExp(`^  ${what} .*  ${holds}$`, 'm'));
+    }
+  }, 60_000);
+
   it('is refused at deploy when a file of it is missing or lies outside', async () => {
     const here = mkdtempSync(join(folder, 'f-'));
     const manifest = (files: string) =>

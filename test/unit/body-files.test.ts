@@ -1,21 +1,23 @@
 /** Large bodies as files between agent and instance: both ends, without the processes. */
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readlinkSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { bodyFileBytesMin, frameBytesMax, resultFileName } from '#frames';
 import { BodyFiles } from '../../platform/agent/body-files.ts';
-import { ResultFiles, readPayload } from '../../platform/instance/body-files.ts';
+import { PayloadFiles, ResultFiles } from '../../platform/instance/body-files.ts';
 
 let folder: string;
 let agent: BodyFiles;
 let instance: ResultFiles;
+let payloads: PayloadFiles;
 
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'pilotfish-bodies-'));
   agent = new BodyFiles(folder);
   instance = new ResultFiles(folder);
+  payloads = new PayloadFiles();
 });
 
 afterEach(() => {
@@ -35,7 +37,7 @@ describe('payloads', () => {
     for (const body of [long, short]) {
       const used = agent.put(body);
       if (!used) throw new Error('no file');
-      expect(Buffer.compare(readPayload(used.path, body.length), body)).toBe(0);
+      expect(Buffer.compare(payloads.read(used.path, body.length), body)).toBe(0);
       agent.release(used);
     }
     expect(readdirSync(folder)).toHaveLength(1);
@@ -45,11 +47,28 @@ describe('payloads', () => {
     const bodies = [1, 2, 3, 4].map((seed) => bytesOf(bodyFileBytesMin, seed));
     const used = bodies.map((body) => agent.put(body));
     for (const [at, body] of bodies.entries())
-      expect(Buffer.compare(readPayload(used[at]?.path ?? '', body.length), body)).toBe(0);
+      expect(Buffer.compare(payloads.read(used[at]?.path ?? '', body.length), body)).toBe(0);
     for (const one of used) if (one) agent.release(one);
     expect(readdirSync(folder)).toHaveLength(2);
     agent.close();
     expect(readdirSync(folder)).toEqual([]);
+  });
+
+  it('leave few files open, however many there were', () => {
+    for (let seed = 0; seed < 10; seed++) {
+      const path = join(folder, `other-${seed}`);
+      writeFileSync(path, bytesOf(100, seed));
+      expect(Buffer.compare(payloads.read(path, 100), bytesOf(100, seed))).toBe(0);
+    }
+    const open = readdirSync('/proc/self/fd').filter((fd) => {
+      try {
+        return readlinkSync(`/proc/self/fd/${fd}`).startsWith(folder);
+      } catch {
+        // The one that this listing itself had open.
+        return false;
+      }
+    });
+    expect(open).toHaveLength(2);
   });
 
   it('that are small, or find no place, go through the socket', () => {

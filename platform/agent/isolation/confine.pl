@@ -1,16 +1,17 @@
 #!/usr/bin/perl
-# confine.pl [--die-with-parent] [--data BYTES] [--open-files N] [--no-sockets] [--read PATH]... [--write PATH]...
-#            [--no-signals] -- COMMAND...
+# confine.pl [--die-with-parent] [--data BYTES] [--open-files N] [--processes N] [--no-sockets] [--no-signals]
+#            [--write PATH]... [--devices] -- COMMAND...
 #
 # Takes from this process what an instance of a function may not have, and becomes COMMAND. In Perl, because that is on
 # every node, starts in 3 ms and can make any system call; a program in C would need a compiler on the node. Linux,
 # x86-64 and arm64. Whatever cannot be done is an error: the agent tries it on a command that does nothing first.
 #
-# --read and --write are Landlock's: with --write all other paths cannot be changed, with --read they cannot be read
-# either. They hold for what a path leads to, links or not, and for everything the command starts; /proc of processes
-# outside is closed with them. --no-signals keeps signals inside (Landlock ABI 6, Linux 6.12). --no-sockets is a filter
-# of seccomp: no socket but Unix ones, no io_uring, which could make them, too.
+# --write is Landlock's: no other path can be changed, also by way of a link, and by nothing that the command starts;
+# what processes outside have in memory is closed with it. --devices adds what programs expect to be able to write: devices (not
+# the memory below /dev/shm) and their own /proc. --no-signals keeps signals inside (Landlock ABI 6, Linux 6.12).
+# --no-sockets is a filter of seccomp: no sockets but Unix ones, and no io_uring, which could make them, too.
 use strict;
+use Config;
 
 my %calls = (
     x86_64  => { arch => 0xc000003e, prctl => 157, prlimit64 => 302, socket => 41 },
@@ -19,17 +20,16 @@ my %calls = (
 my ($landlock_create_ruleset, $landlock_add_rule, $landlock_restrict_self) = (444, 445, 446);
 my $io_uring_setup = 425;
 
-my %option = (read => [], write => []);
+my %option = (write => []);
 while (@ARGV and (my $word = shift @ARGV) ne '--') {
-    if    ($word =~ /^--(read|write)$/)                                   { push @{ $option{$1} }, shift @ARGV }
-    elsif ($word =~ /^--(data|open-files)$/)                              { $option{$1} = shift @ARGV }
-    elsif ($word =~ /^--(die-with-parent|no-sockets|no-signals)$/)        { $option{$1} = 1 }
-    else                                                                  { die "confine: unknown option $word\n" }
+    if    ($word eq '--write')                                        { push @{ $option{write} }, shift @ARGV }
+    elsif ($word =~ /^--(data|open-files|processes)$/)                { $option{$1} = shift @ARGV }
+    elsif ($word =~ /^--(die-with-parent|devices|no-sockets|no-signals)$/) { $option{$1} = 1 }
+    else                                                              { die "confine: unknown option $word\n" }
 }
 @ARGV or die "confine: no command\n";
 
-my $machine = `uname -m`;
-chomp $machine;
+my ($machine) = $Config{archname} =~ /^(\w+)/;
 my $call = $calls{$machine} or die "confine: $machine is no machine that this knows\n";
 
 sub attempt {
@@ -45,48 +45,43 @@ if ($option{'die-with-parent'}) {
 }
 attempt('no_new_privs', $call->{prctl}, $pr_set_no_new_privs, 1, 0, 0, 0);
 
-my %resource = (data => 2, core => 4, 'open-files' => 7);
+my %resource = (data => 2, core => 4, processes => 6, 'open-files' => 7);
 sub limit {
     my ($name, $value) = @_;
     attempt("limit of $name", $call->{prlimit64}, 0, $resource{$name}, pack('QQ', $value, $value), 0);
 }
 limit('core', 0);
-limit($_, $option{$_}) for grep { defined $option{$_} } qw(data open-files);
+limit($_, $option{$_}) for grep { defined $option{$_} } qw(data open-files processes);
 
-# Access rights of Landlock, bits of a 64-bit mask.
-my ($execute, $write_file, $read_file, $read_dir) = (1, 2, 4, 8);
-my $change = $write_file | 0x1ff0;    # remove and make, of every kind
-my ($refer, $truncate) = (1 << 13, 1 << 14);
-my $on_files = $execute | $write_file | $read_file | $truncate;
+# Access rights of Landlock, bits of a 64-bit mask: write, remove and make of every kind; then move and cut.
+my ($write_file, $change, $refer, $truncate) = (1 << 1, 0x1ff2, 1 << 13, 1 << 14);
 my $scope_signal = 2;
 
 sub restrict {
     my $abi = attempt('Landlock', $landlock_create_ruleset, 0, 0, 1);
     $change |= $refer    if $abi >= 2;
     $change |= $truncate if $abi >= 3;
-    my $reads = $execute | $read_file | $read_dir;
-    my $handled = (@{ $option{write} } ? $change : 0) | (@{ $option{read} } ? $reads : 0);
-    my $scope = 0;
-    if ($option{'no-signals'}) {
-        $abi >= 6 or die "confine: signals need ABI 6 of Landlock, here is $abi\n";
-        $scope = $scope_signal;
-    }
-    my $attributes = $abi >= 6 ? pack('QQQ', $handled, 0, $scope) : pack('Q', $handled);
+    $abi >= 6 or !$option{'no-signals'} or die "confine: signals need ABI 6 of Landlock, here is $abi\n";
+    my $handled = @{ $option{write} } ? $change : 0;
+    my $scoped = $option{'no-signals'} ? $scope_signal : 0;
+    my $attributes = $abi >= 6 ? pack('QQQ', $handled, 0, $scoped) : pack('Q', $handled);
     my $rules = attempt('rules', $landlock_create_ruleset, $attributes, length $attributes, 0);
-    allow($rules, $_, $reads & $handled) for @{ $option{read} };
-    allow($rules, $_, ($reads | $change) & $handled) for @{ $option{write} };
+    allow($rules, $_) for @{ $option{write} };
+    if ($option{devices}) {
+        allow($rules, $_) for '/proc/self', grep { !-l and !m{^/dev/(?:shm|mqueue|hugepages)$} } glob '/dev/*';
+    }
     attempt('restriction', $landlock_restrict_self, $rules, 0);
 }
 
-# A path that is not there cannot be used either: a system without /lib64 is no error.
+# A path that is not there cannot be written either.
 sub allow {
-    my ($rules, $path, $rights) = @_;
+    my ($rules, $path) = @_;
     sysopen(my $handle, $path, 010000000) or return;    # O_PATH
-    $rights &= $on_files unless -d $path;
+    my $rights = -d $path ? $change : $change & ($write_file | $truncate);
     attempt("rule for $path", $landlock_add_rule, $rules, 1, pack('Ql', $rights, fileno $handle), 0);
 }
 
-restrict() if @{ $option{read} } or @{ $option{write} } or $option{'no-signals'};
+restrict() if @{ $option{write} } or $option{'no-signals'};
 
 # Classic BPF over struct seccomp_data: nr at 0, arch at 4, the first argument's low word at 16.
 sub filter {

@@ -335,9 +335,9 @@ export interface Node {
 
 /** What a node can keep instances from, found out when its agent starts. */
 export interface Isolation {
-  /** "limits", "namespaces" or "bubblewrap". */
+  /** "limits", or what closes the network ("namespaces" or "seccomp") and the files ("landlock"), joined by "+". */
   tier: string;
-  /** "memory", "cpu", "network", "files", "processes": what is enforced here. */
+  /** "memory", "cpu", "network", "files", "foreign-files", "signals", "privileges": what is enforced here. */
   enforced: string[];
   /** The rest of that list. */
   notEnforced: string[];
