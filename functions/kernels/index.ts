@@ -14,6 +14,7 @@ export { reconstructFbp } from './fbp/reconstruct-fbp.ts';
 export { type FilterName, filterNames } from './fourier/filters.ts';
 export type { GridrecMode, ReconstructorOptions } from './gridrec/plan.ts';
 export { type ReconstructOptions, ReconstructorCache, reconstruct } from './gridrec/reconstruct.ts';
+export { StreamingGridrec, type StreamingGridrecOptions } from './gridrec/streaming-gridrec.ts';
 export type { BackProjectOptions } from './iterative/back-project.ts';
 export {
   type BlockOrder,

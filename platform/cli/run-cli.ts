@@ -2,6 +2,7 @@
 import { Command } from 'commander';
 import { auditTailCommand } from './audit.ts';
 import { authListCommand, authRevokeCommand, authRotateCommand, tokenCommand } from './auth.ts';
+import { benchReportCommand, benchRunCommand } from './bench.ts';
 import { buildCommand } from './build.ts';
 import type { CommandFactory } from './command.ts';
 import { type CliContext, type ExitCode, interruptedExitCode } from './context.ts';
@@ -101,6 +102,11 @@ const groups: readonly CommandGroup[] = [
     title: 'Access:',
     commands: [auditTailCommand],
     under: { name: 'audit', summary: 'what was changed, and what was refused' },
+  },
+  {
+    title: 'Events:',
+    commands: [benchRunCommand, benchReportCommand],
+    under: { name: 'bench', summary: 'measure how a pilot scales, and write a report' },
   },
   { title: 'Setup:', commands: [doctorCommand, versionCommand] },
 ];

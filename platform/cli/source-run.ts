@@ -30,6 +30,16 @@ export interface SourceRun {
   readonly seconds: number | undefined;
 }
 
+/** What a study asks for; everything else as the command's own defaults. */
+export type SendOptions = Pick<SourceFlags, 'set' | 'rate' | 'producers' | 'on' | 'count' | 'pilot'> & {
+  readonly source: string;
+};
+
+export async function sendRun(context: CliContext, output: Output, options: SendOptions): Promise<SourceReport> {
+  const flags = { lose: 0, double: 0, disorder: 0, faultSeed: 1, ...options };
+  return await runSource(context, options.source, flags, output);
+}
+
 /** Throws `usage` for what cannot be asked of the source, `not-found` for one that is not there. */
 export async function runSource(
   context: CliContext,

@@ -76,6 +76,8 @@ test('the commands of the design are there', () => {
     'pub',
     'replay',
     'source run',
+    'bench run',
+    'bench report',
     'source list',
     'tail',
     'trigger list',

@@ -1,0 +1,97 @@
+/** `pilotfish bench run|report`: a study from a file, case by case on a pilot, and what came out as a page and a table. */
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import type { Command } from 'commander';
+import { messageOf, PlatformError } from '#common';
+import { type CommandFactory, type CommonOptions, flag, newCommand, outputOf, type Report } from './command.ts';
+import { type CliContext, partialExitCode } from './context.ts';
+import type { Study } from './study/matrix.ts';
+
+interface BenchFlags extends CommonOptions {
+  readonly out: string;
+}
+
+const studyBytesMax = 1_000_000;
+const outDefault = 'out/study';
+
+export const benchRunCommand: CommandFactory = (context, report): Command =>
+  newCommand({
+    name: 'run',
+    summary: 'measure the cases of a study, those that have no figures yet',
+    examples: [
+      'pilotfish bench run functions/studies/quick.yaml',
+      'pilotfish bench run functions/studies/paper.yaml --out out/paper',
+      'pilotfish bench run study.yaml --pilot p-7e9j',
+    ],
+  })
+    .argument('<study>', 'a YAML file; functions/studies has some')
+    .addOption(flag('--out <folder>', 'where results.jsonl, report.html and results.csv go').default(outDefault))
+    .action((file: string, flags: BenchFlags) => run(context, report, file, flags));
+
+export const benchReportCommand: CommandFactory = (context): Command =>
+  newCommand({
+    name: 'report',
+    summary: 'write report and table once more from the figures in a folder',
+    examples: ['pilotfish bench report functions/studies/quick.yaml --out out/study'],
+    pilot: false,
+  })
+    .argument('<study>', 'the YAML file that the figures are of')
+    .addOption(flag('--out <folder>', 'the folder with results.jsonl').default(outDefault))
+    .action(async (file: string, flags: BenchFlags) => {
+      const files = await writeReport(await readStudy(file), flags.out);
+      await outputOf(context, flags).one(files.report, files, Object.entries(files));
+    });
+
+async function run(context: CliContext, report: Report, file: string, flags: BenchFlags): Promise<void> {
+  const { runStudy } = await import('./study/run-study.ts');
+  const study = await readStudy(file);
+  const output = outputOf(context, flags);
+  const options = { study, folder: dirname(resolve(file)), out: flags.out, pilot: flags.pilot };
+  let progress: Awaited<ReturnType<typeof runStudy>>;
+  try {
+    progress = await runStudy(context, options, output);
+  } finally {
+    // Also of a study that was stopped: what it has found so far.
+    await writeReport(study, flags.out);
+  }
+  const files = await writeReport(study, flags.out);
+  await output.one(files.report, { ...progress, ...files }, [
+    [
+      'cases',
+      `${progress.ran} measured, ${progress.kept} had figures, ${progress.failed} failed, ${progress.left} left`,
+    ],
+    ...Object.entries(files),
+  ]);
+  if (progress.failed + progress.left > 0) report(partialExitCode);
+}
+
+async function readStudy(file: string): Promise<Study> {
+  const { parseStudy } = await import('./study/matrix.ts');
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new PlatformError('not-found', `the study "${file}" cannot be read: ${messageOf(error)}`, {
+      hint: 'functions/studies has some to begin with.',
+    });
+  }
+  if (text.length > studyBytesMax)
+    throw new PlatformError('invalid', `"${file}" has ${text.length} characters; that is no study`);
+  return parseStudy(text, file);
+}
+
+async function writeReport(study: Study, out: string): Promise<{ report: string; table: string; figures: string }> {
+  const [{ readRecords }, { renderReport }, { toCsv }, { recordsFile }] = await Promise.all([
+    import('./study/records.ts'),
+    import('./study/report.ts'),
+    import('./study/csv.ts'),
+    import('./study/run-study.ts'),
+  ]);
+  const figures = join(out, recordsFile);
+  const records = readRecords(figures);
+  mkdirSync(out, { recursive: true });
+  const files = { report: join(out, 'report.html'), table: join(out, 'results.csv'), figures };
+  writeFileSync(files.report, renderReport({ ...study, records }));
+  writeFileSync(files.table, toCsv(records));
+  return files;
+}
