@@ -4,12 +4,13 @@
  *
  *   signals.ts   what is known          rate-window.ts    rates and bursts    recommend.ts   the formula
  *   usl.ts       where adding hurts     back-pressure.ts  who waits below     stabilise.ts   windows and steps
- *   fair-share.ts  who gets scarce slots
+ *   fair-share.ts  who gets scarce slots  service-time.ts  a steady time of a call
  */
 import { pressureOf } from './back-pressure.ts';
 import { type Rate, type RateMemory, rateOf, rememberTotal } from './rate-window.ts';
 import { durationText } from './reason.ts';
 import { recommend } from './recommend.ts';
+import { rememberService, type ServiceMemory } from './service-time.ts';
 import type { ScalePolicy, ScaleSnapshot } from './signals.ts';
 import {
   type Recommendations,
@@ -25,12 +26,19 @@ import { type UslFit, uslConfidenceMin } from './usl.ts';
 
 export interface ScaleMemory {
   readonly arrivals: RateMemory;
+  readonly service: ServiceMemory | undefined;
   readonly recommendations: Recommendations;
   readonly steps: Steps;
   readonly throughput: ThroughputMemory;
 }
 
-export const noMemory: ScaleMemory = { arrivals: [], recommendations: [], steps: [], throughput: noThroughput };
+export const noMemory: ScaleMemory = {
+  arrivals: [],
+  service: undefined,
+  recommendations: [],
+  steps: [],
+  throughput: noThroughput,
+};
 
 export interface ScaleDecision {
   readonly wanted: number;
@@ -46,7 +54,7 @@ export function decide(snapshot: ScaleSnapshot, policy: ScalePolicy, memory: Sca
   if (!snapshot.lag || snapshot.arrived === undefined) return hold(snapshot, policy, memory);
   const seen = remember(snapshot, memory);
   const rate = rateOf(seen.arrivals, snapshot.now, policy.tuning);
-  const { wanted: asked, because } = recommend(snapshot, rate, policy);
+  const { wanted: asked, because } = recommend(snapshot, { rate, serviceMs: seen.service?.ms }, policy);
   const reasons = [because];
   const needed = bound(asked, { snapshot, policy, memory: seen, reasons });
   const wanted = settle(needed, { snapshot, policy, memory: seen, reasons });
@@ -84,6 +92,7 @@ function remember(snapshot: ScaleSnapshot, memory: ScaleMemory): ScaleMemory {
   return {
     ...memory,
     arrivals: rememberTotal(memory.arrivals, now, arrived ?? 0),
+    service: rememberService(memory.service, now, snapshot.serviceMs),
     steps: rememberStep(memory.steps, now, current),
     // Twice what fits inside: no instance was ever short of work.
     throughput: rememberThroughput(memory.throughput, {

@@ -1,5 +1,5 @@
 /**
- * How fast events come, from totals seen at each round. The 60 s window is steady but slow, those of 6 s and 1 s are quick
+ * How fast events come, from totals seen at each round. The 60 s window is steady but slow, those of 6 s and 2 s are quick
  * but noisy: a shorter one counts only where it differs from the longer one by more than chance would make it.
  */
 import type { ScaleTuning } from './signals.ts';
@@ -15,12 +15,12 @@ export interface Rate {
   readonly mode: 'steady' | 'burst' | 'lull';
 }
 
-const windowsMs = [60_000, 6_000, 1_000] as const;
+const windowsMs = [60_000, 6_000, 2_000] as const;
 const longestMs = 60_000;
-/** One second of silence proves little: sources send in bunches. */
+/** Two seconds of silence proves little: sources send in bunches. */
 const lullWindowMinMs = 6_000;
 /** Totals this young are kept as they are; of older ones one a second is enough. */
-const denseMs = 2_000;
+const denseMs = 3_000;
 const thinnedMs = 1_000;
 const denseStepMs = 100;
 /** A rate needs this much history. */

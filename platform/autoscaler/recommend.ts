@@ -12,8 +12,13 @@ export interface Recommendation {
 /** A hair above a whole number is rounding, not need. */
 const epsilon = 1e-9;
 
-export function recommend(snapshot: ScaleSnapshot, rate: Rate | undefined, policy: ScalePolicy): Recommendation {
-  const { openKeys, inFlight, serviceMs, concurrency, ready, startError } = snapshot;
+/** `serviceMs` is the snapshot's, smoothed over some seconds. */
+export function recommend(
+  snapshot: ScaleSnapshot,
+  { rate, serviceMs }: { readonly rate: Rate | undefined; readonly serviceMs: number | undefined },
+  policy: ScalePolicy,
+): Recommendation {
+  const { openKeys, inFlight, concurrency, ready, startError } = snapshot;
   const lag = (snapshot.lag?.pending ?? 0) + (snapshot.lag?.ackPending ?? 0);
   // Calls are in no stream; events inside agents are in both counts.
   const work = Math.max(lag, inFlight) + openKeys;
@@ -30,11 +35,9 @@ export function recommend(snapshot: ScaleSnapshot, rate: Rate | undefined, polic
   }
   const serviceS = Math.max(serviceMs, 0.001) / 1_000;
   const perSecond = rate?.perSecond ?? 0;
-  const busy = (perSecond * serviceS) / concurrency;
-  const forRate = busy / policy.tuning.targetUse;
-  // Little's law: so many events are inside by right, the others wait.
-  const waiting = Math.max(0, work - perSecond * serviceS);
-  const forBacklog = busy + (waiting * serviceS * 1_000) / (policy.drainTargetMs * concurrency);
+  const forRate = (perSecond * serviceS) / (concurrency * policy.tuning.targetUse);
+  // An event that waits for the drain target at most is here for its own time longer.
+  const forBacklog = (work * serviceS) / ((policy.drainTargetMs / 1_000 + serviceS) * concurrency);
   const exact = Math.max(forRate, forBacklog);
   // With nothing to do now, a trickle is no reason to stay awake: the cooldown is.
   const wanted = work === 0 ? Math.floor(exact + epsilon) : Math.max(1, Math.ceil(exact - epsilon));

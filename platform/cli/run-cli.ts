@@ -25,9 +25,17 @@ import { pilotListCommand } from './pilot-list.ts';
 import { pubCommand } from './pub.ts';
 import { replayCommand } from './replay.ts';
 import { rmCommand } from './rm.ts';
+import {
+  scaleExplainCommand,
+  scaleGetCommand,
+  scalePauseCommand,
+  scaleResumeCommand,
+  scaleSetCommand,
+} from './scale.ts';
 import { secretListCommand, secretRmCommand, secretSetCommand } from './secret.ts';
 import { sourceListCommand, sourceRunCommand } from './source.ts';
 import { tailCommand } from './tail.ts';
+import { topCommand } from './top.ts';
 import { triggerListCommand, triggerPauseCommand, triggerResumeCommand } from './trigger.ts';
 import { upCommand } from './up.ts';
 import { versionCommand } from './version.ts';
@@ -64,6 +72,7 @@ const groups: readonly CommandGroup[] = [
       describeCommand,
       invokeCommand,
       logsCommand,
+      topCommand,
       rmCommand,
     ],
   },
@@ -71,6 +80,11 @@ const groups: readonly CommandGroup[] = [
     title: 'Functions:',
     commands: [secretSetCommand, secretListCommand, secretRmCommand],
     under: { name: 'secret', summary: 'values that functions are given and nobody is shown' },
+  },
+  {
+    title: 'Functions:',
+    commands: [scaleGetCommand, scaleSetCommand, scalePauseCommand, scaleResumeCommand, scaleExplainCommand],
+    under: { name: 'scale', summary: 'how many instances a function has, and why' },
   },
   {
     title: 'Functions:',

@@ -12,12 +12,14 @@ import {
   GatewayClient,
   type GetDeadLetterResponse,
   type GetFunctionResponse,
+  type GetScaleResponse,
   type InvokeRequest,
   type InvokeResponse,
   type LogsResponse,
   type Node,
   type RedriveDeadLettersResponse,
   type RollbackResponse,
+  type ScaleOverride,
   type Secret,
   type TriggerSummary,
   type WatchResponse,
@@ -186,6 +188,16 @@ export class PilotClient {
   async pauseTrigger(functionName: string, trigger: string, paused: boolean): Promise<boolean> {
     const request = { function: functionName, trigger, paused };
     return (await callUnary(this.#client.pauseTrigger.bind(this.#client), request)).changed;
+  }
+
+  /** Why it has as many instances as it has. */
+  async scale(name: string): Promise<GetScaleResponse> {
+    return await callUnary(this.#client.getScale.bind(this.#client), { name });
+  }
+
+  /** Bounds, weight and pauses above the manifest's; undefined: the manifest's again. */
+  async setScale(name: string, override: ScaleOverride | undefined): Promise<ScaleOverride | undefined> {
+    return (await callUnary(this.#client.setScale.bind(this.#client), { name, override })).override;
   }
 
   async nodes(): Promise<Node[]> {

@@ -1,3 +1,12 @@
-/** Which node runs what. */
+/** Which node runs what, and how many nodes there should be. */
 export type { Placement, PlacementDemand, PlacementNode, Unplaced } from './demand.ts';
+export {
+  decideNodes,
+  type NodeAction,
+  type NodeDecision,
+  type NodeJob,
+  type NodeMemory,
+  type NodePolicy,
+  type NodeSnapshot,
+} from './node-demand.ts';
 export { place } from './place.ts';

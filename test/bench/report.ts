@@ -11,6 +11,12 @@ export interface BenchResult {
   readonly samples: { readonly value: readonly number[]; readonly baseline: readonly number[] };
 }
 
+/** What a benchmark gives that compares no two sides: rows for machines, a text for people. */
+export interface BenchReport {
+  readonly rows: readonly object[];
+  readonly text: string;
+}
+
 export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
   const middle = sorted.length >> 1;

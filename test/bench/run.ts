@@ -1,11 +1,13 @@
 /** `npm run bench -- NAME [--json]`: runs one benchmark; ratios against a baseline of the same run. */
 import { parseArgs } from 'node:util';
+import { benchAutoscaler } from './autoscaler/bench.ts';
 import { benchEvents } from './events.ts';
-import { type BenchResult, table } from './report.ts';
+import { type BenchReport, type BenchResult, table } from './report.ts';
 import { benchRuntime } from './runtime.ts';
 
 /** Each runs for a minute or so. */
-const benches: Record<string, (options: BenchOptions) => Promise<BenchResult[]>> = {
+const benches: Record<string, (options: BenchOptions) => Promise<BenchResult[] | BenchReport>> = {
+  autoscaler: benchAutoscaler,
   events: benchEvents,
   runtime: benchRuntime,
 };
@@ -34,6 +36,7 @@ if (!bench) {
   process.exit(2);
 }
 const results = await bench({ runs: Number(values.runs), events: Number(values.events) });
-for (const result of results) if (values.json) process.stdout.write(`${JSON.stringify(result)}\n`);
-if (!values.json) process.stdout.write(`${table(results)}\n`);
+const report = Array.isArray(results) ? { rows: results, text: table(results) } : results;
+for (const row of report.rows) if (values.json) process.stdout.write(`${JSON.stringify(row)}\n`);
+if (!values.json) process.stdout.write(`${report.text}\n`);
 process.exit(0);

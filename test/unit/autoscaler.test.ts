@@ -98,8 +98,8 @@ describe('decide()', () => {
   it('gives the worked example of its README', () => {
     const snapshot = { ...idle, now: 60_000, arrived: 3_600, lag: { pending: 2_140, ackPending: 60 }, current: 2 };
     const decision = decide(snapshot, policy, steadyMinute());
-    expect(decision.wanted).toBe(5);
-    expect(decision.reason).toBe('lag 2,200, 60/s in, 38/s an instance, drain target 20 s -> 5');
+    expect(decision.wanted).toBe(3);
+    expect(decision.reason).toBe('lag 2,200, 60/s in, 38/s an instance, drain target 20 s -> 3');
   });
 
   it('holds what is wanted when the lag or the arrivals are unknown', () => {

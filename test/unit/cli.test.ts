@@ -91,6 +91,12 @@ test('the commands of the design are there', () => {
     'dlq peek',
     'dlq redrive',
     'dlq purge',
+    'scale explain',
+    'scale get',
+    'scale pause',
+    'scale resume',
+    'scale set',
+    'top',
     'secret set',
     'secret list',
     'secret rm',
@@ -144,6 +150,8 @@ const needPilot = [
   ['invoke', 'echo', '-d', 'hi'],
   ['logs', 'echo'],
   ['node', 'list'],
+  ['scale', 'explain', 'echo'],
+  ['top'],
   ['pub', 'a.b', '-d', 'hi'],
   ['tail', 'a.b'],
 ];
@@ -181,6 +189,8 @@ test.each([
   [['invoke', 'a', '-d', 'x', '-f', 'y'], 'given twice'],
   [['invoke', 'a', '-d', 'x', '-H', 'novalue'], '"novalue" is no header'],
   [['logs', 'a', '--since', 'later'], 'neither a duration nor a time'],
+  [['scale', 'set', 'a'], 'nothing to set'],
+  [['scale', 'set', 'a', '--min', '-1'], 'whole number'],
   [['list', 'extra'], 'too many arguments'],
 ])('`pilotfish %s` is a usage error that helps', async (words, text) => {
   const { code, stderr } = await run(words);

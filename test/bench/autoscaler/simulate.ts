@@ -1,0 +1,419 @@
+/**
+ * A pilot in simulated time: arrivals, instances on nodes, a round each 250 ms that asks the policy and then places with
+ * the very code of the gateway. Nothing waits, and the same seed gives the same run.
+ */
+import { decideNodes, type NodeJob, type NodeMemory, place } from '#placement';
+import { Agenda } from './agenda.ts';
+import type { Policy } from './policy.ts';
+import { createRandom, type Random } from './random.ts';
+import type { SimFunction, Trace } from './traces.ts';
+
+/** An event that waited longer than this has missed its objective. */
+export const waitSloMs = 1_000;
+const roundMs = 250;
+/** From the agent's start until it takes events: a cold start with its report. */
+const startMs = 100;
+/** Events of a lost node come back after their lease; the loss is seen earlier. */
+const leaseMs = 6_000;
+const lossSeenMs = 5_000;
+/** No trace is faster. */
+const rateMax = 260;
+/** As agents smooth it. */
+const smoothing = 1 / 32;
+
+export interface RunResult {
+  readonly events: number;
+  readonly misses: number;
+  readonly instanceSeconds: number;
+  /** What one who knew every arrival, with instances that start at once, would have used. */
+  readonly optimumSeconds: number;
+  /** Seconds until no event missed its objective any more; the longest of the disturbances. */
+  readonly recoverSeconds: number;
+  /** Most instances against the most that the arrivals kept busy, less one. */
+  readonly overshoot: number;
+  /** Each second: what arrived, instances, waiting events. */
+  readonly series: readonly { readonly rate: number; readonly instances: number; readonly waiting: number }[];
+  /** Busy instances that were ended: never any. */
+  readonly stoppedBusy: number;
+}
+
+interface Event {
+  readonly arrivedAt: number;
+  readonly serviceMs: number;
+}
+
+interface Instance {
+  readonly node: string;
+  phase: 'starting' | 'idle' | 'busy' | 'gone';
+  draining: boolean;
+  readonly since: number;
+  event: Event | undefined;
+}
+
+interface Running {
+  readonly of: SimFunction;
+  readonly policy: Policy;
+  readonly instances: Set<Instance>;
+  readonly idle: Instance[];
+  queue: Event[];
+  head: number;
+  arrived: number;
+  ended: number;
+  serviceMs: number | undefined;
+  wanted: ReadonlyMap<string, number>;
+}
+
+type Happening =
+  | { readonly kind: 'arrival'; readonly running: Running }
+  | { readonly kind: 'ready' | 'done'; readonly running: Running; readonly instance: Instance }
+  | { readonly kind: 'back'; readonly running: Running; readonly event: Event }
+  | { readonly kind: 'round' }
+  | { readonly kind: 'lost' | 'loss-seen'; readonly node: string }
+  | { readonly kind: 'joined'; readonly job: string };
+
+export function simulate(trace: Trace, createPolicy: () => Policy, seed: number): RunResult {
+  return new Simulation(trace, createPolicy, seed).run();
+}
+
+class Simulation {
+  readonly #trace: Trace;
+  readonly #random: Random;
+  readonly #agenda = new Agenda<Happening>();
+  readonly #functions: Running[];
+  readonly #endMs: number;
+  #nodes: { id: string; slots: number; job: string }[];
+  readonly #dead = new Set<string>();
+  readonly #jobs = new Map<string, { nodes: number; state: 'waiting' | 'running'; idleSince: number | undefined }>();
+  #nodeMemory: NodeMemory = { shortSince: undefined };
+  #unplaced = 0;
+  #now = 0;
+  #instanceMs = 0;
+  #serviceMs = 0;
+  #misses: number[] = [];
+  #missCount = 0;
+  #eventCount = 0;
+  #most = 0;
+  #stoppedBusy = 0;
+  readonly #series: { rate: number; instances: number; waiting: number }[] = [];
+
+  constructor(trace: Trace, createPolicy: () => Policy, seed: number) {
+    this.#trace = trace;
+    this.#random = createRandom(seed);
+    this.#endMs = trace.seconds * 1_000;
+    this.#nodes = trace.nodes.map((node) => ({ ...node, job: 'first' }));
+    this.#jobs.set('first', { nodes: trace.nodes.length, state: 'running', idleSince: undefined });
+    this.#functions = trace.functions.map((of) => ({
+      of,
+      policy: createPolicy(),
+      instances: new Set(),
+      idle: [],
+      queue: [],
+      head: 0,
+      arrived: 0,
+      ended: 0,
+      serviceMs: undefined,
+      wanted: new Map(),
+    }));
+    for (const running of this.#functions) this.#scheduleArrival(running, 0);
+    this.#agenda.add(0, { kind: 'round' });
+    if (trace.lost) {
+      this.#agenda.add(trace.lost.second * 1_000, { kind: 'lost', node: trace.lost.node });
+      this.#agenda.add(trace.lost.second * 1_000 + lossSeenMs, { kind: 'loss-seen', node: trace.lost.node });
+    }
+  }
+
+  run(): RunResult {
+    for (let next = this.#agenda.next(); next; next = this.#agenda.next()) {
+      if (next.at > this.#endMs) break;
+      this.#now = next.at;
+      this.#handle(next.what);
+    }
+    this.#now = this.#endMs;
+    for (const { instances, queue, head } of this.#functions) {
+      for (const instance of instances) this.#instanceMs += this.#now - instance.since;
+      // What still waits at the end has missed, if it has waited for long enough.
+      for (const event of queue.slice(head)) this.#count(event, this.#now - event.arrivedAt);
+    }
+    return {
+      events: this.#eventCount,
+      misses: this.#missCount,
+      instanceSeconds: this.#instanceMs / 1_000,
+      optimumSeconds: this.#serviceMs / 1_000,
+      recoverSeconds: this.#recoverSeconds(),
+      overshoot: this.#most / this.#peakNeed() - 1,
+      series: this.#series,
+      stoppedBusy: this.#stoppedBusy,
+    };
+  }
+
+  #handle(what: Happening): void {
+    switch (what.kind) {
+      case 'arrival':
+        return this.#arrive(what.running);
+      case 'ready':
+        return this.#ready(what.running, what.instance);
+      case 'done':
+        return this.#done(what.running, what.instance);
+      case 'back':
+        // Redelivered events come before newer ones.
+        what.running.queue.splice(what.running.head, 0, what.event);
+        return this.#dispatch(what.running);
+      case 'round':
+        this.#round();
+        return this.#agenda.add(this.#now + roundMs, { kind: 'round' });
+      case 'lost':
+        return this.#lose(what.node);
+      case 'loss-seen':
+        this.#nodes = this.#nodes.filter(({ id }) => id !== what.node);
+        return;
+      case 'joined':
+        return this.#join(what.job);
+    }
+  }
+
+  /** Thinning: candidates at the highest rate, kept by the rate of their time. */
+  #scheduleArrival(running: Running, from: number): void {
+    const { rate } = running.of;
+    const highest = rateMax;
+    let at = from;
+    for (;;) {
+      at += this.#random.exponential(1_000 / highest);
+      if (at > this.#endMs) return;
+      if (this.#random.next() < rate(at / 1_000) / highest) return this.#agenda.add(at, { kind: 'arrival', running });
+    }
+  }
+
+  #arrive(running: Running): void {
+    const event = { arrivedAt: this.#now, serviceMs: running.of.service(this.#random) };
+    this.#serviceMs += event.serviceMs;
+    running.arrived++;
+    running.queue.push(event);
+    this.#dispatch(running);
+    this.#scheduleArrival(running, this.#now);
+  }
+
+  #dispatch(running: Running): void {
+    while (running.head < running.queue.length) {
+      const instance = running.idle.pop();
+      if (!instance) return;
+      if (instance.phase !== 'idle') continue;
+      const event = running.queue[running.head++]!;
+      if (running.head > 4_096) {
+        running.queue = running.queue.slice(running.head);
+        running.head = 0;
+      }
+      instance.phase = 'busy';
+      instance.event = event;
+      this.#count(event, this.#now - event.arrivedAt);
+      this.#agenda.add(this.#now + event.serviceMs, { kind: 'done', running, instance });
+    }
+  }
+
+  #count(event: Event, waitedMs: number): void {
+    this.#eventCount++;
+    if (waitedMs <= waitSloMs) return;
+    this.#missCount++;
+    this.#misses.push(event.arrivedAt + waitedMs);
+  }
+
+  #ready(running: Running, instance: Instance): void {
+    if (instance.phase !== 'starting') return;
+    instance.phase = 'idle';
+    running.idle.push(instance);
+    this.#dispatch(running);
+  }
+
+  #done(running: Running, instance: Instance): void {
+    if (instance.phase !== 'busy' || !instance.event) return;
+    const { serviceMs } = instance.event;
+    running.ended++;
+    const weight = Math.max(smoothing, 1 / running.ended);
+    running.serviceMs =
+      running.serviceMs === undefined ? serviceMs : running.serviceMs + weight * (serviceMs - running.serviceMs);
+    instance.event = undefined;
+    instance.phase = 'idle';
+    if (instance.draining) return this.#end(running, instance);
+    running.idle.push(instance);
+    this.#dispatch(running);
+  }
+
+  #end(running: Running, instance: Instance): void {
+    if (instance.phase === 'busy') this.#stoppedBusy++;
+    instance.phase = 'gone';
+    running.instances.delete(instance);
+    this.#instanceMs += this.#now - instance.since;
+  }
+
+  #lose(node: string): void {
+    this.#dead.add(node);
+    for (const running of this.#functions) {
+      for (const instance of [...running.instances]) {
+        if (instance.node !== node) continue;
+        if (instance.event) this.#agenda.add(this.#now + leaseMs, { kind: 'back', running, event: instance.event });
+        instance.phase = 'gone';
+        running.instances.delete(instance);
+        this.#instanceMs += this.#now - instance.since;
+      }
+    }
+  }
+
+  #round(): void {
+    const answers = this.#functions.map((running) => this.#ask(running));
+    const placement = place(
+      this.#nodes,
+      this.#functions.map((running, at) => ({
+        id: running.of.name,
+        wanted: answers[at]!.wanted,
+        needed: answers[at]!.needed,
+        cpu: 1,
+        weight: 1,
+        guaranteed: 0,
+        current: running.wanted,
+      })),
+    );
+    this.#unplaced = [...placement.unplaced.values()].reduce((sum, { count }) => sum + count, 0);
+    for (const running of this.#functions) {
+      running.wanted = placement.instances.get(running.of.name) ?? new Map();
+      this.#reconcile(running);
+    }
+    if (this.#trace.queueSeconds !== undefined) this.#decideNodes();
+    if (this.#now % 1_000 === 0) this.#record();
+    let total = 0;
+    for (const { instances } of this.#functions) total += instances.size;
+    this.#most = Math.max(this.#most, total);
+  }
+
+  #ask(running: Running): { wanted: number; needed: number } {
+    let ready = 0;
+    let inside = 0;
+    for (const { phase } of running.instances) {
+      if (phase !== 'starting') ready++;
+      if (phase === 'busy') inside++;
+    }
+    let current = 0;
+    for (const count of running.wanted.values()) current += count;
+    return running.policy({
+      now: this.#now,
+      lag: running.queue.length - running.head + inside,
+      arrived: running.arrived,
+      ended: running.ended,
+      serviceMs: running.serviceMs,
+      ready,
+      current,
+      max: running.of.max,
+    });
+  }
+
+  /** As an agent does it: starts what is missing, drains what is too much, idle ones first (R5). */
+  #reconcile(running: Running): void {
+    for (const { id, slots } of this.#nodes) {
+      if (this.#dead.has(id)) continue;
+      const own = [...running.instances].filter((instance) => instance.node === id && !instance.draining);
+      const wanted = running.wanted.get(id) ?? 0;
+      const surplus = own.length - wanted;
+      if (surplus > 0) {
+        const order = { starting: 0, idle: 1, busy: 2, gone: 3 } as const;
+        for (const instance of own.sort((a, b) => order[a.phase] - order[b.phase]).slice(0, surplus)) {
+          instance.draining = true;
+          if (instance.phase !== 'busy') this.#end(running, instance);
+        }
+      }
+      // A draining instance holds its slot until it is done.
+      let free = slots - this.#functions.reduce((sum, { instances }) => sum + countOn(instances, id), 0);
+      for (let missing = -surplus; missing > 0 && free > 0; missing--, free--) {
+        const instance: Instance = { node: id, phase: 'starting', draining: false, since: this.#now, event: undefined };
+        running.instances.add(instance);
+        this.#agenda.add(this.#now + startMs, { kind: 'ready', running, instance });
+      }
+    }
+  }
+
+  #decideNodes(): void {
+    const jobs = [...this.#jobs].map(([id, job]): NodeJob => {
+      const own = this.#nodes.filter((node) => node.job === id);
+      const isUsed = this.#functions.some(({ wanted }) => own.some((node) => (wanted.get(node.id) ?? 0) > 0));
+      job.idleSince = isUsed || job.state === 'waiting' ? undefined : (job.idleSince ?? this.#now);
+      return { id, ...job, isHome: id === 'first', remainingMs: undefined };
+    });
+    const { action, memory } = decideNodes(
+      {
+        now: this.#now,
+        jobs,
+        slotsPerNode: 8,
+        unplacedSlots: this.#unplaced,
+        drainMs: undefined,
+        queueWaitMs: (this.#trace.queueSeconds ?? 0) * 1_000,
+        nodeHours: 0,
+      },
+      {
+        nodesMin: 1,
+        nodesMax: 4,
+        nodeHoursMax: undefined,
+        keepAliveMs: 30_000,
+        patienceMs: 2_000,
+        walltimeMs: 3_600_000,
+      },
+      this.#nodeMemory,
+    );
+    this.#nodeMemory = memory;
+    if (action.kind === 'ask') {
+      const job = `job${this.#jobs.size}`;
+      this.#jobs.set(job, { nodes: action.nodes, state: 'waiting', idleSince: undefined });
+      this.#agenda.add(this.#now + (this.#trace.queueSeconds ?? 0) * 1_000, { kind: 'joined', job });
+    }
+    if (action.kind === 'give-back') {
+      for (const job of action.jobs) {
+        this.#jobs.delete(job);
+        this.#nodes = this.#nodes.filter((node) => node.job !== job);
+      }
+    }
+  }
+
+  #join(id: string): void {
+    const job = this.#jobs.get(id);
+    if (!job) return;
+    job.state = 'running';
+    for (let at = 0; at < job.nodes; at++) this.#nodes.push({ id: `${id}-${at}`, slots: 8, job: id });
+  }
+
+  #record(): void {
+    const second = this.#now / 1_000;
+    const sum = { rate: 0, instances: 0, waiting: 0 };
+    for (const { of, instances, queue, head } of this.#functions) {
+      sum.rate += of.rate(second);
+      sum.instances += instances.size;
+      sum.waiting += queue.length - head;
+    }
+    this.#series.push(sum);
+  }
+
+  /** From each disturbance to the last miss before the next one. */
+  #recoverSeconds(): number {
+    const { disturbances, seconds } = this.#trace;
+    const spans = disturbances.map((from, at) => {
+      const until = (disturbances[at + 1] ?? seconds) * 1_000;
+      let last = from * 1_000;
+      for (const miss of this.#misses) if (miss >= from * 1_000 && miss < until) last = Math.max(last, miss);
+      return last / 1_000 - from;
+    });
+    return Math.max(0, ...spans);
+  }
+
+  #peakNeed(): number {
+    let peak = 1;
+    for (let second = 0; second < this.#trace.seconds; second++) {
+      const need = this.#trace.functions.reduce(
+        (sum, { rate, serviceMeanMs }) => sum + (rate(second) * serviceMeanMs) / 1_000,
+        0,
+      );
+      peak = Math.max(peak, need);
+    }
+    return peak;
+  }
+}
+
+function countOn(instances: ReadonlySet<Instance>, node: string): number {
+  let count = 0;
+  for (const instance of instances) if (instance.node === node) count++;
+  return count;
+}
