@@ -1,5 +1,5 @@
 /** An SVG of one trace: what the arrivals keep busy, and the instances of each policy, second by second. */
-import type { RunResult } from './simulate.ts';
+import type { RunResult } from './sim-model.ts';
 import type { Trace } from './traces.ts';
 
 export interface Line {

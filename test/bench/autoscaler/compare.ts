@@ -1,7 +1,8 @@
 /** All policies tuned by the same grid search on training seeds, then judged on seeds that none has seen. */
 import type { PolicyKind } from './policy.ts';
 import { combinations } from './policy.ts';
-import { type RunResult, simulate } from './simulate.ts';
+import type { RunResult } from './sim-model.ts';
+import { simulate } from './simulate.ts';
 import type { Trace } from './traces.ts';
 
 export interface Score {

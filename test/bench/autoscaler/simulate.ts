@@ -6,7 +6,8 @@ import { decideNodes, type NodeJob, type NodeMemory, place } from '#placement';
 import { Agenda } from './agenda.ts';
 import type { Policy } from './policy.ts';
 import { createRandom, type Random } from './random.ts';
-import type { SimFunction, Trace } from './traces.ts';
+import type { Event, Happening, Instance, Running, RunResult } from './sim-model.ts';
+import type { Trace } from './traces.ts';
 
 /** An event that waited longer than this has missed its objective. */
 export const waitSloMs = 1_000;
@@ -20,56 +21,6 @@ const lossSeenMs = 5_000;
 const rateMax = 260;
 /** As agents smooth it. */
 const smoothing = 1 / 32;
-
-export interface RunResult {
-  readonly events: number;
-  readonly misses: number;
-  readonly instanceSeconds: number;
-  /** What one who knew every arrival, with instances that start at once, would have used. */
-  readonly optimumSeconds: number;
-  /** Seconds until no event missed its objective any more; the longest of the disturbances. */
-  readonly recoverSeconds: number;
-  /** Most instances against the most that the arrivals kept busy, less one. */
-  readonly overshoot: number;
-  /** Each second: what arrived, instances, waiting events. */
-  readonly series: readonly { readonly rate: number; readonly instances: number; readonly waiting: number }[];
-  /** Busy instances that were ended: never any. */
-  readonly stoppedBusy: number;
-}
-
-interface Event {
-  readonly arrivedAt: number;
-  readonly serviceMs: number;
-}
-
-interface Instance {
-  readonly node: string;
-  phase: 'starting' | 'idle' | 'busy' | 'gone';
-  draining: boolean;
-  readonly since: number;
-  event: Event | undefined;
-}
-
-interface Running {
-  readonly of: SimFunction;
-  readonly policy: Policy;
-  readonly instances: Set<Instance>;
-  readonly idle: Instance[];
-  queue: Event[];
-  head: number;
-  arrived: number;
-  ended: number;
-  serviceMs: number | undefined;
-  wanted: ReadonlyMap<string, number>;
-}
-
-type Happening =
-  | { readonly kind: 'arrival'; readonly running: Running }
-  | { readonly kind: 'ready' | 'done'; readonly running: Running; readonly instance: Instance }
-  | { readonly kind: 'back'; readonly running: Running; readonly event: Event }
-  | { readonly kind: 'round' }
-  | { readonly kind: 'lost' | 'loss-seen'; readonly node: string }
-  | { readonly kind: 'joined'; readonly job: string };
 
 export function simulate(trace: Trace, createPolicy: () => Policy, seed: number): RunResult {
   return new Simulation(trace, createPolicy, seed).run();
