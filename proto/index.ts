@@ -23,6 +23,8 @@ export {
   DrainRequest,
   DrainResponse,
   FunctionLoad,
+  ReadClaimResponse,
+  ReleaseClaimsRequest,
   ReportRequest,
   ReportResponse,
   TriggerState,

@@ -5,12 +5,15 @@
 import { join } from 'node:path';
 import { type JetStreamManager, jetstreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
-import { type ArtifactStore, type Buckets, EventPublisher, inboxPrefix } from '#broker';
+import { type ArtifactStore, type Buckets, ClaimWriter, EventPublisher, inboxPrefix } from '#broker';
+import type { ClaimFolder } from '#claims';
 import { type Clock, PlatformError } from '#common';
 import type { AgentConfig } from '#model';
 import type { ApplyRequest, FunctionVersion, Isolation, WantedFunction } from '#proto';
 import type { Logger } from '#telemetry';
 import { ArtifactCache } from './artifact-cache.ts';
+import { ClaimLocator } from './claims/claim-locator.ts';
+import { OutputStore } from './claims/output-store.ts';
 import type { FunctionPool } from './function-pool.ts';
 import { Gatherers } from './gather/gatherers.ts';
 import { HostedVersion } from './hosted-version.ts';
@@ -35,6 +38,10 @@ export interface AgentOptions
   readonly buckets: Buckets;
   readonly artifacts: ArtifactStore;
   readonly logger: Logger;
+  /** Where this node leaves large payloads; undefined where they go into the stream. */
+  readonly claimFolder: ClaimFolder | undefined;
+  /** Reads a claimed payload of another node. */
+  readonly readFromPeer: (node: string, name: string) => AsyncIterable<Uint8Array>;
 }
 
 /** Timeouts, restarts and credit are looked at this often. */
@@ -55,6 +62,7 @@ export class Agent {
   readonly config: AgentConfig;
   readonly publisher: EventPublisher;
   readonly logs: LogSink;
+  readonly outputs: OutputStore;
   epoch = 0;
   generation = 0;
   draining = false;
@@ -74,6 +82,7 @@ export class Agent {
   readonly #inbox: string;
   /** Without asking the server: it may be away when an agent starts. */
   readonly #manager: Promise<JetStreamManager>;
+  readonly #claims: ClaimLocator;
   /** When the last wanted set came. */
   #toldAt = 0;
 
@@ -85,11 +94,18 @@ export class Agent {
     this.#inbox = inboxPrefix('agent', config.node);
     this.#manager = jetstreamManager(connection, { checkAPI: false });
     this.publisher = new EventPublisher({ connection, clock, inbox: this.#inbox });
+    this.outputs = new OutputStore(this.publisher, new ClaimWriter(options.claimFolder, this.publisher));
+    this.#claims = new ClaimLocator({
+      connection,
+      folder: options.claimFolder,
+      spoolDirectory: join(config.runDirectory, 'spool'),
+      readFrom: options.readFromPeer,
+    });
     this.logs = new LogSink(connection, clock, config.node);
     this.#starter = new InstanceStarter({
       ...options,
       cache: new ArtifactCache(join(config.nodeDirectory, 'artifacts'), options.artifacts),
-      publisher: this.publisher,
+      outputs: this.outputs,
       logs: this.logs,
     });
     this.#spares = new SpareInstances({
@@ -232,6 +248,8 @@ export class Agent {
       inbox: this.#inbox,
       buckets,
       publisher: this.publisher,
+      outputs: this.outputs,
+      claims: this.#claims,
       leases: this.#leases,
       logs: this.logs,
       clock,

@@ -1,5 +1,6 @@
 /** What an instance is told of an event, as JSON built by hand: it is made once an event. */
 import { messageIdHeader, ownHeaders, type PulledEvent } from '#broker';
+import { claimHeader } from '#claims';
 import type { Delivery } from './delivery.ts';
 import type { TriggerRoute } from './trigger-route.ts';
 
@@ -11,10 +12,15 @@ export function callHeader(delivery: Delivery, route: TriggerRoute, timeoutMs: n
   return `{"s":${subject},"i":"${id}","q":${delivery.sequence},"t":${event.timeMs},"a":${delivery.attempt},"d":${timeoutMs}${rest}}`;
 }
 
+/** Of no use to a handler, which is given what they stand for. */
+const hiddenHeader = new RegExp(`^(Nats-|${claimHeader}$)`);
+
 /** The event's own headers, without the stream's bookkeeping. */
 export function ownHeaderText(event: PulledEvent): string {
-  if (!event.message.headers) return '';
-  const pairs = ownHeaders(event);
-  const own = Object.entries(pairs).filter(([name]) => name === messageIdHeader || !name.startsWith('Nats-'));
+  return event.message.headers ? headerText(ownHeaders(event)) : '';
+}
+
+export function headerText(headers: Readonly<Record<string, string>>): string {
+  const own = Object.entries(headers).filter(([name]) => name === messageIdHeader || !hiddenHeader.test(name));
   return own.length === 0 ? '' : `,"h":${JSON.stringify(Object.fromEntries(own))}`;
 }

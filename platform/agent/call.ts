@@ -21,6 +21,8 @@ export interface Call {
   /** CallHeader as JSON. */
   readonly header: string;
   readonly body: Uint8Array;
+  /** The body is empty: the header says where the payload lies. */
+  readonly claimed?: boolean;
   readonly timeoutMs: number;
   /** Called once, unless the call was abandoned with its instance. */
   readonly settle: (outcome: CallOutcome, ran: CallRun) => void;

@@ -2,12 +2,11 @@
  * The life of one event on this node, from its pull to its ack (design: R2-R4, "Leases", "Attempts").
  * Every path ends in exactly one of: ack, nak, or silence when the lease was lost.
  */
-import type { MsgHdrs } from '@nats-io/transport-node';
 import {
   deadLetterSubject,
   encodeHeaders,
-  encodeHeadersWithId,
   encodeRetry,
+  headerLines,
   leaseMs,
   messageIdHeader,
   ownHeaders,
@@ -16,9 +15,11 @@ import {
   retryId,
   retrySubject,
 } from '#broker';
+import { claimHeader } from '#claims';
 import { backoffMs, messageOf, PlatformError } from '#common';
 import { type ErrorHeader, type OutputHeader, resultForms } from '#frames';
 import type { CallOutcome, CallRun } from './call.ts';
+import type { StoredOutput } from './claims/output-store.ts';
 import { type AttemptRecord, deadLetterBody, type FailedAttempt, failuresOf } from './dead-letter.ts';
 import type { TriggerRoute } from './trigger-route.ts';
 
@@ -37,6 +38,8 @@ const unstartableDelayMs = 5_000;
 
 /** What went wrong in a call; without a kind an ordinary failure. */
 type Failure = Pick<ErrorHeader, 'message'> & Partial<ErrorHeader>;
+
+type EventOutput = Pick<StoredOutput, 'subject' | 'data' | 'id' | 'lines'>;
 
 const emptyPayload = new Uint8Array(0);
 
@@ -158,9 +161,9 @@ export class Delivery {
       if (subject === undefined) return this.ack();
       this.#openOutputs = 1;
       const id = this.#route.outputId(this.sequence, 0);
-      return this.#publish(subject, body, encodeHeadersWithId(id, this.#route.outputLines(id)), run);
+      return this.#publish({ subject, data: body, id, lines: this.#route.outputLines(id) }, run);
     }
-    let outputs: { subject: string; data: Uint8Array; headers: MsgHdrs }[];
+    let outputs: EventOutput[];
     try {
       outputs = this.#outputsOf(JSON.parse(header) as OutputHeader[], body);
     } catch (error) {
@@ -169,13 +172,10 @@ export class Delivery {
     }
     if (outputs.length === 0) return this.ack();
     this.#openOutputs = outputs.length;
-    for (const output of outputs) this.#publish(output.subject, output.data, output.headers, run);
+    for (const output of outputs) this.#publish(output, run);
   }
 
-  #outputsOf(
-    headers: readonly OutputHeader[],
-    body: Uint8Array,
-  ): { subject: string; data: Uint8Array; headers: MsgHdrs }[] {
+  #outputsOf(headers: readonly OutputHeader[], body: Uint8Array): EventOutput[] {
     let at = 0;
     return headers.flatMap((output, index) => {
       const data = body.subarray(at, at + output.length);
@@ -184,21 +184,18 @@ export class Delivery {
         output.subject === undefined ? this.#route.outputSubject(this.event) : publishSubject(output.subject);
       if (subject === undefined) return [];
       const id = this.#route.outputId(this.sequence, index);
-      const pairs: [string, string][] = [
-        [messageIdHeader, id],
-        ['Pilotfish-Version', this.#route.versionText],
-      ];
       const own = authorHeaders(output.headers);
       // What the author says of an attribute stands.
       const said = new Set(own.map(([name]) => name.toLowerCase()));
-      pairs.push(...(this.#route.cloudEvents?.(id) ?? []).filter(([name]) => !said.has(name)), ...own);
-      return [{ subject, data, headers: encodeHeaders(pairs) }];
+      const attributes = (this.#route.cloudEvents?.(id) ?? []).filter(([name]) => !said.has(name));
+      return [{ subject, data, id, lines: this.#route.versionLines + headerLines([...attributes, ...own]) }];
     });
   }
 
   /** R2: the event is acked only after every output's PubAck. */
-  #publish(subject: string, data: Uint8Array, headers: MsgHdrs, run: CallRun): void {
-    this.#route.publisher.publish(subject, data, headers, (error) => {
+  #publish(output: EventOutput, run: CallRun): void {
+    const { outputs, claimOverBytes } = this.#route;
+    outputs.store({ ...output, claimOverBytes }, (error) => {
       if (error) this.#refusal = error;
       if (--this.#openOutputs > 0) return;
       if (this.#refusal === undefined) {
@@ -287,7 +284,10 @@ export class Delivery {
   }
 }
 
+/** A result that passes its event's headers on must not claim that event's payload as well. */
+const platformHeader = new RegExp(`^(nats-|pilotfish-version$|${claimHeader}$)`, 'i');
+
 /** A function's own headers; the platform's and the broker's are not for it to set. */
 function authorHeaders(headers: Readonly<Record<string, string>> = {}): [string, string][] {
-  return Object.entries(headers).filter(([name]) => !/^(nats-|pilotfish-version$)/i.test(name));
+  return Object.entries(headers).filter(([name]) => !platformHeader.test(name));
 }

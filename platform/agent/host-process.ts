@@ -49,7 +49,11 @@ export class HostProcess {
     this.#settings = settings;
     this.#scratch = scratchOf(config.runDirectory, id);
     mkdirSync(this.#scratch, { recursive: true, mode: 0o700 });
-    const readable = [join(config.nodeDirectory, 'artifacts'), join(config.runDirectory, 'spool')];
+    const readable = [
+      join(config.nodeDirectory, 'artifacts'),
+      join(config.runDirectory, 'spool'),
+      config.claims.directory,
+    ];
     const places = { nodeBinary, hostScript, readable, scratch: this.#scratch, isolation, environment };
     const { argv, env, transport } = planFor(places);
     spawner.spawn(

@@ -1,6 +1,6 @@
 /** Brings up one instance: a host from the pool, the function's artifact, and the two put together. */
 import { join } from 'node:path';
-import { type Buckets, type EventPublisher, encodeHeaders, messageIdHeader, publishSubject } from '#broker';
+import { type Buckets, headerLines, publishSubject } from '#broker';
 import { type Clock, messageOf } from '#common';
 import type { FunctionKind, LoadHeader, PublishHeader } from '#frames';
 import { callsAtOnce } from '#model';
@@ -8,6 +8,7 @@ import type { FunctionVersion } from '#proto';
 import type { Logger } from '#telemetry';
 import type { ArtifactCache } from './artifact-cache.ts';
 import { BodyFiles } from './body-files.ts';
+import type { OutputStore } from './claims/output-store.ts';
 import { CodeCache } from './code-cache.ts';
 import { FunctionFolders } from './function-folder.ts';
 import { foreignPlan, needsOwnHost, nodePlan } from './host-plan.ts';
@@ -22,7 +23,7 @@ import { StateStore } from './state-store.ts';
 export interface InstanceStarterOptions extends HostSettings {
   readonly cache: ArtifactCache;
   readonly buckets: Pick<Buckets, 'state' | 'secrets'>;
-  readonly publisher: EventPublisher;
+  readonly outputs: OutputStore;
   readonly logs: LogSink;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -192,10 +193,9 @@ export class InstanceStarter {
 
   #publish(publish: PublishHeader, data: Uint8Array, done: (error: string) => void): void {
     try {
-      const headers = encodeHeaders([[messageIdHeader, publish.messageId], ...Object.entries(publish.headers)]);
-      this.#options.publisher.publish(publishSubject(publish.subject), data, headers, (error) =>
-        done(error?.message ?? ''),
-      );
+      const lines = headerLines(Object.entries(publish.headers));
+      const output = { subject: publishSubject(publish.subject), data, id: publish.messageId, lines };
+      this.#options.outputs.store(output, (error) => done(error?.message ?? ''));
     } catch (error) {
       done(messageOf(error));
     }

@@ -130,7 +130,8 @@ export class Instance {
   run(call: Call): void {
     const file = this.#options.bodies?.put(call.body);
     const id = this.#calls.add(call, file, this.#options.clock.monotonic());
-    if (file === undefined) return this.#writer?.write(frameTypes.call, id, callForms.inline, call.header, call.body);
+    const form = call.claimed ? callForms.claimed : callForms.inline;
+    if (file === undefined) return this.#writer?.write(frameTypes.call, id, form, call.header, call.body);
     this.#writer?.write(
       frameTypes.call,
       id,

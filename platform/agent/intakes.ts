@@ -19,6 +19,8 @@ import type { FunctionVersion, Trigger } from '#proto';
 import { compileFilter } from '#routing';
 import type { Logger } from '#telemetry';
 import { AttemptLog } from './attempt-log.ts';
+import type { ClaimLocator } from './claims/claim-locator.ts';
+import type { OutputStore } from './claims/output-store.ts';
 import type { FunctionPool } from './function-pool.ts';
 import { GatherLease } from './gather/gather-lease.ts';
 import { fetchGathered, gatheredSubject } from './gather/spool.ts';
@@ -37,6 +39,8 @@ export interface IntakeOptions {
   readonly inbox: string;
   readonly buckets: Buckets;
   readonly publisher: EventPublisher;
+  readonly outputs: OutputStore;
+  readonly claims: ClaimLocator;
   readonly leases: Pick<LeaseKeeper, 'provenAt' | 'connected'>;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -58,7 +62,7 @@ export function createIntakes(options: IntakeOptions): TriggerIntake[] {
 
 /** One for each shard of each trigger with order. */
 export function createShards(options: IntakeOptions, manager: Promise<JetStreamManager>): ShardIntakes {
-  const { version, pool, connection, inbox, buckets, clock, logger, node } = options;
+  const { version, pool, connection, inbox, buckets, clock, logger, node, claims } = options;
   const { order, triggers = [] } = version.spec ?? {};
   const key = order?.key;
   return new ShardIntakes(
@@ -79,6 +83,7 @@ export function createShards(options: IntakeOptions, manager: Promise<JetStreamM
         route: (released, again) => createRoute(options, trigger, streams.events, { released, again }),
         puller: (consumer, onEvent) =>
           new EventPuller({ connection, inbox, stream: streams.ordered, consumer, clock, onEvent }),
+        claims,
         clock,
         logger,
       }),
@@ -86,13 +91,14 @@ export function createShards(options: IntakeOptions, manager: Promise<JetStreamM
 }
 
 function createIntake(options: IntakeOptions, trigger: Trigger, parking: Parking, retries: boolean): TriggerIntake {
-  const { version, connection, clock, spoolDirectory } = options;
+  const { version, connection, clock, spoolDirectory, claims } = options;
   const gathered = trigger.gather !== undefined || trigger.window !== undefined;
   const stream = gathered ? streams.gathers : streams.events;
   return new TriggerIntake({
     pool: options.pool,
     retries,
     filter: gathered ? undefined : compileFilter(trigger.filter),
+    claims,
     route: (released) => createRoute(options, trigger, stream, { released, parking }),
     puller: (onEvent) =>
       new EventPuller({
@@ -104,7 +110,7 @@ function createIntake(options: IntakeOptions, trigger: Trigger, parking: Parking
         onEvent,
       }),
     ...(gathered
-      ? { fetchParts: (event) => fetchGathered(event, { connection, inbox: options.inbox, spoolDirectory }) }
+      ? { fetchParts: (event) => fetchGathered(event, { connection, inbox: options.inbox, spoolDirectory, claims }) }
       : {}),
   });
 }
@@ -123,6 +129,7 @@ function createRoute(
     node: options.node,
     connection: options.connection,
     publisher: options.publisher,
+    outputs: options.outputs,
     attempts: new AttemptLog(options.buckets.attempts, version.function, trigger.name),
     leases: options.leases,
     clock: options.clock,

@@ -1,5 +1,5 @@
 /** A synchronous call on this node: off the gateway's line, through an instance, and back. JetStream has no part in it. */
-import { encodeHeaders, messageIdHeader, publishSubject } from '#broker';
+import { headerLines, publishSubject } from '#broker';
 import { PlatformError, withDeadline } from '#common';
 import { type CallHeader, type LineCall, type LineOutcome, type OutputHeader, resultForms } from '#frames';
 import type { Agent } from './agent.ts';
@@ -120,8 +120,8 @@ export class Invocation {
 
   #publish(subject: string, data: Uint8Array, id: string, headers: Record<string, string>): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const lines = encodeHeaders([[messageIdHeader, id], ...Object.entries(headers)]);
-    this.#agent.publisher.publish(publishSubject(subject), data, lines, (error) => (error ? reject(error) : resolve()));
+    const output = { subject: publishSubject(subject), data, id, lines: headerLines(Object.entries(headers)) };
+    this.#agent.outputs.store(output, (error) => (error ? reject(error) : resolve()));
     return promise;
   }
 }

@@ -3,17 +3,19 @@ import { randomBytes } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { join } from 'node:path';
-import { ArtifactStore, connectNats, inboxPrefix, openBuckets, readSeed } from '#broker';
+import { ArtifactStore, connectNats, inboxPrefix, openBuckets, openClaimFolder, readSeed } from '#broker';
 import { type Clock, systemClock } from '#common';
 import type { AgentConfig, ChildMessage } from '#model';
 import { readTls, startLineServer, startRpcServer, type TlsIdentity } from '#rpc';
 import { brokerServerName } from '#security';
 import { createLogger } from '#telemetry';
 import { Agent } from './agent.ts';
+import { agentAdmission } from './agent-admission.ts';
 import { agentService } from './agent-service.ts';
 import { CallLine } from './call-line.ts';
+import { ClaimService } from './claims/claim-service.ts';
+import { PeerClaims } from './claims/peer-claims.ts';
 import { followCertificate } from './follow-certificate.ts';
-import { gatewayOnly } from './gateway-only.ts';
 import { clearSpools } from './gather/spool.ts';
 import { probeIsolation } from './isolation/index.ts';
 import { NodeReports } from './node-report.ts';
@@ -48,7 +50,8 @@ export async function runAgent(options: RunAgentOptions): Promise<RunningAgent> 
   const spools = join(config.runDirectory, 'spool');
   mkdirSync(spools, { recursive: true, mode: 0o700 });
   clearSpools(spools);
-  const [connection, spawner] = await Promise.all([
+  const [claimFolder, connection, spawner] = await Promise.all([
+    openClaimFolder(config.claims, config.node),
     connectNats({
       servers: config.brokers,
       seed: readSeed(config.seedFile),
@@ -65,6 +68,9 @@ export async function runAgent(options: RunAgentOptions): Promise<RunningAgent> 
     }),
   ]);
   const buckets = await openBuckets(connection);
+  const tls = readTls(config.tls);
+  const peers = new PeerClaims({ pilot: config.pilot, nodes: buckets.nodes, tls });
+  const claims = new ClaimService(claimFolder, clock);
   const agent = new Agent({
     config,
     connection,
@@ -77,22 +83,24 @@ export async function runAgent(options: RunAgentOptions): Promise<RunningAgent> 
     nodeBinary: options.nodeBinary,
     isolation: probeIsolation(options.confineScript),
     environment: options.environment,
+    claimFolder,
+    readFromPeer: (node, name) => peers.read(node, name),
     onProcess: (event) => toLauncher('pid' in event ? { started: event } : { ended: { pid: event.endedPid } }),
   });
   const reports = new NodeReports(agent, clock);
-  const tls = readTls(config.tls);
   const { host } = config;
-  const services = [agentService({ agent, reports })];
+  const services = [agentService({ agent, reports, claims })];
   const token = randomBytes(24).toString('base64url');
   const socketPath = join(config.runDirectory, 'calls.sock');
   const onLine = (socket: Socket) => void new CallLine(socket, { agent, token, logger });
   const [server, lines] = await Promise.all([
-    startRpcServer({ host, port: 0, tls, services, reflection: false, admission: gatewayOnly }),
+    startRpcServer({ host, port: 0, tls, services, reflection: false, admission: agentAdmission }),
     startLineServer({ host, tls, socketPath, onLine }),
   ]);
   const renew = (renewed: TlsIdentity) => {
     server.renew(renewed);
     lines.renew(renewed);
+    peers.renew(renewed);
   };
   const stopFollowing = followCertificate(config.tls, renew, logger);
   const calls = { address: lines.address, socketPath, token };
@@ -107,6 +115,8 @@ export async function runAgent(options: RunAgentOptions): Promise<RunningAgent> 
       await agent.drain(graceMs);
       const leave = async () => {
         stopFollowing();
+        claims.close();
+        peers.close();
         await registration.close();
         await agent.close();
         await Promise.all([server.close(500), lines.close()]);

@@ -3,6 +3,8 @@ import { decodeRetry, type EventPuller, ownHeaders, type PulledEvent } from '#br
 import { PlatformError } from '#common';
 import { type EventFilter, goesToCanary, type ReplayAnchor, replayWaitMs } from '#routing';
 import { callHeader, ownHeaderText } from './call-header.ts';
+import type { ClaimLocator } from './claims/claim-locator.ts';
+import { type FetchedCall, fetchClaimed, isLostForGood } from './claims/fetch-claimed.ts';
 import { Delivery } from './delivery.ts';
 import type { FunctionPool } from './function-pool.ts';
 import { type GatheredSpool, gatherRefusal } from './gather/spool.ts';
@@ -17,6 +19,8 @@ export interface TriggerIntakeOptions {
   readonly retries: boolean;
   /** Which events the function is given; the others count as done. */
   readonly filter?: EventFilter | undefined;
+  /** Brings claimed payloads into reach. */
+  readonly claims: Pick<ClaimLocator, 'locate'>;
   /** For a gather trigger: brings the parts of a gather event into a spool file. */
   readonly fetchParts?: (event: PulledEvent) => Promise<GatheredSpool>;
 }
@@ -29,10 +33,12 @@ const retriesAtOnceMax = 8;
 const pausedNakMs = 5_000;
 /** Events come in bursts, by the room of the version beside it: a canary with fewer instances lets so many wait for its share. */
 const canaryWaitingMax = 256;
-/** A gathered event whose parts could not be fetched for want of room, or of a broker, is given back for this long ... */
+/** An event whose parts or claimed payload could not be fetched for want of room, or of a broker, is given back for this long ... */
 const fetchRetryMs = 5_000;
 /** ... until it was given out so often; from then on it counts as failed (R6). */
 const fetchDeliveriesMax = 20;
+
+const noPayload = new Uint8Array(0);
 
 export class TriggerIntake {
   readonly route: TriggerRoute;
@@ -42,6 +48,7 @@ export class TriggerIntake {
   /** Of 100 events that come here, so many are for the same trigger of another version. */
   canary: { readonly intake: TriggerIntake; readonly percent: number } | undefined;
   readonly #pool: FunctionPool;
+  readonly #claims: TriggerIntakeOptions['claims'];
   readonly #fetchParts: ((event: PulledEvent) => Promise<GatheredSpool>) | undefined;
   readonly #timeoutMs: number;
   readonly #retries: boolean;
@@ -53,6 +60,7 @@ export class TriggerIntake {
 
   constructor(options: TriggerIntakeOptions) {
     this.#pool = options.pool;
+    this.#claims = options.claims;
     this.#fetchParts = options.fetchParts;
     this.#retries = options.retries;
     this.#filter = options.filter;
@@ -155,27 +163,33 @@ export class TriggerIntake {
       return;
     }
     const { event } = delivery;
-    this.#run(
-      delivery,
-      callHeader(delivery, this.route, this.#timeoutMs, ownHeaderText(event)),
-      event.message.data,
-      undefined,
-    );
+    const claimed = fetchClaimed(event, this.#claims);
+    if (claimed) return this.#submitFetched(delivery, claimed);
+    this.#run(delivery, ownHeaderText(event), event.message.data, undefined);
   }
 
   #submitGathered(delivery: Delivery, fetchParts: (event: PulledEvent) => Promise<GatheredSpool>): void {
+    const fetched = fetchParts(delivery.event).then(({ header, remove }) => ({
+      text: `,"g":${JSON.stringify(header)}`,
+      remove,
+    }));
+    this.#submitFetched(delivery, fetched);
+  }
+
+  #submitFetched(delivery: Delivery, fetched: Promise<FetchedCall>): void {
     this.#pool.fetching++;
-    fetchParts(delivery.event).then(
+    fetched.then(
       (spool) => {
         this.#pool.fetching--;
         // Given up meanwhile, cut off from the broker: somebody else has it.
         if (this.held.get(delivery.sequence) !== delivery) return spool.remove();
-        const header = callHeader(delivery, this.route, this.#timeoutMs, `,"g":${JSON.stringify(spool.header)}`);
-        this.#run(delivery, header, new Uint8Array(0), spool);
+        this.#run(delivery, spool.text, noPayload, spool);
       },
       (error: unknown) => {
         this.#pool.fetching--;
-        const { retryable, message } = PlatformError.from(error);
+        const known = PlatformError.from(error);
+        const { retryable, message } = known;
+        if (!this.#fetchParts && isLostForGood(known)) return delivery.deadLetter(message, delivery.earlier);
         // No room for the parts, or a silent broker, is no failure of the event: another node may fare better.
         if (retryable && delivery.deliveries < fetchDeliveriesMax) return delivery.nak(fetchRetryMs);
         // A part that is gone stays gone: dead-lettered after its attempts.
@@ -185,10 +199,11 @@ export class TriggerIntake {
     );
   }
 
-  #run(delivery: Delivery, header: string, body: Uint8Array, spool: GatheredSpool | undefined): void {
+  #run(delivery: Delivery, text: string, body: Uint8Array, spool: FetchedCall | undefined): void {
     const taken = this.#pool.submit({
-      header,
+      header: callHeader(delivery, this.route, this.#timeoutMs, text),
       body,
+      claimed: spool !== undefined && this.#fetchParts === undefined,
       timeoutMs: this.#timeoutMs,
       settle: (outcome, run) => {
         spool?.remove();

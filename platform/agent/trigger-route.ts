@@ -14,6 +14,7 @@ import type { FunctionSpec, FunctionVersion, Trigger } from '#proto';
 import { cloudEventHeaders } from '#sdk';
 import type { Logger } from '#telemetry';
 import type { AttemptLog } from './attempt-log.ts';
+import { claimOverBytesDefault, type OutputStore } from './claims/output-store.ts';
 import type { Delivery } from './delivery.ts';
 import type { LeaseKeeper } from './lease-keeper.ts';
 import type { LogSink } from './log-sink.ts';
@@ -26,6 +27,7 @@ export interface TriggerRouteOptions {
   readonly node: string;
   readonly connection: NatsConnection;
   readonly publisher: EventPublisher;
+  readonly outputs: OutputStore;
   readonly attempts: AttemptLog;
   readonly leases: Pick<LeaseKeeper, 'provenAt' | 'connected'>;
   readonly clock: Clock;
@@ -54,6 +56,8 @@ export class TriggerRoute {
   readonly retry: { readonly attempts: number; readonly minMs: number; readonly maxMs: number };
   readonly connection: NatsConnection;
   readonly publisher: EventPublisher;
+  readonly outputs: OutputStore;
+  readonly claimOverBytes: number;
   readonly attempts: AttemptLog;
   readonly leases: Pick<LeaseKeeper, 'provenAt' | 'connected'>;
   readonly clock: Clock;
@@ -65,7 +69,8 @@ export class TriggerRoute {
   readonly again: ((delivery: Delivery, delayMs: number) => void) | undefined;
   /** Attributes of each result, where the manifest wants CloudEvents. */
   readonly #cloudEvents: FunctionSpec['cloudEvents'];
-  readonly #outputLines: string;
+  /** Header lines of every output. */
+  readonly versionLines: string;
   readonly #outputOf: ((subject: string) => string) | undefined;
   readonly #subjectOf: (event: PulledEvent) => string;
   readonly #idPrefix: string;
@@ -82,6 +87,8 @@ export class TriggerRoute {
     this.retry = version.spec?.retry ?? { attempts: 1, minMs: 1_000, maxMs: 60_000 };
     this.connection = options.connection;
     this.publisher = options.publisher;
+    this.outputs = options.outputs;
+    this.claimOverBytes = version.spec?.claimOverBytes || claimOverBytesDefault;
     this.attempts = options.attempts;
     this.leases = options.leases;
     this.clock = options.clock;
@@ -92,7 +99,7 @@ export class TriggerRoute {
     this.parking = options.parking;
     this.again = options.again;
     this.#cloudEvents = version.spec?.cloudEvents;
-    this.#outputLines = headerLines([['Pilotfish-Version', this.versionText]]);
+    this.versionLines = headerLines([['Pilotfish-Version', this.versionText]]);
     const output = version.spec?.output ?? '';
     this.#outputOf = output === '' ? undefined : compileTemplate(output, trigger.subject);
     this.#subjectOf = options.subjectOf;
@@ -107,7 +114,7 @@ export class TriggerRoute {
   /** Header lines of a single output, without its message id. */
   outputLines(id: string): string {
     const { cloudEvents } = this;
-    return cloudEvents ? this.#outputLines + headerLines(cloudEvents(id)) : this.#outputLines;
+    return cloudEvents ? this.versionLines + headerLines(cloudEvents(id)) : this.versionLines;
   }
 
   /** Headers of an output that make it a CloudEvent; undefined where the manifest wants none. */

@@ -1,7 +1,15 @@
 /** NATS and JetStream: names, streams and buckets, pulling, publishing, artifacts, the server's configuration. */
 export { ArtifactStore, sha256 } from './nats/artifact-store.ts';
+export { readChunks } from './nats/claim-chunks.ts';
+export { type ClaimNote, ClaimWriter, findClaimFolder, openClaimFolder } from './nats/claim-writer.ts';
 export { connectNats, type NatsOptions, readSeed } from './nats/connect.ts';
-export { EventPublisher, type EventPublisherOptions, type Settled } from './nats/event-publisher.ts';
+export {
+  EventPublisher,
+  type EventPublisherOptions,
+  type PubAck,
+  readPubAck,
+  type Settled,
+} from './nats/event-publisher.ts';
 export { EventPuller, type EventPullerOptions, type PulledEvent } from './nats/event-puller.ts';
 export { type GatherMarkRecord, readGatherMark } from './nats/gather-mark-record.ts';
 export {
@@ -15,6 +23,7 @@ export {
   decodeRetry,
   type EventOrigin,
   encodeRetry,
+  originOf,
   ownHeaders,
   type RetryMark,
   retryId,
@@ -24,6 +33,7 @@ export { type StoredMessage, StreamReader, type StreamReaderOptions } from './na
 export {
   type Buckets,
   type ConsumerStart,
+  claimTtlMs,
   consumerStart,
   createBuckets,
   deleteConsumer,
@@ -52,6 +62,9 @@ export {
 export {
   attemptsKey,
   auditSubject,
+  claimChunkSubject,
+  claimNoteSubject,
+  claimNotes,
   consumerName,
   deadLetterSubject,
   eventSubject,

@@ -8,6 +8,8 @@
  *   dlq.<function>                     DEAD_LETTERS  what failed for good (R4)
  *   log.<function>.<instance>          LOGS          bounded, oldest lines go first
  *   audit.<who>                        AUDIT         changes and refusals; bounded, oldest go first
+ *   claim.note.<place>.<name>          CLAIMS        which event has claimed a payload, until it is released
+ *   claim.chunk.<name>.<number>        CLAIMS        pieces of claimed payloads that found no folder
  */
 
 import { PlatformError } from '#common';
@@ -20,6 +22,7 @@ export const streams = {
   deadLetters: 'DEAD_LETTERS',
   logs: 'LOGS',
   audit: 'AUDIT',
+  claims: 'CLAIMS',
 } as const;
 
 export type StreamName = (typeof streams)[keyof typeof streams];
@@ -32,6 +35,7 @@ export const streamSubjects: Record<StreamName, string> = {
   DEAD_LETTERS: 'dlq.>',
   LOGS: 'log.>',
   AUDIT: 'audit.>',
+  CLAIMS: 'claim.>',
 };
 
 /** Everything in a stream. */
@@ -118,6 +122,19 @@ export function deadLetterSubject(functionName: string): string {
 /** log.<function>.<instance> */
 export function logSubject(functionName: string, instanceId: string): string {
   return `log.${functionName}.${instanceId}`;
+}
+
+/** claim.note.<place>.<name> */
+export function claimNoteSubject(place: string, name: string): string {
+  return `claim.note.${place}.${name}`;
+}
+
+/** All notes. */
+export const claimNotes = 'claim.note.>';
+
+/** claim.chunk.<name>.<number>; pass ">" as number for all of a payload. */
+export function claimChunkSubject(name: string, number: number | '>'): string {
+  return `claim.chunk.${name}.${number}`;
 }
 
 /** Filter of all log lines of a function. */

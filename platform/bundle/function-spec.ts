@@ -10,6 +10,9 @@ import { keyWithoutToken, resolveTrigger } from './trigger-spec.ts';
 
 /** Below this Node itself does not start. */
 const memoryBytesMin = 32 * 2 ** 20;
+/** Below it the reference costs more than the payload; above it the broker refuses what is not claimed. */
+const claimOverBytesMin = 64 * 2 ** 10;
+const claimOverBytesMax = 15 * 2 ** 20;
 /** The spec travels in one message and lies in a KV entry. */
 const configBytesMax = 64 * 2 ** 10;
 
@@ -53,6 +56,7 @@ export function resolveSpec(name: string, manifest: FunctionManifest): FunctionS
       source: manifest.cloudEvents.source ?? `/pilotfish/${name}`,
       contentType: manifest.cloudEvents.contentType ?? '',
     },
+    claimOverBytes: claimOver(manifest.claimOver),
   };
 }
 
@@ -159,6 +163,13 @@ function checkOutput({ output }: FunctionManifest, triggers: readonly Trigger[])
       throw new SpecProblem(['output'], message, 'Publish the results under another first token.');
     }
   }
+}
+
+function claimOver(text: string): number {
+  const bytes = parseSizeBytes(text);
+  if (bytes >= claimOverBytesMin && bytes <= claimOverBytesMax) return bytes;
+  const range = `${formatBytes(claimOverBytesMin)} to ${formatBytes(claimOverBytesMax)}`;
+  throw new SpecProblem(['claimOver'], `"${text}" is out of range: ${range}`);
 }
 
 function memory(text: string): number {

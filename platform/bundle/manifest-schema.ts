@@ -136,6 +136,7 @@ export const functionSchema = z.strictObject({
     .default([]),
   output: z.string().describe('Subject of the results; "{1}" stands for the trigger\'s first "*".').default(''),
   cloudEvents: cloudEventsSchema.optional(),
+  claimOver: size('Larger results go into a file, and the event names it; `event.open()` reads it.').default('8MiB'),
   timeout: duration('Longest time of one call.').default('30s'),
   retry: retrySchema.prefault({}),
   concurrency: count('Calls at a time in one instance.', 1, concurrencyMax).default(1),

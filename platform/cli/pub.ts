@@ -58,8 +58,8 @@ async function publish(
   input: string | undefined,
   flags: PubFlags,
 ): Promise<void> {
-  const { messageBytesMax } = await import('#broker');
-  const data = flags.data?.includes(numberMark) ? flags.data : await readInput(context, input, flags, messageBytesMax);
+  const { claimBytesMax } = await import('#claims');
+  const data = flags.data?.includes(numberMark) ? flags.data : await readInput(context, input, flags, claimBytesMax);
   const headers = parseHeaders(flags.header);
   const output = outputOf(context, flags);
   await withEvents(context, flags.pilot, 'source', async (events) => {

@@ -2,13 +2,14 @@
 import { join } from 'node:path';
 import { locateServer } from '#broker';
 import type { StageSources, StartedPilot } from '#pilot';
+import { type ClaimsFlags, claimsOf } from './claims-flags.ts';
 import type { CliContext } from './context.ts';
 import { distDirectory } from './launcher-command.ts';
 import { type NodeFlags, nodeRequest } from './node-flags.ts';
 import type { Output } from './output.ts';
 import { phaseText } from './phase-text.ts';
 
-export interface ScheduledUpFlags extends NodeFlags {
+export interface ScheduledUpFlags extends NodeFlags, ClaimsFlags {
   readonly resource: string;
   readonly storeSize?: number;
   readonly brokers?: number;
@@ -32,6 +33,7 @@ export async function runScheduledUp(
     request: nodeRequest(flags),
     interface: flags.interface,
     storeBytes: flags.storeSize ?? defaultStoreBytes(home, brokers),
+    claims: claimsOf(flags),
     brokers,
     sources: stageSources(context),
     detach: flags.detach === true,

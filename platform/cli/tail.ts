@@ -46,8 +46,11 @@ async function tail(context: CliContext, subject: string, flags: TailFlags): Pro
   });
 }
 
-function eventText({ sequence, time, subject, data }: StoredEvent): string {
-  return [sequence, time.toISOString(), subject, formatBytes(data.byteLength), preview(data)].join('\t');
+function eventText({ sequence, time, subject, headers, data }: StoredEvent): string {
+  const claimed = headers['Pilotfish-Claim']?.split(' ');
+  const size = formatBytes(claimed ? Number(claimed[2]) : data.byteLength);
+  const content = claimed ? `in a file of ${claimed[0]}, ${claimed[1]}` : preview(data);
+  return [sequence, time.toISOString(), subject, size, content].join('\t');
 }
 
 /** Text is shown as JSON shows it, so that no control character reaches the terminal; bytes as hexadecimal. */

@@ -3,6 +3,7 @@ import { availableParallelism } from 'node:os';
 import type { Command } from 'commander';
 import { formatDuration } from '#common';
 import type { StartedPilot } from '#pilot';
+import { addClaimsFlags, type ClaimsFlags, claimsOf } from './claims-flags.ts';
 import { type CommandFactory, type CommonOptions, flag, newCommand, outputOf, positiveInteger } from './command.ts';
 import type { CliContext } from './context.ts';
 import { launcherCommand } from './launcher-command.ts';
@@ -11,7 +12,7 @@ import type { Output } from './output.ts';
 import { phaseText } from './phase-text.ts';
 import { runScheduledUp } from './scheduled-up.ts';
 
-export interface UpFlags extends CommonOptions, NodeFlags {
+export interface UpFlags extends CommonOptions, NodeFlags, ClaimsFlags {
   readonly resource: string;
   readonly storeSize?: number;
   readonly brokers?: number;
@@ -20,22 +21,25 @@ export interface UpFlags extends CommonOptions, NodeFlags {
 }
 
 export const upCommand: CommandFactory = (context): Command =>
-  addNodeFlags(
-    newCommand({
-      name: 'up',
-      summary: 'bring a pilot up and wait until it is ready',
-      examples: [
-        'pilotfish up',
-        'pilotfish up --nodes 2 --cores-per-node 4',
-        'pilotfish up --store-size 512MiB',
-        'pilotfish up --nodes 4 --brokers 3',
-        'pilotfish up --resource slurm:// --nodes 3 --walltime 1h --queue short --project phys123',
-        'pilotfish up --resource ssh://node1,node2 --nodes 2 --interface ib0',
-      ],
-      pilot: false,
-    }).addOption(
-      flag('--resource <url>', 'where its nodes are: local://, slurm://, sge://, pbs://, ssh://a,b').default(
-        'local://',
+  addClaimsFlags(
+    addNodeFlags(
+      newCommand({
+        name: 'up',
+        summary: 'bring a pilot up and wait until it is ready',
+        examples: [
+          'pilotfish up',
+          'pilotfish up --nodes 2 --cores-per-node 4',
+          'pilotfish up --store-size 512MiB',
+          'pilotfish up --nodes 4 --brokers 3',
+          'pilotfish up --claims node --claims-directory /local/scratch',
+          'pilotfish up --resource slurm:// --nodes 3 --walltime 1h --queue short --project phys123',
+          'pilotfish up --resource ssh://node1,node2 --nodes 2 --interface ib0',
+        ],
+        pilot: false,
+      }).addOption(
+        flag('--resource <url>', 'where its nodes are: local://, slurm://, sge://, pbs://, ssh://a,b').default(
+          'local://',
+        ),
       ),
     ),
   )
@@ -75,6 +79,7 @@ export async function runUp(context: CliContext, flags: UpFlags, output: Output)
     brokers: flags.brokers ?? 1,
     slotsPerNode: flags.coresPerNode ?? availableParallelism(),
     ...(flags.storeSize === undefined ? {} : { storeBytes: flags.storeSize }),
+    claims: claimsOf(flags),
     waitReady: async (connection, nodes, timeoutMs) => {
       const { connectPilot } = await import('#client');
       using pilot = connectPilot(connection);

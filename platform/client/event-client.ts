@@ -4,13 +4,15 @@ import { type ConsumerMessages, DeliverPolicy, jetstream, type OrderedConsumerOp
 import type { NatsConnection } from '@nats-io/transport-node';
 import { connectNats, decodeHeaders, eventSubject, inboxPrefix, messageIdHeader, streams, userSubject } from '#broker';
 import { PlatformError, systemClock } from '#common';
-import type { Connection } from '#model';
+import type { Claims, Connection } from '#model';
 import { brokerServerName } from '#security';
 import { readAheadBytesMax, readExpiresMs, readerSilenceMs, readHeartbeatMs } from './limits.ts';
+import { openClaimed } from './open-claimed.ts';
 import { type EventCounts, type PublishOptions, PublishWindow } from './publish-window.ts';
 
 export interface StoredEvent {
   readonly subject: string;
+  /** Empty where the payload is claimed (header `Pilotfish-Claim`): `payload` reads it. */
   readonly data: Uint8Array;
   /** Of the payload. */
   readonly bytes: number;
@@ -21,6 +23,12 @@ export interface StoredEvent {
   readonly sequence: number;
   /** When the stream stored it, the server's time. */
   readonly time: Date;
+}
+
+/** How a source sends; every field has its default. */
+export interface SourceOptions {
+  /** Larger payloads than this go into a file, and the event names it. Default 1 MiB. */
+  readonly claimOverBytes?: number;
 }
 
 export interface ReadOptions {
@@ -35,7 +43,11 @@ export interface ReadOptions {
 const sizeHeader = 'Nats-Msg-Size';
 
 /** Throws `unavailable` when no broker of the pilot answers. */
-export async function connectEvents(connection: Connection, role: 'source' | 'viewer'): Promise<EventClient> {
+export async function connectEvents(
+  connection: Connection,
+  role: 'source' | 'viewer',
+  options: SourceOptions = {},
+): Promise<EventClient> {
   if (connection.seeds[role] === '') {
     throw new PlatformError('permission-denied', `this token does not open the streams as ${role}`, {
       hint:
@@ -51,7 +63,7 @@ export async function connectEvents(connection: Connection, role: 'source' | 'vi
     member,
     tls: { ca: connection.tls.ca, serverName: brokerServerName(connection.pilot) },
   });
-  const client = new EventClient(nats, role, member);
+  const client = new EventClient(nats, role, member, { claims: connection.claims, ...options });
   if (role === 'source') await client.open();
   return client;
 }
@@ -59,10 +71,18 @@ export async function connectEvents(connection: Connection, role: 'source' | 'vi
 export class EventClient {
   readonly #nats: NatsConnection;
   readonly #window: PublishWindow;
+  readonly #claims: Claims | undefined;
 
-  constructor(nats: NatsConnection, role: 'source' | 'viewer', member: string) {
+  constructor(
+    nats: NatsConnection,
+    role: 'source' | 'viewer',
+    member: string,
+    options: SourceOptions & { readonly claims?: Claims | undefined } = {},
+  ) {
     this.#nats = nats;
+    this.#claims = options.claims;
     this.#window = new PublishWindow({
+      ...options,
       connection: nats,
       inbox: inboxPrefix(role, member),
       member,
@@ -111,6 +131,14 @@ export class EventClient {
       idle_heartbeat: readHeartbeatMs,
     });
     return events(messages, signal);
+  }
+
+  /**
+   * An event's payload, wherever it lies: in the event itself, in a file that this machine sees, in the stream. Throws
+   * `not-found` for one that is gone, `corrupt` for one that is not what was published, `unavailable` for another node's.
+   */
+  payload(event: StoredEvent): Promise<Uint8Array> {
+    return openClaimed(event, { connection: this.#nats, claims: this.#claims });
   }
 
   /** Ends the connection at once; call `flush` first where events must not be lost. */

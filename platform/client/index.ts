@@ -1,8 +1,8 @@
 /**
  * `pilotfish/client`: what programs import to use a pilot. `pilot-client.ts` speaks with the gateway, `event-client.ts` with the
- * streams (`publish-window.ts` bounds what is under way), `limits.ts` holds the bounds.
+ * streams (`publish-window.ts` bounds what is under way, `claim-window.ts` large payloads), `limits.ts` holds the bounds.
  */
-export { connectEvents, EventClient, type ReadOptions, type StoredEvent } from './event-client.ts';
+export { connectEvents, EventClient, type ReadOptions, type SourceOptions, type StoredEvent } from './event-client.ts';
 export { bytesInFlightMax, publishesInFlightMax } from './limits.ts';
 export {
   type CanaryOptions,

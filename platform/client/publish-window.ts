@@ -4,21 +4,38 @@
  */
 import { type NatsConnection, PermissionViolationError } from '@nats-io/transport-node';
 import {
+  ClaimWriter,
   EventPublisher,
   encodeHeadersWithId,
+  findClaimFolder,
   headerLines,
   messageBytesMax,
   publishSubject,
+  readPubAck,
   userSubject,
 } from '#broker';
+import { type Claim, claimHeader, dtypeHeader, encodeClaim, shapeHeader } from '#claims';
 import { backoffMs, type Clock, formatBytes, PlatformError } from '#common';
-import { bytesInFlightMax, lostCheckMs, publishesInFlightMax, refusedBackoff, refusedMsMax } from './limits.ts';
+import type { Claims } from '#model';
+import { ClaimWindow } from './claim-window.ts';
+import {
+  bytesInFlightMax,
+  claimOverBytesDefault,
+  lostCheckMs,
+  publishesInFlightMax,
+  refusedBackoff,
+  refusedMsMax,
+} from './limits.ts';
 import { StreamRoom } from './stream-room.ts';
 
 export interface PublishOptions {
   readonly headers?: Readonly<Record<string, string>>;
   /** A stream drops a second event with the same id (within two minutes). Default: a fresh one. */
   readonly id?: string;
+  /** What the payload's bytes are, for whoever reads them: "u16", "f32" ... */
+  readonly dtype?: string;
+  /** Sides of the array, the slowest first. */
+  readonly shape?: readonly number[];
 }
 
 export interface EventCounts {
@@ -36,6 +53,10 @@ export interface PublishWindowOptions {
   /** Begins the default ids, so that two sources never share one. */
   readonly member: string;
   readonly clock: Clock;
+  /** Where large payloads go; left out, they are part of their events, up to the broker's limit. */
+  readonly claims?: Claims | undefined;
+  /** Larger payloads than this are claimed. Default 1 MiB. */
+  readonly claimOverBytes?: number | undefined;
 }
 
 type EncodedHeaders = ReturnType<typeof encodeHeadersWithId>;
@@ -45,10 +66,13 @@ interface Entry {
   readonly payload: Uint8Array;
   readonly headers: EncodedHeaders;
   readonly startedAt: number;
+  readonly claim: { readonly claim: Claim; readonly subject: string } | undefined;
   tries: number;
 }
 
 const encoder = new TextEncoder();
+const noPayload = new Uint8Array(0);
+const reservedName = /^(nats-|pilotfish-claim$)/i;
 /** Around a payload: headers and the subject. The broker counts them too. */
 const envelopeBytes = 64 * 2 ** 10;
 
@@ -69,6 +93,7 @@ export class PublishWindow {
   #retried = 0;
   #held = 0;
   #failure: PlatformError | undefined;
+  #claims: { readonly writer: ClaimWriter; readonly window: ClaimWindow } | undefined;
 
   constructor(options: PublishWindowOptions) {
     this.#options = options;
@@ -78,9 +103,15 @@ export class PublishWindow {
     void this.#watchReconnects();
   }
 
-  /** Learns how much room the stream has. */
-  open(): Promise<void> {
-    return this.#room.open();
+  /** Learns how much room the stream has, and where large payloads go. */
+  async open(): Promise<void> {
+    const { claims, clock } = this.#options;
+    if (claims) {
+      const writer = new ClaimWriter(await findClaimFolder(claims), this.#publisher);
+      const { signal } = this.#closing;
+      this.#claims = { writer, window: new ClaimWindow({ write: (data) => writer.write(data), clock, signal }) };
+    }
+    await this.#room.open();
   }
 
   get counts(): EventCounts {
@@ -88,7 +119,8 @@ export class PublishWindow {
   }
 
   async publish(subject: string, data: Uint8Array | string, options: PublishOptions): Promise<void> {
-    const entry = this.#prepare(subject, data, options);
+    const prepared = this.#prepare(subject, data, options);
+    const entry = prepared instanceof Promise ? await prepared : prepared;
     const bytes = entry.payload.byteLength;
     if (this.#queue.length === 0 && this.#hasRoom(bytes)) this.#reserve(bytes);
     else {
@@ -120,9 +152,20 @@ export class PublishWindow {
     this.#wake();
   }
 
-  #prepare(subject: string, data: Uint8Array | string, { headers = {}, id }: PublishOptions): Entry {
-    const stored = publishSubject(subject);
+  /** Only a large payload takes a turn of the event loop: small ones keep the order of their calls. */
+  #prepare(subject: string, data: Uint8Array | string, options: PublishOptions): Entry | Promise<Entry> {
     const payload = typeof data === 'string' ? encoder.encode(data) : data;
+    const { claimOverBytes = claimOverBytesDefault } = this.#options;
+    const entry = (sent: Uint8Array, claim?: Claim) => this.#entry(subject, sent, options, claim);
+    if (!this.#claims || payload.byteLength <= claimOverBytes) return entry(payload);
+    // What is wrong with subject, id or headers is said before a file is written.
+    entry(noPayload);
+    return this.#claims.window.claim(payload, () => this.#held++).then((claim) => entry(noPayload, claim));
+  }
+
+  #entry(subject: string, payload: Uint8Array, options: PublishOptions, claim: Claim | undefined): Entry {
+    const { id } = options;
+    const stored = publishSubject(subject);
     if (payload.byteLength > messageBytesMax - envelopeBytes) {
       const sizes = `${formatBytes(payload.byteLength)}; the limit is ${formatBytes(messageBytesMax - envelopeBytes)}`;
       throw new PlatformError('payload-too-large', `the event for "${subject}" has ${sizes}`, {
@@ -138,18 +181,32 @@ export class PublishWindow {
     return {
       subject: stored,
       payload,
-      headers: encodeHeadersWithId(messageId, userHeaderLines(headers)),
+      headers: encodeHeadersWithId(messageId, userHeaderLines(options, claim)),
       startedAt: this.#options.clock.monotonic(),
+      claim: claim && { claim, subject },
       tries: 0,
     };
   }
 
   #send(entry: Entry): void {
     entry.tries++;
-    this.#publisher.publish(entry.subject, entry.payload, entry.headers, (error) => this.#settle(entry, error));
+    this.#publisher.publish(entry.subject, entry.payload, entry.headers, (error, answer) =>
+      this.#settle(entry, error, answer),
+    );
   }
 
-  #settle(entry: Entry, error: PlatformError | undefined): void {
+  #settle(entry: Entry, error: PlatformError | undefined, answer?: Uint8Array): void {
+    if (!error && entry.claim && answer) return this.#note(entry, entry.claim, readPubAck(answer).sequence);
+    this.#settled(entry, error);
+  }
+
+  /** Stored: now it is known which event has the payload, and with it when that may go. */
+  #note(entry: Entry, { claim, subject }: NonNullable<Entry['claim']>, sequence: number): void {
+    const { place, name } = claim;
+    this.#claims?.writer.note({ place, name, subject, sequence }, () => this.#settled(entry, undefined));
+  }
+
+  #settled(entry: Entry, error: PlatformError | undefined): void {
     if (!error) {
       this.#acked++;
     } else if (this.#closing.signal.aborted) {
@@ -229,11 +286,16 @@ export class PublishWindow {
   }
 }
 
-function userHeaderLines(headers: Readonly<Record<string, string>>): string {
+function userHeaderLines({ headers = {}, dtype, shape }: PublishOptions, claim: Claim | undefined): string {
   const pairs = Object.entries(headers);
-  const reserved = pairs.find(([name]) => /^nats-/i.test(name));
-  if (!reserved) return pairs.length === 0 ? '' : headerLines(pairs);
-  throw new PlatformError('invalid', `header "${reserved[0]}" belongs to the broker`, {
-    hint: 'Choose a name that does not begin with "Nats-".',
-  });
+  const reserved = pairs.find(([name]) => reservedName.test(name));
+  if (reserved) {
+    throw new PlatformError('invalid', `header "${reserved[0]}" is not for sources to set`, {
+      hint: `Choose a name that does not begin with "Nats-" and is not "${claimHeader}".`,
+    });
+  }
+  if (dtype !== undefined) pairs.push([dtypeHeader, dtype]);
+  if (shape !== undefined) pairs.push([shapeHeader, shape.join(',')]);
+  if (claim) pairs.push([claimHeader, encodeClaim(claim)]);
+  return pairs.length === 0 ? '' : headerLines(pairs);
 }

@@ -53,8 +53,8 @@ export type FrameType = (typeof frameTypes)[keyof typeof frameTypes];
 /** From this size on a body may travel as a file: below it the socket is as fast. */
 export const bodyFileBytesMin = 256 * 2 ** 10;
 
-/** Flags of a `call`: its payload is the start of the file that the header's `f` names. */
-export const callForms = { inline: 0, file: 1 } as const;
+/** Flags of a `call`: its payload is the frame's body, the start of the file that the header's `f` names, or claimed (`c`). */
+export const callForms = { inline: 0, file: 1, claimed: 2 } as const;
 
 /** A code cache's file ends with the SHA-256 of what is before it. */
 export const codeCacheDigestBytes = 32;

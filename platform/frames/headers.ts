@@ -56,12 +56,22 @@ export interface CallHeader {
   readonly h?: Record<string, string>;
   /** A gathered event: its parts lie in a spool file. */
   readonly g?: SpoolHeader;
+  /** The payload is claimed: it lies in a file, and the body is empty. */
+  readonly c?: ClaimedHeader;
   /** The caller takes the answer in pieces (`chunk` frames). */
   readonly r?: true;
   /** The payload lies in this file of the node's memory, and the body is empty. */
   readonly f?: string;
   /** Bytes of the payload in that file. */
   readonly n?: number;
+}
+
+/** A claimed payload, as an instance may read it. */
+export interface ClaimedHeader {
+  readonly path: string;
+  readonly name: string;
+  readonly bytes: number;
+  readonly checksum: string;
 }
 
 export interface SpoolHeader {
@@ -82,6 +92,8 @@ export interface GatheredPart {
   readonly offset: number;
   readonly length: number;
   readonly headers: Record<string, string>;
+  /** Its payload is not in the spool but in this file. */
+  readonly claim?: ClaimedHeader;
 }
 
 /** Header of a `result` whose body lies in a file. */

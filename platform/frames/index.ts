@@ -21,6 +21,7 @@ export { FrameReader } from './frame-reader.ts';
 export { FrameWriter } from './frame-writer.ts';
 export type {
   CallHeader,
+  ClaimedHeader,
   ErrorHeader,
   FunctionKind,
   GatheredPart,

@@ -14,7 +14,7 @@ let uncollectedBytes = 0;
 let collectYoung: ((options: { type: 'minor' }) => void) | undefined;
 
 /** The first `length` bytes of an open file. Throws where it has fewer. */
-export function readBody(file: number, length: number): Buffer {
+export function readBody(file: number, length: number): Buffer<ArrayBuffer> {
   uncollectedBytes += length;
   if (uncollectedBytes > collectedEveryBytes) {
     uncollectedBytes = 0;

@@ -47,7 +47,7 @@ export class ClosedKeys {
     this.#gathers = follow(options, streams.gathers, (stored) => this.#addKey(stored));
     // In this order: a redriven letter is stored as a retry before it is deleted, so that one of the two is always seen.
     this.#pinning = [streams.deadLetters, streams.retries].map((stream) => {
-      const pins = new Map<number, number>();
+      const pins = new Map<number, Pin>();
       return { stream, pins, followed: follow(options, stream, (stored) => addPin(pins, stored)) };
     });
   }
@@ -83,6 +83,11 @@ export class ClosedKeys {
     }));
   }
 
+  /** Events of which a dead letter or a retry may still need the claimed payload. */
+  pinnedEvents(): ReadonlySet<number> {
+    return this.#pinnedOf(streams.events);
+  }
+
   /** First gather event of the trigger that may still be needed, as work or as tombstone. */
   neededFrom(functionName: string, trigger: string, ackFloor: number, watermark: number): number {
     const pinned = this.#pinned();
@@ -109,7 +114,15 @@ export class ClosedKeys {
 
   /** Sequences of gather events that a dead letter or a retry still needs. */
   #pinned(): Set<number> {
-    return new Set(this.#pinning.flatMap(({ pins }) => [...pins.values()]));
+    return this.#pinnedOf(streams.gathers);
+  }
+
+  #pinnedOf(stream: StreamName): Set<number> {
+    return new Set(
+      this.#pinning
+        .flatMap(({ pins }) => [...pins.values()].filter((pin) => pin.stream === stream))
+        .map(({ of }) => of),
+    );
   }
 
   /** Gather events end by age after a day; a pinned key outlives its event. */
@@ -147,19 +160,25 @@ interface FollowedStream {
   currents: number;
 }
 
-/** A stream whose messages keep gathers from being let go. */
+/** The event that a message is of. */
+interface Pin {
+  readonly stream: string;
+  readonly of: number;
+}
+
+/** A stream whose messages keep gathers, and claimed payloads, from being let go. */
 interface PinningStream {
   readonly stream: StreamName;
-  /** Sequences of gather events by the message's own sequence. */
-  readonly pins: Map<number, number>;
+  /** By the message's own sequence. */
+  readonly pins: Map<number, Pin>;
   readonly followed: FollowedStream;
 }
 
-/** Dead letters and retries tell by their id what they are of: dlq.<function>.<trigger>.GATHERS.<sequence>, retry.(the same). */
-function addPin(pins: Map<number, number>, { message, sequence }: StoredMessage): void {
+/** Dead letters and retries tell by their id what they are of: dlq.<function>.<trigger>.<stream>.<sequence>, retry.(the same). */
+function addPin(pins: Map<number, Pin>, { message, sequence }: StoredMessage): void {
   const id = decodeHeaders(message.headers)[messageIdHeader] ?? '';
-  const [, , , stream, gather] = id.split('.');
-  if (stream === streams.gathers && gather !== undefined) pins.set(sequence, Number(gather));
+  const [, , , stream, of] = id.split('.');
+  if (stream !== undefined && of !== undefined) pins.set(sequence, { stream, of: Number(of) });
 }
 
 function follow(

@@ -66,6 +66,12 @@ export class NodeLink {
     void this.#apply();
   }
 
+  /** Has the node remove claimed payloads of its own. */
+  async releaseClaims(names: readonly string[]): Promise<void> {
+    const call = this.#client.releaseClaims.bind(this.#client);
+    await callUnary(call, { names: [...names] }, { timeoutMs: applyTimeoutMs });
+  }
+
   /** Rejects with the error that the agent names, or `unavailable` when it went away during the call. */
   async call(options: AgentCallOptions): Promise<AgentAnswer> {
     for (let tells = 1; ; tells++) {

@@ -1,13 +1,14 @@
 /** Wires a gateway: takes its epoch, loads what the last one left, serves. */
 import type { NatsConnection } from '@nats-io/transport-node';
-import { inboxPrefix } from '#broker';
-import { systemClock } from '#common';
+import { inboxPrefix, openClaimFolder } from '#broker';
+import { PlatformError, systemClock } from '#common';
 import type { GatewayConfig } from '#model';
 import { Registry, ScaleStore, TriggerStates, WantedStore } from '#registry';
 import { type RpcServer, readTls, startRpcServer } from '#rpc';
 import { createLogger } from '#telemetry';
 import { openAccess } from './access/index.ts';
 import { Changes } from './changes.ts';
+import { ClaimKeeper, type ClaimKeeperOptions } from './claim-keeper.ts';
 import { Fleet } from './fleet.ts';
 import { gatewayService } from './gateway-service.ts';
 import { ScalingLoop } from './scaling-loop.ts';
@@ -53,6 +54,7 @@ export async function runGateway(
   void followConnection(connection, fleet);
   let scaling: ScalingLoop | undefined;
   scaling = new ScalingLoop({ registry, store, scales, triggerStates, fleet, manager, clock, logger, initial });
+  const claims = await keepClaims(config, { connection, manager, fleet, clock, logger });
   const trimmer = new Trimmer({
     connection,
     manager,
@@ -61,6 +63,7 @@ export async function runGateway(
     functions: () => registry.list().flatMap((entry) => registry.latest(entry.name).spec ?? []),
     clock,
     logger,
+    claims,
   });
   const access = await openAccess({
     connection,
@@ -108,11 +111,28 @@ export async function runGateway(
       await scaling?.close();
       await trimmer.close();
       await access.audit.close();
+      claims.close();
       fleet.close();
       await taken.epoch.release();
       await connection.close();
     },
   };
+}
+
+async function keepClaims(
+  { claims, node }: GatewayConfig,
+  parts: Pick<ClaimKeeperOptions, 'connection' | 'manager' | 'clock' | 'logger'> & { readonly fleet: Fleet },
+): Promise<ClaimKeeper> {
+  return new ClaimKeeper({
+    ...parts,
+    inbox: inboxPrefix('gateway', node),
+    folder: claims.place === 'shared' ? await openClaimFolder(claims, node) : undefined,
+    releaseAt: async (owner, names) => {
+      const link = parts.fleet.link(owner);
+      if (!link) throw new PlatformError('unavailable', `node ${owner} is not there`);
+      await link.releaseClaims(names);
+    },
+  });
 }
 
 /** Ends with the connection. */

@@ -20,7 +20,9 @@ import { templatePattern } from '#model';
 import type { FunctionSpec, Trigger } from '#proto';
 import { decideTrims, type GatherTrimTrigger, type PlainTrimTrigger, type Trim, type TrimSnapshot } from '#routing';
 import type { Logger } from '#telemetry';
+import type { ClaimKeeper, ClaimNeeds } from './claim-keeper.ts';
 import { ClosedKeys } from './closed-keys.ts';
+import { firstInLine } from './first-in-line.ts';
 import { isCollected, triggerStream } from './trigger-stream.ts';
 
 export interface TrimmerOptions {
@@ -33,6 +35,8 @@ export interface TrimmerOptions {
   readonly functions: () => readonly FunctionSpec[];
   readonly clock: Clock;
   readonly logger: Logger;
+  /** What goes with the events. */
+  readonly claims?: Pick<ClaimKeeper, 'release'>;
   /** Messages younger than this stay; a test's may be shorter than the streams' own. */
   readonly windowMs?: number;
   readonly everyMs?: number;
@@ -107,8 +111,21 @@ export class Trimmer {
       bytesMax: state.bytesMax,
       agedBefore: this.#agedBefore ?? 0,
     };
-    for (const trim of decideTrims(snapshot)) await this.#purge(trim);
+    const trims = decideTrims(snapshot);
+    for (const trim of trims) await this.#purge(trim);
+    await this.#options.claims?.release(trims, state.first, await this.#claimNeeds(functions));
     for (const reading of readings) if (isCollected(reading.trigger)) await this.#trimGathers(reading);
+  }
+
+  async #claimNeeds(functions: readonly FunctionSpec[]): Promise<ClaimNeeds> {
+    const ordered = functions.filter(({ order }) => order !== undefined);
+    const inLine = ordered.flatMap(({ name, triggers }) =>
+      triggers.map(async (trigger) => ({
+        pattern: trigger.subject,
+        from: await firstInLine(this.#options.manager, name, trigger.name),
+      })),
+    );
+    return { pinned: this.#keys.pinnedEvents(), inLine: await Promise.all(inLine) };
   }
 
   async #readState(): Promise<StreamState> {

@@ -1,9 +1,10 @@
 /** The event and the context that a handler is given. Parsed lazily: a handler that reads only `data` pays for no more. */
-
+import { dtypeHeader, parseShape, shapeHeader } from '#claims';
 import { isFileSubject } from '#common';
 import type { CallHeader, LoadHeader } from '#frames';
 import {
   type ArrivedFile,
+  type ClaimedPayload,
   type CloudEvent,
   type FunctionContext,
   type FunctionEvent,
@@ -15,15 +16,33 @@ import {
   readCloudEvent,
 } from '#sdk';
 import { HostFile } from './arrived-file.ts';
+import { openClaimed, readClaimed } from './claimed-payload.ts';
 import { SpooledParts } from './spooled-parts.ts';
 
 export class HostEvent implements FunctionEvent {
-  readonly data: Uint8Array;
   readonly #call: LazyCall;
+  #data: Uint8Array | undefined;
 
-  constructor(call: LazyCall, data: Uint8Array) {
+  /** Without data where it is claimed. */
+  constructor(call: LazyCall, data: Uint8Array | undefined) {
     this.#call = call;
-    this.data = data;
+    this.#data = data;
+  }
+
+  get data(): Uint8Array {
+    this.#data ??= this.#read();
+    return this.#data;
+  }
+  get claim(): ClaimedPayload {
+    const { c } = this.#call.header;
+    // Only an event whose payload is claimed has one; the type says so by its question mark.
+    return (c && { bytes: c.bytes, checksum: c.checksum }) as ClaimedPayload;
+  }
+  get dtype(): string {
+    return this.headers[dtypeHeader] ?? '';
+  }
+  get shape(): readonly number[] {
+    return parseShape(this.headers[shapeHeader]);
   }
 
   get subject(): string {
@@ -54,6 +73,12 @@ export class HostEvent implements FunctionEvent {
     return (g === undefined ? undefined : new SpooledParts(g)) as Parts;
   }
 
+  async open(): Promise<Uint8Array> {
+    const { c } = this.#call.header;
+    this.#data ??= c === undefined ? noPayload : await openClaimed(c);
+    return this.#data;
+  }
+
   text(): string {
     return Buffer.from(this.data.buffer, this.data.byteOffset, this.data.byteLength).toString('utf8');
   }
@@ -61,7 +86,14 @@ export class HostEvent implements FunctionEvent {
   json<T = unknown>(): T {
     return JSON.parse(this.text()) as T;
   }
+
+  #read(): Uint8Array {
+    const { c } = this.#call.header;
+    return c === undefined ? noPayload : readClaimed(c);
+  }
 }
+
+const noPayload = new Uint8Array(0);
 
 /** What a call needs of its host. */
 export interface HostLink {

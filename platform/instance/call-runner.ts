@@ -23,7 +23,8 @@ export interface CallSink {
 
 interface WaitingCall {
   readonly call: LazyCall;
-  readonly body: Uint8Array;
+  /** Undefined where it is claimed. */
+  readonly body: Uint8Array | undefined;
 }
 
 export class CallRunner {
@@ -48,7 +49,7 @@ export class CallRunner {
     return this.running.size === 0 && this.#waiting.length === 0;
   }
 
-  receive(call: LazyCall, body: Uint8Array): void {
+  receive(call: LazyCall, body: Uint8Array | undefined): void {
     this.#waiting.push({ call, body });
     this.#runWaiting();
   }

@@ -155,6 +155,7 @@ class Host implements HostLink, CallSink {
   }
 
   #receiveCall(call: LazyCall, { flags, body }: Frame): void {
+    if (flags === callForms.claimed) return this.#runner?.receive(call, undefined);
     if (flags === callForms.inline) return this.#runner?.receive(call, body);
     const { f: path = '', n: length = 0 } = call.header;
     this.#runner?.receive(call, this.#payloads.read(path, length));

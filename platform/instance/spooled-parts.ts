@@ -2,6 +2,7 @@
 import { open } from 'node:fs/promises';
 import type { GatheredPart, SpoolHeader } from '#frames';
 import type { Part, Parts } from '#sdk';
+import { openClaimed } from './claimed-payload.ts';
 
 export class SpooledParts implements Parts {
   readonly key: string;
@@ -26,8 +27,8 @@ export class SpooledParts implements Parts {
       const index = Buffer.alloc(this.#spool.indexBytes);
       await file.read(index, 0, index.length, 0);
       for (const part of JSON.parse(index.toString('utf8')) as GatheredPart[]) {
-        const data = Buffer.alloc(part.length);
-        if (part.length > 0) await file.read(data, 0, part.length, part.offset);
+        const data = part.claim ? await openClaimed(part.claim) : Buffer.alloc(part.length);
+        if (!part.claim && part.length > 0) await file.read(data, 0, part.length, part.offset);
         yield { kind: part.kind, index: part.index, headers: part.headers, data };
       }
     } finally {

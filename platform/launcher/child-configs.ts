@@ -39,7 +39,7 @@ export function clusterOf(config: NodeConfig, route: string, routes: readonly st
 }
 
 export function agentConfig(config: NodeConfig, brokers: string[], runDirectory: string): AgentConfig {
-  const { pilot, node, host, slots, memoryBytes, nodeDirectory, pilotDirectory } = config;
+  const { pilot, node, host, slots, memoryBytes, nodeDirectory, pilotDirectory, claims } = config;
   const paths = pilotPaths(pilotDirectory);
   const tls = tlsFiles(pilotDirectory, agentMember(node));
   return {
@@ -53,23 +53,24 @@ export function agentConfig(config: NodeConfig, brokers: string[], runDirectory:
     brokers,
     seedFile: paths.seed('agent'),
     tls,
+    claims,
   };
 }
 
 export function gatewayConfig(config: NodeConfig, brokers: string[], port: number): GatewayConfig {
-  const { pilot, node, host, storeBytes, pilotDirectory } = config;
+  const { pilot, node, host, storeBytes, pilotDirectory, claims } = config;
   const { seed, keys, caCert, caKey, users, connection } = pilotPaths(pilotDirectory);
   const seedFile = seed('gateway');
   const access = { keys, caCert, caKey, users, connection };
   const tls = tlsFiles(pilotDirectory, config.block === undefined ? 'gateway' : gatewayMember(node));
   const standby = config.gateway === 'standby';
   const brokerReplicas = config.brokers;
-  return { pilot, node, host, port, brokers, seedFile, tls, access, storeBytes, brokerReplicas, standby };
+  return { pilot, node, host, port, brokers, seedFile, tls, access, storeBytes, brokerReplicas, standby, claims };
 }
 
 /** What `connection.json` says; holds keys. */
 export function connectionOf(config: NodeConfig, brokers: string[], gatewayAddress: string): Connection {
-  const { pilot, pilotDirectory } = config;
+  const { pilot, pilotDirectory, claims } = config;
   const paths = pilotPaths(pilotDirectory);
   return connectionSchema.parse({
     pilot,
@@ -82,6 +83,7 @@ export function connectionOf(config: NodeConfig, brokers: string[], gatewayAddre
       key: readPrivate(paths.key('owner')),
     },
     seeds: { source: readPrivate(paths.seed('source')).trim(), viewer: readPrivate(paths.seed('viewer')).trim() },
+    claims,
   });
 }
 

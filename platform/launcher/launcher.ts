@@ -24,7 +24,14 @@ import { keepLogsBounded } from './child-logs.ts';
 import { followUsers } from './follow-users.ts';
 import { probeParentDeath } from './parent-death.ts';
 import { RecordKeeper } from './record-keeper.ts';
-import { chooseRunDirectory, emptyDirectory, makeRunDirectory, removeDirectory, runPaths } from './run-directory.ts';
+import {
+  chooseRunDirectory,
+  emptyDirectory,
+  makeRunDirectory,
+  removeClaims,
+  removeDirectory,
+  runPaths,
+} from './run-directory.ts';
 import { type ChildName, type ChildOptions, SupervisedChild } from './supervised-child.ts';
 
 export interface LauncherOptions {
@@ -124,6 +131,7 @@ export class Launcher {
     this.#releaseLogs();
     this.#record.close();
     removeDirectory(this.#runDirectory);
+    removeClaims(this.#options.config);
     this.#finished.resolve(exitCode);
   }
 

@@ -1,8 +1,9 @@
 /** A node's private, node-local directory: sockets, spools and scratch, in memory where there is /dev/shm. */
 import { randomBytes } from 'node:crypto';
-import { accessSync, constants, mkdirSync, rmSync } from 'node:fs';
+import { accessSync, constants, mkdirSync, rmdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { NodeConfig } from '#model';
 
 const sharedMemory = '/dev/shm';
 
@@ -36,6 +37,17 @@ export function emptyDirectory(directory: string): void {
 export function removeDirectory(directory: string): void {
   // Instances that are just being killed may still write: tried again for up to a second.
   rmSync(directory, { recursive: true, force: true, maxRetries: 10, retryDelay: 20 });
+}
+
+/** The node's own large payloads end with it; the folder around it with the last node of the machine. */
+export function removeClaims({ claims, node }: Pick<NodeConfig, 'claims' | 'node'>): void {
+  if (claims.place !== 'node') return;
+  removeDirectory(join(claims.directory, node));
+  try {
+    rmdirSync(claims.directory);
+  } catch {
+    // Another node of this machine still has payloads in it.
+  }
 }
 
 function isWritable(path: string): boolean {

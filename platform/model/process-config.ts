@@ -4,6 +4,19 @@
  */
 import { z } from 'zod';
 
+/** Where large payloads lie while events name them; see platform/claims. */
+export const claimsSchema = z.strictObject({
+  /** One folder for all nodes, one a node, or none: then the stream keeps them in pieces. */
+  place: z.enum(['shared', 'node', 'stream']),
+  /** Holds a folder for each place. */
+  directory: z.string(),
+  /** In a folder's token file: tells the pilot's own folder from another of the same path. */
+  token: z.string(),
+  /** Of one folder. */
+  bytesMax: z.int().positive(),
+});
+export type Claims = z.infer<typeof claimsSchema>;
+
 const tlsFiles = z.strictObject({ ca: z.string(), cert: z.string(), key: z.string() });
 
 /** `nodes/<id>/node.json`: what `up` (or a job script) gives a launcher. */
@@ -30,6 +43,7 @@ export const nodeConfigSchema = z.strictObject({
   block: z.string().optional(),
   /** When the node's walltime is over, milliseconds since 1970 (R7). */
   endsAtMs: z.number().optional(),
+  claims: claimsSchema,
 });
 export type NodeConfig = z.infer<typeof nodeConfigSchema>;
 
@@ -46,6 +60,7 @@ export const agentConfigSchema = z.strictObject({
   brokers: z.array(z.string()).min(1),
   seedFile: z.string(),
   tls: tlsFiles,
+  claims: claimsSchema,
 });
 export type AgentConfig = z.infer<typeof agentConfigSchema>;
 
@@ -71,6 +86,7 @@ export const gatewayConfigSchema = z.strictObject({
   brokerReplicas: z.int().positive(),
   /** Waits until no other gateway acts, even where none has acted yet. */
   standby: z.boolean(),
+  claims: claimsSchema,
 });
 export type GatewayConfig = z.infer<typeof gatewayConfigSchema>;
 
@@ -94,6 +110,8 @@ export const connectionSchema = z.strictObject({
   tls: z.strictObject({ ca: z.string(), cert: z.string(), key: z.string() }),
   /** NATS nkey seeds for publishing events and for reading them; empty where a token does not include that. */
   seeds: z.strictObject({ source: z.string(), viewer: z.string() }),
+  /** Left off where the holder cannot see the pilot's files. */
+  claims: claimsSchema.optional(),
 });
 export type Connection = z.infer<typeof connectionSchema>;
 

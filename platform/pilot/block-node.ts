@@ -7,6 +7,7 @@ import { PlatformError } from '#common';
 import type { NodeConfig } from '#model';
 import { writePrivate } from '#security';
 import { type Block, type BlockPlan, readBlock } from './blocks.ts';
+import { readClaims } from './claims.ts';
 import { nodePaths, pilotPaths } from './home.ts';
 import { chooseAddress } from './node-address.ts';
 import { type Grant, readGrant } from './node-grant.ts';
@@ -58,6 +59,7 @@ async function configure(
     brokers: plan.pilotBrokers,
     gateway: gatewayRole(plan, index),
     storeBytes: plan.storeBytes,
+    claims: readClaims(plan.pilotDirectory),
     ...(request.walltimeMs === undefined ? {} : { endsAtMs: (startedAtMs ?? Date.now()) + request.walltimeMs }),
   };
 }

@@ -7,6 +7,7 @@ import { hostname, tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { type Clock, PlatformError, systemClock } from '#common';
 import { writePrivate } from '#security';
+import { removeClaims } from './claims.ts';
 import { endScheduledPilot } from './end-scheduled-pilot.ts';
 import { nodePaths, pilotPaths } from './home.ts';
 import { findPilotProcesses, isAlive, killGroup, signalProcess } from './processes.ts';
@@ -44,6 +45,7 @@ export async function endPilot(pilotDirectory: string, options: EndOptions = {})
   await endLaunchers(pilotDirectory, options, clock);
   const records = await killRemaining(pilotDirectory, clock);
   for (const { runDirectory } of records) removeRunDirectory(runDirectory);
+  removeClaims(pilotDirectory);
   // A dying process may write once more: tried again for a second.
   rmSync(pilotDirectory, { recursive: true, force: true, maxRetries: 10, retryDelay: 20 });
 }

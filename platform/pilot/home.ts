@@ -6,6 +6,7 @@
  *   HOME/pilots/<id>/pilot.json           what was asked for
  *   HOME/pilots/<id>/keys/                certificates, nkey seeds (0600)
  *   HOME/pilots/<id>/brokers/<node>.json  where the node's server, its route and its gateway listen
+ *   HOME/pilots/<id>/claims.json          where large payloads lie; claims/ holds them by default
  *   HOME/pilots/<id>/connection.json      all that other commands need (0600); there once the gateway is ready
  *   HOME/pilots/<id>/blocks/<block>/      a scheduler job's plan, scripts and output (blocks.ts)
  *   HOME/pilots/<id>/stop                 there once the pilot is to end
@@ -55,6 +56,7 @@ export function pilotPaths(pilotDirectory: string) {
     record: join(pilotDirectory, 'pilot.json'),
     brokers: join(pilotDirectory, 'brokers'),
     broker: (node: string) => join(pilotDirectory, 'brokers', `${node}.json`),
+    claims: join(pilotDirectory, 'claims.json'),
     connection: join(pilotDirectory, 'connection.json'),
     stop: join(pilotDirectory, 'stop'),
     nodes: join(pilotDirectory, 'nodes'),

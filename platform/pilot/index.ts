@@ -2,6 +2,7 @@
 export type { NodeStart, PilotAdapter, StartedNode } from './adapter.ts';
 export { openBlockNode, tellProgress } from './block-node.ts';
 export { blockPaths } from './blocks.ts';
+export type { ClaimsShape } from './claims.ts';
 export { type BlockReport, describeBlocks } from './describe-blocks.ts';
 export { type EndOptions, endPilot } from './end-pilot.ts';
 export {

@@ -14,6 +14,7 @@ import {
   makePrivateDirectory,
   writePrivate,
 } from '#security';
+import { type ClaimsShape, writeClaims } from './claims.ts';
 import { agentMember, brokerMember, nodePaths, openHome, pilotPaths, pilotsDirectory } from './home.ts';
 import type { PilotRecord } from './records.ts';
 
@@ -26,6 +27,7 @@ export interface PilotShape {
   readonly storeBytes: number;
   /** Servers that hold the pilot's state: the first so many nodes run one each. */
   readonly brokers: number;
+  readonly claims: ClaimsShape;
 }
 
 /** Without letters that look like others; 32^4 are a million pilots. */
@@ -56,6 +58,7 @@ export function makePilotDirectory(home: string): { pilot: string; pilotDirector
 /** All that launchers need to start the broker: records, NATS keys, nodes' configurations (returned in order). */
 export function writePilot(pilot: string, pilotDirectory: string, shape: PilotShape): NodeConfig[] {
   const paths = pilotPaths(pilotDirectory);
+  const claims = writeClaims(pilotDirectory, shape.claims, shape.storeBytes);
   const nodes = shape.hosts.map((host, index): NodeConfig => {
     const node = `n${index + 1}`;
     const hasBroker = index < shape.brokers;
@@ -73,6 +76,7 @@ export function writePilot(pilot: string, pilotDirectory: string, shape: PilotSh
       brokers,
       gateway: index === 0 ? 'first' : hasBroker ? 'standby' : 'none',
       storeBytes,
+      claims,
     };
   });
   const record: PilotRecord = {
@@ -135,7 +139,10 @@ export async function writeCertificates(nodes: readonly NodeConfig[]): Promise<v
     ...nodes
       .filter(({ broker, brokers }) => broker && brokers > 1)
       .map(({ node, host }) => issue(brokerMember(node), ['server', 'client'], [brokerServerName(pilot)], [host])),
-    ...nodes.map(({ node, host }) => issue(agentMember(node), ['server'], [agentServerName(pilot, node)], [host])),
+    // Agents call each other: a claimed payload lies with its node.
+    ...nodes.map(({ node, host }) =>
+      issue(agentMember(node), ['server', 'client'], [agentServerName(pilot, node)], [host]),
+    ),
   ]);
   await issue('owner', ['client'], [], []);
 }

@@ -33,7 +33,8 @@ export async function signNodeCertificates(config: NodeConfig): Promise<void> {
   const { pilot, node, host, broker, gateway } = config;
   const issue = await openAuthority(config);
   await Promise.all([
-    issue(agentMember(node), ['server'], agentServerName(pilot, node), host),
+    // Agents call each other: a claimed payload lies with its node.
+    issue(agentMember(node), ['server', 'client'], agentServerName(pilot, node), host),
     ...(gateway === 'none' ? [] : [issue(gatewayMember(node), ['server', 'client'], gatewayServerName(pilot), host)]),
     // Servers of a cluster dial each other: they are clients too. Clients of theirs prove who they are with nkeys.
     ...(broker ? [issue(brokerMember(node), ['server', 'client'], brokerServerName(pilot), host)] : []),

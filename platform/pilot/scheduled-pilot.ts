@@ -7,6 +7,7 @@ import { type Clock, PlatformError, platformVersion, systemClock } from '#common
 import type { Connection } from '#model';
 import { makePrivateDirectory, writePrivate } from '#security';
 import type { Block } from './blocks.ts';
+import { type ClaimsShape, writeClaims } from './claims.ts';
 import { endPilot } from './end-pilot.ts';
 import { pilotPaths } from './home.ts';
 import { makePilotDirectory, writeNatsKeys } from './layout.ts';
@@ -26,6 +27,7 @@ export interface ScheduledPilotOptions {
   readonly interface?: string | undefined;
   readonly storeBytes: number;
   readonly brokers: number;
+  readonly claims: ClaimsShape;
   readonly sources: StageSources;
   /** Returns once the job is submitted. */
   readonly detach: boolean;
@@ -47,6 +49,7 @@ export async function startScheduledPilot(options: ScheduledPilotOptions): Promi
     const stage = stagePlatform(options.home, options.sources);
     writeRecord(pilot, pilotDirectory, options.resource);
     writeNatsKeys(pilotDirectory);
+    writeClaims(pilotDirectory, options.claims, options.storeBytes);
     await writeAuthority(pilot, pilotDirectory);
     tell(`platform staged (${stage.digest})`);
     const block = await startBlock({

@@ -8,6 +8,7 @@ import { type Clock, PlatformError, systemClock, withDeadline } from '#common';
 import { type Connection, connectionSchema, type NodeConfig } from '#model';
 import { readPrivate } from '#security';
 import type { PilotAdapter, StartedNode } from './adapter.ts';
+import { type ClaimsShape, claimsDefault } from './claims.ts';
 import { endPilot } from './end-pilot.ts';
 import { nodePaths, openHome, pilotPaths } from './home.ts';
 import { makePilotDirectory, writeCertificates, writePilot } from './layout.ts';
@@ -24,6 +25,8 @@ export interface StartPilotOptions {
   readonly brokers?: number;
   /** Default: 2 GiB, or half of what is free on the disk. */
   readonly storeBytes?: number;
+  /** Default: in the pilot's directory, which all nodes share. */
+  readonly claims?: ClaimsShape;
   /** Asks the gateway; resolves once so many nodes are ready. */
   readonly waitReady: (connection: Connection, nodes: number, timeoutMs: number) => Promise<unknown>;
   readonly onPhase: (phase: StartPhase) => void;
@@ -187,7 +190,7 @@ export function checkBrokers(nodes: number, brokers: number): void {
   }
 }
 
-function shapeOf({ home, nodes, resource, adapter, slotsPerNode, storeBytes, brokers = 1 }: StartPilotOptions) {
+function shapeOf({ home, nodes, resource, adapter, slotsPerNode, storeBytes, brokers = 1, claims }: StartPilotOptions) {
   const machineBytes = Math.min(totalmem(), process.constrainedMemory() || Number.POSITIVE_INFINITY);
   return {
     resource,
@@ -198,6 +201,7 @@ function shapeOf({ home, nodes, resource, adapter, slotsPerNode, storeBytes, bro
     memoryBytes: Math.floor(machineBytes / nodes),
     // One disk, shared by its servers.
     storeBytes: storeBytes ?? defaultStoreBytes(home, brokers),
+    claims: claims ?? claimsDefault,
   };
 }
 

@@ -40,8 +40,19 @@ export function defineFunction(definition: FunctionDefinition): FunctionDefiniti
 }
 
 export interface FunctionEvent {
-  /** The payload as it was published or sent. Gathered events carry theirs in `parts` and none here. */
+  /**
+   * The payload as it was published or sent. Gathered events carry theirs in `parts` and none here. A claimed one is read
+   * from its file when it is asked for, and holds up the instance meanwhile: `open` does not.
+   */
   readonly data: Uint8Array;
+  /** The payload, wherever it lies. Rejects with `Reject` where a claimed one is gone or corrupt: the event is then a dead letter. */
+  open(): Promise<Uint8Array>;
+  /** Of a payload that lies in a file instead of the event. */
+  readonly claim?: ClaimedPayload;
+  /** What the source says of the payload's bytes ("u16", "f32"); "" where it says nothing. */
+  readonly dtype: string;
+  /** Sides of the array that the payload is, the slowest first; empty where the source does not say. */
+  readonly shape: readonly number[];
   /** The payload as JSON; throws SyntaxError where it is none. */
   json<T = unknown>(): T;
   /** The payload as UTF-8. */
@@ -76,6 +87,12 @@ export interface ArrivedFile {
   readonly modified: Date;
   /** Its bytes, all or a part. Throws where the path leads to another file by now, or to a link. */
   read(offset?: number, length?: number): Promise<Uint8Array>;
+}
+
+export interface ClaimedPayload {
+  readonly bytes: number;
+  /** crc32:<8 hex digits>; has been checked once the payload is read. */
+  readonly checksum: string;
 }
 
 export interface FunctionIdentity {

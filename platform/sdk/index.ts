@@ -10,6 +10,7 @@ export type { CloudEvent } from './cloud-event.ts';
 export { cloudEventHeaders, cloudEventPrefix, readCloudEvent } from './cloud-event.ts';
 export type {
   ArrivedFile,
+  ClaimedPayload,
   FunctionContext,
   FunctionDefinition,
   FunctionEvent,

@@ -42,6 +42,8 @@ export interface PilotOptions {
   readonly brokers?: number;
   /** `--store-size`, for a pilot whose streams are to fill up. */
   readonly storeSize?: string;
+  /** `--claims`, where it is not to be the shared folder. */
+  readonly claims?: 'node' | 'stream';
   /** A home that several pilots share; default is one of its own. */
   readonly home?: string;
 }
@@ -87,6 +89,7 @@ export class TestPilot {
       String(options.coresPerNode ?? 2),
     ];
     if (options.brokers) args.push('--brokers', String(options.brokers));
+    if (options.claims) args.push('--claims', options.claims);
     if (options.storeSize) args.push('--store-size', options.storeSize);
     const up = await runCli(args, { PILOTFISH_HOME: home });
     if (up.code !== 0) throw new Error(`up failed with ${up.code}:\n${up.stderr}`);

@@ -11,6 +11,7 @@ import { fetchGathered } from '../../platform/agent/gather/spool.ts';
 import { BareBroker } from '../harness/bare-broker.ts';
 import { eventually } from '../harness/eventually.ts';
 import { GatheringNode, publish, wanted } from '../harness/gathering-node.ts';
+import { noClaims } from '../harness/no-claims.ts';
 import { draftScan, interleave, payloadOf, seededRandom } from '../harness/scan-source.ts';
 
 const expectedParts = (count: number) => ({ dark: 10, flat: 10, projection: count - 20 });
@@ -43,7 +44,7 @@ describe('fetchGathered()', () => {
     const root = mkdtempSync(join(tmpdir(), 'pilotfish-spool-'));
     const spoolDirectory = join(root, 'spool');
     try {
-      const { header, remove } = await fetchGathered(event, { connection, inbox, spoolDirectory });
+      const { header, remove } = await fetchGathered(event, { connection, inbox, spoolDirectory, claims: noClaims });
       expect(header).toMatchObject({ key: 'a', reason: 'complete', counts: expectedParts(500), missing: {} });
       expect(statSync(header.path).mode & 0o777).toBe(0o600);
       const bytes = readFileSync(header.path);
@@ -59,10 +60,12 @@ describe('fetchGathered()', () => {
       remove();
       expect(existsSync(header.path)).toBe(false);
       await manager.streams.deleteMessage(streams.events, index[100]!.sequence);
-      await expect(fetchGathered(event, { connection, inbox, spoolDirectory })).rejects.toMatchObject({
-        code: 'not-found',
-        message: expect.stringContaining('part gone'),
-      });
+      await expect(fetchGathered(event, { connection, inbox, spoolDirectory, claims: noClaims })).rejects.toMatchObject(
+        {
+          code: 'not-found',
+          message: expect.stringContaining('part gone'),
+        },
+      );
     } finally {
       rmSync(root, { recursive: true, force: true });
       await puller.close();

@@ -1,7 +1,11 @@
 /** The trimmer on a real nats-server: what is finished goes, what anybody may still need stays. */
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { describe, expect, it } from 'vitest';
 import {
+  ClaimWriter,
   consumerName,
   deadLetterSubject,
   EventPublisher,
@@ -11,11 +15,14 @@ import {
   gatherKey,
   gatherSubject,
   messageIdHeader,
+  openClaimFolder,
   streams,
 } from '#broker';
+import { EventClient } from '#client';
 import { systemClock } from '#common';
 import { FunctionSpec } from '#proto';
 import { createLogger } from '#telemetry';
+import { ClaimKeeper } from '../../platform/gateway/claim-keeper.ts';
 import { Trimmer } from '../../platform/gateway/trimmer.ts';
 import { gatherHeaders } from '../../platform/routing/gather/index.ts';
 import { BareBroker, type BrokerMember } from '../harness/bare-broker.ts';
@@ -64,6 +71,77 @@ const closedKey = (scan: string, first: number, last: number): [string, string][
   [gatherHeaders.span, `${first}-${last}`],
   [gatherHeaders.closed, `complete:${Date.now()}`],
 ];
+
+describe('ClaimKeeper', () => {
+  it('lets a claimed payload go with its event, and keeps that of one which somebody may still need', async () => {
+    await using broker = await BareBroker.start();
+    const member = await broker.member('gateway', 'g3');
+    const manager = await jetstreamManager(member.connection);
+    const root = mkdtempSync(join(tmpdir(), 'pilotfish-claims-'));
+    const claims = { place: 'shared', directory: root, token: 't', bytesMax: 2 ** 30 } as const;
+    const folder = await openClaimFolder(claims, 'n1');
+    const connection = await broker.connect('source', 's1');
+    const source = new EventClient(connection, 'source', 's1', { claims, claimOverBytes: 1_000 });
+    const chunked = { ...claims, place: 'stream' } as const;
+    const far = new EventClient(connection, 'source', 's1.far', { claims: chunked, claimOverBytes: 1_000 });
+    await ensureConsumer(manager, streams.events, consumerName('watch', 'on0'), eventSubject('scan.>'));
+    const released: string[][] = [];
+    const keeper = new ClaimKeeper({
+      ...member,
+      manager,
+      folder,
+      releaseAt: async (node, names) => void released.push([node, ...names]),
+      clock: systemClock,
+      logger,
+    });
+    const trimmer = new Trimmer({
+      ...member,
+      manager,
+      claims: keeper,
+      functions: () => [watch],
+      clock: systemClock,
+      logger,
+      windowMs: 1,
+      everyMs: 100,
+    });
+    const files = () => readdirSync(join(root, 'shared')).filter((name) => !name.startsWith('.')).length;
+    const stored = async (filter: string) =>
+      Object.keys((await manager.streams.info(streams.claims, { subjects_filter: filter })).state.subjects ?? {})
+        .length;
+    try {
+      await source.open();
+      await far.open();
+      for (const number of [1, 2, 3]) await source.publish(`scan.${number}`, new Uint8Array(2_000));
+      await source.publish('other.1', new Uint8Array(2_000));
+      await source.flush();
+      await far.publish('scan.4', new Uint8Array(3_000_000));
+      await far.flush();
+      new ClaimWriter(undefined, new EventPublisher({ ...member, clock: systemClock })).note({
+        place: 'n7',
+        name: 'a'.repeat(24),
+        subject: 'scan.1',
+        sequence: 1,
+      });
+      expect({ files: files(), chunks: await stored('claim.chunk.>') }).toEqual({ files: 4, chunks: 3 });
+      await ack(member, streams.events, consumerName('watch', 'on0'), 2);
+      await eventually(() => files() === 2, { timeoutMs: 10_000, what: 'two payloads gone' });
+      await eventually(() => released.length > 0, { timeoutMs: 10_000, what: 'a node told to let go' });
+      expect(released[0]).toEqual(['n7', 'a'.repeat(24)]);
+      expect(await stored('claim.chunk.>')).toBe(3);
+      await ack(member, streams.events, consumerName('watch', 'on0'), 2);
+      // Only what nobody reads is left: it waits for a function, or for its time to be over.
+      await eventually(async () => files() === 1 && (await stored('claim.chunk.>')) === 0, {
+        timeoutMs: 10_000,
+        what: 'all payloads gone but one',
+      });
+      await eventually(async () => (await stored('claim.note.>')) <= 3, { timeoutMs: 10_000, what: 'notes gone' });
+    } finally {
+      await trimmer.close();
+      keeper.close();
+      rmSync(root, { recursive: true, force: true });
+    }
+  });
+});
 
 describe('Trimmer', () => {
   it('releases finished gathers, keeps open and pinned ones and what a slower function has not read', async () => {

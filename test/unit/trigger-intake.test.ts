@@ -6,6 +6,7 @@ import type { FunctionPool } from '../../platform/agent/function-pool.ts';
 import type { GatheredSpool } from '../../platform/agent/gather/spool.ts';
 import { TriggerIntake } from '../../platform/agent/trigger-intake.ts';
 import type { TriggerRoute } from '../../platform/agent/trigger-route.ts';
+import { noClaims } from '../harness/no-claims.ts';
 
 /** An intake with one event of `deliveries` whose parts come to `fetched`; tells what it said to the broker and the attempt log. */
 async function receive(deliveries: number, fetched: (giveUp: () => void) => Promise<GatheredSpool>) {
@@ -37,6 +38,7 @@ async function receive(deliveries: number, fetched: (giveUp: () => void) => Prom
     route,
     pool,
     retries: false,
+    claims: noClaims,
     puller: (onEvent) => {
       give = onEvent;
       return undefined as never;

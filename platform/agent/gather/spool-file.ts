@@ -1,7 +1,8 @@
 /** One spool file: payloads are appended as they come, the index goes in front when all are there. */
 import { closeSync, ftruncateSync, openSync, rmSync, writeSync } from 'node:fs';
+import type { Claim } from '#claims';
 import { PlatformError } from '#common';
-import type { GatheredPart } from '#frames';
+import type { ClaimedHeader, GatheredPart } from '#frames';
 
 /** Room in front for one part's line of the index. A hole in tmpfs costs nothing, so this is generous. */
 const indexBytesPerPart = 2_048;
@@ -9,6 +10,7 @@ const indexBytesPerPart = 2_048;
 export class SpoolFile {
   readonly #path: string;
   readonly #parts: GatheredPart[] = [];
+  readonly #claims: { readonly claim: Claim; readonly at: number }[] = [];
   readonly #indexRoom: number;
   #fd: number | undefined;
   #end: number;
@@ -22,13 +24,25 @@ export class SpoolFile {
     ftruncateSync(this.#fd, this.#indexRoom + payloadBytes);
   }
 
-  append(payload: Uint8Array, part: Omit<GatheredPart, 'offset' | 'length'>): void {
+  append(payload: Uint8Array, part: Omit<GatheredPart, 'offset' | 'length'>, claim?: Claim): void {
+    if (claim) this.#claims.push({ claim, at: this.#parts.length });
     const offset = this.#end;
     let written = 0;
     while (written < payload.length)
       written += writeSync(this.#open(), payload, written, payload.length - written, offset + written);
     this.#end += payload.length;
     this.#parts.push({ ...part, offset, length: payload.length });
+  }
+
+  /** Parts whose payload lies elsewhere; each has to be told where, before the index is written. */
+  claimed(): { readonly claim: Claim; readonly locate: (header: ClaimedHeader) => void }[] {
+    return this.#claims.map(({ claim, at }) => ({
+      claim,
+      locate: (header) => {
+        const part = this.#parts[at];
+        if (part) this.#parts[at] = { ...part, length: header.bytes, claim: header };
+      },
+    }));
   }
 
   /** Writes the index, sorted by kind and index; returns its bytes. */

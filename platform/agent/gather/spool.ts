@@ -8,9 +8,11 @@ import { join } from 'node:path';
 import { jetstreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { decodeHeaders, eventSubject, type PulledEvent, type StoredMessage, StreamReader, streams } from '#broker';
+import { type Claim, claimHeader, readClaim } from '#claims';
 import { PlatformError, systemClock } from '#common';
 import type { GatheredPart, SpoolHeader } from '#frames';
 import { decodeGatherEvent, expandMissing, type GatherEvent, gatherHeaders, parsePartMark, partHeader } from '#routing';
+import type { ClaimLocator, LocatedClaim } from '../claims/claim-locator.ts';
 import { SpoolFile } from './spool-file.ts';
 import { reserveSpool } from './spool-space.ts';
 
@@ -26,6 +28,16 @@ export interface FetchOptions {
   readonly inbox: string;
   /** In tmpfs; made when it is missing. */
   readonly spoolDirectory: string;
+  /** Brings the claimed payloads of parts into reach. */
+  readonly claims: Pick<ClaimLocator, 'locate'>;
+}
+
+/** Claimed payloads of parts that are brought here at once. */
+const claimsAtOnce = 4;
+
+interface SpooledPart {
+  readonly part: Omit<GatheredPart, 'offset' | 'length'>;
+  readonly claim: Claim | undefined;
 }
 
 /** No part for this long: the broker is away; the gather event is tried again later. */
@@ -63,12 +75,18 @@ export async function fetchGathered(event: PulledEvent, options: FetchOptions): 
     () => new SpoolFile(path, sequences.length, gathered.bytes),
     gathered.bytes,
   );
+  const located: LocatedClaim[] = [];
+  const remove = () => {
+    file.remove();
+    for (const claim of located.splice(0)) claim.remove();
+  };
   try {
     if (sequences.length > 0) await readParts(gathered, sequences, options, file);
+    await locateClaims(file, options, located);
     const indexBytes = file.finish();
-    return { header: spoolHeader(gathered, path, indexBytes), remove: () => file.remove() };
+    return { header: spoolHeader(gathered, path, indexBytes), remove };
   } catch (error) {
-    file.remove();
+    remove();
     throw error;
   }
 }
@@ -113,7 +131,8 @@ async function readParts(
       if (stored.sequence < next) return;
       if (stored.sequence > next) return gone();
       try {
-        file.append(stored.message.data, partOf(stored));
+        const { part, claim } = partOf(stored);
+        file.append(stored.message.data, part, claim);
       } catch (error) {
         return reject(PlatformError.from(error));
       }
@@ -142,10 +161,25 @@ async function readParts(
   }
 }
 
-function partOf({ message, sequence }: StoredMessage): Omit<GatheredPart, 'offset' | 'length'> {
+/** Several at once; a part whose payload is gone fails the whole, as one that is gone itself does (G6). */
+async function locateClaims(file: SpoolFile, { claims }: FetchOptions, located: LocatedClaim[]): Promise<void> {
+  const claimed = file.claimed();
+  const lane = async () => {
+    for (let next = claimed.pop(); next; next = claimed.pop()) {
+      const found = await claims.locate(next.claim);
+      located.push(found);
+      next.locate(found.header);
+    }
+  };
+  await Promise.all(Array.from({ length: claimsAtOnce }, lane));
+}
+
+function partOf({ message, sequence }: StoredMessage): SpooledPart {
   const headers = decodeHeaders(message.headers);
   const mark = parsePartMark(headers[partHeader], undefined);
   if (mark.type !== 'part') throw new PlatformError('corrupt', `message ${sequence} is listed as a part and is none`);
-  const own = Object.fromEntries(Object.entries(headers).filter(([name]) => !name.startsWith('Nats-')));
-  return { kind: mark.kind, index: mark.index, sequence, headers: own };
+  const isOwn = (name: string) => !name.startsWith('Nats-') && name !== claimHeader;
+  const own = Object.fromEntries(Object.entries(headers).filter(([name]) => isOwn(name)));
+  const claim = readClaim(headers);
+  return { part: { kind: mark.kind, index: mark.index, sequence, headers: own }, claim };
 }

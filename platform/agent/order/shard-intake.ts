@@ -9,10 +9,12 @@
 import type { JetStreamManager } from '@nats-io/jetstream';
 import type { KV } from '@nats-io/kv';
 import { decodeRetry, type EventPuller, openShardConsumer, type PulledEvent, type ShardPlace } from '#broker';
-import { type Clock, messageOf } from '#common';
+import { type Clock, messageOf, PlatformError } from '#common';
 import { KeyGate } from '#routing';
 import type { Logger } from '#telemetry';
 import { callHeader, ownHeaderText } from '../call-header.ts';
+import type { ClaimLocator } from '../claims/claim-locator.ts';
+import { type FetchedCall, fetchClaimed, isLostForGood } from '../claims/fetch-claimed.ts';
 import { Delivery } from '../delivery.ts';
 import type { FunctionPool } from '../function-pool.ts';
 import type { GatherLease } from '../gather/gather-lease.ts';
@@ -30,6 +32,8 @@ export interface ShardIntakeOptions {
     again: (delivery: Delivery, delayMs: number) => void,
   ) => TriggerRoute;
   readonly puller: (consumer: string, onEvent: (event: PulledEvent) => void) => EventPuller;
+  /** Brings claimed payloads into reach. */
+  readonly claims: Pick<ClaimLocator, 'locate'>;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -42,6 +46,9 @@ const heldBytesMax = 4 * 2 ** 20;
 /** Results without PubAck at one agent; past it nothing more is pulled (R6). */
 const openPublishesMax = 4_096;
 const recordRetryMs = 1_000;
+/** A claimed payload whose node, or room for it, is not there now: the key waits for it. */
+const fetchRetryMs = 5_000;
+const noPayload = new Uint8Array(0);
 
 /** The time with one consumer. */
 interface Session {
@@ -227,14 +234,37 @@ export class ShardIntake {
   }
 
   #submit(delivery: Delivery): void {
+    const { event } = delivery;
+    const claimed = fetchClaimed(event, this.#options.claims);
+    if (!claimed) return this.#call(delivery, ownHeaderText(event), event.message.data);
+    claimed.then(
+      (fetched) => {
+        if (this.held.get(delivery.sequence) !== delivery) return fetched.remove();
+        this.#call(delivery, fetched.text, noPayload, fetched);
+      },
+      (thrown: unknown) => {
+        const error = PlatformError.from(thrown);
+        if (isLostForGood(error)) return delivery.deadLetter(error.message, delivery.earlier);
+        this.#again(delivery, fetchRetryMs);
+      },
+    );
+  }
+
+  #call(delivery: Delivery, text: string, body: Uint8Array, fetched?: FetchedCall): void {
     const timeoutMs = this.#options.pool.version.spec?.timeoutMs ?? 30_000;
     const taken = this.#options.pool.submit({
-      header: callHeader(delivery, this.#route, timeoutMs, ownHeaderText(delivery.event)),
-      body: delivery.event.message.data,
+      header: callHeader(delivery, this.#route, timeoutMs, text),
+      body,
+      claimed: fetched !== undefined,
       timeoutMs,
-      settle: (outcome, run) => delivery.settle(outcome, run),
+      settle: (outcome, run) => {
+        fetched?.remove();
+        delivery.settle(outcome, run);
+      },
     });
-    if (!taken) this.#again(delivery, recordRetryMs);
+    if (taken) return;
+    fetched?.remove();
+    this.#again(delivery, recordRetryMs);
   }
 
   /** R4 with order: it stays here under its lease, and its key waits. */

@@ -13,8 +13,25 @@ export interface EventPublisherOptions {
   readonly clock: Clock;
 }
 
-/** Told once: without an error when the stream has stored the message (or had it already), with one when it refused. */
-export type Settled = (error: PlatformError | undefined) => void;
+/**
+ * Told once: without an error when the stream has stored the message (or had it already), with one when it refused.
+ * The answer in bytes is parsed by whoever wants to know more (`readPubAck`); most do not.
+ */
+export type Settled = (error: PlatformError | undefined, answer?: Uint8Array) => void;
+
+export interface PubAck {
+  readonly sequence: number;
+  /** The stream had the message already. */
+  readonly duplicate: boolean;
+}
+
+export function readPubAck(answer: Uint8Array): PubAck {
+  const { seq, duplicate = false } = JSON.parse(Buffer.from(answer).toString('utf8')) as {
+    seq: number;
+    duplicate?: boolean;
+  };
+  return { sequence: seq, duplicate };
+}
 
 /** No PubAck within this long: the same message is sent again; its id makes the stream drop a double. */
 const pubAckWaitMs = 3_000;
@@ -122,13 +139,13 @@ export class EventPublisher {
     if (!open) return;
     const { data } = message;
     // {"stream":...} is the usual answer; only {"error":...} (or an empty 503) is worth parsing.
-    if (data.length > 2 && data[2] !== 0x65) return this.#settle(token, open, undefined);
+    if (data.length > 2 && data[2] !== 0x65) return this.#settle(token, open, undefined, data);
     this.#settle(token, open, refusal(open.subject, data));
   }
 
-  #settle(token: string, open: OpenPublish, error: PlatformError | undefined): void {
+  #settle(token: string, open: OpenPublish, error: PlatformError | undefined, answer?: Uint8Array): void {
     this.#open.delete(token);
-    open.settled(error);
+    open.settled(error, answer);
   }
 }
 

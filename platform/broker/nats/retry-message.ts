@@ -56,6 +56,13 @@ export function retryId(eventId: string, reason: string): string {
   return `retry.${eventId}.${reason}`;
 }
 
+/** Where the event was first stored that a message of RETRIES or ORDERED stands for; undefined for one that is none. */
+export function originOf(stored: MsgHdrs | undefined): EventOrigin | undefined {
+  const [stream, sequence, timeMs, subject] = (decodeHeaders(stored)[originHeader] ?? '').split(' ');
+  const known = Object.values(streams).find((name) => name === stream);
+  return subject && known ? { stream: known, sequence: Number(sequence), timeMs: Number(timeMs), subject } : undefined;
+}
+
 /** The event that a message of the RETRIES stream stands for; undefined for one that is none. */
 export function decodeRetry(pulled: PulledEvent): PulledEvent | undefined {
   const headers = decodeHeaders(pulled.message.headers);

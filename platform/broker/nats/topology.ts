@@ -32,6 +32,9 @@ export const messageBytesMax = 16 * 10 ** 6;
 /** A key closed this long ago may be gathered anew (G11, tombstones). */
 const tombstoneMs = 24 * 3_600_000;
 
+/** A claimed payload that no event released by then is given up: its event was never stored, or waits longer than a pilot lives. */
+export const claimTtlMs = 24 * 3_600_000;
+
 /** Shares of the store; what is left over serves buckets and the artifact store. */
 const shares: Record<StreamName, number> = {
   EVENTS: 0.58,
@@ -41,6 +44,7 @@ const shares: Record<StreamName, number> = {
   DEAD_LETTERS: 0.07,
   LOGS: 0.03,
   AUDIT: 0.01,
+  CLAIMS: 0.05,
 };
 const artifactShare = 0.1;
 const stateShare = 0.04;
@@ -78,6 +82,8 @@ async function streamExists(manager: JetStreamManager, name: string): Promise<bo
   }
 }
 
+const maxAgeMs: Partial<Record<StreamName, number>> = { GATHERS: tombstoneMs, CLAIMS: claimTtlMs };
+
 function streamConfig(name: StreamName, options: TopologyOptions): Partial<StreamConfig> & { name: string } {
   const journal = name === streams.logs || name === streams.audit;
   return {
@@ -91,7 +97,7 @@ function streamConfig(name: StreamName, options: TopologyOptions): Partial<Strea
     discard: journal ? DiscardPolicy.Old : DiscardPolicy.New,
     max_bytes: Math.floor(options.storeBytes * shares[name]),
     max_msg_size: messageBytesMax,
-    max_age: name === streams.gathers ? tombstoneMs * nanosecondsPerMs : 0,
+    max_age: (maxAgeMs[name] ?? 0) * nanosecondsPerMs,
     duplicate_window: duplicateWindowMs * nanosecondsPerMs,
     num_replicas: options.replicas,
     allow_direct: true,

@@ -43,9 +43,9 @@ export const rolePermissions: Record<NatsRole, SubjectPermissions> = {
     ],
     subscribe: ['_INBOX.agent.>'],
   },
-  /** Brings events in and reads nothing back. */
+  /** Brings events in, and what they claim; reads nothing back. */
   source: {
-    publish: [streamSubjects.EVENTS, `${api}.INFO`, `${api}.STREAM.INFO.${streams.events}`],
+    publish: [streamSubjects.EVENTS, streamSubjects.CLAIMS, `${api}.INFO`, `${api}.STREAM.INFO.${streams.events}`],
     subscribe: ['_INBOX.source.>'],
   },
   /** Reads streams and writes none. */

@@ -19,6 +19,7 @@ import struct
 import threading
 import time
 import traceback
+import zlib
 
 __all__ = ["run", "Output", "Retry", "Reject", "StateConflict"]
 
@@ -56,6 +57,20 @@ class Output:
         self.headers = headers or {}
 
 
+def _read_claimed(claim):
+    """The claimed payload in its file; one that is gone or corrupt is a dead letter."""
+    try:
+        with open(claim["path"], "rb") as file:
+            data = file.read(claim["bytes"] + 1)
+    except OSError as error:
+        raise Reject("the claimed payload %s is gone: %s" % (claim["name"], error))
+    checksum = "crc32:%08x" % zlib.crc32(data)
+    if len(data) != claim["bytes"] or checksum != claim["checksum"]:
+        raise Reject("the claimed payload %s is corrupt: %d bytes with %s, not %d with %s"
+                     % (claim["name"], len(data), checksum, claim["bytes"], claim["checksum"]))
+    return data
+
+
 class Part:
     """One part of a gathered event."""
 
@@ -81,12 +96,19 @@ class Parts:
     def __iter__(self):
         with open(self._path, "rb") as spool:
             for entry in json.loads(spool.read(self._index_bytes)):
+                if "claim" in entry:
+                    yield Part(entry, _read_claimed(entry["claim"]))
+                    continue
                 spool.seek(entry["offset"])
                 yield Part(entry, spool.read(entry["length"]))
 
 
 class Event:
-    """What happened: `data` is bytes; `id` is the same at every delivery."""
+    """What happened: `data` is bytes; `id` is the same at every delivery.
+
+    A large payload is claimed: it lies in a file, which `data` (or `open()`, the same) reads when it is first asked for.
+    `dtype` and `shape` say what the bytes are, where the source has said so.
+    """
 
     def __init__(self, header, body):
         self.subject = header["s"]
@@ -95,7 +117,20 @@ class Event:
         self.time = header["t"] / 1000.0
         self.headers = header.get("h", {})
         self.parts = Parts(header["g"]) if "g" in header else None
-        self.data = body
+        self.claim = header.get("c")
+        self.dtype = self.headers.get("Pilotfish-Dtype", "")
+        shape = self.headers.get("Pilotfish-Shape", "")
+        self.shape = tuple(int(side) for side in shape.split(",")) if shape else ()
+        self._data = None if self.claim else body
+
+    @property
+    def data(self):
+        if self._data is None:
+            self._data = _read_claimed(self.claim)
+        return self._data
+
+    def open(self):
+        return self.data
 
     def text(self):
         return self.data.decode("utf-8")

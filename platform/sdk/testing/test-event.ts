@@ -12,6 +12,9 @@ export function makeEvent(given: TestEvent, id: string, now: number): FunctionEv
   const text = () => decoder.decode(data);
   return {
     data,
+    open: async () => data,
+    dtype: given.dtype ?? '',
+    shape: given.shape ?? [],
     text,
     json: <T>() => JSON.parse(text()) as T,
     subject: given.subject ?? '',

@@ -7,6 +7,8 @@ export interface TestEvent {
   /** "" (the default) for an invocation. */
   readonly subject?: string;
   readonly headers?: Readonly<Record<string, string>>;
+  readonly dtype?: string;
+  readonly shape?: readonly number[];
   /** Default: test.1, test.2 ... */
   readonly id?: string;
   readonly sequence?: number;

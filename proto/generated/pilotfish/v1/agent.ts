@@ -106,6 +106,21 @@ export interface DrainResponse {
   killed: number;
 }
 
+export interface ReadClaimRequest {
+  name: string;
+}
+
+export interface ReadClaimResponse {
+  chunk: Buffer;
+}
+
+export interface ReleaseClaimsRequest {
+  names: string[];
+}
+
+export interface ReleaseClaimsResponse {
+}
+
 function createBaseWantedFunction(): WantedFunction {
   return {
     version: undefined,
@@ -964,6 +979,214 @@ export const DrainResponse: MessageFns<DrainResponse> = {
   },
 };
 
+function createBaseReadClaimRequest(): ReadClaimRequest {
+  return { name: "" };
+}
+
+export const ReadClaimRequest: MessageFns<ReadClaimRequest> = {
+  encode(message: ReadClaimRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReadClaimRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReadClaimRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<ReadClaimRequest>, I>>(base?: I): ReadClaimRequest {
+    return ReadClaimRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ReadClaimRequest>, I>>(object: I): ReadClaimRequest {
+    const message = createBaseReadClaimRequest();
+    message.name = object.name ?? "";
+    return message;
+  },
+};
+
+function createBaseReadClaimResponse(): ReadClaimResponse {
+  return { chunk: Buffer.alloc(0) };
+}
+
+export const ReadClaimResponse: MessageFns<ReadClaimResponse> = {
+  encode(message: ReadClaimResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.chunk.length !== 0) {
+      writer.uint32(10).bytes(message.chunk);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReadClaimResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReadClaimResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.chunk = Buffer.from(reader.bytes());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<ReadClaimResponse>, I>>(base?: I): ReadClaimResponse {
+    return ReadClaimResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ReadClaimResponse>, I>>(object: I): ReadClaimResponse {
+    const message = createBaseReadClaimResponse();
+    message.chunk = object.chunk ?? Buffer.alloc(0);
+    return message;
+  },
+};
+
+function createBaseReleaseClaimsRequest(): ReleaseClaimsRequest {
+  return { names: [] };
+}
+
+export const ReleaseClaimsRequest: MessageFns<ReleaseClaimsRequest> = {
+  encode(message: ReleaseClaimsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.names) {
+      writer.uint32(10).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReleaseClaimsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReleaseClaimsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.names.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<ReleaseClaimsRequest>, I>>(base?: I): ReleaseClaimsRequest {
+    return ReleaseClaimsRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ReleaseClaimsRequest>, I>>(object: I): ReleaseClaimsRequest {
+    const message = createBaseReleaseClaimsRequest();
+    message.names = object.names?.map((e) => e) || [];
+    return message;
+  },
+};
+
+function createBaseReleaseClaimsResponse(): ReleaseClaimsResponse {
+  return {};
+}
+
+export const ReleaseClaimsResponse: MessageFns<ReleaseClaimsResponse> = {
+  encode(_: ReleaseClaimsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReleaseClaimsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReleaseClaimsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<ReleaseClaimsResponse>, I>>(base?: I): ReleaseClaimsResponse {
+    return ReleaseClaimsResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ReleaseClaimsResponse>, I>>(_: I): ReleaseClaimsResponse {
+    const message = createBaseReleaseClaimsResponse();
+    return message;
+  },
+};
+
 /** Calls do not go this way: they have a line of frames of their own (platform/frames/call-line.ts). */
 export type AgentService = typeof AgentService;
 export const AgentService = {
@@ -997,6 +1220,27 @@ export const AgentService = {
     responseSerialize: (value: DrainResponse): Buffer => Buffer.from(DrainResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): DrainResponse => DrainResponse.decode(value),
   },
+  /** A claimed payload that lies in this node's own folder, piece by piece. NOT_FOUND where it is gone. */
+  readClaim: {
+    path: "/pilotfish.v1.Agent/ReadClaim" as const,
+    requestStream: false as const,
+    responseStream: true as const,
+    requestSerialize: (value: ReadClaimRequest): Buffer => Buffer.from(ReadClaimRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ReadClaimRequest => ReadClaimRequest.decode(value),
+    responseSerialize: (value: ReadClaimResponse): Buffer => Buffer.from(ReadClaimResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ReadClaimResponse => ReadClaimResponse.decode(value),
+  },
+  /** Their events are done: this node's files of these names go. */
+  releaseClaims: {
+    path: "/pilotfish.v1.Agent/ReleaseClaims" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ReleaseClaimsRequest): Buffer => Buffer.from(ReleaseClaimsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ReleaseClaimsRequest => ReleaseClaimsRequest.decode(value),
+    responseSerialize: (value: ReleaseClaimsResponse): Buffer =>
+      Buffer.from(ReleaseClaimsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ReleaseClaimsResponse => ReleaseClaimsResponse.decode(value),
+  },
 } as const;
 
 export interface AgentServer extends UntypedServiceImplementation {
@@ -1006,6 +1250,10 @@ export interface AgentServer extends UntypedServiceImplementation {
   report: handleServerStreamingCall<ReportRequest, ReportResponse>;
   /** Stops pulling, finishes what runs, hands back the rest; returns when the node is empty. */
   drain: handleUnaryCall<DrainRequest, DrainResponse>;
+  /** A claimed payload that lies in this node's own folder, piece by piece. NOT_FOUND where it is gone. */
+  readClaim: handleServerStreamingCall<ReadClaimRequest, ReadClaimResponse>;
+  /** Their events are done: this node's files of these names go. */
+  releaseClaims: handleUnaryCall<ReleaseClaimsRequest, ReleaseClaimsResponse>;
 }
 
 export interface AgentClient extends Client {
@@ -1047,6 +1295,29 @@ export interface AgentClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: DrainResponse) => void,
+  ): ClientUnaryCall;
+  /** A claimed payload that lies in this node's own folder, piece by piece. NOT_FOUND where it is gone. */
+  readClaim(request: ReadClaimRequest, options?: Partial<CallOptions>): ClientReadableStream<ReadClaimResponse>;
+  readClaim(
+    request: ReadClaimRequest,
+    metadata?: Metadata,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<ReadClaimResponse>;
+  /** Their events are done: this node's files of these names go. */
+  releaseClaims(
+    request: ReleaseClaimsRequest,
+    callback: (error: ServiceError | null, response: ReleaseClaimsResponse) => void,
+  ): ClientUnaryCall;
+  releaseClaims(
+    request: ReleaseClaimsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ReleaseClaimsResponse) => void,
+  ): ClientUnaryCall;
+  releaseClaims(
+    request: ReleaseClaimsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ReleaseClaimsResponse) => void,
   ): ClientUnaryCall;
 }
 

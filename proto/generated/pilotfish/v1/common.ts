@@ -47,6 +47,8 @@ export interface FunctionSpec {
   order:
     | Order
     | undefined;
+  /** Results larger than this go into a file, and their events name it. */
+  claimOverBytes: number;
   /** Absent: results are events without CloudEvents' attributes. */
   cloudEvents: CloudEvents | undefined;
   placement: Placement | undefined;
@@ -362,6 +364,7 @@ function createBaseFunctionSpec(): FunctionSpec {
     secrets: [],
     latency: false,
     order: undefined,
+    claimOverBytes: 0,
     cloudEvents: undefined,
     placement: undefined,
   };
@@ -419,6 +422,9 @@ export const FunctionSpec: MessageFns<FunctionSpec> = {
     }
     if (message.order !== undefined) {
       Order.encode(message.order, writer.uint32(322).fork()).join();
+    }
+    if (message.claimOverBytes !== 0) {
+      writer.uint32(336).uint64(message.claimOverBytes);
     }
     if (message.cloudEvents !== undefined) {
       CloudEvents.encode(message.cloudEvents, writer.uint32(242).fork()).join();
@@ -578,6 +584,14 @@ export const FunctionSpec: MessageFns<FunctionSpec> = {
             message.order = Order.decode(reader, reader.uint32());
             continue;
           }
+          case 42: {
+            if (tag !== 336) {
+              break;
+            }
+
+            message.claimOverBytes = longToNumber(reader.uint64());
+            continue;
+          }
           case 30: {
             if (tag !== 242) {
               break;
@@ -632,6 +646,7 @@ export const FunctionSpec: MessageFns<FunctionSpec> = {
     message.secrets = object.secrets?.map((e) => e) || [];
     message.latency = object.latency ?? false;
     message.order = (object.order !== undefined && object.order !== null) ? Order.fromPartial(object.order) : undefined;
+    message.claimOverBytes = object.claimOverBytes ?? 0;
     message.cloudEvents = (object.cloudEvents !== undefined && object.cloudEvents !== null)
       ? CloudEvents.fromPartial(object.cloudEvents)
       : undefined;

@@ -1,0 +1,170 @@
+/**
+ * The folder of one place: one file a claim, named by it. A file appears whole (written beside, then renamed), is never
+ * changed, and belongs to the pilot's user alone. Who may write there must hold the folder's token: it proves that this
+ * path, on this machine, is the pilot's folder and not one of the same name elsewhere.
+ */
+import { constants, type Stats } from 'node:fs';
+import { mkdir, open, readdir, readFile, rename, rm, stat, statfs, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { formatBytes, messageOf, PlatformError } from '#common';
+import { type Claim, checkClaimed, claimBytesMax, claimOf, isClaimName } from './claim.ts';
+
+/** A dot keeps it out of the way of claims. */
+const tokenFile = '.pilot';
+/** A payload that is being written; left behind by a writer that was killed, the sweep takes it. */
+const unfinishedMark = '.part';
+const unfinishedMsMax = 10 * 60_000;
+/** Of a file system, so much stays free: it is not ours alone. */
+const reservedShare = 0.1;
+/** How long a measurement of what is used holds. */
+const measureEveryMs = 1_000;
+const sharedReadBytes = 8 * 2 ** 20;
+
+export interface ClaimFolderOptions {
+  readonly path: string;
+  /** What claims in it name as their place. */
+  readonly place: string;
+  readonly token: string;
+  /** All claims of the folder together. */
+  readonly bytesMax: number;
+}
+
+export class ClaimFolder {
+  readonly place: string;
+  readonly path: string;
+  readonly #bytesMax: number;
+  #room = 0;
+  #measuredAt = Number.NEGATIVE_INFINITY;
+  #measuring: Promise<void> | undefined;
+
+  private constructor({ path, place, bytesMax }: ClaimFolderOptions) {
+    this.path = path;
+    this.place = place;
+    this.#bytesMax = bytesMax;
+  }
+
+  /** Makes it where it is missing; for its owner. */
+  static async create(options: ClaimFolderOptions): Promise<ClaimFolder> {
+    await mkdir(options.path, { recursive: true, mode: 0o700 });
+    await writeFile(join(options.path, tokenFile), options.token, { mode: 0o600 });
+    return new ClaimFolder(options);
+  }
+
+  /** Undefined where this machine does not have the pilot's folder. */
+  static async find(options: ClaimFolderOptions): Promise<ClaimFolder | undefined> {
+    const token = await readFile(join(options.path, tokenFile), 'utf8').catch(() => undefined);
+    return token === options.token ? new ClaimFolder(options) : undefined;
+  }
+
+  pathOf(name: string): string {
+    if (!isClaimName(name)) throw new PlatformError('corrupt', `${JSON.stringify(name)} is no name of a claim`);
+    return join(this.path, name);
+  }
+
+  /** Throws `no-capacity` where the folder, or its disk, is full: the caller waits and comes again. */
+  async write(data: Uint8Array): Promise<Claim> {
+    if (data.byteLength > claimBytesMax) {
+      throw new PlatformError(
+        'payload-too-large',
+        `the payload has ${formatBytes(data.byteLength)}; the limit is ${formatBytes(claimBytesMax)}`,
+        { hint: 'Write it to a file of your own and publish its name.' },
+      );
+    }
+    await this.#takeRoom(data.byteLength);
+    const claim = claimOf(this.place, data);
+    const path = this.pathOf(claim.name);
+    try {
+      await writeFile(path + unfinishedMark, data, { mode: 0o600, flag: 'wx' });
+      await rename(path + unfinishedMark, path);
+    } catch (error) {
+      await rm(path + unfinishedMark, { force: true });
+      throw full(error) ? noRoom(this.path, data.byteLength) : error;
+    }
+    return claim;
+  }
+
+  async remove(name: string): Promise<void> {
+    await rm(this.pathOf(name), { force: true });
+  }
+
+  /** Removes what is older than `ttlMs`, and what was never finished. Returns how many. */
+  async sweep(ttlMs: number, nowMs: number): Promise<number> {
+    let removed = 0;
+    for (const { name, stats } of await this.#list()) {
+      const limit = name.endsWith(unfinishedMark) ? Math.min(ttlMs, unfinishedMsMax) : ttlMs;
+      if (nowMs - stats.mtimeMs <= limit) continue;
+      await rm(join(this.path, name), { force: true });
+      removed++;
+    }
+    return removed;
+  }
+
+  async #takeRoom(bytes: number): Promise<void> {
+    const now = performance.now();
+    if (now - this.#measuredAt > measureEveryMs || this.#room < bytes) {
+      this.#measuring ??= this.#measure().finally(() => {
+        this.#measuring = undefined;
+      });
+      await this.#measuring;
+    }
+    if (this.#room < bytes) throw noRoom(this.path, bytes);
+    this.#room -= bytes;
+  }
+
+  async #measure(): Promise<void> {
+    const { bavail, bsize, blocks } = await statfs(this.path);
+    const used = (await this.#list()).reduce((sum, { stats }) => sum + stats.size, 0);
+    this.#room = Math.min(bavail * bsize - blocks * bsize * reservedShare, this.#bytesMax - used);
+    this.#measuredAt = performance.now();
+  }
+
+  async #list(): Promise<{ name: string; stats: Stats }[]> {
+    const names = (await readdir(this.path)).filter((name) => name !== tokenFile);
+    const found = await Promise.all(
+      names.map(async (name) => ({ name, stats: await stat(join(this.path, name)).catch(() => undefined) })),
+    );
+    return found.flatMap(({ name, stats }) => (stats ? [{ name, stats }] : []));
+  }
+}
+
+/** The payload in a claim's file. Throws `not-found` for a file that is not there, `corrupt` for one that is not what was claimed. */
+export async function readClaimFile(
+  path: string,
+  claim: Pick<Claim, 'name' | 'bytes' | 'checksum'>,
+): Promise<Buffer<ArrayBuffer>> {
+  // A link could name any file of the user's; opening a pipe could wait for ever.
+  const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
+  const file = await open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK).catch((error: unknown) => {
+    throw missing(claim.name, error);
+  });
+  try {
+    const data = Buffer.allocUnsafeSlow(claim.bytes);
+    let at = 0;
+    while (at < data.length) {
+      const { bytesRead } = await file.read(data, at, Math.min(sharedReadBytes, data.length - at), at);
+      if (bytesRead === 0) break;
+      at += bytesRead;
+    }
+    checkClaimed(claim, data.subarray(0, at));
+    return data;
+  } finally {
+    await file.close();
+  }
+}
+
+export function missing(name: string, cause: unknown): PlatformError {
+  return new PlatformError('not-found', `the claimed payload ${name} is gone: ${messageOf(cause)}`, {
+    hint: 'Its time to live was over, or somebody removed the file.',
+    cause,
+  });
+}
+
+function full(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && ['ENOSPC', 'EDQUOT'].includes(String(error.code));
+}
+
+function noRoom(path: string, bytes: number): PlatformError {
+  return new PlatformError('no-capacity', `${path} has no room for a payload of ${formatBytes(bytes)}`, {
+    hint: 'Files go once their events are done; is a function deployed that takes them?',
+  });
+}
