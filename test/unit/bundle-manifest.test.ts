@@ -31,6 +31,7 @@ test('`parseManifest()` fills in every default of the design', () => {
       permissions: { net: false, read: [], write: [], env: [] },
       secrets: [],
       latency: false,
+      claimOverBytes: 8_388_608,
       kind: 'typescript',
       triggers: [],
       output: '',
