@@ -164,7 +164,7 @@ export class TriggerIntake {
     }
     const { event } = delivery;
     const claimed = fetchClaimed(event, this.#claims);
-    if (claimed) return this.#submitFetched(delivery, claimed);
+    if (claimed !== undefined) return this.#submitFetched(delivery, claimed);
     this.#run(delivery, ownHeaderText(event), event.message.data, undefined);
   }
 

@@ -236,7 +236,7 @@ export class ShardIntake {
   #submit(delivery: Delivery): void {
     const { event } = delivery;
     const claimed = fetchClaimed(event, this.#options.claims);
-    if (!claimed) return this.#call(delivery, ownHeaderText(event), event.message.data);
+    if (claimed === undefined) return this.#call(delivery, ownHeaderText(event), event.message.data);
     claimed.then(
       (fetched) => {
         if (this.held.get(delivery.sequence) !== delivery) return fetched.remove();

@@ -37,7 +37,7 @@ export const claimTtlMs = 24 * 3_600_000;
 
 /** Shares of the store; what is left over serves buckets and the artifact store. */
 const shares: Record<StreamName, number> = {
-  EVENTS: 0.58,
+  EVENTS: 0.53,
   GATHERS: 0.03,
   RETRIES: 0.05,
   ORDERED: 0.05,
