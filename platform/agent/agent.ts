@@ -10,6 +10,7 @@ import type { ClaimFolder } from '#claims';
 import { type Clock, PlatformError } from '#common';
 import type { AgentConfig } from '#model';
 import type { ApplyRequest, FunctionVersion, Isolation, WantedFunction } from '#proto';
+import { drainMarginMs, hasTimeFor, mustDrain } from '#routing';
 import type { Logger } from '#telemetry';
 import { ArtifactCache } from './artifact-cache.ts';
 import { ClaimLocator } from './claims/claim-locator.ts';
@@ -48,6 +49,8 @@ export interface AgentOptions
 const tickMs = 100;
 /** Of a drain's grace time, how much is left to handlers that listen to `ctx.signal` once it aborts. */
 const noticeShare = 0.4;
+/** Of the margin before the walltime's end, what running calls are given; the rest is for acks and results. */
+const drainShare = 0.5;
 /** SIGKILL works within milliseconds; a node that swaps takes longer. */
 const killWaitMs = 2_000;
 /** Lost pulls and publishes are looked for this often. */
@@ -66,6 +69,8 @@ export class Agent {
   epoch = 0;
   generation = 0;
   draining = false;
+  /** When this node's walltime is over, milliseconds since 1970; the gateway knows better than what it started with. */
+  endsAtMs: number | undefined;
   /** Called when something a report shows has changed. */
   onChange: () => void = () => undefined;
   readonly gatherers: Gatherers;
@@ -89,6 +94,7 @@ export class Agent {
   constructor(options: AgentOptions) {
     const { config, connection, clock } = options;
     this.#options = options;
+    this.endsAtMs = config.endsAtMs;
     this.clock = clock;
     this.config = config;
     this.#inbox = inboxPrefix('agent', config.node);
@@ -140,6 +146,7 @@ export class Agent {
     }
     if (request.epoch === this.epoch && request.generation < this.generation) return;
     this.#wantedFile.write(request);
+    if (request.endsAtMs > 0) this.endsAtMs = request.endsAtMs;
     this.#adopt(request);
   }
 
@@ -163,6 +170,12 @@ export class Agent {
 
   find(digest: string): Pick<HostedVersion, 'pool' | 'stacks' | 'shards'> | undefined {
     return this.#hosted.get(digest);
+  }
+
+  /** R7 */
+  hasTimeFor({ version, times }: Pick<FunctionPool, 'version' | 'times'>): boolean {
+    const timeoutMs = version.spec?.timeoutMs ?? 0;
+    return hasTimeFor(this.clock.now(), this.endsAtMs, { timeoutMs, samples: times.count, p99Ms: times.p99() });
   }
 
   slotsUsed(): number {
@@ -259,6 +272,7 @@ export class Agent {
       stacks: new StackMap(artifacts, version.sourceMapDigest),
       manager: this.#manager,
       start: (pool) => this.#startIfFree(pool),
+      hasTime: (pool) => this.hasTimeFor(pool),
     });
     this.#hosted.set(version.digest, hosted);
     this.#starter.prepare(version);
@@ -339,6 +353,11 @@ export class Agent {
     const now = this.clock.monotonic();
     for (const { instance } of [...this.#instances.values()]) instance.checkTimeouts(now);
     this.#reconcile();
+    // R7: what still runs may end, the rest is handed back while there is somebody to hand it to.
+    if (!this.draining && mustDrain(this.clock.now(), this.endsAtMs)) {
+      this.#options.logger.info({ endsAtMs: this.endsAtMs }, 'the walltime is nearly over: draining');
+      void this.drain(drainMarginMs * drainShare);
+    }
     if (!this.draining) this.#spares.keep(this.#versionsWithSpare());
     for (const [digest, hosted] of this.#hosted) {
       hosted.updateCredit();

@@ -17,6 +17,8 @@ export interface FunctionPoolOptions {
   readonly start: (pool: FunctionPool) => boolean;
   /** The room has changed: the pulls' credit may have, too. */
   readonly onRoom: (pool: FunctionPool) => void;
+  /** False where a call could outlast the node's walltime (R7). */
+  readonly hasTime?: (pool: FunctionPool) => boolean;
 }
 
 /** Payloads that one function may hold on a node; past it nothing more is pulled (R6). */
@@ -76,6 +78,11 @@ export class FunctionPool {
     return this.wanted === 0 && !this.activator && this.active === 0;
   }
 
+  /** R7: a call that begins now ends before the node does. */
+  get hasTime(): boolean {
+    return this.#options.hasTime?.(this) ?? true;
+  }
+
   get ready(): boolean {
     for (const instance of this.instances) if (instance.phase === 'ready') return true;
     return false;
@@ -92,7 +99,7 @@ export class FunctionPool {
 
   /** Events that may be held at most now: those inside and those asked for. */
   get capacity(): number {
-    if (this.#heldBytes >= heldBytesMax) return 0;
+    if (this.#heldBytes >= heldBytesMax || !this.hasTime) return 0;
     let ready = 0;
     for (const instance of this.instances) if (instance.phase === 'ready') ready++;
     // A sleeping function's activator keeps one pull of one open (design, "Zero").

@@ -14,6 +14,7 @@ export interface HostedVersionOptions extends Omit<IntakeOptions, 'pool' | 'mapS
   readonly manager: Promise<JetStreamManager>;
   /** Starts an instance; false when no slot is free. */
   readonly start: (pool: FunctionPool) => boolean;
+  readonly hasTime: (pool: FunctionPool) => boolean;
 }
 
 export class HostedVersion {
@@ -24,9 +25,9 @@ export class HostedVersion {
   #creditPlanned = false;
 
   constructor(options: HostedVersionOptions) {
-    const { version, clock, stacks, start } = options;
+    const { version, clock, stacks, start, hasTime } = options;
     this.stacks = stacks;
-    this.pool = new FunctionPool({ version, clock, start, onRoom: () => this.#planCredit() });
+    this.pool = new FunctionPool({ version, clock, start, hasTime, onRoom: () => this.#planCredit() });
     const intake = { ...options, pool: this.pool, mapStack: (stack: string) => stacks.map(stack) };
     this.#intakes = createIntakes(intake);
     this.#shards = createShards(intake, options.manager);

@@ -37,6 +37,15 @@ export class Invocation {
     const { f: name, d: digest, t: timeoutMs, r: isStream } = this.#request;
     const found = this.#agent.find(digest);
     if (!found) throw new PlatformError('not-found', `this node does not know ${name} ${digest.slice(0, 12)}`);
+    if (!this.#agent.hasTimeFor(found.pool)) {
+      throw new PlatformError(
+        'no-capacity',
+        `the walltime of node ${this.#agent.config.node} ends before a call of ${name} would`,
+        {
+          hint: 'Extend the pilot: pilotfish pilot extend --nodes 1',
+        },
+      );
+    }
     this.#cold = !found.pool.ready;
     const settled = this.#submit(found.pool, onChunk);
     const outcome = await withDeadline(settled, timeoutMs + outcomeGraceMs, `the call of ${name}`);

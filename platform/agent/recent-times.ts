@@ -13,6 +13,11 @@ export class RecentTimes {
     this.#known = undefined;
   }
 
+  /** All there have been. */
+  get count(): number {
+    return this.#count;
+  }
+
   /** 0 where there were no calls. */
   p99(): number {
     this.#known ??= this.#compute();

@@ -37,6 +37,7 @@ export class Registration {
       calls,
       slots: config.slots,
       memoryBytes: config.memoryBytes,
+      ...(config.endsAtMs === undefined ? {} : { endsAt: Math.round(config.endsAtMs) }),
       version: platformVersion,
       startedAt: clock.now(),
     };

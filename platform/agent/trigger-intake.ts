@@ -130,6 +130,8 @@ export class TriggerIntake {
     if (!this.#pulling) return delivery.nak(1);
     if (this.#paused) return delivery.nak(pausedNakMs);
     if (this.#filter && !this.#filter(this.route.subjectOf(event), ownHeaders(event))) return delivery.ack();
+    // Taken on here it could outlast the node; elsewhere there may be time (R7).
+    if (!this.#pool.hasTime) return delivery.nak(1);
     // A pull from before the scale-in brought it: it is for the nodes that are meant to run the function, and wakes nobody here.
     if (this.#pool.isMeantElsewhere) return delivery.nak(1);
     const early = (event.retry?.notBeforeMs ?? 0) - this.route.clock.now();

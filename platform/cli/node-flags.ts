@@ -21,9 +21,9 @@ export interface NodeFlags {
   readonly module?: readonly string[];
 }
 
-export function addNodeFlags(command: Command): Command {
+export function addNodeFlags(command: Command, what = 'how many nodes'): Command {
   return command
-    .addOption(flag('--nodes <count>', 'how many nodes').default(1).argParser(positiveInteger))
+    .addOption(flag('--nodes <count>', what).default(1).argParser(positiveInteger))
     .addOption(
       flag('--cores-per-node <count>', 'slots of a node (default: all of its cores)').argParser(positiveInteger),
     )

@@ -22,6 +22,7 @@ import { logsCommand } from './logs.ts';
 import { nodeListCommand } from './node-list.ts';
 import { pilotInfoCommand, pilotLogsCommand, pilotWaitCommand } from './pilot-commands.ts';
 import { pilotListCommand } from './pilot-list.ts';
+import { nodeDrainCommand, pilotExtendCommand, pilotShrinkCommand } from './pilot-size.ts';
 import { pubCommand } from './pub.ts';
 import { replayCommand } from './replay.ts';
 import { rmCommand } from './rm.ts';
@@ -52,10 +53,21 @@ const groups: readonly CommandGroup[] = [
   { title: 'Pilots:', commands: [upCommand, downCommand] },
   {
     title: 'Pilots:',
-    commands: [pilotListCommand, pilotInfoCommand, pilotWaitCommand, pilotLogsCommand],
+    commands: [
+      pilotListCommand,
+      pilotInfoCommand,
+      pilotWaitCommand,
+      pilotExtendCommand,
+      pilotShrinkCommand,
+      pilotLogsCommand,
+    ],
     under: { name: 'pilot', summary: 'look at your pilots and their scheduler jobs' },
   },
-  { title: 'Pilots:', commands: [nodeListCommand], under: { name: 'node', summary: "look at the pilot's nodes" } },
+  {
+    title: 'Pilots:',
+    commands: [nodeListCommand, nodeDrainCommand],
+    under: { name: 'node', summary: "the pilot's nodes" },
+  },
   {
     title: 'Functions:',
     commands: [

@@ -13,6 +13,8 @@ export interface ScheduledUpFlags extends NodeFlags, ClaimsFlags {
   readonly resource: string;
   readonly storeSize?: number;
   readonly brokers?: number;
+  readonly maxNodes?: number;
+  readonly nodeHours?: number;
   readonly interface?: string;
   readonly detach?: boolean;
 }
@@ -35,6 +37,7 @@ export async function runScheduledUp(
     storeBytes: flags.storeSize ?? defaultStoreBytes(home, brokers),
     claims: claimsOf(flags),
     brokers,
+    limits: { nodesMax: flags.maxNodes, nodeHoursMax: flags.nodeHours },
     sources: stageSources(context),
     detach: flags.detach === true,
     waitReady: async (connection, nodes, timeoutMs) => {

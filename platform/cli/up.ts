@@ -18,6 +18,8 @@ export interface UpFlags extends CommonOptions, NodeFlags, ClaimsFlags {
   readonly brokers?: number;
   readonly interface?: string;
   readonly detach?: boolean;
+  readonly maxNodes?: number;
+  readonly nodeHours?: number;
 }
 
 export const upCommand: CommandFactory = (context): Command =>
@@ -44,6 +46,8 @@ export const upCommand: CommandFactory = (context): Command =>
     ),
   )
     .addOption(flag('--interface <name>', 'the network between nodes: ib0, or 10.1.0.0/16'))
+    .addOption(flag('--max-nodes <count>', 'extensions never pass it').argParser(positiveInteger))
+    .addOption(flag('--node-hours <hours>', 'what all jobs together may use').argParser(positiveInteger))
     .addOption(flag('--detach', 'return once the job is submitted; `pilot wait` waits for it'))
     .addOption(
       flag(
@@ -77,6 +81,7 @@ export async function runUp(context: CliContext, flags: UpFlags, output: Output)
     adapter,
     nodes: flags.nodes,
     brokers: flags.brokers ?? 1,
+    walltimeMs: flags.walltime,
     slotsPerNode: flags.coresPerNode ?? availableParallelism(),
     ...(flags.storeSize === undefined ? {} : { storeBytes: flags.storeSize }),
     claims: claimsOf(flags),

@@ -210,6 +210,12 @@ export class PilotClient {
     return (await callUnary(call, { nodes, timeoutMs }, { timeoutMs: timeoutMs + answerMarginMs })).nodes;
   }
 
+  /** Resolves once the node is empty, with the instances that had to be ended by force. */
+  async drainNode(node: string, graceMs: number): Promise<number> {
+    const limits = { timeoutMs: graceMs + 2 * answerMarginMs };
+    return (await callUnary(this.#client.drainNode.bind(this.#client), { node, graceMs }, limits)).killed;
+  }
+
   /** The pilot's state, now and after every change, until the signal aborts or the loop is left. */
   watch(signal?: AbortSignal): AsyncIterable<WatchResponse> {
     return readStream(this.#client.watch({}), signal);

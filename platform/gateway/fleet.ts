@@ -22,6 +22,8 @@ export interface FleetOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly onChange: () => void;
+  /** When a node's scheduler job ends, milliseconds since 1970 (R7). */
+  readonly endOf: (node: string) => number | undefined;
 }
 
 /** Silence is looked for this often, so that a lost node is seen within 5 s of its last sign. */
@@ -67,6 +69,11 @@ export class Fleet {
   /** Nodes that instances may be placed on: one whose agent has just restarted, and has yet to report, is among them. */
   placeable(): NodeLink[] {
     return this.#links((state) => state === undefined || state === 'ready');
+  }
+
+  /** Tells every node its end as it is known now. */
+  tellEnds(): void {
+    for (const { link } of this.#members.values()) link.setEnd(this.#options.endOf(link.entry.node));
   }
 
   link(node: string): NodeLink | undefined {
@@ -129,7 +136,7 @@ export class Fleet {
   }
 
   #see(entry: KvWatchEntry): void {
-    if (entry.operation !== 'PUT') return this.#lose(entry.key, 'it has left');
+    if (entry.operation !== 'PUT') return this.#leave(entry.key);
     const parsed = nodeEntrySchema.safeParse(entry.json());
     if (!parsed.success) {
       this.#options.logger.warn({ peer: entry.key, error: parsed.error.message }, 'malformed registration ignored');
@@ -154,7 +161,7 @@ export class Fleet {
 
   #open(entry: NodeEntry): NodeLink {
     const { pilot, node, epoch, clock, logger, onChange } = this.#options;
-    return new NodeLink({
+    const link = new NodeLink({
       entry,
       isNear: entry.node === node,
       serverName: agentServerName(pilot, entry.node),
@@ -164,6 +171,8 @@ export class Fleet {
       logger,
       onReport: onChange,
     });
+    link.setEnd(this.#options.endOf(entry.node));
+    return link;
   }
 
   #checkSilence(): void {
@@ -180,6 +189,16 @@ export class Fleet {
         this.#lose(node, `silent for ${nodeSilenceMs} ms`);
       if (member.lost && now - member.lastSeen > rememberLostMs) this.#members.delete(node);
     }
+  }
+
+  /** It said so itself, drained: a node given back is not one that was lost. */
+  #leave(node: string): void {
+    const member = this.#members.get(node);
+    if (!member) return;
+    member.link.close();
+    this.#members.delete(node);
+    this.#options.logger.info({ peer: node }, 'node has left');
+    this.#options.onChange();
   }
 
   #lose(node: string, why: string): void {

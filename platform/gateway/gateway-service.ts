@@ -117,12 +117,26 @@ export function gatewayService(options: GatewayServiceOptions): RpcServiceBindin
       scaling.hurry();
       return { changed };
     }),
+    drainNode: unary((request: { node: string; graceMs: number }) => drainNode(request, fleet)),
     logs: serverStream((request: Parameters<typeof readLogs>[1], { signal }) => {
       registry.get(request.function);
       return readLogs(connection, request, signal);
     }),
   };
   return [GatewayService, implementation];
+}
+
+async function drainNode(
+  { node, graceMs }: { node: string; graceMs: number },
+  fleet: Fleet,
+): Promise<{ killed: number }> {
+  const link = fleet.link(node);
+  if (!link) {
+    throw new PlatformError('not-found', `the pilot has no node "${node}"`, {
+      hint: 'Those it has: pilotfish node list',
+    });
+  }
+  return { killed: await link.drain(graceMs) };
 }
 
 async function waitReady(

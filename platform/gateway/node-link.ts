@@ -20,6 +20,8 @@ export interface NodeLinkOptions {
 
 const reconnectMs = 200;
 const applyTimeoutMs = 5_000;
+/** Beyond its grace, a drain kills and hands back. */
+const drainAnswerMs = 10_000;
 /** An agent may forget an old version between being told of it and the call: told again so often. */
 const tellsMax = 3;
 
@@ -28,6 +30,8 @@ export class NodeLink {
   report: ReportResponse | undefined;
   /** Monotonic time of the last report. */
   reportedAt = Number.NEGATIVE_INFINITY;
+  endsAtMs: number | undefined;
+  #endTold = true;
   readonly #options: NodeLinkOptions;
   readonly #client: AgentClient;
   readonly #closed = new AbortController();
@@ -114,15 +118,31 @@ export class NodeLink {
     }
   }
 
+  /** When the node's scheduler job ends (R7); told with the wanted set, at once when it has changed. */
+  setEnd(endsAtMs: number | undefined): void {
+    if (this.endsAtMs === endsAtMs) return;
+    this.endsAtMs = endsAtMs;
+    this.#endTold = false;
+    void this.#apply();
+  }
+
+  /** Returns the instances ended by force. */
+  async drain(graceMs: number): Promise<number> {
+    const request = { epoch: this.#options.epoch, graceMs };
+    const timeoutMs = graceMs + drainAnswerMs;
+    return (await callUnary(this.#client.drain.bind(this.#client), request, { timeoutMs })).killed;
+  }
+
   async #apply(): Promise<void> {
     if (this.#applying) return;
     this.#applying = true;
     try {
-      for (let sent = -1; this.#wanted && sent !== this.#wanted.generation; ) {
+      for (let sent = -1; this.#wanted && (sent !== this.#wanted.generation || !this.#endTold); ) {
         const { generation, functions } = this.#wanted;
+        this.#endTold = true;
         await callUnary(
           this.#client.apply.bind(this.#client),
-          { epoch: this.#options.epoch, generation, functions: [...functions] },
+          { epoch: this.#options.epoch, generation, functions: [...functions], endsAtMs: this.endsAtMs ?? 0 },
           { timeoutMs: applyTimeoutMs },
         );
         sent = generation;
@@ -154,7 +174,12 @@ export class NodeLink {
         triggers: [],
         shards: [],
       } satisfies WantedFunction);
-    const request = { epoch: this.#options.epoch, generation, functions: [...others, entry] };
+    const request = {
+      epoch: this.#options.epoch,
+      generation,
+      functions: [...others, entry],
+      endsAtMs: this.endsAtMs ?? 0,
+    };
     await callUnary(this.#client.apply.bind(this.#client), request, { timeoutMs: applyTimeoutMs });
   }
 }

@@ -7,12 +7,12 @@ import { isTrusted, type TrustMemory } from './node-trust.ts';
 export function nodesFor(links: readonly NodeLink[], trust: TrustMemory, clock: Clock): PlacementNode[] {
   const now = clock.monotonic();
   const wallMs = clock.now();
-  return links.map(({ entry, report }) => ({
+  return links.map(({ entry, report, endsAtMs = entry.endsAt }) => ({
     id: entry.node,
     slots: isTrusted(trust, entry.node, now) ? entry.slots : Math.min(entry.slots, report?.node?.slotsUsed ?? 0),
     memoryBytes: entry.memoryBytes,
     gpus: entry.gpus,
     labels: entry.labels,
-    remainingMs: entry.endsAt === undefined ? undefined : entry.endsAt - wallMs,
+    remainingMs: endsAtMs === undefined ? undefined : endsAtMs - wallMs,
   }));
 }

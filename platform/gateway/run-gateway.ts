@@ -11,6 +11,7 @@ import { Changes } from './changes.ts';
 import { ClaimKeeper, type ClaimKeeperOptions } from './claim-keeper.ts';
 import { Fleet } from './fleet.ts';
 import { gatewayService } from './gateway-service.ts';
+import { JobWatch } from './job-watch.ts';
 import { ScalingLoop } from './scaling-loop.ts';
 import { takeOver } from './take-over.ts';
 import { Trimmer } from './trimmer.ts';
@@ -38,7 +39,13 @@ export async function runGateway(
   const store = new WantedStore(buckets.registry);
   const [scales, initial] = await Promise.all([ScaleStore.load(buckets.registry), store.load()]);
   const changes = new Changes();
-  const fleet = new Fleet({
+  const jobs = new JobWatch({
+    pilotDirectory: config.pilotDirectory,
+    clock,
+    logger,
+    onChange: () => fleet.tellEnds(),
+  });
+  const fleet: Fleet = new Fleet({
     pilot: config.pilot,
     node: config.node,
     nodes: buckets.nodes,
@@ -46,6 +53,7 @@ export async function runGateway(
     epoch,
     clock,
     logger,
+    endOf: (node) => jobs.endOf(node),
     onChange: () => {
       changes.announce();
       scaling?.hurry();
@@ -108,6 +116,7 @@ export async function runGateway(
     address: server.address,
     async close() {
       await server.close(500);
+      await jobs.close();
       await scaling?.close();
       await trimmer.close();
       await access.audit.close();

@@ -10,6 +10,7 @@ import { type Clock, messageOf } from '#common';
 import { type PlacementDemand, place } from '#placement';
 import type { FunctionVersion, ReportResponse } from '#proto';
 import type { Registry, ScaleStore, TriggerStates, WantedByFunction, WantedStore } from '#registry';
+import { drainMarginMs, neededMs } from '#routing';
 import type { Logger } from '#telemetry';
 import { CallCounts } from './call-counts.ts';
 import { CanaryWatch } from './canary-watch.ts';
@@ -45,9 +46,6 @@ export interface ScalingLoopOptions {
 const roundEveryMs = 250;
 /** A new gateway waits this long for the nodes that the old one had before it moves anything. */
 const settleMs = 3_000;
-/** R7: a call needs its p99 and half of it more, and time to drain behind it. */
-const walltimeMargin = 1.5;
-const drainMarginMs = 10_000;
 
 export class ScalingLoop {
   readonly decisions = new DecisionLog();
@@ -153,8 +151,7 @@ export class ScalingLoop {
       strategy: placement?.strategy === 'pack' ? 'pack' : 'spread',
       weight: policy.weight,
       guaranteed: pull ? policy.min : 0,
-      needMs:
-        (load && load.samples >= 100 ? Math.min(timeoutMs, walltimeMargin * load.p99Ms) : timeoutMs) + drainMarginMs,
+      needMs: neededMs({ timeoutMs, samples: load?.samples ?? 0, p99Ms: load?.p99Ms ?? 0 }) + drainMarginMs,
       beside: pull ? undefined : version.function,
       warm: load?.warm,
       current: pull ? this.#placedNow(version, reports) : (this.#wanted.get(id) ?? new Map()),

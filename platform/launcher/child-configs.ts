@@ -54,6 +54,7 @@ export function agentConfig(config: NodeConfig, brokers: string[], runDirectory:
     seedFile: paths.seed('agent'),
     tls,
     claims,
+    ...(config.endsAtMs === undefined ? {} : { endsAtMs: config.endsAtMs }),
   };
 }
 
@@ -64,8 +65,21 @@ export function gatewayConfig(config: NodeConfig, brokers: string[], port: numbe
   const access = { keys, caCert, caKey, users, connection };
   const tls = tlsFiles(pilotDirectory, config.block === undefined ? 'gateway' : gatewayMember(node));
   const standby = config.gateway === 'standby';
-  const brokerReplicas = config.brokers;
-  return { pilot, node, host, port, brokers, seedFile, tls, access, storeBytes, brokerReplicas, standby, claims };
+  return {
+    pilot,
+    node,
+    host,
+    port,
+    brokers,
+    seedFile,
+    tls,
+    access,
+    storeBytes,
+    brokerReplicas: config.brokers,
+    standby,
+    claims,
+    pilotDirectory,
+  };
 }
 
 /** What `connection.json` says; holds keys. */

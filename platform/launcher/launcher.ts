@@ -49,6 +49,8 @@ const gatewayGraceMs = 5_000;
 const serverGraceMs = 5_000;
 /** Nodes of one scheduler job start together, give or take a slow file system. */
 const brokerWaitMs = 60_000;
+/** What a timer can wait: no walltime is longer. */
+const timerMsMax = 2 ** 31 - 1;
 /** A stop file may be written on another node. */
 const stopPollMs = 1_000;
 
@@ -94,6 +96,7 @@ export class Launcher {
       makePrivateDirectory(nodePaths(config.nodeDirectory).logs);
       this.#prefix = probeParentDeath();
       this.#watchStopFile();
+      this.#watchWalltime();
       if (config.broker) await this.#startBroker();
       const brokers = await this.#waitForBrokers(() => readServers(config), "the brokers' addresses");
       await this.#waitForKeys();
@@ -288,6 +291,14 @@ export class Launcher {
       // Cancelled: the launcher is ending already.
       () => undefined,
     );
+  }
+
+  /** Where no scheduler would end the node. Its agent has drained by then (R7). */
+  #watchWalltime(): void {
+    const { endsAtMs, endsItself } = this.#options.config;
+    if (!endsItself || endsAtMs === undefined) return;
+    const timer = setTimeout(() => this.stop(), Math.min(timerMsMax, Math.max(0, endsAtMs - Date.now())));
+    this.#stopSignal.signal.addEventListener('abort', () => clearTimeout(timer), { once: true });
   }
 
   #explainingLog(error: unknown): string {

@@ -44,6 +44,8 @@ export const nodeConfigSchema = z.strictObject({
   /** When the node's walltime is over, milliseconds since 1970 (R7). */
   endsAtMs: z.number().optional(),
   claims: claimsSchema,
+  /** No scheduler enforces it: the launcher ends the node itself. */
+  endsItself: z.boolean().optional(),
 });
 export type NodeConfig = z.infer<typeof nodeConfigSchema>;
 
@@ -61,6 +63,8 @@ export const agentConfigSchema = z.strictObject({
   seedFile: z.string(),
   tls: tlsFiles,
   claims: claimsSchema,
+  /** When the node's walltime is over, as far as is known at its start, milliseconds since 1970 (R7). */
+  endsAtMs: z.number().optional(),
 });
 export type AgentConfig = z.infer<typeof agentConfigSchema>;
 
@@ -87,6 +91,8 @@ export const gatewayConfigSchema = z.strictObject({
   /** Waits until no other gateway acts, even where none has acted yet. */
   standby: z.boolean(),
   claims: claimsSchema,
+  /** The pilot's directory on the file system that its nodes share: its scheduler jobs are known there. */
+  pilotDirectory: z.string(),
 });
 export type GatewayConfig = z.infer<typeof gatewayConfigSchema>;
 

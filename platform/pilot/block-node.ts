@@ -12,6 +12,7 @@ import { nodePaths, pilotPaths } from './home.ts';
 import { chooseAddress } from './node-address.ts';
 import { type Grant, readGrant } from './node-grant.ts';
 import { failedProgress, type LauncherProgress } from './progress.ts';
+import { parseResource } from './scheduler/index.ts';
 
 export interface BlockNodeOptions {
   readonly blockDirectory: string;
@@ -60,8 +61,15 @@ async function configure(
     gateway: gatewayRole(plan, index),
     storeBytes: plan.storeBytes,
     claims: readClaims(plan.pilotDirectory),
-    ...(request.walltimeMs === undefined ? {} : { endsAtMs: (startedAtMs ?? Date.now()) + request.walltimeMs }),
+    ...(request.walltimeMs === undefined
+      ? {}
+      : { endsAtMs: (startedAtMs ?? Date.now()) + request.walltimeMs, ...endsItself(plan.resource) }),
   };
+}
+
+/** Hosts that were named by hand have nobody else to end them. */
+function endsItself(resource: string): { endsItself?: true } {
+  return parseResource(resource).kind === 'ssh' ? { endsItself: true } : {};
 }
 
 /** The very first node begins; others that hold the pilot's state stand by. */

@@ -1,7 +1,7 @@
 /** Pilots: where they are kept, how they are brought up and ended, and one adapter for each kind of resource. */
 export type { NodeStart, PilotAdapter, StartedNode } from './adapter.ts';
 export { openBlockNode, tellProgress } from './block-node.ts';
-export { blockPaths } from './blocks.ts';
+export { type Block, blockPaths, listBlocks } from './blocks.ts';
 export type { ClaimsShape } from './claims.ts';
 export { type BlockReport, describeBlocks } from './describe-blocks.ts';
 export { type EndOptions, endPilot } from './end-pilot.ts';
@@ -16,6 +16,7 @@ export {
   pilotsDirectory,
   resolveHome,
 } from './home.ts';
+export { type BlockState, endOf, readJobStates } from './job-states.ts';
 export {
   listPilots,
   type PilotState,
@@ -26,6 +27,8 @@ export {
   resolvePilot,
 } from './list-pilots.ts';
 export { signNodeCertificates } from './node-certificates.ts';
+export { chooseBlocks } from './node-limits.ts';
+export { type NodeJob, type NodeProvider, openNodeProvider } from './node-provider.ts';
 export { isAlive, killGroup } from './processes.ts';
 export { failedProgress, type LauncherProgress } from './progress.ts';
 export {
@@ -48,5 +51,5 @@ export {
   type StartPilotOptions,
   startPilot,
 } from './start-pilot.ts';
-export { waitForPilot } from './wait-for-block.ts';
+export { waitForBlock, waitForPilot } from './wait-for-block.ts';
 export { waitForFile } from './wait-for-file.ts';

@@ -28,6 +28,8 @@ export interface PilotShape {
   /** Servers that hold the pilot's state: the first so many nodes run one each. */
   readonly brokers: number;
   readonly claims: ClaimsShape;
+  /** Until the pilot ends by itself. */
+  readonly walltimeMs?: number | undefined;
 }
 
 /** Without letters that look like others; 32^4 are a million pilots. */
@@ -59,6 +61,7 @@ export function makePilotDirectory(home: string): { pilot: string; pilotDirector
 export function writePilot(pilot: string, pilotDirectory: string, shape: PilotShape): NodeConfig[] {
   const paths = pilotPaths(pilotDirectory);
   const claims = writeClaims(pilotDirectory, shape.claims, shape.storeBytes);
+  const startedAtMs = Date.now();
   const nodes = shape.hosts.map((host, index): NodeConfig => {
     const node = `n${index + 1}`;
     const hasBroker = index < shape.brokers;
@@ -77,6 +80,7 @@ export function writePilot(pilot: string, pilotDirectory: string, shape: PilotSh
       gateway: index === 0 ? 'first' : hasBroker ? 'standby' : 'none',
       storeBytes,
       claims,
+      ...(shape.walltimeMs === undefined ? {} : { endsAtMs: startedAtMs + shape.walltimeMs, endsItself: true }),
     };
   });
   const record: PilotRecord = {

@@ -12,6 +12,7 @@ import { endPilot } from './end-pilot.ts';
 import { pilotPaths } from './home.ts';
 import { makePilotDirectory, writeNatsKeys } from './layout.ts';
 import { writeAuthority } from './node-certificates.ts';
+import type { NodeLimits } from './node-limits.ts';
 import type { PilotRecord } from './records.ts';
 import type { NodeRequest } from './scheduler/index.ts';
 import { type StageSources, stagePlatform } from './stage.ts';
@@ -28,6 +29,7 @@ export interface ScheduledPilotOptions {
   readonly storeBytes: number;
   readonly brokers: number;
   readonly claims: ClaimsShape;
+  readonly limits: NodeLimits;
   readonly sources: StageSources;
   /** Returns once the job is submitted. */
   readonly detach: boolean;
@@ -47,7 +49,7 @@ export async function startScheduledPilot(options: ScheduledPilotOptions): Promi
   try {
     tell(`pilot ${pilot}`);
     const stage = stagePlatform(options.home, options.sources);
-    writeRecord(pilot, pilotDirectory, options.resource);
+    writeRecord(pilot, pilotDirectory, options);
     writeNatsKeys(pilotDirectory);
     writeClaims(pilotDirectory, options.claims, options.storeBytes);
     await writeAuthority(pilot, pilotDirectory);
@@ -83,13 +85,18 @@ async function untilReady(
   await waitForBlock(block, { onPhase: (phase) => onPhase({ ...phase, ms: elapsedMs() }), signal, waitReady, clock });
 }
 
-function writeRecord(pilot: string, pilotDirectory: string, resource: string): void {
+function writeRecord(
+  pilot: string,
+  pilotDirectory: string,
+  { resource, limits }: Pick<ScheduledPilotOptions, 'resource' | 'limits'>,
+): void {
   const record: PilotRecord = {
     pilot,
     version: platformVersion,
     resource,
     machine: hostname(),
     createdAtMs: Date.now(),
+    limits,
     nodes: [],
   };
   makePrivateDirectory(pilotPaths(pilotDirectory).brokers);

@@ -23,6 +23,8 @@ export interface StartPilotOptions {
   readonly slotsPerNode: number;
   /** Servers that hold the pilot's state: 1 (the default), or 3 of which one may be lost with its node. */
   readonly brokers?: number;
+  /** Left off: the pilot runs until it is ended. */
+  readonly walltimeMs?: number | undefined;
   /** Default: 2 GiB, or half of what is free on the disk. */
   readonly storeBytes?: number;
   /** Default: in the pilot's directory, which all nodes share. */
@@ -190,13 +192,24 @@ export function checkBrokers(nodes: number, brokers: number): void {
   }
 }
 
-function shapeOf({ home, nodes, resource, adapter, slotsPerNode, storeBytes, brokers = 1, claims }: StartPilotOptions) {
+function shapeOf({
+  home,
+  nodes,
+  resource,
+  adapter,
+  slotsPerNode,
+  storeBytes,
+  walltimeMs,
+  brokers = 1,
+  claims,
+}: StartPilotOptions) {
   const machineBytes = Math.min(totalmem(), process.constrainedMemory() || Number.POSITIVE_INFINITY);
   return {
     resource,
     hosts: Array.from({ length: nodes }, (_, index) => adapter.hostOf(index)),
     slots: slotsPerNode,
     brokers,
+    walltimeMs,
     // One machine's memory, shared by its nodes.
     memoryBytes: Math.floor(machineBytes / nodes),
     // One disk, shared by its servers.

@@ -40,3 +40,4 @@ export {
   type Trim,
   type TrimSnapshot,
 } from './trim.ts';
+export { type CallTimes, drainMarginMs, hasTimeFor, mustDrain, neededMs } from './walltime.ts';

@@ -44,6 +44,7 @@ export interface PilotOptions {
   readonly storeSize?: string;
   /** `--claims`, where it is not to be the shared folder. */
   readonly claims?: 'node' | 'stream';
+  readonly walltime?: string;
   /** A home that several pilots share; default is one of its own. */
   readonly home?: string;
 }
@@ -90,6 +91,7 @@ export class TestPilot {
     ];
     if (options.brokers) args.push('--brokers', String(options.brokers));
     if (options.claims) args.push('--claims', options.claims);
+    if (options.walltime) args.push('--walltime', options.walltime);
     if (options.storeSize) args.push('--store-size', options.storeSize);
     const up = await runCli(args, { PILOTFISH_HOME: home });
     if (up.code !== 0) throw new Error(`up failed with ${up.code}:\n${up.stderr}`);

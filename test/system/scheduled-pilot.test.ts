@@ -68,6 +68,44 @@ describe.skipIf(clusterMissing !== '')(`slurm:// (${clusterMissing || 'real'})`,
     await nothingIsLeft();
   });
 
+  test('`extend` adds nodes of a further job, within the limits; `shrink` drains them and gives the job back whole', async () => {
+    await cli(
+      'up',
+      '--resource',
+      'slurm://',
+      '--cores-per-node',
+      '4',
+      '--directive',
+      '--exclusive',
+      '--walltime',
+      '1h',
+      '--max-nodes',
+      '3',
+    );
+    await cli('deploy', join(cluster.directory, 'pilotfish/functions/echo'));
+    const extended = await cli('pilot', 'extend', '--nodes', '2');
+    expect(extended.stdout).toBe('n2\nn3\n');
+    const addresses = (await json('node', 'list')).items.map(({ address }: { address: string }) => address);
+    expect(new Set(addresses).size, 'three hosts').toBe(3);
+    expect(await cluster.cli(['pilot', 'extend', '--nodes', '1'])).toMatchObject({
+      code: 8,
+      stderr: expect.stringMatching(/has 3 nodes; 1 more would pass --max-nodes 3/),
+    });
+    expect(await cluster.cli(['pilot', 'shrink', '--nodes', '1'])).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(/jobs go back whole, and these can: b2 \(n2, n3\)/),
+    });
+    await cli('pub', 'numbers.{n}', '-d', '{n}', '--count', '500');
+    expect((await cli('pilot', 'shrink', '--nodes', '2')).stdout).toBe('n2\nn3\n');
+    // What the drained nodes held runs on the one that is left.
+    expect((await cli('tail', 'echoed.*', '--from', 'all', '--count', '500')).stdout.trim().split('\n')).toHaveLength(
+      500,
+    );
+    expect((await json('node', 'list')).items).toMatchObject([{ id: 'n1', state: 'ready' }]);
+    await cli('down');
+    await nothingIsLeft();
+  });
+
   test('`up --detach` returns at once, `pilot wait` waits, and a cancelled job is told as what it is', async () => {
     const up = await cli('up', '--resource', 'slurm://', '--cores-per-node', '2', '--walltime', '30m', '--detach');
     expect((await cli('pilot', 'wait')).stdout).toBe(up.stdout);

@@ -58,6 +58,8 @@ export interface ApplyRequest {
   /** Grows with every wanted set of this epoch. */
   generation: number;
   functions: WantedFunction[];
+  /** When this node's walltime is over, milliseconds since 1970; 0 where no end is known. */
+  endsAtMs: number;
 }
 
 export interface ApplyResponse {
@@ -377,7 +379,7 @@ export const TriggerState: MessageFns<TriggerState> = {
 };
 
 function createBaseApplyRequest(): ApplyRequest {
-  return { epoch: 0, generation: 0, functions: [] };
+  return { epoch: 0, generation: 0, functions: [], endsAtMs: 0 };
 }
 
 export const ApplyRequest: MessageFns<ApplyRequest> = {
@@ -390,6 +392,9 @@ export const ApplyRequest: MessageFns<ApplyRequest> = {
     }
     for (const v of message.functions) {
       WantedFunction.encode(v!, writer.uint32(26).fork()).join();
+    }
+    if (message.endsAtMs !== 0) {
+      writer.uint32(32).uint64(message.endsAtMs);
     }
     return writer;
   },
@@ -431,6 +436,14 @@ export const ApplyRequest: MessageFns<ApplyRequest> = {
             message.functions.push(WantedFunction.decode(reader, reader.uint32()));
             continue;
           }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.endsAtMs = longToNumber(reader.uint64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -451,6 +464,7 @@ export const ApplyRequest: MessageFns<ApplyRequest> = {
     message.epoch = object.epoch ?? 0;
     message.generation = object.generation ?? 0;
     message.functions = object.functions?.map((e) => WantedFunction.fromPartial(e)) || [];
+    message.endsAtMs = object.endsAtMs ?? 0;
     return message;
   },
 };

@@ -1,0 +1,76 @@
+/** The pilot's scheduler jobs as the gateway sees them: it asks once for all of them, so that no agent needs to (R7). */
+import { type Clock, messageOf } from '#common';
+import { type BlockState, endOf, listBlocks, readJobStates } from '#pilot';
+import type { Logger } from '#telemetry';
+
+export interface JobWatchOptions {
+  readonly pilotDirectory: string;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly onChange: () => void;
+}
+
+/** Schedulers enforce walltimes on such ticks themselves. */
+const askEveryMs = 30_000;
+/** A new block, or the start of one, shows in its files. */
+const lookEveryMs = 1_000;
+
+export class JobWatch {
+  readonly #options: JobWatchOptions;
+  readonly #stop = new AbortController();
+  readonly #loop: Promise<void>;
+  #states: readonly BlockState[] = [];
+  #askedAt = Number.NEGATIVE_INFINITY;
+  #seen = '';
+
+  constructor(options: JobWatchOptions) {
+    this.#options = options;
+    this.#loop = this.#run();
+  }
+
+  get states(): readonly BlockState[] {
+    return this.#states;
+  }
+
+  /** When the node's job ends, milliseconds since 1970; undefined where nobody knows, as on one machine. */
+  endOf(node: string): number | undefined {
+    const found = this.#states.find(({ block }) => block.plan.nodes.includes(node));
+    return found && endOf(found);
+  }
+
+  async close(): Promise<void> {
+    this.#stop.abort();
+    await this.#loop;
+  }
+
+  async #run(): Promise<void> {
+    const { clock, logger } = this.#options;
+    while (!this.#stop.signal.aborted) {
+      try {
+        await this.#look();
+      } catch (error) {
+        logger.warn({ error: messageOf(error) }, 'the jobs of this pilot cannot be looked at');
+      }
+      await clock.sleep(lookEveryMs, this.#stop.signal);
+    }
+  }
+
+  async #look(): Promise<void> {
+    const { pilotDirectory, clock, logger, onChange } = this.#options;
+    const blocks = listBlocks(pilotDirectory);
+    const seen = blocks.map(({ plan, job, startedAtMs }) => `${plan.block} ${job} ${startedAtMs}`).join();
+    const now = clock.monotonic();
+    if (blocks.length === 0 || (seen === this.#seen && now - this.#askedAt < askEveryMs)) return;
+    this.#seen = seen;
+    this.#askedAt = now;
+    try {
+      this.#states = await readJobStates(blocks);
+    } catch (error) {
+      // No such commands on this node, or a controller that is away: the jobs' own start and what was asked for tell.
+      logger.warn({ error: messageOf(error) }, 'the scheduler does not answer here');
+      const known = new Map(this.#states.map(({ block, state }) => [block.plan.block, state]));
+      this.#states = blocks.map((block) => ({ block, state: known.get(block.plan.block) }));
+    }
+    onChange();
+  }
+}

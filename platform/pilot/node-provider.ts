@@ -1,0 +1,141 @@
+/**
+ * More nodes and fewer, within the limits that the user set: what `pilot extend` and `pilot shrink` do, and what the
+ * autoscaler may. Each extension is a scheduler job of its own, given back whole; the jobs that hold gateway or brokers stay.
+ */
+import { type Clock, PlatformError } from '#common';
+import { writePrivate } from '#security';
+import { type Block, blockPaths, listBlocks, queueWaitMs } from './blocks.ts';
+import { pilotPaths } from './home.ts';
+import { type BlockState, endOf, readJobStates } from './job-states.ts';
+import { hoursUsed, type NodeLimits, type NodeUse } from './node-limits.ts';
+import { readPilotRecord } from './records.ts';
+import type { JobPhase, NodeRequest } from './scheduler/index.ts';
+import { startBlock } from './start-block.ts';
+
+export interface NodeJob {
+  /** Names it to `giveBack`. */
+  readonly block: string;
+  readonly nodes: readonly string[];
+  readonly phase: JobPhase;
+  /** The scheduler's word and reason, for people. */
+  readonly word: string;
+  readonly reason: string;
+  readonly queueWaitMs: number | undefined;
+  readonly endsAtMs: number | undefined;
+  /** It may be given back while the pilot goes on. */
+  readonly spare: boolean;
+}
+
+export interface NodeProvider {
+  /** One query of the scheduler. Throws `unavailable` where it does not answer. */
+  jobs(): Promise<readonly NodeJob[]>;
+  /**
+   * Submits a job for so many more nodes, like the pilot's first ones but for what `changes` says; returns its block at
+   * once, its nodes join when it runs. Throws `no-capacity` at a limit, `invalid` with the scheduler's own words.
+   */
+  request(nodes: number, changes?: Partial<NodeRequest>): Promise<Block>;
+  /** The nodes must have been drained. The job ends by itself within seconds. */
+  giveBack(block: string): void;
+}
+
+/** Throws `usage` for a pilot whose nodes no scheduler gave. */
+export function openNodeProvider(pilotDirectory: string, clock: Clock): NodeProvider {
+  const first = listBlocks(pilotDirectory)[0];
+  if (!first) {
+    throw new PlatformError(
+      'usage',
+      'the nodes of this pilot belong to no scheduler job: there is nobody to ask for more',
+      {
+        hint: 'Bring it up with more: pilotfish up --nodes N',
+      },
+    );
+  }
+  return {
+    jobs: async () => (await readJobStates(listBlocks(pilotDirectory))).map(jobOf),
+    async request(nodes, changes = {}) {
+      const limits = readPilotRecord(pilotPaths(pilotDirectory).record)?.limits ?? {};
+      const request = { ...first.plan.request, ...withoutUndefined(changes), nodes };
+      const states = await readJobStates(listBlocks(pilotDirectory));
+      checkLimits(limits, usesOf(states), { nodes, walltimeMs: request.walltimeMs }, clock.now());
+      return await startBlock({ ...orderOf(first), request, brokers: 0, gateway: false });
+    },
+    giveBack(name) {
+      const block = listBlocks(pilotDirectory).find(({ plan }) => plan.block === name);
+      if (!block) throw new PlatformError('not-found', `the pilot has no block "${name}"`);
+      if (!isSpare(block)) {
+        throw new PlatformError('conflict', `block ${name} holds the pilot's gateway or brokers`, {
+          hint: 'End the pilot instead: pilotfish down',
+        });
+      }
+      writePrivate(blockPaths(block.directory).stop, '');
+    },
+  };
+}
+
+/** A plan without what is a block's own. */
+function orderOf({ plan }: Block) {
+  const { pilot, pilotDirectory, resource, stage, storeBytes, pilotBrokers } = plan;
+  const network = plan.interface === undefined ? {} : { interface: plan.interface };
+  return { pilot, pilotDirectory, resource, stage, storeBytes, pilotBrokers, ...network };
+}
+
+function isSpare({ plan }: Block): boolean {
+  return !plan.gateway && plan.brokers === 0;
+}
+
+function jobOf(each: BlockState): NodeJob {
+  const { block, state } = each;
+  return {
+    block: block.plan.block,
+    nodes: block.plan.nodes,
+    phase: state?.phase ?? 'queued',
+    word: state?.word ?? 'unknown',
+    reason: state?.reason ?? '',
+    queueWaitMs: queueWaitMs(block),
+    endsAtMs: endOf(each),
+    spare: isSpare(block) && !block.stopping,
+  };
+}
+
+function usesOf(states: readonly BlockState[]): NodeUse[] {
+  return states.map((each) => ({
+    nodes: each.block.plan.nodes.length,
+    phase: each.state?.phase ?? 'queued',
+    startedAtMs: each.block.startedAtMs,
+    endsAtMs: endOf(each),
+    walltimeMs: each.block.plan.request.walltimeMs,
+  }));
+}
+
+/** Throws `no-capacity` saying which limit, what is used and what was asked for. */
+function checkLimits(
+  { nodesMax, nodeHoursMax }: NodeLimits,
+  uses: readonly NodeUse[],
+  asked: { readonly nodes: number; readonly walltimeMs: number | undefined },
+  nowMs: number,
+): void {
+  const held = uses.filter(({ phase }) => phase !== 'ended').reduce((sum, { nodes }) => sum + nodes, 0);
+  if (nodesMax !== undefined && held + asked.nodes > nodesMax) {
+    throw new PlatformError(
+      'no-capacity',
+      `the pilot has ${held} nodes; ${asked.nodes} more would pass --max-nodes ${nodesMax}`,
+    );
+  }
+  if (nodeHoursMax === undefined) return;
+  if (asked.walltimeMs === undefined) {
+    throw new PlatformError('no-capacity', 'a node-hours budget needs a walltime to count with', {
+      hint: 'Say it with --walltime.',
+    });
+  }
+  const hours = hoursUsed([...uses, { ...asked, phase: 'queued', startedAtMs: undefined, endsAtMs: undefined }], nowMs);
+  if (hours > nodeHoursMax) {
+    throw new PlatformError(
+      'no-capacity',
+      `with ${asked.nodes} more nodes the pilot could use ${hours.toFixed(1)} node-hours; --node-hours is ${nodeHoursMax}`,
+    );
+  }
+}
+
+function withoutUndefined(changes: Partial<NodeRequest>): Partial<NodeRequest> {
+  return Object.fromEntries(Object.entries(changes).filter(([, value]) => value !== undefined));
+}
