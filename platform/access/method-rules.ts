@@ -47,6 +47,7 @@ export const methodRules: Readonly<Record<string, MethodRule>> = {
   Publish: reads(sources),
   ListNodes: reads(onlookers),
   WaitReady: reads(everybody),
+  DrainNode: changes(owners),
   Watch: reads(onlookers),
   ListDeadLetters: reads(onlookers, byFunction),
   GetDeadLetter: reads(onlookers, byFunction),

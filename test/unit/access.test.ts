@@ -42,6 +42,7 @@ const agreed: Record<Role, readonly string[] | 'all'> = {
   ],
 };
 const ownersOnly = [
+  'DrainNode',
   'SetSecret',
   'DeleteSecret',
   'CreateToken',
