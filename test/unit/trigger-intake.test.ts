@@ -33,7 +33,7 @@ async function receive(deliveries: number, fetched: (giveUp: () => void) => Prom
       parking: { mayWait: () => true },
       released,
     }) as unknown as TriggerRoute;
-  const pool = { version: {}, fetching: 0, submit: () => ++calls > 0 } as unknown as FunctionPool;
+  const pool = { version: {}, fetching: 0, hasTime: true, submit: () => ++calls > 0 } as unknown as FunctionPool;
   const intake: TriggerIntake = new TriggerIntake({
     route,
     pool,
