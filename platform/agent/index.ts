@@ -6,6 +6,7 @@
  *   trigger-intake.ts  pull -> call; delivery.ts call -> outputs -> ack
  *   lease-keeper.ts    leases of held events; attempt-log.ts, dead-letter.ts what failed
  *   agent-service.ts   gRPC; invocation.ts synchronous calls; node-report.ts; registration.ts
- *   gather/            parts of a key into one event, and back into a spool file
+ *   gather/            parts of a key, or events of a window, into one event, and back into a spool file
+ *   sources/           events by the clock and from files: one owner each, under a lease
  */
 export { type RunAgentOptions, type RunningAgent, runAgent } from './run-agent.ts';

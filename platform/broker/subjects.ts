@@ -177,6 +177,8 @@ export const registryKeys = {
   triggers: 'trigger.>',
   scale: (functionName: string) => `scale.${functionName}`,
   scales: 'scale.>',
+  /** Of the gateway's door for HTTP, while it is on this node. */
+  httpPort: (node: string) => `http.${node}`,
 } as const;
 
 /** attempts.<function>.<trigger>.<stream sequence> */

@@ -80,6 +80,8 @@ export interface SpoolHeader {
   readonly reason: string;
   readonly counts: Record<string, number>;
   readonly missing: Record<string, number[]>;
+  /** Of a window of time: from when to when, milliseconds since 1970. */
+  readonly span?: readonly [number, number];
   /** Bytes of the JSON index (GatheredPart[]) at the start of the spool file. */
   readonly indexBytes: number;
 }

@@ -28,6 +28,7 @@ import {
 } from '#proto';
 import { latestAlias, previousAlias, type Registry, type TriggerStates } from '#registry';
 import { shardCount } from '#routing';
+import { overlappingRoute } from './http/index.ts';
 import { receiveDeployment } from './receive-deployment.ts';
 import { replayAnchor } from './replay-anchor.ts';
 import { beginsAlike, isCollected, triggerFilters, triggerStart, triggerStream } from './trigger-stream.ts';
@@ -53,6 +54,11 @@ export async function deploy(
   const latest = before && registry.latest(spec.name);
   if (canary && latest) requireSameTriggers(spec, latest);
   if (latest?.spec) requireSameOrder(spec, latest.spec, latest.number);
+  const taken = overlappingRoute(
+    spec,
+    registry.list().flatMap(({ name }) => registry.latest(name).spec ?? []),
+  );
+  if (taken) throw new PlatformError('conflict', taken, { hint: 'Choose another `path`.' });
   await artifacts.put(artifactDigest, artifact);
   for (const { file, data } of files) await artifacts.put(file.digest, data);
   const sourceMapDigest = sourceMap.length > 0 ? sha256(sourceMap) : '';

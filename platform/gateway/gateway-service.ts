@@ -38,6 +38,7 @@ export interface GatewayServiceOptions extends DeployOptions {
   readonly changes: Changes;
   readonly epoch: number;
   readonly access: Access;
+  readonly urlOf: (path: string) => string;
 }
 
 /** Longest wait for nodes; a batch queue is waited for elsewhere. */

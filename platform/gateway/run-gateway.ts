@@ -12,6 +12,7 @@ import { ClaimKeeper, type ClaimKeeperOptions } from './claim-keeper.ts';
 import { Fleet } from './fleet.ts';
 import { gatewayService } from './gateway-service.ts';
 import { JobWatch } from './job-watch.ts';
+import { openHttp } from './open-http.ts';
 import { ScalingLoop } from './scaling-loop.ts';
 import { takeOver } from './take-over.ts';
 import { Trimmer } from './trimmer.ts';
@@ -73,6 +74,19 @@ export async function runGateway(
     logger,
     claims,
   });
+  const http = await openHttp({
+    ...taken,
+    config,
+    bucket: buckets.registry,
+    registry,
+    triggerStates,
+    fleet,
+    scaling,
+    changes,
+    tls,
+    clock,
+    logger,
+  });
   const access = await openAccess({
     connection,
     manager,
@@ -83,6 +97,7 @@ export async function runGateway(
     renew: () => {
       const renewed = readTls(config.tls);
       server.renew(renewed);
+      http.door.renew(renewed);
       fleet.renew(renewed);
     },
     cut: (name) => server.connections.cut(name),
@@ -98,6 +113,7 @@ export async function runGateway(
         ...buckets,
         registry,
         triggerStates,
+        urlOf: (path) => http.door.urlOf(path),
         artifacts,
         manager,
         clock,
@@ -117,6 +133,7 @@ export async function runGateway(
     async close() {
       await server.close(500);
       await jobs.close();
+      await http.close();
       await scaling?.close();
       await trimmer.close();
       await access.audit.close();

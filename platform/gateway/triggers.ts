@@ -11,10 +11,12 @@ export interface TriggersOptions {
   readonly triggerStates: TriggerStates;
   readonly manager: JetStreamManager;
   readonly clock: Clock;
+  /** Where to POST to a path. */
+  readonly urlOf: (path: string) => string;
 }
 
 export async function listTriggers(name: string, options: TriggersOptions): Promise<ListTriggersResponse> {
-  const { registry, triggerStates, manager } = options;
+  const { registry, triggerStates, manager, urlOf } = options;
   const functions = name === '' ? registry.list() : [registry.get(name)];
   const triggers = functions.flatMap((entry) =>
     (registry.latest(entry.name).spec?.triggers ?? []).map(async (trigger): Promise<TriggerSummary> => {
@@ -26,7 +28,7 @@ export async function listTriggers(name: string, options: TriggersOptions): Prom
         paused: pausedAtMs > 0,
         pausedAtMs,
         lag: lag ? lag.pending + lag.ackPending : -1,
-        url: '',
+        url: trigger.http ? urlOf(trigger.http.path) : '',
       };
     }),
   );

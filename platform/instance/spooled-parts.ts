@@ -10,6 +10,7 @@ export class SpooledParts implements Parts {
   readonly counts: Readonly<Record<string, number>>;
   readonly missing: Readonly<Record<string, readonly number[]>>;
   readonly reason: Parts['reason'];
+  readonly window?: { readonly start: Date; readonly end: Date };
   readonly #spool: SpoolHeader;
 
   constructor(spool: SpoolHeader) {
@@ -18,6 +19,7 @@ export class SpooledParts implements Parts {
     this.counts = spool.counts;
     this.count = Object.values(spool.counts).reduce((sum, count) => sum + count, 0);
     this.missing = spool.missing;
+    if (spool.span) this.window = { start: new Date(spool.span[0]), end: new Date(spool.span[1]) };
     this.reason = spool.reason as Parts['reason'];
   }
 

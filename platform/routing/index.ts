@@ -8,6 +8,7 @@ export {
   goesToCanary,
   judgeCanary,
 } from './canary.ts';
+export { type CollectRules, compileCollect } from './collect.ts';
 export { CronFires, missedAfterMs, missedFiresMax } from './cron-fires.ts';
 export { compileFilter, type EventFilter } from './event-filter.ts';
 export { type ArrivedName, compileGlob, FileFold, fileNamesMax, fileStem, fileVersion } from './file-fold.ts';
@@ -29,6 +30,7 @@ export {
   partHeader,
   partsPerKeyMax,
   type StoredPart,
+  type StreamFold,
 } from './gather/index.ts';
 export { assignShards, KeyGate, type ShardOwners, shardCount, shardOf } from './order/index.ts';
 export { type ReplayAnchor, replayWaitMs } from './replay-pace.ts';
@@ -41,3 +43,4 @@ export {
   type TrimSnapshot,
 } from './trim.ts';
 export { type CallTimes, drainMarginMs, hasTimeFor, mustDrain, neededMs } from './walltime.ts';
+export { compileWindow, WindowFold, windowPartKind } from './window/index.ts';

@@ -22,4 +22,4 @@ export {
 } from './limits.ts';
 export { type RpcServer, type RpcServerOptions, type RpcServiceBinding, startRpcServer } from './rpc-server.ts';
 export { errorTrailer, fromErrorDetail, fromServiceError, toErrorDetail, toServiceError } from './service-error.ts';
-export { readTls, type TlsFiles, type TlsIdentity } from './tls-credentials.ts';
+export { contextOptions, readTls, type TlsFiles, type TlsIdentity } from './tls-credentials.ts';

@@ -1,8 +1,8 @@
-/** The parts that a gather trigger collected for one key. */
+/** The parts that a gather trigger collected for one key, or the events of one window. */
 
 /** Reads the parts in order of kind (alphabetical) and index, each once; bounded in memory, so iterate and let go. */
 export interface Parts extends AsyncIterable<Part> {
-  /** The key's tokens joined by dots: "scan7" or "scan7.3". */
+  /** The key's tokens joined by dots: "scan7" or "scan7.3"; "all" for windows without a key. */
   readonly key: string;
   /** Distinct parts, of all kinds together. */
   readonly count: number;
@@ -10,12 +10,16 @@ export interface Parts extends AsyncIterable<Part> {
   readonly counts: Readonly<Record<string, number>>;
   /** Indexes that were expected and did not come, by kind; empty when complete. */
   readonly missing: Readonly<Record<string, readonly number[]>>;
+  /** Of a window of time. */
+  readonly window?: { readonly start: Date; readonly end: Date };
   /** Why the key was closed. */
   readonly reason: 'complete' | 'gap' | 'timeout' | 'storage';
 }
 
 export interface Part {
+  /** "event" in a window. */
   readonly kind: string;
+  /** In a window: its place, in the order of storing. */
   readonly index: number;
   readonly headers: Readonly<Record<string, string>>;
   readonly data: Uint8Array;

@@ -151,3 +151,63 @@ describe('`trigger`', () => {
     expect(again).toMatchObject({ code: 0, stderr: expect.stringContaining('so already') });
   }, 60_000);
 });
+
+describe('windows', () => {
+  const handler = `async (event) => {
+    const texts = [];
+    for await (const part of event.parts) texts.push(Buffer.from(part.data).toString());
+    const { key, window, reason } = event.parts;
+    const span = window ? ' ' + (window.end.getTime() - window.start.getTime()) : '';
+    return [key, texts.join(' '), reason].join(': ') + span;
+  }`;
+
+  it('by count slide, each key for itself, also over a kill of the agent that counts', async () => {
+    await functions.deploy(pilot, 'mean', handler, [
+      'on: [{ subject: "probe.*.value", window: { key: "{1}", count: 3, every: 2 } }]',
+      'output: "mean.{1}"',
+    ]);
+    await using source = await pilot.events('source');
+    const send = async (numbers: readonly number[]) => {
+      for (const number of numbers)
+        for (const key of ['x', 'y']) await source.publish(`probe.${key}.value`, `${key}${number}`);
+      await source.flush();
+    };
+    await send([1, 2, 3, 4]);
+    await untilResults(pilot, 'mean', 2);
+    process.kill(pilot.pid('n1', 'agent'), 'SIGKILL');
+    await send([5, 6, 7]);
+    expect(await untilResults(pilot, 'mean', 6)).toEqual([
+      'x: x1 x2 x3: complete',
+      'x: x3 x4 x5: complete',
+      'x: x5 x6 x7: complete',
+      'y: y1 y2 y3: complete',
+      'y: y3 y4 y5: complete',
+      'y: y5 y6 y7: complete',
+    ]);
+    await untilIdle('mean');
+  }, 90_000);
+
+  it("by the events' own time take them in any order; late ones are dead letters", async () => {
+    await functions.deploy(pilot, 'spans', handler, [
+      'on: [{ subject: "clocked.*", window: { time: 10s, clock: X-Time, lateness: 5s } }]',
+      'output: span.all',
+    ]);
+    await using source = await pilot.events('source');
+    const start = Math.floor(Date.now() / 10_000) * 10_000 - 100_000;
+    for (const second of [3, 12, 1, 9, 14, 15, 2, 30]) {
+      const time = new Date(start + second * 1_000).toISOString();
+      await source.publish('clocked.a', `s${second}`, { headers: { 'X-Time': time } });
+    }
+    await source.flush();
+    expect(await untilResults(pilot, 'span', 2)).toEqual([
+      'all: s12 s14 s15: complete 10000',
+      'all: s3 s1 s9: complete 10000',
+    ]);
+    await eventually(async () => (await Array.fromAsync(pilot.client.deadLetters('spans'))).length === 1, {
+      timeoutMs: 20_000,
+      what: 'the late event is told',
+    });
+    const [letter] = await Array.fromAsync(pilot.client.deadLetters('spans'));
+    expect(letter).toMatchObject({ reason: 'late event', subject: 'clocked.a' });
+  }, 60_000);
+});

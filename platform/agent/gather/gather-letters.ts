@@ -12,9 +12,9 @@ import {
 import type { FunctionVersion } from '#proto';
 import {
   type ClosedKey,
+  type CollectRules,
   encodeGatherEvent,
   expectHeader,
-  type GatherRules,
   gatherHeaderPairs,
   partHeader,
   type StoredPart,
@@ -33,7 +33,11 @@ export interface GatherOrigin {
  * Closes a key for good: a second event on its subject is refused. An incomplete one that the manifest wants
  * dead-lettered takes the same way, marked; the agent that pulls it writes the dead letter, under R2 like any other.
  */
-export function gatherLetter({ version, trigger }: GatherOrigin, closed: ClosedKey, rules: GatherRules): OutboxEntry {
+export function gatherLetter(
+  { version, trigger }: GatherOrigin,
+  closed: ClosedKey,
+  rules: Pick<CollectRules, 'onIncomplete'>,
+): OutboxEntry {
   const subject = gatherSubject(version.function, trigger, closed.key);
   return {
     subject,
@@ -53,7 +57,7 @@ export function lateLetter(origin: GatherOrigin, key: string, part: StoredPart):
   const [kind = '', index = ''] = (part.part ?? '').split(':');
   return deadLetter(origin, {
     id: `late.${key}.${part.sequence}`,
-    reason: 'late part',
+    reason: part.part === undefined ? 'late event' : 'late part',
     event: eventOf(part),
     details: { key, kind, index: Number(index) },
   });

@@ -19,13 +19,13 @@ import {
 import { type Clock, messageOf } from '#common';
 import {
   type ClosedKey,
+  type CollectRules,
   expectHeader,
   type FoldEffect,
-  GatherFold,
-  type GatherRules,
   parseGatherHeaders,
   partHeader,
   type StoredPart,
+  type StreamFold,
 } from '#routing';
 import type { Logger } from '#telemetry';
 import { type GatherOrigin, gatherLetter, lateLetter, refusedLetter } from './gather-letters.ts';
@@ -34,7 +34,7 @@ import { GatherOutbox, outboxMax } from './gather-outbox.ts';
 
 export interface GatherReadingOptions {
   readonly origin: GatherOrigin;
-  readonly rules: GatherRules;
+  readonly rules: CollectRules;
   readonly connection: NatsConnection;
   readonly manager: JetStreamManager;
   readonly inbox: string;
@@ -55,7 +55,7 @@ const sizeHeader = 'Nats-Msg-Size';
 
 export class GatherReading {
   readonly #options: GatherReadingOptions;
-  readonly #fold: GatherFold;
+  readonly #fold: StreamFold;
   readonly #mark: GatherMark;
   readonly #outbox: GatherOutbox;
   readonly #log: Record<string, unknown>;
@@ -65,7 +65,7 @@ export class GatherReading {
   #refusedLetters = 0;
   #over = false;
 
-  private constructor(options: GatherReadingOptions, mark: GatherMark, fold: GatherFold) {
+  private constructor(options: GatherReadingOptions, mark: GatherMark, fold: StreamFold) {
     const { publisher, clock, logger, origin } = options;
     this.#options = options;
     this.#mark = mark;
@@ -87,7 +87,7 @@ export class GatherReading {
     // Written first of all: from now on a former owner cannot move the watermark any more.
     if (!(await mark.write(mark.sequence))) return undefined;
     const { config } = await manager.streams.info(streams.events);
-    const fold = new GatherFold(rules, config.max_bytes > 0 ? config.max_bytes : Number.POSITIVE_INFINITY);
+    const fold = rules.createFold(config.max_bytes > 0 ? config.max_bytes : Number.POSITIVE_INFINITY);
     await readTombstones(options, fold);
     return new GatherReading(options, mark, fold);
   }
@@ -100,7 +100,7 @@ export class GatherReading {
     return this.#fold.openKeys;
   }
 
-  get counts(): GatherFold['counts'] {
+  get counts(): StreamFold['counts'] {
     return this.#fold.counts;
   }
 
@@ -209,11 +209,12 @@ function storedPart({ message, sequence, timeMs }: StoredMessage): StoredPart {
     bytes: Number(headers[sizeHeader] ?? 0),
     part: headers[partHeader],
     expect: headers[expectHeader],
+    headers,
   };
 }
 
 /** Keys closed within the last day, from their gather events: what comes for them is late, not new. */
-async function readTombstones(options: GatherReadingOptions, fold: GatherFold): Promise<void> {
+async function readTombstones(options: GatherReadingOptions, fold: StreamFold): Promise<void> {
   const { connection, manager, inbox, clock, origin } = options;
   const prefix = gatherSubject(origin.version.function, origin.trigger, '');
   const { promise, resolve, reject } = Promise.withResolvers<void>();
@@ -230,8 +231,7 @@ async function readTombstones(options: GatherReadingOptions, fold: GatherFold): 
     onMessage: ({ message }) => {
       const summary = parseGatherHeaders(decodeHeaders(message.headers));
       if (!summary) return;
-      const { last, closedAtMs, reason } = summary;
-      fold.tombstones.add(message.subject.slice(prefix.length), { last, closedAtMs, complete: reason === 'complete' });
+      fold.known(message.subject.slice(prefix.length), summary);
     },
     onCurrent: resolve,
   });

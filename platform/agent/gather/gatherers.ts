@@ -8,7 +8,7 @@ import type { NatsConnection } from '@nats-io/transport-node';
 import { type Buckets, type EventPublisher, gatherKey, inboxPrefix } from '#broker';
 import { type Clock, messageOf } from '#common';
 import type { FunctionVersion, Trigger, WantedFunction } from '#proto';
-import { compileGather } from '#routing';
+import { compileCollect } from '#routing';
 import type { Logger } from '#telemetry';
 import { Sequencing } from '../order/sequencing.ts';
 import { GatherReading } from './gather-reading.ts';
@@ -49,7 +49,7 @@ export class Gatherers {
     for (const { version, pull } of functions) {
       if (!version || !pull) continue;
       for (const trigger of version.spec?.triggers ?? []) {
-        if (trigger.gather || version.spec?.order)
+        if (trigger.gather || trigger.window || version.spec?.order)
           wanted.set(gatherKey(version.function, trigger.name), { version, trigger });
       }
     }
@@ -112,7 +112,7 @@ export class Gatherers {
         logger,
       };
       const key = version.spec?.order?.key;
-      const rules = trigger.gather && compileGather(trigger);
+      const rules = trigger.gather || trigger.window ? compileCollect(trigger) : undefined;
       return new Gatherer({
         ...shared,
         node,

@@ -11,7 +11,15 @@ import { decodeHeaders, eventSubject, type PulledEvent, type StoredMessage, Stre
 import { type Claim, claimHeader, readClaim } from '#claims';
 import { PlatformError, systemClock } from '#common';
 import type { GatheredPart, SpoolHeader } from '#frames';
-import { decodeGatherEvent, expandMissing, type GatherEvent, gatherHeaders, parsePartMark, partHeader } from '#routing';
+import {
+  decodeGatherEvent,
+  expandMissing,
+  type GatherEvent,
+  gatherHeaders,
+  parsePartMark,
+  partHeader,
+  windowPartKind,
+} from '#routing';
 import type { ClaimLocator, LocatedClaim } from '../claims/claim-locator.ts';
 import { SpoolFile } from './spool-file.ts';
 import { reserveSpool } from './spool-space.ts';
@@ -92,8 +100,17 @@ export async function fetchGathered(event: PulledEvent, options: FetchOptions): 
 }
 
 function spoolHeader(gathered: GatherEvent, path: string, indexBytes: number): SpoolHeader {
-  const { key, reason, parts } = gathered;
-  return { path, key, reason, counts: parts, missing: expandMissing(gathered.missing), indexBytes };
+  const { reason, parts, window } = gathered;
+  const { startMs, endMs } = window ?? {};
+  return {
+    path,
+    key: window?.key ?? gathered.key,
+    reason,
+    counts: parts,
+    missing: expandMissing(gathered.missing),
+    indexBytes,
+    ...(startMs === undefined || endMs === undefined ? {} : { span: [startMs, endMs] }),
+  };
 }
 
 async function readParts(
@@ -131,7 +148,7 @@ async function readParts(
       if (stored.sequence < next) return;
       if (stored.sequence > next) return gone();
       try {
-        const { part, claim } = partOf(stored);
+        const { part, claim } = partOf(stored, gathered.window ? wanted : undefined);
         file.append(stored.message.data, part, claim);
       } catch (error) {
         return reject(PlatformError.from(error));
@@ -174,12 +191,14 @@ async function locateClaims(file: SpoolFile, { claims }: FetchOptions, located: 
   await Promise.all(Array.from({ length: claimsAtOnce }, lane));
 }
 
-function partOf({ message, sequence }: StoredMessage): SpooledPart {
+/** An event of a window has its place there, a part says itself which one it is. */
+function partOf({ message, sequence }: StoredMessage, place: number | undefined): SpooledPart {
   const headers = decodeHeaders(message.headers);
-  const mark = parsePartMark(headers[partHeader], undefined);
-  if (mark.type !== 'part') throw new PlatformError('corrupt', `message ${sequence} is listed as a part and is none`);
   const isOwn = (name: string) => !name.startsWith('Nats-') && name !== claimHeader;
   const own = Object.fromEntries(Object.entries(headers).filter(([name]) => isOwn(name)));
   const claim = readClaim(headers);
+  if (place !== undefined) return { part: { kind: windowPartKind, index: place, sequence, headers: own }, claim };
+  const mark = parsePartMark(headers[partHeader], undefined);
+  if (mark.type !== 'part') throw new PlatformError('corrupt', `message ${sequence} is listed as a part and is none`);
   return { part: { kind: mark.kind, index: mark.index, sequence, headers: own }, claim };
 }

@@ -47,7 +47,7 @@ export class TriggerSources {
       for (const trigger of version.spec?.triggers ?? []) {
         if (!trigger.cron && !trigger.files) continue;
         const paused = triggers.some((state) => state.name === trigger.name && state.paused);
-        wanted.set(gatherKey(version.function, trigger.name), { functionName: version.function, trigger, paused });
+        wanted.set(sourceKey(version.function, trigger.name), { functionName: version.function, trigger, paused });
       }
     }
     for (const [key, followed] of this.#followed) {
@@ -60,7 +60,7 @@ export class TriggerSources {
 
   /** True where this node runs the trigger's source. */
   async owns(functionName: string, trigger: string): Promise<boolean> {
-    return (await this.#followed.get(gatherKey(functionName, trigger))?.owner)?.owner ?? false;
+    return (await this.#followed.get(sourceKey(functionName, trigger))?.owner)?.owner ?? false;
   }
 
   async close(): Promise<void> {
@@ -113,4 +113,9 @@ export class TriggerSources {
     const closed = followed.owner.then((owner) => owner?.close()).finally(() => this.#closing.delete(closed));
     this.#closing.add(closed);
   }
+}
+
+/** Beside the trigger's own lease and mark, which belong to whoever puts its events in line. */
+function sourceKey(functionName: string, trigger: string): string {
+  return `${gatherKey(functionName, trigger)}.source`;
 }

@@ -13,6 +13,10 @@ export const gatherHeaders = {
   span: 'Pilotfish-Parts-Span',
   /** "<reason>:<closedAt>" */
   closed: 'Pilotfish-Parts-Closed',
+  /** Of a window by count: first sequence that later windows of its key may hold. */
+  next: 'Pilotfish-Window-Next',
+  /** Of a window by time: the latest of its key's own times when it closed. */
+  clock: 'Pilotfish-Window-Clock',
   /** Why the event must be dead-lettered instead of handled; absent where it is to be handled. */
   refusal: 'Pilotfish-Parts-Refusal',
 } as const;
@@ -32,12 +36,18 @@ export function encodeGatherEvent(closed: ClosedKey, stream: string): Uint8Array
   return Buffer.from(JSON.stringify({ ...event, missing: {} }));
 }
 
-export function gatherHeaderPairs(closed: ClosedKey, rules: GatherRules): [string, string][] {
+export function gatherHeaderPairs(closed: ClosedKey, rules: Pick<GatherRules, 'onIncomplete'>): [string, string][] {
   const refused = closed.reason !== 'complete' && rules.onIncomplete === 'dlq';
   return [
     [gatherHeaders.subject, closed.subject],
     [gatherHeaders.span, `${closed.first}-${closed.last}`],
     [gatherHeaders.closed, `${closed.reason}:${closed.closedAt}`],
+    ...(closed.window?.next === undefined
+      ? []
+      : [[gatherHeaders.next, String(closed.window.next)] satisfies [string, string]]),
+    ...(closed.window?.clockMs === undefined
+      ? []
+      : [[gatherHeaders.clock, String(closed.window.clockMs)] satisfies [string, string]]),
     ...(refused ? [[gatherHeaders.refusal, `incomplete:${closed.reason}`] satisfies [string, string]] : []),
   ];
 }
@@ -49,6 +59,10 @@ export interface GatherSummary {
   readonly last: number;
   readonly reason: CloseReason;
   readonly closedAtMs: number;
+  /** Of a window by count. */
+  readonly next?: number;
+  /** Of a window by time. */
+  readonly clockMs?: number;
 }
 
 export function parseGatherHeaders(headers: Readonly<Record<string, string>>): GatherSummary | undefined {
@@ -56,7 +70,17 @@ export function parseGatherHeaders(headers: Readonly<Record<string, string>>): G
   const closed = /^([a-z]+):(\d+)$/.exec(headers[gatherHeaders.closed] ?? '');
   const subject = headers[gatherHeaders.subject];
   if (!span || !closed || !subject || !isReason(closed[1])) return undefined;
-  return { subject, first: Number(span[1]), last: Number(span[2]), reason: closed[1], closedAtMs: Number(closed[2]) };
+  const next = /^\d+$/.exec(headers[gatherHeaders.next] ?? '');
+  const clock = /^\d+$/.exec(headers[gatherHeaders.clock] ?? '');
+  return {
+    subject,
+    first: Number(span[1]),
+    last: Number(span[2]),
+    reason: closed[1],
+    closedAtMs: Number(closed[2]),
+    ...(next ? { next: Number(next[0]) } : {}),
+    ...(clock ? { clockMs: Number(clock[0]) } : {}),
+  };
 }
 
 /** The event with its sequences decoded. Throws `corrupt` for what is not a gather event of a version known here. */

@@ -3,6 +3,7 @@
  * times of messages, and the time as of which the caller has read everything. So whoever reads the same messages again
  * gets the same keys.
  */
+import type { GatherSummary } from './gather-event.ts';
 import type { GatherRules } from './gather-rules.ts';
 import { openBytesShareMax, openKeysMax } from './limits.ts';
 import { type ClosedKey, type CloseReason, OpenKey } from './open-key.ts';
@@ -21,6 +22,8 @@ export interface StoredPart {
   /** Values of the headers Pilotfish-Part and Pilotfish-Expect. */
   readonly part: string | undefined;
   readonly expect: string | undefined;
+  /** All of them. */
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 export type FoldEffect =
@@ -29,7 +32,6 @@ export type FoldEffect =
   | {
       readonly kind: 'late';
       readonly key: string;
-      readonly mark: PartMark;
       readonly part: StoredPart;
       readonly count: number;
     }
@@ -42,9 +44,24 @@ export interface FoldCounts {
   refused: number;
 }
 
+/** What reads a stream for a trigger: the same messages make the same groups, whoever folds them. */
+export interface StreamFold {
+  readonly counts: FoldCounts;
+  /** Groups that are open. */
+  readonly openKeys: number;
+  /** 0 before the first message. */
+  readonly lastFolded: number;
+  /** First message that an open group needs; undefined when none is open. */
+  readonly lowestOpen: number | undefined;
+  /** A group that is closed, as the headers of its event tell. */
+  known(name: string, summary: GatherSummary): void;
+  fold(part: StoredPart): readonly FoldEffect[];
+  closeDue(asOfMs: number): ClosedKey[];
+}
+
 const nothing: readonly FoldEffect[] = [];
 
-export class GatherFold {
+export class GatherFold implements StreamFold {
   readonly counts: FoldCounts = { parts: 0, doubles: 0, late: 0, refused: 0 };
   readonly tombstones = new Tombstones();
   readonly #rules: GatherRules;
@@ -77,6 +94,10 @@ export class GatherFold {
   get lowestOpen(): number | undefined {
     const [oldest] = this.#open.values();
     return oldest?.firstSequence;
+  }
+
+  known(name: string, { last, closedAtMs, reason }: GatherSummary): void {
+    this.tombstones.add(name, { last, closedAtMs, complete: reason === 'complete' });
   }
 
   /** The messages must come in the order of their sequences; one that came before is passed over. */
@@ -136,7 +157,7 @@ export class GatherFold {
     if (after.kind === 'double') this.counts.doubles++;
     if (after.kind !== 'late') return nothing;
     this.counts.late++;
-    return [{ kind: 'late', key, mark, part, count: after.count }];
+    return [{ kind: 'late', key, part, count: after.count }];
   }
 
   #refuse(reason: string, part: StoredPart): readonly FoldEffect[] {

@@ -9,7 +9,7 @@ export {
   gatherHeaders,
   parseGatherHeaders,
 } from './gather-event.ts';
-export { type FoldCounts, type FoldEffect, GatherFold, type StoredPart } from './gather-fold.ts';
+export { type FoldCounts, type FoldEffect, GatherFold, type StoredPart, type StreamFold } from './gather-fold.ts';
 export { compileGather, type GatherRules } from './gather-rules.ts';
 export { openKeysMax, partsPerKeyMax } from './limits.ts';
 export type { ClosedKey, CloseReason } from './open-key.ts';

@@ -27,6 +27,15 @@ export interface ClosedKey {
   /** Server times, milliseconds since 1970. */
   readonly openedAt: number;
   readonly closedAt: number;
+  /** Of a window: the key of its events, where the next one begins (by count), or what it spans (by time). */
+  readonly window?: {
+    readonly key: string;
+    readonly next?: number;
+    readonly startMs?: number;
+    readonly endMs?: number;
+    /** The latest of its key's own times when it closed. */
+    readonly clockMs?: number;
+  };
 }
 
 export type TakeResult = 'taken' | 'double' | 'over the bound';
