@@ -1,4 +1,4 @@
 /** Windows over events: rules, the fold of events into windows by count or time. All of it pure. */
 export { windowPartKind } from './open-window.ts';
 export { WindowFold } from './window-fold.ts';
-export { compileWindow, type WindowRules, windowStarts } from './window-rules.ts';
+export { compileWindow, type WindowRules } from './window-rules.ts';
