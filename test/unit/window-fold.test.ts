@@ -74,7 +74,13 @@ function runWithTakeovers(rules: ReturnType<typeof rulesOf>, events: readonly St
     const watermark = fold.lowestOpen ?? fold.lastFolded + 1;
     fold = new WindowFold(rules, Number.POSITIVE_INFINITY);
     for (const [name, { last, closedAt, window }] of published)
-      fold.known(name, { last, closedAtMs: closedAt, next: window?.next ?? 0, clockMs: window?.clockMs ?? 0 });
+      fold.known(name, {
+        last,
+        closedAtMs: closedAt,
+        next: window?.next ?? 0,
+        clockMs: window?.clockMs ?? 0,
+        skips: window?.skips ?? [],
+      });
     for (const again of events.slice(watermark - 1, at + 1))
       for (const closed of closedOf(fold.fold(again))) publish(closed);
   }

@@ -15,6 +15,8 @@ export const gatherHeaders = {
   closed: 'Pilotfish-Parts-Closed',
   /** Of a window by count: first sequence that later windows of its key may hold. */
   next: 'Pilotfish-Window-Next',
+  /** Doubles among the messages from there on. */
+  skips: 'Pilotfish-Window-Skips',
   /** Of a window by time: the latest of its key's own times when it closed. */
   clock: 'Pilotfish-Window-Clock',
   /** Why the event must be dead-lettered instead of handled; absent where it is to be handled. */
@@ -45,6 +47,9 @@ export function gatherHeaderPairs(closed: ClosedKey, rules: Pick<GatherRules, 'o
     ...(closed.window?.next === undefined
       ? []
       : [[gatherHeaders.next, String(closed.window.next)] satisfies [string, string]]),
+    ...(closed.window?.skips === undefined
+      ? []
+      : [[gatherHeaders.skips, closed.window.skips.join(' ')] satisfies [string, string]]),
     ...(closed.window?.clockMs === undefined
       ? []
       : [[gatherHeaders.clock, String(closed.window.clockMs)] satisfies [string, string]]),
@@ -61,6 +66,7 @@ export interface GatherSummary {
   readonly closedAtMs: number;
   /** Of a window by count. */
   readonly next?: number;
+  readonly skips?: readonly number[];
   /** Of a window by time. */
   readonly clockMs?: number;
 }
@@ -79,6 +85,7 @@ export function parseGatherHeaders(headers: Readonly<Record<string, string>>): G
     reason: closed[1],
     closedAtMs: Number(closed[2]),
     ...(next ? { next: Number(next[0]) } : {}),
+    ...(headers[gatherHeaders.skips] ? { skips: headers[gatherHeaders.skips]?.split(' ').map(Number) ?? [] } : {}),
     ...(clock ? { clockMs: Number(clock[0]) } : {}),
   };
 }

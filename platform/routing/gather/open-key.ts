@@ -31,6 +31,7 @@ export interface ClosedKey {
   readonly window?: {
     readonly key: string;
     readonly next?: number;
+    readonly skips?: readonly number[];
     readonly startMs?: number;
     readonly endMs?: number;
     /** The latest of its key's own times when it closed. */

@@ -10,15 +10,22 @@ import type { WindowRules } from './window-rules.ts';
 interface CountedKey {
   readonly subject: string;
   readonly open: OpenWindow;
+  /** Messages that were doubles of some in the window. */
+  doubles: number[];
 }
 
 /** Where the last closed window of a key ended. */
 interface Closed {
   /** First sequence that windows to come may hold. */
   readonly next: number;
-  /** Its last event: up to here each has been in a window. */
+  /** Its last event: up to here each has been in a window ... */
   readonly last: number;
+  /** ... but for these doubles, which whoever reads again could not know for what they are. */
+  readonly doubles: readonly number[];
 }
+
+/** Doubles named in a window's event; with more of them a successor may take some for new ones. */
+const skipsMax = 256;
 
 export class CountWindows {
   readonly #rules: WindowRules;
@@ -49,8 +56,8 @@ export class CountWindows {
   }
 
   /** A window that is closed, as its event tells. */
-  known(key: string, next: number, last: number): void {
-    if (next > (this.#closed.get(key)?.next ?? 0)) this.#setClosed(key, { next, last });
+  known(key: string, closed: Closed): void {
+    if (closed.next > (this.#closed.get(key)?.next ?? 0)) this.#setClosed(key, closed);
   }
 
   add(
@@ -58,13 +65,16 @@ export class CountWindows {
     subject: string,
     entry: WindowEntry,
   ): { result: ReturnType<OpenWindow['take']> | 'known'; closed: ClosedKey[] } {
-    if (entry.sequence < (this.#closed.get(key)?.next ?? 0)) return { result: 'known', closed: [] };
+    const earlier = this.#closed.get(key);
+    if (earlier && entry.sequence < earlier.next) return { result: 'known', closed: [] };
+    if (earlier?.doubles.includes(entry.sequence)) return { result: 'known', closed: [] };
     // What was due before this event came does not depend on when somebody looked.
     const before = this.#closeIfDue(key, entry.timeMs);
-    const counted = this.#open.get(key) ?? { subject, open: new OpenWindow() };
+    const counted = this.#open.get(key) ?? { subject, open: new OpenWindow(), doubles: [] };
     this.#open.set(key, counted);
     const result = counted.open.take(entry);
     if (result === 'taken') this.#bytes += entry.bytes;
+    if (result === 'double') counted.doubles = [...counted.doubles, entry.sequence].slice(-skipsMax);
     const full = counted.open.entries.length >= this.#rules.count;
     return { result, closed: full ? [...before, this.#close(key, counted, entry.timeMs)] : before };
   }
@@ -100,6 +110,8 @@ export class CountWindows {
     const last = entries.at(-1)?.sequence ?? 0;
     const next = entries[countSlide]?.sequence ?? last + 1;
     const id = entries[0]?.sequence ?? 0;
+    const known = new Set([...(this.#closed.get(key)?.doubles ?? []), ...counted.doubles]);
+    const skips = [...known].filter((sequence) => sequence >= next && sequence <= last).slice(-skipsMax);
     const closed = closedWindow({
       key,
       id,
@@ -109,12 +121,14 @@ export class CountWindows {
       reason: 'complete',
       closedAtMs,
       next,
+      skips,
     });
     this.#bytes -= open.bytes;
     open.drop(countSlide);
     this.#bytes += open.bytes;
     open.doubles = 0;
-    this.#setClosed(key, { next, last });
+    counted.doubles = skips;
+    this.#setClosed(key, { next, last, doubles: skips });
     // The order is that of first events: it begins anew.
     this.#open.delete(key);
     if (open.entries.length > 0) this.#open.set(key, counted);
@@ -132,7 +146,7 @@ export class CountWindows {
     const untold = last > (this.#closed.get(key)?.last ?? 0);
     this.#open.delete(key);
     this.#bytes -= open.bytes;
-    this.#setClosed(key, { next, last });
+    this.#setClosed(key, { next, last, doubles: [] });
     const id = entries[0]?.sequence ?? 0;
     return untold ? [closedWindow({ key, id, subject, entries, doubles, reason, closedAtMs, next })] : [];
   }

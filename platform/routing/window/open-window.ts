@@ -59,6 +59,8 @@ export interface WindowClose {
   readonly closedAtMs: number;
   /** First message that belongs to windows after this one, where they are counted. */
   readonly next?: number;
+  /** Doubles from there on. */
+  readonly skips?: readonly number[];
   /** Where it is a window of time. */
   readonly span?: { readonly startMs: number; readonly endMs: number; readonly clockMs: number };
 }
@@ -73,6 +75,7 @@ export function closedWindow({
   reason,
   closedAtMs,
   next,
+  skips,
   span,
 }: WindowClose): ClosedKey {
   const sequences = new SequenceEncoder();
@@ -95,6 +98,6 @@ export function closedWindow({
     reason,
     openedAt: entries[0]?.timeMs ?? closedAtMs,
     closedAt: closedAtMs,
-    window: { key, ...(next === undefined ? {} : { next }), ...span },
+    window: { key, ...(next === undefined ? {} : { next }), ...(skips?.length ? { skips } : {}), ...span },
   };
 }

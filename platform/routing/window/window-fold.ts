@@ -43,10 +43,10 @@ export class WindowFold implements StreamFold {
   /** `name` is the key and the window's id. */
   known(
     name: string,
-    { last, closedAtMs, next = 0, clockMs = 0 }: Omit<GatherSummary, 'subject' | 'first' | 'reason'>,
+    { last, closedAtMs, next = 0, clockMs = 0, skips = [] }: Omit<GatherSummary, 'subject' | 'first' | 'reason'>,
   ): void {
     const key = name.slice(0, name.lastIndexOf('.'));
-    this.#counted?.known(key, next, last);
+    this.#counted?.known(key, { next, last, doubles: skips });
     this.#timed?.known(key, Number(name.slice(key.length + 1)), { last, closedAtMs, clockMs });
   }
 
