@@ -137,7 +137,7 @@ function createRoute(
     logs: options.logs,
     mapStack: options.mapStack,
     parking: new Parking(),
-    subjectOf: trigger.gather ? gatheredSubject : plainSubject,
+    subjectOf: trigger.gather || trigger.window ? gatheredSubject : plainSubject,
     ...own,
   });
 }
