@@ -1,5 +1,5 @@
 /** Reads `pilotfish.yaml`. Every error names file, line and column, and the nearest key or value that would be right. */
-import { type Document, isMap, isNode, isScalar, LineCounter, parseDocument } from 'yaml';
+import { type Document, isMap, isNode, isScalar, LineCounter, parseDocument, type YAMLParseError } from 'yaml';
 import type { z } from 'zod';
 import { messageOf, nearestName, PlatformError } from '#common';
 import type { FunctionSpec } from '#proto';
@@ -46,13 +46,21 @@ export function parseManifest(text: string, file: string): ManifestFunction[] {
   });
   const locate = (path: Path, atKey = false) => position(document, lines, path, atKey);
   const [broken] = document.errors;
-  if (broken) throw invalid(file, [{ at: lines.linePos(broken.pos[0]), message: firstLine(broken.message), hint: '' }]);
+  if (broken) throw invalid(file, [yamlProblem(broken, text, lines)]);
   const read = readFunctions(toPlain(document, file));
   if (Array.isArray(read)) return read;
   throw invalid(
     file,
     read.problems.map(({ path, message, hint, atKey }) => ({ at: locate(path, atKey), message, hint })),
   );
+}
+
+/** What stands twice is named: a second function of the same name would replace the first without a word. */
+function yamlProblem({ code, message, pos: [from] }: YAMLParseError, text: string, lines: LineCounter) {
+  const at = lines.linePos(from);
+  if (code !== 'DUPLICATE_KEY') return { at, message: firstLine(message), hint: '' };
+  const key = /^[^\s:]*/.exec(text.slice(from))?.[0] ?? '';
+  return { at, message: `"${key}" stands here a second time`, hint: 'Give it another name, or join the two.' };
 }
 
 /** Aliases can blow a small text up beyond all memory; the library counts them and refuses. */

@@ -95,6 +95,36 @@ test('a function that throws ends with 1, its stack is of its source, its log is
     .toContain('about to fail');
 });
 
+test('`logs -f` goes on with the lines to come; --level leaves out what is less', async () => {
+  const signal = AbortSignal.timeout(30_000);
+  const errors = pilot.client.logs('boom', { follow: true, level: 'error', signal })[Symbol.asyncIterator]();
+  for (let n = 0; n < 2; n++) {
+    // The first line was kept, the second comes while we listen; "about to fail" is no error.
+    expect((await errors.next()).value).toMatchObject({
+      level: 'error',
+      message: expect.stringContaining('boom.ts:4:9'),
+    });
+    if (n === 0) await pilot.cli(['invoke', 'boom']);
+  }
+  await errors.return?.();
+  const { stdout } = await pilot.cli(['logs', 'boom', '--level', 'error']);
+  expect(stdout).toContain('no such luck');
+  expect(stdout).not.toContain('about to fail');
+});
+
+test('`describe` is a page for people and an object for machines', async () => {
+  const { code, stdout } = await pilot.cli(['describe', 'boom']);
+  expect(code).toBe(0);
+  for (const title of ['Triggers', 'Versions', 'Limits', 'Permissions', 'Load', 'Instances', 'Errors of the last hour'])
+    expect(stdout).toContain(`\n${title}\n`);
+  expect(stdout).toMatch(/Errors of the last hour\n {2}\d+s ago {2}n1\/\S+ +call failed: Error: no such luck/);
+  expect(JSON.parse((await pilot.cli(['describe', 'boom', '-o', 'json'])).stdout)).toMatchObject({
+    name: 'boom',
+    permissions: expect.arrayContaining([expect.objectContaining({ what: 'files', enforcedOn: ['n1'] })]),
+    errors: expect.arrayContaining([expect.objectContaining({ node: 'n1' })]),
+  });
+});
+
 test('a call that takes too long ends with 7', async () => {
   await pilot.cli(['deploy', join(folder, 'wait.ts')]);
   expect(await pilot.cli(['invoke', 'wait', '--timeout', '500ms'])).toMatchObject({ code: 7, stdout: '' });

@@ -27,6 +27,13 @@ export interface HostedFunction {
   readonly codeCache: string;
 }
 
+export interface LoadOptions {
+  readonly concurrency?: number;
+  readonly onLog?: (text: string) => void;
+}
+
+const ignore = () => undefined;
+
 export class HostNode {
   readonly pool: HostPool;
   readonly #root: string;
@@ -79,11 +86,15 @@ export class HostNode {
   }
 
   /** Loads the function in the host; resolves when it is ready. */
-  load(host: HostProcess, one: HostedFunction): Promise<Instance> {
+  load(
+    host: HostProcess,
+    one: HostedFunction,
+    { concurrency = 1, onLog = ignore }: LoadOptions = {},
+  ): Promise<Instance> {
     const { promise, resolve, reject } = Promise.withResolvers<Instance>();
     const instance = new Instance({
       id: host.id,
-      concurrency: 1,
+      concurrency,
       memoryBytes,
       clock: systemClock,
       pid: () => host.pid,
@@ -93,13 +104,13 @@ export class HostNode {
         onReady: resolve,
         onRoom: () => undefined,
         onEnded: (_, reason) => reject(new Error(reason)),
-        onLog: () => undefined,
+        onLog: (_instance, _level, _call, text) => onLog(text),
         onPublish: () => undefined,
         onState: async () => ({ revision: 0, error: 'no state here' }),
       },
     });
     host.adopt({
-      connected: (socket, early) => instance.connect(socket, early, this.#load(host.id, one)),
+      connected: (socket, early) => instance.connect(socket, early, { ...this.#load(host.id, one), concurrency }),
       output: () => undefined,
       ended: (reason) => instance.processEnded(reason),
     });

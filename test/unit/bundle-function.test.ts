@@ -1,5 +1,5 @@
 /** Bundles: the same bytes everywhere, and errors that show the line. */
-import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { createRequire, Module } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -151,8 +151,43 @@ test('a manifest whose entry is not there is refused', () => {
   expect(() => readProject(join(folder, 'm'))).toThrow(/there is no file "nothing.ts"/);
 });
 
-test('bundle and gateway agree on the largest artifact', () => {
+test('bundle and gateway agree on the largest artifact; what is larger is refused with its size', async () => {
   expect(bundleBytesMax).toBe(artifactBytesMax);
+  write('big/pilotfish.yaml', 'functions:\n  big: { command: [python3, -V], files: [table.bin] }\n');
+  truncateSync(write('big/table.bin', ''), bundleBytesMax + 1);
+  const error = await refusal(join(folder, 'big'));
+  expect(error).toMatchObject({ code: 'payload-too-large', message: expect.stringContaining('the limit is 64 MiB') });
+});
+
+describe('a WASM kernel that a TypeScript function imports', () => {
+  const kernel = Uint8Array.from([0, 0x61, 0x73, 0x6d, 1, 0, 0, 0, 0, 11, 4, 110, 97, 109, 101, 1, 2, 3, 4, 5, 6]);
+  const uses = (path: string) => `import kernel from '${path}';\nexport default { handle: () => String(kernel) };\n`;
+
+  test('travels as a file of its own, named by its content, and is not in the script', async () => {
+    writeFileSync(join(folder, 'kernel.wasm'), kernel);
+    const one = await bundle(write('one.ts', uses('./kernel.wasm')));
+    const two = await bundle(write('two.ts', `${uses('./kernel.wasm')}// another function, the same kernel`));
+    expect(one.files).toMatchObject([{ path: 'kernel.wasm', digest: sha256Hex(kernel), bytes: kernel.length }]);
+    expect(two.files[0]?.digest).toBe(one.files[0]?.digest);
+    expect(Buffer.from(one.artifact).includes(Buffer.from(kernel).toString('base64').slice(0, 12))).toBe(false);
+    writeFileSync(join(folder, 'kernel.wasm'), kernel.subarray(0, 8));
+    const changed = await bundle(join(folder, 'one.ts'));
+    expect(changed.artifactDigest).toBe(one.artifactDigest);
+    expect(changed.digest).not.toBe(one.digest);
+  });
+
+  test.each([
+    ['is not there', './lost.wasm', 'no such file'],
+    ['is cut off', './cut.wasm', 'not a WebAssembly module, or cut off'],
+    ['does not compile', './wrong.as.ts', "Type 'i32' is not assignable"],
+  ])('and %s is refused with the line of its import', async (_what, path, reason) => {
+    writeFileSync(join(folder, 'cut.wasm'), kernel.subarray(0, kernel.length - 3));
+    write('wrong.as.ts', 'export function f(): void { const x: string = 3; }\n');
+    const error = await refusal(write('function.ts', `\n${uses(path)}`));
+    expect(error.code).toBe('invalid');
+    expect(error.message).toMatch(/^function\.ts:2:20: /);
+    expect(error.message).toContain(reason);
+  });
 });
 
 describe('what a function may import', () => {

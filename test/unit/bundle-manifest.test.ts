@@ -184,6 +184,13 @@ test('`parseManifest()` reads what a function may be given', () => {
   });
 });
 
+test.each([
+  ['function', 'functions:\n  a: { entry: a.ts }\n  b: { entry: b.ts }\n  a: { entry: c.ts }', '4:3: "a"'],
+  ['key', echo('    timeout: 1s\n    timeout: 2s'), '5:5: "timeout"'],
+])('`parseManifest()` refuses a %s that stands twice, at its second place', (_what, text, at) => {
+  expect(refusal(text)).toMatchObject({ code: 'invalid', message: `pilotfish.yaml:${at} stands here a second time` });
+});
+
 test.each(['Echo', '1st', 'a_b', 'a'.repeat(64), '-a'])(
   '`parseManifest()` refuses the function name "%s" at its place',
   (name) => {

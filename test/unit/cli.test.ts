@@ -213,6 +213,15 @@ test('`deploy` ends with 3 at a mistake in the code, before it looks for a pilot
   expect(stderr).toContain('bad.ts:1:17: Expected identifier but found end of file');
 });
 
+test('`deploy` ends with 3 at a type error, with its line; with --skip-types it goes on', async () => {
+  const file = join(home, 'typed.ts');
+  writeFileSync(file, 'const wrong: number = "text";\nexport default { handle: () => String(wrong) };\n');
+  const refused = await run(['deploy', file]);
+  expect(refused).toMatchObject({ code: 3, stdout: '', stderr: expect.stringContaining('typed.ts:1:7: Type') });
+  // What is missing then is a pilot.
+  expect(await run(['deploy', file, '--skip-types'])).toMatchObject({ code: 4, stdout: '' });
+});
+
 test('a payload above the limit ends with 3 before any pilot is looked for', async () => {
   writeFileSync(join(home, 'large'), Buffer.alloc(8 * 2 ** 20 + 1));
   const { code, stderr } = await run(['invoke', 'echo', '-f', join(home, 'large')]);

@@ -1,0 +1,83 @@
+/** What a host gives its function: ctx.signal, init and dispose, calls at once. */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { CallOutcome } from '../../platform/agent/call.ts';
+import { eventually } from '../harness/eventually.ts';
+import { call, HostNode } from '../harness/host-node.ts';
+
+let node: HostNode;
+
+beforeAll(async () => {
+  node = await HostNode.start();
+}, 30_000);
+
+afterAll(() => node.close());
+
+/** Handlers wait for the signal, then return or throw as their event says. */
+const waits = `module.exports = {
+  async handle(event, ctx) {
+    await new Promise((done) => ctx.signal.addEventListener('abort', done));
+    if (event.text() === 'throw') throw ctx.signal.reason;
+    return 'put away';
+  },
+};`;
+
+describe('ctx.signal', () => {
+  it('aborts when the node has to be left: what ends in time counts, what fails is lost without an attempt', async () => {
+    const one = await node.add('waits', 'typescript', Buffer.from(waits));
+    const instances = await Promise.all([node.load(node.fork(), one), node.load(node.fork(), one)]);
+    const outcomes = ['return', 'throw'].map((word, at) => {
+      const instance = instances[at];
+      if (!instance) throw new Error('no instance');
+      const outcome = call(instance, Buffer.from(word));
+      instance.drain();
+      instance.interrupt();
+      return outcome;
+    });
+    const [returned, thrown] = await Promise.all(outcomes);
+    expect(returned).toMatchObject({ kind: 'result', body: expect.toSatisfy((body) => `${body}` === 'put away') });
+    expect(thrown).toMatchObject({ kind: 'lost', ended: true });
+  }, 30_000);
+
+  it('aborts at the deadline of the call', async () => {
+    const instance = await node.load(node.fork(), await node.add('late', 'typescript', Buffer.from(waits)));
+    const { promise, resolve } = Promise.withResolvers<CallOutcome>();
+    const header = '{"s":"","i":"late","q":0,"t":0,"a":1,"d":50}';
+    instance.run({ header, body: Buffer.from('return'), timeoutMs: 10_000, settle: resolve });
+    expect(await promise).toMatchObject({ kind: 'result' });
+    instance.end('seen');
+  }, 30_000);
+});
+
+describe('a host', () => {
+  it('runs init before the first call and dispose after the last', async () => {
+    const source = `let made = 0;
+      module.exports = {
+        async init({ log }) { await 1; made++; log.info('init'); },
+        handle: () => String(made),
+        async dispose() { await 1; console.log('dispose ' + made); },
+      };`;
+    const said: string[] = [];
+    const one = await node.add('lives', 'typescript', Buffer.from(source));
+    const instance = await node.load(node.fork(), one, { onLog: (text) => said.push(text) });
+    for (let n = 0; n < 2; n++)
+      expect(await call(instance, Buffer.alloc(0))).toMatchObject({ kind: 'result', body: Buffer.from('1') });
+    instance.drain();
+    await eventually(() => said.length === 2, { timeoutMs: 10_000, what: 'its last word' });
+    expect(said).toEqual(['init', 'dispose 1']);
+  }, 30_000);
+
+  it('works on as many calls at once as the manifest says, and on no more', async () => {
+    const source = `let open = 0; let most = 0; const waiting = [];
+      module.exports = { async handle() {
+        most = Math.max(most, ++open);
+        await new Promise((done) => { waiting.push(done); if (waiting.length === 3) for (const go of waiting.splice(0)) go(); });
+        open--;
+        return String(most);
+      } };`;
+    const one = await node.add('wide', 'typescript', Buffer.from(source));
+    const instance = await node.load(node.fork(), one, { concurrency: 3 });
+    const outcomes = await Promise.all(Array.from({ length: 9 }, () => call(instance, Buffer.alloc(0))));
+    for (const outcome of outcomes) expect(outcome).toMatchObject({ kind: 'result', body: Buffer.from('3') });
+    instance.end('seen');
+  }, 30_000);
+});
