@@ -113,6 +113,7 @@ export class Agent {
       cache: new ArtifactCache(join(config.nodeDirectory, 'artifacts'), options.artifacts),
       outputs: this.outputs,
       logs: this.logs,
+      stacksOf: (digest) => this.find(digest)?.stacks,
     });
     this.#spares = new SpareInstances({
       start: (version, events) => this.#starter.start(version, events, { spare: true }),

@@ -16,8 +16,9 @@ import { HostPool } from './host-pool.ts';
 import { type HostProcess, type HostSettings, scratchOf } from './host-process.ts';
 import { Instance, type InstanceEvents } from './instance.ts';
 import { CoreSlots, pinsCores } from './isolation/index.ts';
-import type { LogSink } from './log-sink.ts';
+import type { LogEntry, LogSink } from './log-sink.ts';
 import { readSecrets } from './secret-reader.ts';
+import { holdsStack, type StackMap } from './stack-map.ts';
 import { StateStore } from './state-store.ts';
 
 export interface InstanceStarterOptions extends HostSettings {
@@ -25,6 +26,7 @@ export interface InstanceStarterOptions extends HostSettings {
   readonly buckets: Pick<Buckets, 'state' | 'secrets'>;
   readonly outputs: OutputStore;
   readonly logs: LogSink;
+  readonly stacksOf: (digest: string) => StackMap | undefined;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -73,14 +75,14 @@ export class InstanceStarter {
     events: Pick<InstanceEvents, 'onReady' | 'onRoom' | 'onEnded'>,
     { spare = false } = {},
   ): Instance {
-    const { clock, logs } = this.#options;
+    const { clock } = this.#options;
     // A foreign program, or one with permissions, is started once its files are here.
     let host = version.spec && needsOwnHost(version.spec) ? undefined : this.#hosts.take(memoryOf(version));
     const id = host?.id ?? this.#hosts.nextId();
     const takeCores = () => this.#cores.take(version.spec?.resources?.cpu || 1);
     let cores = spare ? undefined : takeCores();
     const log = (level: string, call: string, text: string) =>
-      logs.write({ functionName: version.function, instance: id, level, call, text });
+      this.#log(version, { functionName: version.function, instance: id, level, call, text });
     const instance: Instance = new Instance({
       id,
       clock,
@@ -138,6 +140,13 @@ export class InstanceStarter {
   /** No host waits any more. */
   close(): void {
     this.#hosts.close();
+  }
+
+  /** A stack is mapped first; while its map is fetched, the first time, other lines may come before it. */
+  #log({ digest }: FunctionVersion, entry: LogEntry): void {
+    const stacks = holdsStack(entry.text) ? this.#options.stacksOf(digest) : undefined;
+    if (stacks) void stacks.map(entry.text).then((text) => this.#options.logs.write({ ...entry, text }));
+    else this.#options.logs.write(entry);
   }
 
   /** Foreign programs are given everything through the socket: their protocol stays as small as it is. */

@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { invokePayloadBytesMax } from '#rpc';
+import { eventually } from '../harness/eventually.ts';
 import { FunctionFolder } from '../harness/functions.ts';
 import { TestPilot } from '../harness/pilot.ts';
 
@@ -63,6 +64,30 @@ export default defineFunction({ handle: (event) => divide(Number(event.text())) 
   expect(stderr).toMatch(/faulty\.ts:6:\d+/);
   expect(stderr).not.toMatch(/instance\.cjs|pilotfish-function/);
   expect(await pilot.cli(['invoke', 'faulty', '-d', '4'])).toMatchObject({ code: 0, stdout: '0.25' });
+});
+
+it("stacks in a function's log are of its source, too, whoever wrote them", async () => {
+  await deploy(
+    'tells',
+    `import { defineFunction } from 'pilotfish/sdk';
+const made = (text: string) => new Error(text);
+export default defineFunction({
+  handle(event, ctx) {
+    console.error(made('by console'));
+    ctx.log.warn(String(made('by ctx.log').stack));
+    setTimeout(() => { throw made('by nobody'); }, 1);
+    return new Promise(() => undefined);
+  },
+});
+`,
+  );
+  expect(await pilot.cli(['invoke', 'tells', '-d', 'x'])).toMatchObject({ code: 1 });
+  const told = async () => (await Array.fromAsync(pilot.client.logs('tells'))).map(({ message }) => message).join('\n');
+  await eventually(async () => /by nobody/.test(await told()), { timeoutMs: 10_000, what: 'the last of them' });
+  const log = await told();
+  for (const text of ['by console', 'by ctx.log', 'an uncaught exception: Error: by nobody'])
+    expect(log).toMatch(new RegExp(`${text}\\n +at \\S+ \\(tells\\.ts:2:`));
+  expect(log).not.toMatch(/instance\.cjs|pilotfish-function/);
 });
 
 it('a payload over the limit is refused with its size and the limit', async () => {

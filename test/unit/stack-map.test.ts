@@ -1,0 +1,47 @@
+/** Stacks of minified bundles: mapped with a map that is fetched once, also for those that come meanwhile. */
+import { expect, it } from 'vitest';
+import type { ArtifactStore } from '#broker';
+import { holdsStack, StackMap } from '../../platform/agent/stack-map.ts';
+
+/** Column 5 of the bundle's line 1 is line 3, column 2 of f.ts. */
+const map = JSON.stringify({ version: 3, sources: ['f.ts'], names: [], mappings: 'KAEC', sourcesContent: [''] });
+const stack = 'Error: no\n    at x (pilotfish-function:1:6)\n    at run (/somewhere/instance.cjs:9:9)';
+
+function storeOf(get: () => Promise<Uint8Array>): ArtifactStore {
+  return { get } as unknown as ArtifactStore;
+}
+
+it('`map()` waits for a map that is being fetched, and fetches it once', async () => {
+  let fetched = 0;
+  const arrival = Promise.withResolvers<void>();
+  const stacks = new StackMap(
+    storeOf(async () => {
+      fetched++;
+      await arrival.promise;
+      return Buffer.from(map);
+    }),
+    'digest',
+  );
+  const both = [stacks.map(stack), stacks.map(stack)];
+  arrival.resolve();
+  for (const mapped of await Promise.all(both)) expect(mapped).toBe('Error: no\n    at x (f.ts:3:2)');
+  expect(fetched).toBe(1);
+});
+
+it('`map()` shows the stack as it is where the map cannot be had, and asks again', async () => {
+  let fetched = 0;
+  const stacks = new StackMap(
+    storeOf(async () => {
+      if (fetched++ === 0) throw new Error('not now');
+      return Buffer.from(map);
+    }),
+    'digest',
+  );
+  expect(await stacks.map(stack)).toBe('Error: no\n    at x (pilotfish-function:1:6)');
+  expect(await stacks.map(stack)).toContain('f.ts:3:2');
+});
+
+it('`holdsStack()` knows a stack among words', () => {
+  expect(holdsStack(`went wrong: ${stack}`)).toBe(true);
+  expect(holdsStack('pilotfish-function is a name')).toBe(false);
+});
