@@ -34,6 +34,9 @@ const rememberLostMs = 10 * 60_000;
 /** A check this late means that this process was stopped or starved: what it has not heard proves nothing. */
 const lateCheckMs = 1_000;
 
+/** n2 before n10. */
+const byName = new Intl.Collator('en', { numeric: true });
+
 interface Member {
   link: NodeLink;
   lastSeen: number;
@@ -44,6 +47,7 @@ interface Member {
 
 export class Fleet {
   readonly #options: FleetOptions;
+  /** In the order of their names: a call looks at all of them, and has no time to sort. */
   readonly #members = new Map<string, Member>();
   readonly #timer: NodeJS.Timeout;
   #closed = false;
@@ -83,13 +87,11 @@ export class Fleet {
 
   /** As people see them, lost ones included. */
   list(): Node[] {
-    return [...this.#members.values()]
-      .flatMap(({ link, lost }) => {
-        const node = link.report?.node;
-        if (!node) return [];
-        return [lost ? { ...node, state: 'lost', slotsUsed: 0, instances: [] } : node];
-      })
-      .sort((a, b) => a.id.localeCompare(b.id, 'en', { numeric: true }));
+    return [...this.#members.values()].flatMap(({ link, lost }) => {
+      const node = link.report?.node;
+      if (!node) return [];
+      return [lost ? { ...node, state: 'lost', slotsUsed: 0, instances: [] } : node];
+    });
   }
 
   reports(): ReportResponse[] {
@@ -117,8 +119,7 @@ export class Fleet {
   #links(isWanted: (state: string | undefined) => boolean): NodeLink[] {
     return [...this.#members.values()]
       .filter((member) => !member.lost && isWanted(member.link.report?.node?.state))
-      .map((member) => member.link)
-      .sort((a, b) => a.entry.node.localeCompare(b.entry.node, 'en', { numeric: true }));
+      .map((member) => member.link);
   }
 
   async #watch(): Promise<void> {
@@ -148,7 +149,7 @@ export class Fleet {
       return;
     }
     member?.link.close();
-    this.#members.set(parsed.data.node, {
+    this.#put(parsed.data.node, {
       link: this.#open(parsed.data),
       lastSeen: this.#options.clock.monotonic(),
       lost: false,
@@ -157,6 +158,15 @@ export class Fleet {
       { peer: parsed.data.node, address: parsed.data.address },
       member ? 'node is back' : 'node has joined',
     );
+  }
+
+  #put(node: string, member: Member): void {
+    const isNew = !this.#members.has(node);
+    this.#members.set(node, member);
+    if (!isNew) return;
+    const inOrder = [...this.#members].sort(([a], [b]) => byName.compare(a, b));
+    this.#members.clear();
+    for (const [name, each] of inOrder) this.#members.set(name, each);
   }
 
   #open(entry: NodeEntry): NodeLink {

@@ -115,18 +115,26 @@ async function pump<Request, Response>(
 
 class Context implements CallContext {
   readonly #call: AnyCall;
-  readonly #controller = new AbortController();
+  /** Made for who asks for the signal: most calls end before anybody does. */
+  #controller: AbortController | undefined;
+  #cancelled = false;
   #ended = false;
 
   constructor(call: AnyCall) {
     this.#call = call;
     // grpc-js says so at the end of every call; once it is answered nobody needs to hear it.
     call.once('cancelled', () => {
-      if (!this.#ended) this.#controller.abort(new PlatformError('cancelled', 'The caller went away'));
+      if (this.#ended) return;
+      this.#cancelled = true;
+      this.#controller?.abort(wentAway());
     });
   }
 
   get signal(): AbortSignal {
+    if (!this.#controller) {
+      this.#controller = new AbortController();
+      if (this.#cancelled) this.#controller.abort(wentAway());
+    }
     return this.#controller.signal;
   }
 
@@ -142,4 +150,8 @@ class Context implements CallContext {
   end(): void {
     this.#ended = true;
   }
+}
+
+function wentAway(): PlatformError {
+  return new PlatformError('cancelled', 'The caller went away');
 }

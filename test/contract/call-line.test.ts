@@ -49,6 +49,7 @@ const agent = {
   clock: systemClock,
   config: { node: 'n1' },
   logs: { write: () => undefined },
+  hasTimeFor: () => true,
   instances: () => [{ instance: { cancel: () => cancelled++ } }],
   find: (digest: string) =>
     answers[digest] && {
