@@ -21,8 +21,8 @@ export interface FunctionPoolOptions {
   readonly hasTime?: (pool: FunctionPool) => boolean;
 }
 
-/** Payloads that one function may hold on a node; past it nothing more is pulled (R6). */
-const heldBytesMax = 128 * 2 ** 20;
+/** Payloads that one function may hold on a node where its manifest does not say; past it nothing more is pulled (R6). */
+const heldBytesDefault = 128 * 2 ** 20;
 /** Calls waiting for an instance that starts; invocations past it are refused (R6). */
 const waitingCallsMax = 1_024;
 /** Weight of a new measurement in the smoothed service time, once there are enough of them. */
@@ -99,12 +99,17 @@ export class FunctionPool {
 
   /** Events that may be held at most now: those inside and those asked for. */
   get capacity(): number {
-    if (this.#heldBytes >= heldBytesMax || !this.hasTime) return 0;
+    if (this.roomBytes <= 0 || !this.hasTime) return 0;
     let ready = 0;
     for (const instance of this.instances) if (instance.phase === 'ready') ready++;
     // A sleeping function's activator keeps one pull of one open (design, "Zero").
     if (ready === 0) return this.activator && this.active === 0 && !this.restartHeld ? 1 : 0;
-    return ready * this.depth;
+    return Math.min(ready * this.depth, this.version.spec?.limits?.inFlight || Number.POSITIVE_INFINITY);
+  }
+
+  /** Bytes of payloads that it may still take. */
+  get roomBytes(): number {
+    return (this.version.spec?.limits?.memoryBytes || heldBytesDefault) - this.#heldBytes;
   }
 
   /** False when the queue is full. */

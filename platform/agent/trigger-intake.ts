@@ -81,7 +81,7 @@ export class TriggerIntake {
     if (!this.#pool.pull) this.#paced.release(1);
     const free = open ? this.#pool.capacity - this.#pool.inFlight - this.#paced.size : 0;
     const share = this.#retries ? Math.min(free, retriesAtOnceMax) : Math.ceil(free / triggers);
-    this.puller.setCredit(Math.max(0, share));
+    this.puller.setCredit(Math.max(0, share), this.#pool.roomBytes / triggers);
   }
 
   /** What the gateway says of the trigger; a paused one runs what it has begun and takes nothing more. */

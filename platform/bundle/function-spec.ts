@@ -10,6 +10,8 @@ import { keyWithoutToken, resolveTrigger } from './trigger-spec.ts';
 
 /** Below this Node itself does not start. */
 const memoryBytesMin = 32 * 2 ** 20;
+/** One event of the largest size has to fit. */
+const heldBytesMin = 16 * 2 ** 20;
 /** Below it the reference costs more than the payload; above it the broker refuses what is not claimed. */
 const claimOverBytesMin = 64 * 2 ** 10;
 const claimOverBytesMax = 15 * 2 ** 20;
@@ -56,6 +58,7 @@ export function resolveSpec(name: string, manifest: FunctionManifest): FunctionS
       source: manifest.cloudEvents.source ?? `/pilotfish/${name}`,
       contentType: manifest.cloudEvents.contentType ?? '',
     },
+    limits: { inFlight: manifest.limits.inFlight, memoryBytes: heldBytes(manifest.limits.memory) },
     claimOverBytes: claimOver(manifest.claimOver),
   };
 }
@@ -163,6 +166,12 @@ function checkOutput({ output }: FunctionManifest, triggers: readonly Trigger[])
       throw new SpecProblem(['output'], message, 'Publish the results under another first token.');
     }
   }
+}
+
+function heldBytes(text: string): number {
+  const bytes = parseSizeBytes(text);
+  if (bytes >= heldBytesMin) return bytes;
+  throw new SpecProblem(['limits', 'memory'], `"${text}" is below ${formatBytes(heldBytesMin)}, the largest event`);
 }
 
 function claimOver(text: string): number {

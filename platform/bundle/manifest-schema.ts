@@ -80,6 +80,13 @@ const orderSchema = z
   })
   .describe('Events of a key are handled one after the other, in the order in which they were stored.');
 
+const limitsSchema = z
+  .strictObject({
+    inFlight: count('Most events at once on one node; 0: as many as its pace asks for.', 0, 100_000).default(0),
+    memory: size('Most bytes of payloads at once on one node.').default('128MiB'),
+  })
+  .describe('What the function may hold on one node; the rest waits in the stream.');
+
 const permissionsSchema = z.strictObject({
   net: z.boolean().describe('May open network connections.').default(false),
   read: z.array(z.string()).max(pathsMax).describe('Absolute paths that may be read.').default([]),
@@ -145,6 +152,7 @@ export const functionSchema = z.strictObject({
   placement: placementSchema.prefault({}),
   batch: batchSchema.optional(),
   order: orderSchema.optional(),
+  limits: limitsSchema.prefault({}),
   latency: z.boolean().describe('Keep a loaded instance ready besides those that work.').default(false),
   permissions: permissionsSchema.prefault({}),
   secrets: z

@@ -21,7 +21,7 @@ const payloadBytes = 128;
 const warmUpEvents = 30_000;
 const runMsMax = 120_000;
 
-interface Side {
+export interface Side {
   readonly subject: string;
   readonly consumer: string;
   readonly pid: number;
@@ -81,7 +81,7 @@ async function openOurs(pilot: TestPilot): Promise<Side> {
   };
 }
 
-async function openBaseline(
+export async function openBaseline(
   name: 'textbook' | 'tuned',
   pilot: TestPilot,
   gateway: NatsConnection,

@@ -1,6 +1,7 @@
 /** `npm run bench -- NAME [--json]`: runs one benchmark; ratios against a baseline of the same run. */
 import { parseArgs } from 'node:util';
 import { benchAutoscaler } from './autoscaler/bench.ts';
+import { benchDelivery } from './delivery.ts';
 import { benchEvents } from './events.ts';
 import { type BenchReport, type BenchResult, table } from './report.ts';
 import { benchRuntime } from './runtime.ts';
@@ -8,6 +9,7 @@ import { benchRuntime } from './runtime.ts';
 /** Each runs for a minute or so. */
 const benches: Record<string, (options: BenchOptions) => Promise<BenchResult[] | BenchReport>> = {
   autoscaler: benchAutoscaler,
+  delivery: benchDelivery,
   events: benchEvents,
   runtime: benchRuntime,
 };

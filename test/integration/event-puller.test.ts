@@ -91,6 +91,41 @@ it('gives no more than the credit, and the rest as credit is stated anew', async
   events.forEach(ack);
 });
 
+it('gives no more bytes than were stated, however many events: a burst of frames waits in the stream', async () => {
+  const mebibyte = 2 ** 20;
+  const bytesMax = 40 * mebibyte;
+  const frame = Buffer.alloc(4 * mebibyte, 7);
+  let heldBytes = 0;
+  let most = 0;
+  const held: PulledEvent[] = [];
+  const puller = await openPuller('frames', (event) => {
+    held.push(event);
+    heldBytes += event.message.data.length;
+    most = Math.max(most, heldBytes);
+  });
+  for (let number = 0; number < 30; number++) {
+    const { promise, resolve } = Promise.withResolvers<unknown>();
+    publisher.publish(eventSubject(`frames.${number}`), frame, encodeHeadersWithId(`frames.${number}`, ''), resolve);
+    await promise;
+  }
+  let done = 0;
+  const state = () => puller.setCredit(500 - held.length, bytesMax - heldBytes);
+  state();
+  while (done < 30) {
+    await eventually(() => held.length > 0 && held, { timeoutMs: 10_000, what: `frame ${done}` });
+    // A slow function: what comes while it works must stay within the bound.
+    await agent.connection.flush();
+    for (const event of held.splice(0)) {
+      ack(event);
+      heldBytes -= event.message.data.length;
+      done++;
+      state();
+    }
+  }
+  expect(most).toBeLessThanOrEqual(bytesMax);
+  expect(most).toBeGreaterThan(frame.length);
+});
+
 it('a nak brings the event again with a higher count, after its delay', async () => {
   const events: { event: PulledEvent; at: number }[] = [];
   const puller = await openPuller('nak', (event) => events.push({ event, at: performance.now() }));

@@ -32,6 +32,7 @@ test('`parseManifest()` fills in every default of the design', () => {
       secrets: [],
       latency: false,
       claimOverBytes: 8_388_608,
+      limits: { inFlight: 0, memoryBytes: 134_217_728 },
       kind: 'typescript',
       triggers: [],
       output: '',

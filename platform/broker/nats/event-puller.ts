@@ -6,6 +6,7 @@ import type { Msg, NatsConnection, Subscription } from '@nats-io/transport-node'
 import type { Clock } from '#common';
 import { pullSubject, type StreamName } from '../subjects.ts';
 import type { RetryMark } from './retry-message.ts';
+import { messageBytesMax } from './topology.ts';
 
 export interface PulledEvent {
   readonly message: Msg;
@@ -38,8 +39,13 @@ const pullLostMs = 1_500;
 /** Events asked for in one pull at most; the server answers a pull in one burst. */
 const pullBatchMax = 512;
 
+/** Status 409 of a pull whose next event would be over its bytes. */
+const bytesUsedUp = /maxbytes/i;
+
 interface OpenPull {
   remaining: number;
+  /** Of the bytes that it may still bring. */
+  bytes: number;
   readonly endsAt: number;
 }
 
@@ -51,6 +57,7 @@ export class EventPuller {
   readonly #pulls = new Map<string, OpenPull>();
   #outstanding = 0;
   #credit = 0;
+  #creditBytes = Number.POSITIVE_INFINITY;
   #nextPull = 1;
   #closed = false;
 
@@ -66,26 +73,34 @@ export class EventPuller {
     return this.#outstanding;
   }
 
-  /** States how many events the owner can take now, those asked for already included. */
-  setCredit(credit: number): void {
+  /**
+   * States how many events the owner can take now, and how many bytes of them, those asked for already included. Without the
+   * bytes a burst of frames behind small events would come all at once: hundreds of times 16 MB (R6).
+   */
+  setCredit(credit: number, bytes = Number.POSITIVE_INFINITY): void {
     this.#credit = credit;
+    this.#creditBytes = bytes;
     // Asking again for each single event would double the server's work: wait until half is used up.
     const missing = credit - this.#outstanding;
-    if (missing > 0 && (this.#outstanding === 0 || missing >= credit / 2)) this.#pull(Math.min(missing, pullBatchMax));
+    if (missing <= 0 || (this.#outstanding > 0 && missing < credit / 2)) return;
+    const free = bytes - this.#bytesAsked();
+    // Half of it: the next pull is to be under way before this one is used up. One that the largest event does not fit into
+    // would end with nothing, again and again.
+    if (free >= messageBytesMax || this.#pulls.size === 0) this.#pull(Math.min(missing, pullBatchMax), free / 2);
   }
 
   /** Called each second or so: pulls that a restarted server forgot are asked for again. */
   checkLost(): void {
     const now = this.#options.clock.monotonic();
     for (const [token, pull] of this.#pulls) if (now > pull.endsAt + pullLostMs) this.#end(token, pull);
-    this.setCredit(this.#credit);
+    this.setCredit(this.#credit, this.#creditBytes);
   }
 
   /** After a reconnect: the server has forgotten all pulls. */
   reset(): void {
     this.#pulls.clear();
     this.#outstanding = 0;
-    this.setCredit(this.#credit);
+    this.setCredit(this.#credit, this.#creditBytes);
   }
 
   /** No event arrives after the returned promise; pulls still open end at the server by themselves. */
@@ -103,12 +118,24 @@ export class EventPuller {
     });
   }
 
-  #pull(batch: number): void {
+  #bytesAsked(): number {
+    let sum = 0;
+    for (const { bytes } of this.#pulls.values()) sum += bytes;
+    return sum;
+  }
+
+  #pull(batch: number, bytes: number): void {
     if (this.#closed || this.#options.connection.isClosed()) return;
     const token = String(this.#nextPull++);
-    this.#pulls.set(token, { remaining: batch, endsAt: this.#options.clock.monotonic() + pullExpiresMs });
+    const bounded = Number.isFinite(bytes) ? Math.ceil(Math.max(bytes, messageBytesMax)) : 0;
+    this.#pulls.set(token, {
+      remaining: batch,
+      bytes: bounded,
+      endsAt: this.#options.clock.monotonic() + pullExpiresMs,
+    });
     this.#outstanding += batch;
-    this.#options.connection.publish(this.#subject, `{"batch":${batch},"expires":${pullExpiresMs}000000}`, {
+    const limit = bounded > 0 ? `,"max_bytes":${bounded}` : '';
+    this.#options.connection.publish(this.#subject, `{"batch":${batch},"expires":${pullExpiresMs}000000${limit}}`, {
       reply: `${this.#inbox}.${token}`,
     });
   }
@@ -116,7 +143,7 @@ export class EventPuller {
   #receive(message: Msg): void {
     const { reply } = message;
     if (reply?.startsWith('$JS.ACK.')) {
-      this.#countOne();
+      this.#countOne(message.data.length);
       this.#options.onEvent(parsePulled(message, reply));
       return;
     }
@@ -126,13 +153,16 @@ export class EventPuller {
     if (!pull || message.headers?.code === 100) return;
     this.#end(token, pull);
     // 409 "consumer deleted" and the like would answer at once, for ever: the next checkLost() asks again.
-    if (message.headers?.code === 408) this.setCredit(this.#credit);
+    const { code = 0, description = '' } = message.headers ?? {};
+    if (code === 408 || (code === 409 && bytesUsedUp.test(description)))
+      this.setCredit(this.#credit, this.#creditBytes);
   }
 
   /** Events do not name their pull; the server serves pulls in order, so the oldest one gave it. */
-  #countOne(): void {
+  #countOne(bytes: number): void {
     if (this.#outstanding > 0) this.#outstanding--;
     for (const [token, pull] of this.#pulls) {
+      pull.bytes = Math.max(0, pull.bytes - bytes);
       if (--pull.remaining <= 0) this.#pulls.delete(token);
       return;
     }

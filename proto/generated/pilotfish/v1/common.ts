@@ -49,9 +49,20 @@ export interface FunctionSpec {
     | undefined;
   /** Results larger than this go into a file, and their events name it. */
   claimOverBytes: number;
+  limits:
+    | Limits
+    | undefined;
   /** Absent: results are events without CloudEvents' attributes. */
   cloudEvents: CloudEvents | undefined;
   placement: Placement | undefined;
+}
+
+/** What one function may hold on one node, so that no other one starves. */
+export interface Limits {
+  /** Events inside instances or on the way there; 0: as many as its pace asks for. */
+  inFlight: number;
+  /** Payloads of those. */
+  memoryBytes: number;
 }
 
 /** On which nodes instances go. */
@@ -365,6 +376,7 @@ function createBaseFunctionSpec(): FunctionSpec {
     latency: false,
     order: undefined,
     claimOverBytes: 0,
+    limits: undefined,
     cloudEvents: undefined,
     placement: undefined,
   };
@@ -425,6 +437,9 @@ export const FunctionSpec: MessageFns<FunctionSpec> = {
     }
     if (message.claimOverBytes !== 0) {
       writer.uint32(336).uint64(message.claimOverBytes);
+    }
+    if (message.limits !== undefined) {
+      Limits.encode(message.limits, writer.uint32(346).fork()).join();
     }
     if (message.cloudEvents !== undefined) {
       CloudEvents.encode(message.cloudEvents, writer.uint32(242).fork()).join();
@@ -592,6 +607,14 @@ export const FunctionSpec: MessageFns<FunctionSpec> = {
             message.claimOverBytes = longToNumber(reader.uint64());
             continue;
           }
+          case 43: {
+            if (tag !== 346) {
+              break;
+            }
+
+            message.limits = Limits.decode(reader, reader.uint32());
+            continue;
+          }
           case 30: {
             if (tag !== 242) {
               break;
@@ -647,12 +670,82 @@ export const FunctionSpec: MessageFns<FunctionSpec> = {
     message.latency = object.latency ?? false;
     message.order = (object.order !== undefined && object.order !== null) ? Order.fromPartial(object.order) : undefined;
     message.claimOverBytes = object.claimOverBytes ?? 0;
+    message.limits = (object.limits !== undefined && object.limits !== null)
+      ? Limits.fromPartial(object.limits)
+      : undefined;
     message.cloudEvents = (object.cloudEvents !== undefined && object.cloudEvents !== null)
       ? CloudEvents.fromPartial(object.cloudEvents)
       : undefined;
     message.placement = (object.placement !== undefined && object.placement !== null)
       ? Placement.fromPartial(object.placement)
       : undefined;
+    return message;
+  },
+};
+
+function createBaseLimits(): Limits {
+  return { inFlight: 0, memoryBytes: 0 };
+}
+
+export const Limits: MessageFns<Limits> = {
+  encode(message: Limits, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.inFlight !== 0) {
+      writer.uint32(8).uint32(message.inFlight);
+    }
+    if (message.memoryBytes !== 0) {
+      writer.uint32(16).uint64(message.memoryBytes);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Limits {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLimits();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.inFlight = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.memoryBytes = longToNumber(reader.uint64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<Limits>, I>>(base?: I): Limits {
+    return Limits.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<Limits>, I>>(object: I): Limits {
+    const message = createBaseLimits();
+    message.inFlight = object.inFlight ?? 0;
+    message.memoryBytes = object.memoryBytes ?? 0;
     return message;
   },
 };

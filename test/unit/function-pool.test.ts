@@ -1,0 +1,71 @@
+/** What one function may hold on a node: by its pace, by its manifest's caps, and by the bytes of what it holds. */
+import { describe, expect, it } from 'vitest';
+import { FunctionSpec, FunctionVersion } from '#proto';
+import type { CallOutcome } from '../../platform/agent/call.ts';
+import { FunctionPool } from '../../platform/agent/function-pool.ts';
+import type { Instance } from '../../platform/agent/instance.ts';
+
+const mebibyte = 2 ** 20;
+
+/** A pool whose `ready` instances keep every call until `end` is called. */
+function poolOf(spec: Partial<FunctionSpec>, ready: number) {
+  const clock = { now: () => 0, monotonic: () => 0, sleep: async () => undefined };
+  const version = FunctionVersion.fromPartial({ function: 'f', spec: { ...FunctionSpec.fromPartial({}), ...spec } });
+  const pool = new FunctionPool({ version, clock, start: () => false, onRoom: () => undefined });
+  const calls: ((outcome: CallOutcome) => void)[] = [];
+  for (let number = 0; number < ready; number++) {
+    const instance = {
+      phase: 'ready',
+      inFlight: 0,
+      run(call: { settle: (outcome: CallOutcome, run: { instance: string; ms: number }) => void }) {
+        instance.inFlight++;
+        calls.push((outcome) => {
+          instance.inFlight--;
+          call.settle(outcome, { instance: 'i', ms: 0.05 });
+        });
+      },
+    };
+    pool.instances.add(instance as unknown as Instance);
+  }
+  const submit = (bytes: number) =>
+    pool.submit({ header: '{}', body: new Uint8Array(bytes), timeoutMs: 1_000, settle: () => undefined });
+  const end = () => calls.shift()?.({ kind: 'result', form: 0, header: '', body: new Uint8Array(0) });
+  return { pool, submit, end };
+}
+
+describe('the capacity of a function on a node', () => {
+  it('follows its pace, up to the cap of its manifest', () => {
+    const { pool, submit, end } = poolOf({ concurrency: 1, limits: { inFlight: 40, memoryBytes: 0 } }, 2);
+    for (let number = 0; number < 64; number++) {
+      submit(10);
+      end();
+    }
+    const free = poolOf({ concurrency: 1 }, 2);
+    for (let number = 0; number < 64; number++) {
+      free.submit(10);
+      free.end();
+    }
+    expect(free.pool.capacity).toBeGreaterThan(500);
+    expect(pool.capacity).toBe(40);
+  });
+
+  it('is none while it holds as many bytes as it may, and comes back as they go: another function has its own', () => {
+    const spec = { concurrency: 4, limits: { inFlight: 0, memoryBytes: 32 * mebibyte } };
+    const bursty = poolOf(spec, 1);
+    const other = poolOf(spec, 1);
+    for (let number = 0; number < 4; number++) expect(bursty.submit(8 * mebibyte)).toBe(true);
+    expect({ capacity: bursty.pool.capacity, room: bursty.pool.roomBytes }).toEqual({ capacity: 0, room: 0 });
+    expect({ capacity: other.pool.capacity, room: other.pool.roomBytes }).toEqual({ capacity: 4, room: 32 * mebibyte });
+    bursty.end();
+    expect(bursty.pool.capacity).toBeGreaterThanOrEqual(4);
+    expect(bursty.pool.roomBytes).toBe(8 * mebibyte);
+  });
+
+  it('never queues without end: past its bound the event is given back to the stream', () => {
+    const { pool, submit } = poolOf({ concurrency: 1 }, 1);
+    let taken = 0;
+    while (taken < 5_000 && submit(1)) taken++;
+    expect(taken).toBeLessThan(2_000);
+    expect(pool.inFlight).toBe(taken);
+  });
+});
