@@ -4,11 +4,15 @@
 //   gridrec/    GridRec: reconstruct.ts is everything in one call, reconstructor.ts the steps
 //   iterative/  ML-EM, OSEM, SIRT and plain back-projection along rays (rays.ts)
 //   fbp/        filtered back-projection
-//   centre/     the rotation axis
+//   centre/     the rotation axis: entropy, Vo's method, phase correlation, centre of mass
+//   rings/      stripes out of a sinogram
+//   peaks/      peaks of a diffraction frame
 //   wasm/       the memory of a kernel
 // NAME.as.ts is the SIMD kernel, simd-*.ts calls it, module.js imports it for a function's bundle; the plain version beside it is the
 // second opinion.
 export { type CentreSearch, findCentre } from './centre/centre-search.ts';
+export { findCentreByPhase, type OppositeProjections } from './centre/phase-correlation.ts';
+export { findCentreVo } from './centre/vo-search.ts';
 export type { FbpOptions } from './fbp/fbp-options.ts';
 export { reconstructFbp } from './fbp/reconstruct-fbp.ts';
 export { type FilterName, filterNames } from './fourier/filters.ts';
@@ -23,6 +27,8 @@ export {
   iterativeAlgorithms,
 } from './iterative/iterative-options.ts';
 export { backProject, reconstructIterative } from './iterative/reconstruct-iterative.ts';
+export { findPeaks, type Peak, type PeakOptions, peaksMax } from './peaks/find-peaks.ts';
+export { removeRings, ringWidthDefault } from './rings/remove-rings.ts';
 export { circularMask, isInsideDisk, maskRatioDefault } from './scan/circular-mask.ts';
 export { InputError, type InputErrorCode } from './scan/errors.ts';
 export {

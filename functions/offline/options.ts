@@ -28,6 +28,10 @@ export interface ReconOptions {
   readonly order: BlockOrder | undefined;
   readonly grid: GridShape | undefined;
   readonly maskRatio: number | undefined;
+  /** How to look for the axis where none is given; undefined: not at all in arrays, by entropy in a scan. */
+  readonly findCentre: 'entropy' | 'vo' | 'phase' | undefined;
+  /** Columns of the median that takes stripes out; undefined: none. */
+  readonly rings: number | undefined;
   readonly plain: boolean;
   readonly json: boolean;
 }
@@ -56,6 +60,8 @@ Reconstructs slices from a file, with the kernels that the functions use, withou
   --blocks N              blocks of angles of osem (default: 10)
   --order NAME            angles of a block: sequential (compat) or interleaved (accurate)
   --grid ROWSxCOLUMNS     pixels of a slice (default: columns x columns)
+  --find-centre METHOD    entropy (default of --input), vo, or phase (first and last projection half a turn apart)
+  --rings COLUMNS         take rings out first, with a median of so many columns (odd, such as 21)
   --mask RATIO            0 outside of a disk of this part of the width
   --plain                 the plain TypeScript kernels instead of the SIMD ones
   --json                  what was done, as one JSON object on stdout
@@ -86,6 +92,8 @@ const flags = {
   order: text,
   grid: text,
   mask: text,
+  'find-centre': text,
+  rings: text,
   plain: flag,
   json: flag,
   help: { type: 'boolean', short: 'h' },
@@ -114,6 +122,8 @@ export function parseReconOptions(args: readonly string[]): ReconOptions | undef
     order: orderOf(given('order'), mode),
     grid: gridOf(given('grid')),
     maskRatio: number('mask'),
+    findCentre: methodOf(given('find-centre')),
+    rings: number('rings'),
     plain: values.plain === true,
     json: values.json === true,
   };
@@ -176,6 +186,10 @@ function filterParametersOf(value: string | undefined): ReconOptions['filterPara
 function orderOf(value: string | undefined, mode: GridrecMode): BlockOrder {
   if (value !== undefined) return oneOf('order', value, ['sequential', 'interleaved'] as const);
   return mode === 'compat' ? 'sequential' : 'interleaved';
+}
+
+function methodOf(value: string | undefined): ReconOptions['findCentre'] {
+  return value === undefined ? undefined : oneOf('find-centre', value, ['entropy', 'vo', 'phase'] as const);
 }
 
 function gridOf(value: string | undefined): GridShape | undefined {

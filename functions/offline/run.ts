@@ -5,14 +5,22 @@ import {
   backProject,
   circularMask,
   findCentre,
+  findCentreByPhase,
+  findCentreVo,
+  InputError,
+  type OppositeProjections,
   reconstruct,
   reconstructFbp,
   reconstructIterative,
+  removeRings,
   type Scan,
   scanDoubts,
 } from '../kernels/index.ts';
 import type { ReconOptions } from './options.ts';
 import { readArrays, readNumbers, readScanFile } from './read-scan.ts';
+
+/** Two degrees: a scan of 180 projections may stop one short. */
+const oppositeTolerance = (2 * Math.PI) / 180;
 
 /** The SIMD kernels, compiled; what is left out is done in plain TypeScript. */
 export interface ReconKernels {
@@ -39,7 +47,8 @@ export async function runRecon(
   { kernels, warn }: { readonly kernels: ReconKernels; readonly warn: (text: string) => void },
 ): Promise<ReconReport> {
   const { input } = options;
-  const scan = input.kind === 'scan' ? await readScanFile(input.path) : readArrays(input.sinogram, input.theta);
+  const read = input.kind === 'scan' ? await readScanFile(input.path) : readArrays(input.sinogram, input.theta);
+  const scan = options.rings === undefined ? read : { ...read, sinogram: removeRings(read, options.rings) };
   for (const doubt of scanDoubts(scan)) warn(doubt);
   const centre = centreOf(options, scan, { kernels, warn });
   const grid = options.grid ?? { rows: scan.columns, columns: scan.columns };
@@ -84,7 +93,7 @@ function isFiltered({ algorithm, mode, filter }: ReconOptions): boolean {
   return algorithm === 'fbp' && mode !== 'compat' && filter !== 'none';
 }
 
-/** As given; else half the columns, and in a recorded scan what the search finds. */
+/** As given, as found, or half the columns. */
 function centreOf(
   options: ReconOptions,
   scan: Scan,
@@ -93,10 +102,36 @@ function centreOf(
   const { centre, input, algorithm } = options;
   if (typeof centre === 'number') return centre;
   if (centre !== undefined) return readNumbers(centre.file);
-  if (input.kind === 'arrays') return scan.columns / 2;
-  const found = findCentre(scan, kernels.gridrec);
-  if (found.kind === 'failed') warn(`no rotation axis found: ${found.reason}; taking the middle`);
+  const method = options.findCentre ?? (input.kind === 'scan' ? 'entropy' : undefined);
+  if (method === undefined) return scan.columns / 2;
   // The iterative methods count columns from their edges.
-  const fromEdge = algorithm !== 'gridrec' && !isFiltered(options);
-  return found.kind === 'found' && fromEdge ? found.centre + 0.5 : found.centre;
+  const offset = algorithm !== 'gridrec' && !isFiltered(options) ? 0.5 : 0;
+  if (method === 'vo') return findCentreVo(scan) + offset;
+  if (method === 'phase') return findCentreByPhase(oppositeProjections(scan)) + offset;
+  const found = findCentre(scan, kernels.gridrec);
+  if (found.kind === 'found') return found.centre + offset;
+  warn(`no rotation axis found: ${found.reason}; taking the middle`);
+  return found.centre;
+}
+
+/** The first projection, and the one that is closest to half a turn from it; all slices are their rows. */
+function oppositeProjections({ sinogram, slices, angles, columns, theta }: Scan): OppositeProjections {
+  const away = (angle: number): number => Math.abs(Math.abs((theta[angle] as number) - (theta[0] as number)) - Math.PI);
+  const last = theta.reduce((best, _, angle) => (away(angle) < away(best) ? angle : best), 0);
+  if (away(last) > oppositeTolerance) {
+    const nearest = (180 * (Math.PI - away(last))) / Math.PI;
+    throw new InputError(
+      'theta',
+      `no projection is half a turn from the first one (the nearest is at ${nearest.toFixed(1)} degrees).`,
+    );
+  }
+  const projection = (angle: number): Float32Array => {
+    const values = new Float32Array(slices * columns);
+    for (let slice = 0; slice < slices; slice++) {
+      const at = (slice * angles + angle) * columns;
+      values.set(sinogram.subarray(at, at + columns), slice * columns);
+    }
+    return values;
+  };
+  return { first: projection(0), opposite: projection(last), columns };
 }

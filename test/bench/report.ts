@@ -8,6 +8,8 @@ export interface BenchResult {
   /** Median of the baseline. */
   readonly baseline: number;
   readonly ratio: number;
+  /** What else a row has to say, for --json. */
+  readonly details?: Readonly<Record<string, number>>;
   readonly samples: { readonly value: readonly number[]; readonly baseline: readonly number[] };
 }
 

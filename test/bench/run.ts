@@ -3,6 +3,7 @@ import { parseArgs } from 'node:util';
 import { benchAutoscaler } from './autoscaler/bench.ts';
 import { benchDelivery } from './delivery.ts';
 import { benchEvents } from './events.ts';
+import { benchKernels } from './kernels.ts';
 import { type BenchReport, type BenchResult, table } from './report.ts';
 import { benchRuntime } from './runtime.ts';
 
@@ -11,6 +12,7 @@ const benches: Record<string, (options: BenchOptions) => Promise<BenchResult[] |
   autoscaler: benchAutoscaler,
   delivery: benchDelivery,
   events: benchEvents,
+  kernels: benchKernels,
   runtime: benchRuntime,
 };
 
@@ -19,6 +21,8 @@ export interface BenchOptions {
   readonly runs: number;
   /** Events of one run. */
   readonly events: number;
+  /** A Python that has TomoPy, for `kernels`. */
+  readonly tomopy?: string | undefined;
 }
 
 const { values, positionals } = parseArgs({
@@ -27,17 +31,18 @@ const { values, positionals } = parseArgs({
     json: { type: 'boolean' },
     runs: { type: 'string', default: '5' },
     events: { type: 'string', default: '60000' },
+    tomopy: { type: 'string' },
   },
 });
 const [name = ''] = positionals;
 const bench = benches[name];
 if (!bench) {
   process.stderr.write(
-    `usage: npm run bench -- NAME [--json] [--runs N] [--events N]\nNAME is one of: ${Object.keys(benches).join(', ')}\n`,
+    `usage: npm run bench -- NAME [--json] [--runs N] [--events N] [--tomopy PYTHON]\nNAME is one of: ${Object.keys(benches).join(', ')}\n`,
   );
   process.exit(2);
 }
-const results = await bench({ runs: Number(values.runs), events: Number(values.events) });
+const results = await bench({ runs: Number(values.runs), events: Number(values.events), tomopy: values.tomopy });
 const report = Array.isArray(results) ? { rows: results, text: table(results) } : results;
 for (const row of report.rows) if (values.json) process.stdout.write(`${JSON.stringify(row)}\n`);
 if (!values.json) process.stdout.write(`${report.text}\n`);

@@ -8,13 +8,28 @@ import { resolveCentres } from '../scan/scan.ts';
 import { blocksOf, type IterativeOptions, resolveIterative, sameCentreGroups } from './iterative-options.ts';
 import { RayTracer, rayDirection, rayDistance, rayOffset } from './rays.ts';
 
+/** Slices for which a ray is traced once: of more, the cells of a ray no longer stay in the cache until the next ray needs them. */
+const slicesTogether = 4;
+
+interface SliceGroup {
+  readonly centre: number;
+  readonly slices: readonly number[];
+}
+
+function inParts({ centre, slices }: SliceGroup): SliceGroup[] {
+  return Array.from({ length: Math.ceil(slices.length / slicesTogether) }, (_, i) => ({
+    centre,
+    slices: slices.slice(i * slicesTogether, (i + 1) * slicesTogether),
+  }));
+}
+
 /** Reconstructs slices x grid rows x grid columns. Throws `InputError`. */
 export function reconstructIterativePlain(options: IterativeOptions): Float32Array<ArrayBuffer> {
   const { grid, iterations, blocks, start } = resolveIterative(options);
   const cells = grid.rows * grid.columns;
   const values = new Float32Array(options.slices * cells).fill(start);
   const centres = resolveCentres(options.centre ?? options.columns / 2, options.slices, options.columns);
-  for (const group of sameCentreGroups(centres)) {
+  for (const group of sameCentreGroups(centres).flatMap(inParts)) {
     const step = new Step(options, grid, { values, group });
     for (let iteration = 0; iteration < iterations; iteration++) {
       for (const block of blocksOf(options.angles, blocks, options.order)) step.run(block);
@@ -28,7 +43,7 @@ class Step {
   readonly #options: IterativeOptions;
   readonly #tracer: RayTracer;
   readonly #values: Float32Array;
-  readonly #group: { readonly centre: number; readonly slices: readonly number[] };
+  readonly #group: SliceGroup;
   readonly #updates: readonly Float32Array[];
   readonly #weights: Float32Array;
 
@@ -37,7 +52,7 @@ class Step {
     grid: { readonly rows: number; readonly columns: number },
     work: {
       readonly values: Float32Array;
-      readonly group: { readonly centre: number; readonly slices: readonly number[] };
+      readonly group: SliceGroup;
     },
   ) {
     const cells = grid.rows * grid.columns;
