@@ -5,7 +5,7 @@
 import { join } from 'node:path';
 import { type JetStreamManager, jetstreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
-import { type ArtifactStore, type Buckets, ClaimWriter, EventPublisher, inboxPrefix } from '#broker';
+import { type ArtifactStore, type Buckets, ClaimWriter, EventPublisher, inboxPrefix, StateValues } from '#broker';
 import type { ClaimFolder } from '#claims';
 import { type Clock, PlatformError } from '#common';
 import type { AgentConfig } from '#model';
@@ -110,6 +110,7 @@ export class Agent {
     this.logs = new LogSink(connection, clock, config.node);
     this.#starter = new InstanceStarter({
       ...options,
+      stateValues: new StateValues(connection),
       cache: new ArtifactCache(join(config.nodeDirectory, 'artifacts'), options.artifacts),
       outputs: this.outputs,
       logs: this.logs,

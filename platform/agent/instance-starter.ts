@@ -1,6 +1,6 @@
 /** Brings up one instance: a host from the pool, the function's artifact, and the two put together. */
 import { join } from 'node:path';
-import { type Buckets, headerLines, publishSubject } from '#broker';
+import { type Buckets, headerLines, publishSubject, type StateValues } from '#broker';
 import { type Clock, messageOf } from '#common';
 import type { FunctionKind, LoadHeader, PublishHeader } from '#frames';
 import { callsAtOnce } from '#model';
@@ -23,7 +23,8 @@ import { StateStore } from './state-store.ts';
 
 export interface InstanceStarterOptions extends HostSettings {
   readonly cache: ArtifactCache;
-  readonly buckets: Pick<Buckets, 'state' | 'secrets'>;
+  readonly buckets: Pick<Buckets, 'secrets'>;
+  readonly stateValues: StateValues;
   readonly outputs: OutputStore;
   readonly logs: LogSink;
   readonly stacksOf: (digest: string) => StackMap | undefined;
@@ -47,7 +48,7 @@ export class InstanceStarter {
   constructor(options: InstanceStarterOptions) {
     this.#options = options;
     this.#hosts = new HostPool(options);
-    this.#state = new StateStore(options.buckets.state);
+    this.#state = new StateStore(options.stateValues);
     const { cache, config } = options;
     this.#folders = new FunctionFolders(join(config.nodeDirectory, 'functions'), (digest) => cache.pathOf(digest));
     this.#inMemory = BodyFiles.isPossibleIn(config.runDirectory);

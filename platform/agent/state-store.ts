@@ -1,7 +1,6 @@
-/** ctx.state: a function's own values in one bucket of the pilot, every write a compare-and-set where the function asks for it. */
+/** ctx.state: a function's own values in one bucket of the pilot, every write a compare-and-set. */
 import { JetStreamApiError } from '@nats-io/jetstream';
-import type { KV } from '@nats-io/kv';
-import { stateKey } from '#broker';
+import { type StateValue, type StateValues, stateKey } from '#broker';
 import { messageOf } from '#common';
 import type { StateAnswerHeader, StateHeader } from '#frames';
 
@@ -12,15 +11,17 @@ export interface StateAnswer extends Omit<StateAnswerHeader, 'token'> {
 /** What keys are for; data belongs into events. */
 const valueBytesMax = 2 ** 20;
 const keyBytesMax = 512;
+/** Writes that take whatever is there are tried again when somebody was faster, so often. */
+const writesMax = 100;
 
 /** JetStream: "wrong last sequence". */
 const wrongLastSequence = 10071;
 
 export class StateStore {
-  readonly #bucket: KV;
+  readonly #values: StateValues;
 
-  constructor(bucket: KV) {
-    this.#bucket = bucket;
+  constructor(values: StateValues) {
+    this.#values = values;
   }
 
   /** Never rejects. */
@@ -31,27 +32,42 @@ export class StateStore {
       if (value.length > valueBytesMax) throw new RangeError(`a state value has at most ${valueBytesMax} bytes`);
       return await this.#operate(stateKey(functionName, state.key), state, value);
     } catch (error) {
-      const isConflict = error instanceof JetStreamApiError && error.code === wrongLastSequence;
-      return { revision: 0, error: isConflict ? 'conflict' : `state "${state.key}": ${messageOf(error)}` };
+      return { revision: 0, error: isConflict(error) ? 'conflict' : `state "${state.key}": ${messageOf(error)}` };
     }
   }
 
-  async #operate(key: string, { operation, revision }: StateHeader, value: Uint8Array): Promise<StateAnswer> {
-    if (operation === 'get') {
-      const entry = await this.#bucket.get(key);
-      if (entry?.operation !== 'PUT') return { revision: 0, error: '' };
-      return { revision: entry.revision, error: '', value: entry.value };
+  async #operate(key: string, state: StateHeader, value: Uint8Array): Promise<StateAnswer> {
+    if (state.operation === 'get') {
+      const found = await this.#values.read(key);
+      const applied = state.once !== undefined && found.applied.includes(state.once);
+      if (found.value === undefined) return { revision: 0, error: '', applied };
+      return { revision: found.revision, error: '', value: found.value, applied };
     }
-    const condition = revision === undefined ? {} : { previousSeq: await this.#lastOf(key, revision) };
-    if (operation === 'set') return { revision: await this.#bucket.put(key, value, condition), error: '' };
-    await this.#bucket.delete(key, condition);
-    return { revision: 0, error: '' };
+    const written = state.operation === 'set' ? value : undefined;
+    const revision = await this.#write(key, written, state);
+    return { revision: written ? revision : 0, error: '' };
   }
 
-  /** "No value" means no message, or a delete mark: its sequence is what the server compares with. */
-  async #lastOf(key: string, revision: number): Promise<number> {
-    if (revision !== 0) return revision;
-    const entry = await this.#bucket.get(key);
-    return entry && entry.operation !== 'PUT' ? entry.revision : 0;
+  async #write(key: string, value: Uint8Array | undefined, { revision, once }: StateHeader): Promise<number> {
+    for (let tries = 1; ; tries++) {
+      const before = await this.#values.read(key);
+      if (revision !== undefined && revision !== revisionOf(before)) throw new Conflict();
+      try {
+        return await this.#values.write(key, value, before, once);
+      } catch (error) {
+        if (revision !== undefined || !isConflict(error) || tries >= writesMax) throw error;
+      }
+    }
   }
+}
+
+/** What a caller compares with: "no value" is 0, also after a deletion. */
+function revisionOf({ value, revision }: StateValue): number {
+  return value === undefined ? 0 : revision;
+}
+
+class Conflict extends Error {}
+
+function isConflict(error: unknown): boolean {
+  return error instanceof Conflict || (error instanceof JetStreamApiError && error.code === wrongLastSequence);
 }

@@ -29,6 +29,7 @@ export {
   retryId,
 } from './nats/retry-message.ts';
 export { openShardConsumer, removeShard, type ShardPlace } from './nats/shard-consumer.ts';
+export { type StateValue, StateValues } from './nats/state-values.ts';
 export { type StoredMessage, StreamReader, type StreamReaderOptions } from './nats/stream-reader.ts';
 export {
   type Buckets,

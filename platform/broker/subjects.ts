@@ -196,6 +196,11 @@ export function stateKey(functionName: string, key: string): string {
   return `${functionName}.${Buffer.from(key).toString('base64url') || '-'}`;
 }
 
+/** Where a value is stored in the bucket's stream. */
+export function stateSubject(key: string): string {
+  return `$KV.${buckets.state}.${key}`;
+}
+
 /** The stream under the bucket of state, and in it all values of a function. */
 export const stateStream = `KV_${buckets.state}`;
 export function stateFilter(functionName: string): string {

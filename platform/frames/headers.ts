@@ -148,6 +148,8 @@ export interface StateHeader {
   readonly key: string;
   /** For `set` and `delete`: only if this is still the key's revision; 0: only if there is none. Left out: whatever is there. */
   readonly revision?: number;
+  /** The change is of this event: `set` remembers it beside the value, `get` asks whether it is there. */
+  readonly once?: string;
 }
 
 export interface StateAnswerHeader {
@@ -156,4 +158,6 @@ export interface StateAnswerHeader {
   readonly revision: number;
   /** Empty when it went well; `conflict` when the revision was another. */
   readonly error: string;
+  /** Of a `get` that asked: the event's change is in the value. */
+  readonly applied?: boolean;
 }

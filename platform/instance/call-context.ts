@@ -98,7 +98,7 @@ const noPayload = new Uint8Array(0);
 /** What a call needs of its host. */
 export interface HostLink {
   readonly load: LoadHeader;
-  readonly state: FunctionState;
+  readonly state: FunctionState & { ofEvent(eventId: string): FunctionState };
   log(level: string, callId: string, message: string, fields?: Readonly<Record<string, unknown>>): void;
   publish(call: LazyCall, subject: string, data: Uint8Array | string, options: PublishOptions): Promise<void>;
 }
@@ -177,6 +177,7 @@ abstract class AnyContext {
 
 export class HostContext extends AnyContext implements FunctionContext {
   readonly #call: LazyCall;
+  #state: FunctionState | undefined;
 
   constructor(call: LazyCall, link: HostLink) {
     super(link);
@@ -185,6 +186,12 @@ export class HostContext extends AnyContext implements FunctionContext {
 
   get log(): FunctionLog {
     return createLog(this.link, this.#call.header.i);
+  }
+  /** A call without event comes once. */
+  override get state(): FunctionState {
+    const { i: id, q: sequence } = this.#call.header;
+    this.#state ??= sequence > 0 ? this.link.state.ofEvent(id) : this.link.state;
+    return this.#state;
   }
   get signal(): AbortSignal {
     return this.#call.signal;

@@ -1,7 +1,14 @@
 /** ctx.state: asks the agent, which owns the node's one connection to the broker. */
 import { PlatformError } from '#common';
 import { type FrameWriter, frameTypes, type StateAnswerHeader, type StateHeader } from '#frames';
-import { encodeData, type FunctionState, StateConflict, type StateEntry, type StateWriteOptions } from '#sdk';
+import {
+  encodeData,
+  type FunctionState,
+  StateConflict,
+  type StateEntry,
+  type StateUpdateOptions,
+  type StateWriteOptions,
+} from '#sdk';
 
 /** Tries of `update`: past it the key is fought over, and waiting longer helps nobody. */
 const updateTriesMax = 100;
@@ -25,27 +32,48 @@ export class StateClient implements FunctionState {
     return header.revision === 0 ? undefined : new Entry(value, header.revision);
   }
 
-  async set(key: string, value: unknown, { revision }: StateWriteOptions = {}): Promise<number> {
-    const condition = revision === undefined ? {} : { revision };
-    return (await this.#ask({ operation: 'set', key, ...condition }, encodeData(value))).header.revision;
+  async set(key: string, value: unknown, options: StateWriteOptions = {}): Promise<number> {
+    return await this.#set(key, value, options);
   }
 
   async delete(key: string, { revision }: StateWriteOptions = {}): Promise<void> {
     await this.#ask({ operation: 'delete', key, ...(revision === undefined ? {} : { revision }) }, undefined);
   }
 
-  async update(key: string, change: (current: StateEntry | undefined) => unknown): Promise<void> {
+  async update(
+    key: string,
+    change: (current: StateEntry | undefined) => unknown,
+    { once }: StateUpdateOptions = {},
+  ): Promise<void> {
+    const event = once === undefined ? {} : { once };
     for (let tries = 1; ; tries++) {
-      const current = await this.get(key);
-      const value = await change(current);
+      const { header, value: read } = await this.#ask({ operation: 'get', key, ...event }, undefined);
+      if (header.applied) return;
+      const value = await change(header.revision === 0 ? undefined : new Entry(read, header.revision));
       if (value === undefined) return;
       try {
-        await this.set(key, value, { revision: current?.revision ?? 0 });
+        await this.#set(key, value, { revision: header.revision, ...event });
         return;
       } catch (error) {
         if (!(error instanceof StateConflict) || tries >= updateTriesMax) throw error;
       }
     }
+  }
+
+  /** The state as the handler of one event sees it: its updates are made once, however often the event comes. */
+  ofEvent(eventId: string): FunctionState {
+    const updates = new Map<string, number>();
+    return {
+      get: (key) => this.get(key),
+      set: (key, value, options) => this.set(key, value, options),
+      delete: (key, options) => this.delete(key, options),
+      update: (key, change, options) => {
+        // A handler may change a key several times: its first change is not its second.
+        const number = (updates.get(key) ?? 0) + 1;
+        updates.set(key, number);
+        return this.update(key, change, options ?? { once: number === 1 ? eventId : `${eventId}/${number}` });
+      },
+    };
   }
 
   /** A `stateAnswer` frame has come. */
@@ -55,6 +83,12 @@ export class StateClient implements FunctionState {
     if (header.error === '') asked?.settled.resolve({ header, value });
     else if (header.error === 'conflict') asked?.settled.reject(new StateConflict(asked.key));
     else asked?.settled.reject(new PlatformError('unavailable', header.error));
+  }
+
+  async #set(key: string, value: unknown, options: StateWriteOptions & StateUpdateOptions): Promise<number> {
+    const { revision, once } = options;
+    const condition = { ...(revision === undefined ? {} : { revision }), ...(once === undefined ? {} : { once }) };
+    return (await this.#ask({ operation: 'set', key, ...condition }, encodeData(value))).header.revision;
   }
 
   #ask(question: Omit<StateHeader, 'token'>, value: Uint8Array | undefined): Promise<Answer> {

@@ -24,4 +24,10 @@ export { type EncodedOutput, encodeData, encodeResult } from './encode-result.ts
 export { type Failure, type FailureOptions, Reject, Retry, readFailure } from './failures.ts';
 export type { Part, Parts } from './parts.ts';
 export { type FunctionResult, type JsonValue, Output, type OutputOptions, outputs } from './results.ts';
-export { type FunctionState, StateConflict, type StateEntry, type StateWriteOptions } from './state.ts';
+export {
+  type FunctionState,
+  StateConflict,
+  type StateEntry,
+  type StateUpdateOptions,
+  type StateWriteOptions,
+} from './state.ts';

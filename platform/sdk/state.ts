@@ -13,6 +13,11 @@ export interface StateWriteOptions {
   readonly revision?: number;
 }
 
+export interface StateUpdateOptions {
+  /** The change is made once under this name, a word without blanks; the last 128 names of a key are remembered. */
+  readonly once?: string;
+}
+
 /** Keys are up to 512 bytes of any text, values up to 1 MiB. */
 export interface FunctionState {
   get(key: string): Promise<StateEntry | undefined>;
@@ -22,8 +27,15 @@ export interface FunctionState {
   /**
    * Reads, changes and writes until nobody came in between; `change` may run several times. Undefined leaves the key as
    * it is. Rejects with `StateConflict` after 100 tries.
+   *
+   * An event that comes again, after a failure or a lost instance, changes the key once: its id is stored beside the
+   * value, and `change` is not called then. In `handleBatch` say which event it is: `{ once: event.id }`.
    */
-  update(key: string, change: (current: StateEntry | undefined) => unknown): Promise<void>;
+  update(
+    key: string,
+    change: (current: StateEntry | undefined) => unknown,
+    options?: StateUpdateOptions,
+  ): Promise<void>;
 }
 
 /** Somebody else wrote the key first. */

@@ -8,9 +8,10 @@ export interface Fault {
   readonly pauseMs: number;
 }
 
-const processes = ['instance', 'n1 agent', 'n2 agent', 'n1 gateway', 'n1 nats-server'] as const;
+/** What two nodes with one server have. */
+export const allProcesses = ['instance', 'n1 agent', 'n2 agent', 'n1 gateway', 'n1 nats-server'] as const;
 /** Longer than a lease at times, so that agents are cut off. */
-const pauseMsMax = 9_000;
+const pauseMsLongest = 9_000;
 const betweenMsMin = 1_000;
 const betweenMsMax = 4_000;
 
@@ -23,11 +24,18 @@ export function seededRandom(seed: number): () => number {
   };
 }
 
+export interface FaultOptions {
+  readonly seed: number;
+  /** Whose instances are hit. */
+  readonly functionNames: readonly string[];
+  readonly processes?: readonly string[];
+  readonly pauseMsMax?: number;
+}
+
 /** One fault after another until `until` settles; returns what was done, for the failure's message. */
 export async function inflictFaults(
   pilot: TestPilot,
-  functionName: string,
-  seed: number,
+  { seed, functionNames, processes = allProcesses, pauseMsMax = pauseMsLongest }: FaultOptions,
   until: Promise<unknown>,
 ): Promise<Fault[]> {
   const random = seededRandom(seed);
@@ -46,6 +54,7 @@ export async function inflictFaults(
     if (over) return faults;
     const name = processes[Math.floor(random() * processes.length)] ?? 'instance';
     const pauseMs = random() < 0.5 ? 0 : Math.round(1_000 + random() * (pauseMsMax - 1_000));
+    const functionName = functionNames[Math.floor(random() * functionNames.length)] ?? '';
     const pid = await pidOf(pilot, functionName, name);
     if (pid !== undefined && (await inflict(pid, pauseMs))) faults.push({ process: name, pauseMs });
   }

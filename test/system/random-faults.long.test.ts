@@ -20,7 +20,7 @@ describe('under random faults', () => {
       await using pilot = await TestPilot.start({ nodes: 2, coresPerNode: 2 });
       expect((await pilot.cli(['deploy', echoPath])).code).toBe(0);
       const load = await publishNumbered(pilot, 'random', count, 400);
-      const faults = await inflictFaults(pilot, 'echo', seed, load.published);
+      const faults = await inflictFaults(pilot, { seed, functionNames: ['echo'] }, load.published);
       await load.finished(120_000);
       expect(wrongCounts(load, count), JSON.stringify(faults)).toEqual([]);
       await load.close();
@@ -34,7 +34,7 @@ describe('under random faults', () => {
     for (const name of ['split', 'gridrec'])
       expect((await pilot.cli(['deploy', join(functionsPath, name)])).code).toBe(0);
     const slices = await watchSlices(pilot);
-    const faults = await inflictFaults(pilot, 'gridrec', 5, replayPhantoms(pilot, scans));
+    const faults = await inflictFaults(pilot, { seed: 5, functionNames: ['gridrec'] }, replayPhantoms(pilot, scans));
     await eventually(() => slices.seen.size === scans * rows, { timeoutMs: 120_000, what: 'every slice' });
     // A double would come with a redelivery: a lease and a restart later at the latest.
     await eventually(async () => (await pilot.client.get('gridrec')).summary?.lag === 0, {

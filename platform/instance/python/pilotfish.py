@@ -154,17 +154,28 @@ class StateEntry:
 class State:
     """The function's own values by key, the same for all its instances."""
 
-    def __init__(self, host):
+    def __init__(self, host, event_id=None):
         self._host = host
+        self._event_id = event_id
+        self._updates = {}
 
     def get(self, key):
-        answer, value = self._host.ask_state({"operation": "get", "key": key})
-        return StateEntry(value, answer["revision"]) if answer["revision"] else None
+        return self._get({"operation": "get", "key": key})[0]
 
     def set(self, key, value, revision=None):
+        return self._set(key, value, revision, None)
+
+    def _get(self, question):
+        answer, value = self._host.ask_state(question)
+        entry = StateEntry(value, answer["revision"]) if answer["revision"] else None
+        return entry, answer.get("applied", False)
+
+    def _set(self, key, value, revision, once):
         question = {"operation": "set", "key": key}
         if revision is not None:
             question["revision"] = revision
+        if once is not None:
+            question["once"] = once
         return self._host.ask_state(question, _encode(value))[0]["revision"]
 
     def delete(self, key, revision=None):
@@ -174,14 +185,25 @@ class State:
         self._host.ask_state(question)
 
     def update(self, key, change):
-        """Reads, changes and writes until nobody came in between; None leaves the key as it is."""
+        """Reads, changes and writes until nobody came in between; None leaves the key as it is.
+        An event that comes again changes the key once: its id is stored beside the value."""
+        once = None
+        if self._event_id is not None:
+            # A handler may change a key several times: its first change is not its second.
+            number = self._updates[key] = self._updates.get(key, 0) + 1
+            once = self._event_id if number == 1 else "%s/%d" % (self._event_id, number)
         for _ in range(100):
-            current = self.get(key)
+            question = {"operation": "get", "key": key}
+            if once is not None:
+                question["once"] = once
+            current, applied = self._get(question)
+            if applied:
+                return
             value = change(current)
             if value is None:
                 return
             try:
-                self.set(key, value, revision=current.revision if current else 0)
+                self._set(key, value, current.revision if current else 0, once)
                 return
             except StateConflict:
                 continue
@@ -223,7 +245,8 @@ class Context:
         self.attempt = call.header["a"]
         self.deadline = call.deadline
         self.log = Log(host, call.header["i"])
-        self.state = State(host)
+        # A call without event comes once.
+        self.state = State(host, call.header["i"] if call.header["q"] else None)
         self._host = host
         self._call = call
 

@@ -1,11 +1,18 @@
 /** ctx.state in memory, with the compare-and-set of the real one. */
 import { encodeData } from '../encode-result.ts';
-import { type FunctionState, StateConflict, type StateEntry, type StateWriteOptions } from '../state.ts';
+import {
+  type FunctionState,
+  StateConflict,
+  type StateEntry,
+  type StateUpdateOptions,
+  type StateWriteOptions,
+} from '../state.ts';
 
 const decoder = new TextDecoder();
 
 export class MemoryState implements FunctionState {
   readonly #entries = new Map<string, StateEntry>();
+  readonly #applied = new Set<string>();
   #revision = 0;
 
   constructor(initial: Readonly<Record<string, unknown>> = {}) {
@@ -27,9 +34,16 @@ export class MemoryState implements FunctionState {
     this.#entries.delete(key);
   }
 
-  async update(key: string, change: (current: StateEntry | undefined) => unknown): Promise<void> {
+  async update(
+    key: string,
+    change: (current: StateEntry | undefined) => unknown,
+    { once }: StateUpdateOptions = {},
+  ): Promise<void> {
+    if (once !== undefined && this.#applied.has(`${key} ${once}`)) return;
     const value = await change(this.#entries.get(key));
-    if (value !== undefined) this.#write(key, value);
+    if (value === undefined) return;
+    this.#write(key, value);
+    if (once !== undefined) this.#applied.add(`${key} ${once}`);
   }
 
   /** What a test compares with: texts by key. */
