@@ -6,3 +6,5 @@ export { assertReadableFilters, type Hdf5Filter } from './hdf5-filters.ts';
 export { decodeNpy, encodeNpy, type NpyArray, type NpyValues } from './npy.ts';
 export { encodePng, type PngOptions, type PngWindow } from './png.ts';
 export { type FrameStack, type FrameValues, openScanFile, type ScanFile } from './scan-file.ts';
+export { encodeTiff } from './tiff.ts';
+export { createZarr, replaceFile, writeZarrSlice } from './zarr.ts';

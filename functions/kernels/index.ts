@@ -20,6 +20,7 @@ export type { GridrecMode, ReconstructorOptions } from './gridrec/plan.ts';
 export { type ReconstructOptions, ReconstructorCache, reconstruct } from './gridrec/reconstruct.ts';
 export { StreamingGridrec, type StreamingGridrecOptions } from './gridrec/streaming-gridrec.ts';
 export type { BackProjectOptions } from './iterative/back-project.ts';
+export { updateWithAngles } from './iterative/iterative.ts';
 export {
   type BlockOrder,
   type IterativeAlgorithm,

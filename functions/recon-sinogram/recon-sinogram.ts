@@ -1,18 +1,23 @@
 // Reconstructs a sinogram that comes as one message (sinogram.<scan>.<chunk>, as the lightsource sends them): no gather, any algorithm. Publishes
 // each slice as slices.<scan>.<row>: f32, columns x columns.
 import { defineFunction, Output, outputs, Reject } from 'pilotfish/sdk';
+import fbpKernel from '../kernels/fbp/module.js';
+import gridrecKernel from '../kernels/gridrec/module.js';
 import {
   type GridrecMode,
   InputError,
   type IterativeAlgorithm,
   iterativeAlgorithms,
+  ReconstructorCache,
   reconstruct,
   reconstructFbp,
   reconstructIterative,
   type Scan,
 } from '../kernels/index.ts';
+import iterativeKernel from '../kernels/iterative/module.js';
 import { FrameHeaderError, parseSinogramHeaders } from '../sources/messages.ts';
 
+const cache = new ReconstructorCache(gridrecKernel);
 const algorithms = ['gridrec', 'fbp', ...iterativeAlgorithms] as const;
 
 export default defineFunction({
@@ -59,10 +64,17 @@ function run(
   const centre = config['centre'] === undefined ? {} : { centre: Number(config['centre']) };
   const filter = String(config['filter'] ?? 'shepp');
   if (algorithm === 'gridrec') {
-    return reconstruct({ ...scan, ...centre, filter, mode: String(config['mode'] ?? 'accurate') as GridrecMode });
+    return reconstruct({
+      ...scan,
+      ...centre,
+      filter,
+      cache,
+      mode: String(config['mode'] ?? 'accurate') as GridrecMode,
+    });
   }
-  if (algorithm === 'fbp') return reconstructFbp({ ...scan, ...centre, filter });
-  return reconstructIterative({ ...scan, ...centre, algorithm, iterations: Number(config['iterations'] ?? 10) });
+  if (algorithm === 'fbp') return reconstructFbp({ ...scan, ...centre, filter, kernel: fbpKernel });
+  const iterations = Number(config['iterations'] ?? 10);
+  return reconstructIterative({ ...scan, ...centre, algorithm, iterations, kernel: iterativeKernel });
 }
 
 function valuesOf(data: Uint8Array, expected: number): Float32Array {

@@ -30,6 +30,7 @@ export const lightsource: Source = {
     chunk: { about: 'rows of a sinogram message', default: 1 },
     scans: { about: 'how many scans; 0: until the run ends', default: 1 },
     name: { about: 'begins the names of the scans (default: the run)', default: '' },
+    prepare: { about: 'make a scan before the first message is sent (up to 512 MB are kept)', default: false },
     seed: { about: 'of the phantom', default: 1 },
   },
   open: async (settings, { run }) => {
@@ -40,6 +41,7 @@ export const lightsource: Source = {
     const send = choiceSetting(settings, 'send', ['frames', 'sinograms']);
     const scans = wholeSetting(settings, 'scans', 0, 1_000_000);
     const single = send === 'frames' ? frameMessages(scan, settings) : sinogramMessages(scan, settings);
+    if (settings['prepare'] === true) for (let place = 0; place < single.length; place++) single.make(place, name);
     return {
       count: scans === 0 ? undefined : scans * single.length,
       message: (index) => {

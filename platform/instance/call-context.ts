@@ -242,7 +242,8 @@ export class BatchContext extends AnyContext implements FunctionContext {
 }
 
 export function identityOf(load: LoadHeader): FunctionIdentity {
-  return { name: load.function, version: load.version, instance: load.instance, node: load.node };
+  const { function: name, version, digest, instance, node } = load;
+  return { name, version, digest, instance, node };
 }
 
 export function createLog(link: HostLink, callId: string): FunctionLog {

@@ -99,6 +99,8 @@ export interface FunctionIdentity {
   readonly name: string;
   /** Number of the version, 1, 2, 3 in order of deployment. */
   readonly version: number;
+  /** sha256 of its code and settings, hex: what a result was made by, for good. */
+  readonly digest: string;
   readonly instance: string;
   readonly node: string;
 }

@@ -6,6 +6,7 @@ import { benchEvents } from './events.ts';
 import { benchKernels } from './kernels.ts';
 import { type BenchReport, type BenchResult, table } from './report.ts';
 import { benchRuntime } from './runtime.ts';
+import { benchSources } from './sources.ts';
 
 /** Each runs for a minute or so. */
 const benches: Record<string, (options: BenchOptions) => Promise<BenchResult[] | BenchReport>> = {
@@ -14,6 +15,7 @@ const benches: Record<string, (options: BenchOptions) => Promise<BenchResult[] |
   events: benchEvents,
   kernels: benchKernels,
   runtime: benchRuntime,
+  sources: benchSources,
 };
 
 export interface BenchOptions {

@@ -38,6 +38,17 @@ export function reconstructIterativePlain(options: IterativeOptions): Float32Arr
   return values;
 }
 
+/**
+ * One step with projections that have just come (`options` holds only these) on the picture so far, in place: OSEM by arriving groups.
+ * Throws `InputError`.
+ */
+export function updateWithAngles(options: IterativeOptions, values: Float32Array): void {
+  const { grid } = resolveIterative({ ...options, blocks: 1 });
+  const centres = resolveCentres(options.centre ?? options.columns / 2, options.slices, options.columns);
+  const block = Uint32Array.from({ length: options.angles }, (_, angle) => angle);
+  for (const group of sameCentreGroups(centres)) new Step(options, grid, { values, group }).run(block);
+}
+
 /** One pass over a block of angles, for the slices of one group. */
 class Step {
   readonly #options: IterativeOptions;

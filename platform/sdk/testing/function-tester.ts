@@ -114,7 +114,7 @@ export class FunctionTester {
   }
 
   #identity() {
-    return { name: this.#options.name ?? 'test', version: 1, instance: 'test-1', node: 'test' };
+    return { name: this.#options.name ?? 'test', version: 1, digest: 'test', instance: 'test-1', node: 'test' };
   }
 
   #log(call: string): FunctionLog {

@@ -1,0 +1,116 @@
+// Previews of a scan while it arrives: each frame of scan.<id>.frame is added to a picture in memory (GridRec's grid, or one OSEM step a group),
+// and ortho-slices go to preview.<id>.xy, .xz and .yz each `every` projections, at the end marker, and when asked by any event on
+// scan.<id>.preview. Frames of a scan come in order, to one instance (`order` in the manifest). What it holds is lost with that instance: the
+// next one goes on with the frames that come then and says how many are missing. The final slices are gridrec's, which loses nothing.
+import { defineFunction, type FunctionContext, type FunctionEvent, outputs, Reject } from 'pilotfish/sdk';
+import { InputError } from '../kernels/index.ts';
+import { FilesError, fileOptionsOf, sliceOutput, writeSliceFiles } from '../results/index.ts';
+import { FrameHeaderError, frameValues, parseFrameHeaders } from '../sources/messages.ts';
+import { ScanStream, type StreamOptions } from './scan-stream.ts';
+
+/** Scans at a time in one instance; the one that was silent longest gives way. */
+const scansMax = 4;
+
+const scans = new Map<string, ScanStream>();
+
+export default defineFunction({
+  handle(event, ctx) {
+    const [, scanId = '', kind] = event.subject.split('.');
+    try {
+      if (kind === 'preview') return previewOf(scanId, ctx);
+      return addFrame(scanId, event, ctx);
+    } catch (error) {
+      const isInput = error instanceof InputError || error instanceof FrameHeaderError || error instanceof FilesError;
+      if (isInput || error instanceof RangeError) throw new Reject(error.message, { cause: error });
+      throw error;
+    }
+  },
+  dispose: () => scans.clear(),
+});
+
+function addFrame(scanId: string, event: FunctionEvent, ctx: FunctionContext) {
+  const frame = parseFrameHeaders((name) => event.headers[name]);
+  const values = frame.kind === 'end' ? new Float32Array(0) : frameValues({ ...frame, data: event.data });
+  const stream = streamOf(scanId, frame, ctx);
+  const added = stream.add(frame, values);
+  const every = wholeOf(ctx, 'every', 30, 65_536);
+  const isDue = frame.kind === 'end' ? stream.seen > 0 : added && stream.seen % every === 0;
+  const result = isDue ? previewOf(scanId, ctx) : undefined;
+  if (frame.kind === 'end') scans.delete(scanId);
+  return result;
+}
+
+function streamOf(
+  scanId: string,
+  shape: { readonly rows: number; readonly columns: number },
+  ctx: FunctionContext,
+): ScanStream {
+  const known = scans.get(scanId);
+  if (known) {
+    // Last used, last dropped.
+    scans.delete(scanId);
+    scans.set(scanId, known);
+    return known;
+  }
+  const [oldest] = scans.keys();
+  if (scans.size >= scansMax && oldest !== undefined) {
+    scans.delete(oldest);
+    ctx.log.warn('too many scans at a time: one is dropped', { dropped: oldest, scansMax });
+  }
+  const made = new ScanStream(shape, optionsOf(ctx));
+  scans.set(scanId, made);
+  return made;
+}
+
+function previewOf(scanId: string, ctx: FunctionContext) {
+  const stream = scans.get(scanId);
+  if (!stream || stream.seen === 0) {
+    ctx.log.info('nothing to show yet', { scan: scanId });
+    return undefined;
+  }
+  const { algorithm, filter } = optionsOf(ctx);
+  const provenance = {
+    function: ctx.function,
+    centre: { value: stream.centre, from: ctx.config['centre'] === undefined ? 'middle' : 'config' },
+    frames: stream.used,
+    missing: stream.missing,
+    recon: algorithm === 'gridrec' ? `streaming gridrec filter=${filter}` : 'streaming osem',
+  };
+  const files = fileOptionsOf(ctx.config['files']);
+  const cuts = Object.entries(stream.preview());
+  return outputs(
+    cuts.map(([name, { rows, columns, values }]) => {
+      const grid = { rows, columns };
+      // The three cuts differ in shape, so they are pictures of a folder, never one stack.
+      if (files) {
+        const scan = `${scanId}-${name}`;
+        writeSliceFiles(files, { scan, row: 0, rows: 1, grid, values, provenance });
+      }
+      return sliceOutput(values, `preview.${scanId}.${name}`, grid, provenance);
+    }),
+  );
+}
+
+function optionsOf(ctx: FunctionContext): StreamOptions {
+  const algorithm = ctx.config['algorithm'] ?? 'gridrec';
+  if (algorithm !== 'gridrec' && algorithm !== 'osem') {
+    throw new RangeError(`algorithm is ${JSON.stringify(algorithm)}; give gridrec or osem`);
+  }
+  const centre = ctx.config['centre'];
+  if (centre !== undefined && typeof centre !== 'number')
+    throw new RangeError(`centre is ${JSON.stringify(centre)}; give a column`);
+  return {
+    algorithm,
+    filter: String(ctx.config['filter'] ?? 'shepp'),
+    centre,
+    window: wholeOf(ctx, 'window', 180, 65_536),
+    group: wholeOf(ctx, 'group', 10, 65_536),
+    rowsMax: wholeOf(ctx, 'rows', 16, 16_384),
+  };
+}
+
+function wholeOf(ctx: FunctionContext, name: string, standard: number, most: number): number {
+  const value = ctx.config[name] ?? standard;
+  if (typeof value === 'number' && Number.isInteger(value) && value >= 1 && value <= most) return value;
+  throw new RangeError(`${name} is ${JSON.stringify(value)}; give a whole number from 1 to ${most}`);
+}
