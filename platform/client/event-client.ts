@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { type ConsumerMessages, DeliverPolicy, jetstream, type OrderedConsumerOptions } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { connectNats, decodeHeaders, eventSubject, inboxPrefix, messageIdHeader, streams, userSubject } from '#broker';
+import { claimHeader } from '#claims';
 import { PlatformError, systemClock } from '#common';
 import type { Claims, Connection } from '#model';
 import { brokerServerName } from '#security';
@@ -14,7 +15,7 @@ export interface StoredEvent {
   readonly subject: string;
   /** Empty where the payload is claimed (header `Pilotfish-Claim`): `payload` reads it. */
   readonly data: Uint8Array;
-  /** Of the payload. */
+  /** Of the payload, wherever it lies. */
   readonly bytes: number;
   /** The publisher's own, and the platform's about a result's origin; the broker's are left out. */
   readonly headers: Readonly<Record<string, string>>;
@@ -158,6 +159,12 @@ function startOf(from: NonNullable<ReadOptions['from']>): Partial<OrderedConsume
   return { deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: from.sequence };
 }
 
+/** Of a payload that lies elsewhere, as its claim says. */
+function claimedBytes(headers: Readonly<Record<string, string>>): number | undefined {
+  const bytes = Number(headers[claimHeader]?.split(' ')[2]);
+  return Number.isSafeInteger(bytes) ? bytes : undefined;
+}
+
 async function* events(
   messages: ConsumerMessages,
   signal: AbortSignal | undefined,
@@ -171,7 +178,7 @@ async function* events(
       yield {
         subject: userSubject(message.subject),
         data: message.data,
-        bytes: size === undefined ? message.data.byteLength : Number(size),
+        bytes: claimedBytes(headers) ?? (size === undefined ? message.data.byteLength : Number(size)),
         headers,
         id,
         sequence: message.seq,

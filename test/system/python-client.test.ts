@@ -30,6 +30,11 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 it('publishes and reads arrays, in a loop and in a script, once each', async (context) => {
   if (missing !== '') context.skip(missing);
   await using pilot = await TestPilot.start();
+  await using source = await pilot.events('source');
+  // Over 1 MiB: it lies in a file, and the event names it.
+  const large = { 'Pilotfish-Shape': '1024,1024', 'Pilotfish-Dtype': 'u16' };
+  await source.publish('large.a', new Uint8Array(2 ** 21).fill(1), { headers: large });
+  await source.flush();
   const connection = join(pilot.directory, 'connection.json');
   const broken = join(folder, 'broken.json');
   writeFileSync(`${broken}.broken`, '{"brokers": 1}');
@@ -37,9 +42,15 @@ it('publishes and reads arrays, in a loop and in a script, once each', async (co
     env: { ...process.env, PYTHONPATH: join(root, 'platform/client/python'), PYTHONDONTWRITEBYTECODE: '1' },
     timeout: 60_000,
   });
-  const found = JSON.parse(stdout) as { loop: object; script: { refused: boolean[] }; errors: string[] };
+  const found = JSON.parse(stdout) as {
+    loop: object;
+    script: object;
+    large: unknown;
+    errors: string[];
+  };
   expect(found.loop).toEqual({ same: true, dtypes: ['uint16'], ids: true, part: 'dark:7', counts: [51, 51] });
   expect(found.script).toEqual({ same: true, text: 'hello', refused: Array(9).fill(true) });
+  expect(found.large).toEqual([[1024, 1024], 2 ** 20 * 257]);
   expect(found.errors).toEqual([
     expect.stringContaining('no connection file'),
     expect.stringContaining('no connection file'),

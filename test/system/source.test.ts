@@ -95,6 +95,23 @@ it('runs producers as instances on the nodes, and takes them away again', async 
   expect(reports).toEqual([25, 25]);
 });
 
+it('runs producers of large frames on the nodes, too', async () => {
+  const frames = ['rows=1024', 'columns=1024', 'angles=4', 'fields=1', 'scans=1', 'name=large'].flatMap((each) => [
+    '--set',
+    each,
+  ]);
+  const report = await run('lightsource', ...frames, '--on', 'nodes', '--producers', '2');
+  expect(report).toMatchObject({ made: 7, stored: 7, bytes: 6 * 2 ** 21 });
+  await using viewer = await pilot.events('viewer');
+  let read = 0;
+  for await (const event of await viewer.read('scan.large.frame', { from: 'all' })) {
+    const data = await viewer.payload(event);
+    expect(data.byteLength).toBe(event.bytes);
+    read += data.byteLength;
+    if (read === report.bytes) break;
+  }
+});
+
 it('says what is wrong, with exit codes', async () => {
   const failure = async (...args: string[]) => await pilot.cli(['source', 'run', ...args]);
   expect(await failure('lightsouce')).toMatchObject({

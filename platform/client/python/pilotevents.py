@@ -26,9 +26,12 @@ import builtins
 import contextlib
 import json
 import os
+import re
 import secrets
+import ssl
 import threading
 import time
+import zlib
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any, AsyncIterator, Iterator, Mapping
@@ -114,7 +117,9 @@ def _read_connection(path: str | os.PathLike[str] | None) -> dict[str, Any]:
     try:
         with builtins.open(path, encoding="utf-8") as file:
             connection = json.load(file)
-        return {"brokers": connection["brokers"], "seeds": connection["seeds"]}
+        folder = connection.get("claims", {}).get("directory", "")
+        return {"pilot": connection["pilot"], "brokers": connection["brokers"], "seeds": connection["seeds"],
+                "ca": connection["tls"]["ca"], "claims": folder}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise PilotfishError(f"{path} is no connection file of a pilot: {error!r}") from error
 
@@ -164,6 +169,11 @@ class Pilot:
             async def remember(error: Exception) -> None:
                 errors.append(error)
 
+            tls: dict[str, Any] = {}
+            if any(broker.startswith("tls://") for broker in self.connection["brokers"]):
+                # Addresses come and go: the certificate is for the pilot's name.
+                context = ssl.create_default_context(cadata=self.connection["ca"])
+                tls = {"tls": context, "tls_hostname": f"broker.{self.connection['pilot']}.pilotfish"}
             try:
                 self._clients[role] = await nats.connect(
                     self.connection["brokers"],
@@ -175,6 +185,7 @@ class Pilot:
                     max_reconnect_attempts=-1 if self._clients else 5,
                     pending_size=2 * BYTES_IN_FLIGHT_MAX,
                     error_cb=remember,
+                    **tls,
                 )
             except Exception as error:
                 why = errors[-1] if errors else error
@@ -276,7 +287,7 @@ class Pilot:
                 except asyncio.TimeoutError:
                     continue
                 left = None if left is None else left - 1
-                yield _event(message)
+                yield _event(message, self.connection["claims"])
         finally:
             with contextlib.suppress(nats.errors.Error):
                 await reader.unsubscribe()
@@ -287,17 +298,33 @@ class Pilot:
         self._clients.clear()
 
 
-def _event(message: Any) -> Event:
+def _event(message: Any, claims: str) -> Event:
     headers = dict(message.headers or {})
     about = message.metadata
     return Event(
         subject=message.subject.removeprefix(PREFIX),
-        data=message.data,
+        data=_claimed(headers["Pilotfish-Claim"], claims) if "Pilotfish-Claim" in headers else message.data,
         id=headers.pop("Nats-Msg-Id", ""),
         headers=headers,
         sequence=about.sequence.stream,
         time=about.timestamp.astimezone(timezone.utc),
     )
+
+
+def _claimed(claim: str, folder: str) -> bytes:
+    """A large payload lies in a file that the event names: place, name, bytes, checksum."""
+    match = re.fullmatch(r"([a-z][a-z0-9-]{0,62}) ([a-z0-9]{24}) (\d{1,12}) crc32:([0-9a-f]{8})", claim)
+    if not match:
+        raise PilotfishError(f"the claim {claim[:200]!r} is malformed")
+    place, name, size, checksum = match.groups()
+    try:
+        with builtins.open(os.path.join(folder, place, name), "rb") as file:
+            data = file.read()
+    except OSError as error:
+        raise PilotfishError(f"the payload {name} lies in {place!r}, which this machine does not see: {error}. Bring the pilot up with --claims shared") from error
+    if len(data) != int(size) or zlib.crc32(data) != int(checksum, 16):
+        raise PilotfishError(f"the payload {name} is not what was published: {len(data)} of {size} bytes, or another checksum")
+    return data
 
 
 @contextlib.asynccontextmanager

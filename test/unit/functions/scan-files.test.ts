@@ -17,9 +17,9 @@ afterAll(() => rmSync(folder, { recursive: true }));
 
 const [frames, rows, columns] = [7, 2, 5];
 /** Frame i holds 100 i + row * 10 + column. */
-const valueOf = (frame: number, pixel: number) => 100 * frame + 10 * Math.floor(pixel / columns) + (pixel % columns);
+const pixelAt = (frame: number, pixel: number) => 100 * frame + 10 * Math.floor(pixel / columns) + (pixel % columns);
 const stack = Uint16Array.from({ length: frames * rows * columns }, (_, i) =>
-  valueOf(Math.floor(i / (rows * columns)), i % (rows * columns)),
+  pixelAt(Math.floor(i / (rows * columns)), i % (rows * columns)),
 );
 
 function writeNxTomo(
@@ -64,7 +64,7 @@ describe('NXtomo', () => {
     expect(scan).toMatchObject({ rows, columns, dtype: 'u16', counts: { projection: 3, flat: 2, dark: 1 } });
     expect(Array.from(scan.theta, (angle) => Math.round((angle * 180) / Math.PI))).toEqual([0, 60, 120]);
     const expected = (frame: number) =>
-      Uint16Array.from({ length: rows * columns }, (_, pixel) => valueOf(frame, pixel));
+      Uint16Array.from({ length: rows * columns }, (_, pixel) => pixelAt(frame, pixel));
     expect(scan.readFrame('projection', 1)).toEqual(expected(4));
     expect(scan.readFrame('flat', 1)).toEqual(expected(6));
     expect(scan.readFrame('dark', 0)).toEqual(expected(0));
