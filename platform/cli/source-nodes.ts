@@ -31,7 +31,7 @@ export async function produceOnNodes(
 ): Promise<ProducerReport[]> {
   return await withPilot(context, flags.pilot, async (pilot, connection) => {
     const name = `source-${run.run.toLowerCase().replace(/[^a-z0-9-]/g, '-')}`;
-    await deployProducers(pilot, name, run);
+    await deployProducers(pilot, name, run, connection);
     try {
       await untilReady(pilot, name, run.producers, context.signal);
       output.note(`${run.producers} producers on the pilot's nodes, function ${name}`);
@@ -61,7 +61,12 @@ function callOf(run: SourceRun, producer: number, connection: Connection): Produ
   };
 }
 
-async function deployProducers(pilot: PilotClient, name: string, run: SourceRun): Promise<void> {
+async function deployProducers(
+  pilot: PilotClient,
+  name: string,
+  run: SourceRun,
+  { claims }: Connection,
+): Promise<void> {
   const { bundleFunction, readProject } = await import('#bundle');
   const folder = mkdtempSync(join(tmpdir(), 'pilotfish-source-'));
   try {
@@ -77,7 +82,12 @@ async function deployProducers(pilot: PilotClient, name: string, run: SourceRun)
       timeout: `${Math.round(Math.min(runMsMax, (run.seconds ?? Number.POSITIVE_INFINITY) * 1_000) + marginMs)}ms`,
       scale: { min: run.producers, max: run.producers },
       resources: { memory },
-      permissions: { net: true, read: file === '' ? [] : [resolve(file)] },
+      // Large payloads go to where the pilot keeps them, as from any other source.
+      permissions: {
+        net: true,
+        read: file === '' ? [] : [resolve(file)],
+        write: claims ? [claims.directory] : [],
+      },
     };
     writeFileSync(join(folder, 'pilotfish.yaml'), JSON.stringify({ functions: { [name]: manifest } }));
     for (const one of readProject(folder).functions) await pilot.deploy(await bundleFunction(one));
