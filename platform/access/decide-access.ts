@@ -1,4 +1,5 @@
 /** One call, one answer: may this caller do that? Pure; the caller's token comes out of the token book. */
+import { matchSubject } from '#model';
 import { ruleOf } from './method-rules.ts';
 import type { Role } from './roles.ts';
 import { matchesAny, type Token } from './token.ts';
@@ -46,6 +47,13 @@ export function decideAccess(
 export function decideFunction(functions: readonly string[], functionName: string, role: Role): AccessDecision {
   if (matchesAny(functions, functionName)) return { allowed: true, role };
   return refused(`this token is not good for the function "${functionName}"`, `It is for ${functions.join(', ')}.`);
+}
+
+/** For whoever publishes: a token may be good for some subjects only. */
+export function decideSubject(subjects: readonly string[], subject: string, role: Role): AccessDecision {
+  if (subjects.length === 0 || subjects.some((pattern) => matchSubject(pattern, subject)))
+    return { allowed: true, role };
+  return refused(`this token may not publish to "${subject}"`, `It may publish to ${subjects.join(', ')}.`);
 }
 
 function roleOf(caller: AccessCaller, { nowMs, ownersSinceMs }: AccessMoment): Role | Refusal {

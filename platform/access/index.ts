@@ -8,6 +8,7 @@ export {
   type AccessMoment,
   decideAccess,
   decideFunction,
+  decideSubject,
 } from './decide-access.ts';
 export { type MethodRule, methodRules, ruleOf } from './method-rules.ts';
 export { isRole, type Role, roles } from './roles.ts';

@@ -3,7 +3,6 @@ import { type JetStreamClient, type JetStreamManager, jetstream } from '@nats-io
 import { headers as createHeaders, type NatsConnection } from '@nats-io/transport-node';
 import { headerLines, publishSubject, streams } from '#broker';
 import { type Clock, messageOf, PlatformError } from '#common';
-import { matchSubject } from '#model';
 import type { PublishRequest, PublishResponse } from '#proto';
 import { invokePayloadBytesMax } from '#rpc';
 
@@ -33,17 +32,11 @@ export class EventDoor {
   }
 
   /**
-   * `allowed`: patterns of subjects, empty for all. Throws `permission-denied`, `invalid`, `payload-too-large`, `no-capacity`
-   * where the stream is full, `unavailable` where it does not answer.
+   * Throws `invalid`, `payload-too-large`, `no-capacity` where the stream is full, `unavailable` where it does not answer.
    */
-  async publish(request: PublishRequest, allowed: readonly string[]): Promise<PublishResponse> {
+  async publish(request: PublishRequest): Promise<PublishResponse> {
     const { subject, payload, messageId } = request;
     const stored = publishSubject(subject);
-    if (allowed.length > 0 && !allowed.some((pattern) => matchSubject(pattern, subject))) {
-      throw new PlatformError('permission-denied', `this token may not publish to "${subject}"`, {
-        hint: `It may publish to ${allowed.join(', ')}.`,
-      });
-    }
     if (payload.length > invokePayloadBytesMax) {
       throw new PlatformError(
         'payload-too-large',

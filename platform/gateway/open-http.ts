@@ -5,9 +5,10 @@ import type { NatsConnection } from '@nats-io/transport-node';
 import { EventPublisher, inboxPrefix, registryKeys, streams } from '#broker';
 import type { GatewayConfig } from '#model';
 import type { TriggerStates } from '#registry';
-import type { TlsIdentity } from '#rpc';
+import type { Caller, TlsIdentity } from '#rpc';
 import type { Logger } from '#telemetry';
-import { HttpDoor } from './http/index.ts';
+import type { Gate } from './access/index.ts';
+import { HttpDoor, type HttpRoute } from './http/index.ts';
 import { type InvokeOptions, invoke } from './invoke.ts';
 
 export interface OpenHttpOptions extends InvokeOptions {
@@ -16,6 +17,7 @@ export interface OpenHttpOptions extends InvokeOptions {
   readonly manager: JetStreamManager;
   readonly bucket: KV;
   readonly triggerStates: TriggerStates;
+  readonly gate: Gate;
   readonly tls: TlsIdentity;
   readonly logger: Logger;
 }
@@ -32,7 +34,7 @@ export interface OpenHttp {
 }
 
 export async function openHttp(options: OpenHttpOptions): Promise<OpenHttp> {
-  const { config, connection, manager, bucket, registry, triggerStates, tls, clock, logger } = options;
+  const { config, connection, manager, bucket, registry, triggerStates, gate, tls, clock, logger } = options;
   const publisher = new EventPublisher({ connection, clock, inbox: inboxPrefix('gateway', config.node) });
   const lostCheck = setInterval(() => publisher.checkLost(), lostCheckMs);
   let asked: { readonly at: number; readonly answer: Promise<boolean> } | undefined;
@@ -49,6 +51,7 @@ export async function openHttp(options: OpenHttpOptions): Promise<OpenHttp> {
       return asked.answer;
     },
     publisher,
+    admit: (caller, route) => admit(gate, caller, route),
     call: ({ functionName, payload, headers, signal }) =>
       invoke({ function: functionName, version: '', payload, headers, timeoutMs: 0 }, signal, options),
     logger,
@@ -67,4 +70,19 @@ export async function openHttp(options: OpenHttpOptions): Promise<OpenHttp> {
 async function hasRoom(manager: JetStreamManager): Promise<boolean> {
   const { config, state } = await manager.streams.info(streams.events);
   return config.max_bytes <= 0 || state.bytes < config.max_bytes * sourceShare;
+}
+
+/** A POST that is answered with a result is a call of the function; any other publishes an event for it. */
+function admit(gate: Gate, caller: Caller, { functionName, trigger, subject }: HttpRoute): () => void {
+  const request = { function: functionName };
+  const calls = trigger.http?.answer === 'result';
+  const settle = gate.admit({ method: calls ? 'Invoke' : 'Publish', caller, request });
+  try {
+    if (!calls) gate.requireFunction(caller.name, functionName);
+    if (!calls) gate.requireSubject(caller.name, subject);
+  } catch (error) {
+    settle?.('permission-denied');
+    throw error;
+  }
+  return () => settle?.('ok');
 }

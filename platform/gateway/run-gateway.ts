@@ -74,19 +74,6 @@ export async function runGateway(
     logger,
     claims,
   });
-  const http = await openHttp({
-    ...taken,
-    config,
-    bucket: buckets.registry,
-    registry,
-    triggerStates,
-    fleet,
-    scaling,
-    changes,
-    tls,
-    clock,
-    logger,
-  });
   const access = await openAccess({
     connection,
     manager,
@@ -101,6 +88,20 @@ export async function runGateway(
       fleet.renew(renewed);
     },
     cut: (name) => server.connections.cut(name),
+  });
+  const http = await openHttp({
+    ...taken,
+    config,
+    bucket: buckets.registry,
+    registry,
+    triggerStates,
+    fleet,
+    scaling,
+    changes,
+    gate: access.gate,
+    tls,
+    clock,
+    logger,
   });
   const server: RpcServer = await startRpcServer({
     host: config.host,

@@ -21,12 +21,10 @@ export class ConnectionBook {
 
   /** False where the certificate names nobody. The entry ends with the connection, before its port can be used again. */
   add(socket: TLSSocket): boolean {
-    const certificate = socket.getPeerX509Certificate();
-    const name = commonName(certificate?.subject ?? '');
-    if (!certificate || name === undefined) return false;
-    const address = addressOf(socket.remoteAddress ?? '', socket.remotePort ?? 0);
-    this.#open.set(address, { caller: { name, address, validFromMs: certificate.validFromDate.getTime() }, socket });
-    socket.once('close', () => this.#open.delete(address));
+    const caller = callerOf(socket);
+    if (!caller) return false;
+    this.#open.set(caller.address, { caller, socket });
+    socket.once('close', () => this.#open.delete(caller.address));
     return true;
   }
 
@@ -45,6 +43,15 @@ export class ConnectionBook {
   get size(): number {
     return this.#open.size;
   }
+}
+
+/** Whoever is at the other end of a finished handshake; undefined where the certificate names nobody. */
+export function callerOf(socket: TLSSocket): Caller | undefined {
+  const certificate = socket.getPeerX509Certificate();
+  const name = commonName(certificate?.subject ?? '');
+  if (!certificate || name === undefined) return undefined;
+  const address = addressOf(socket.remoteAddress ?? '', socket.remotePort ?? 0);
+  return { name, address, validFromMs: certificate.validFromDate.getTime() };
 }
 
 /** Lines of a subject are "CN=owner"; a name in several lines could be read in two ways, so it is none. */

@@ -8,6 +8,8 @@ import { AgentClient } from '#proto';
 import { callUnary, openClient } from '#rpc';
 import { agentServerName } from '#security';
 import { eventually } from '../harness/eventually.ts';
+import { FunctionFolder } from '../harness/functions.ts';
+import { post } from '../harness/https.ts';
 import { TestPilot } from '../harness/pilot.ts';
 
 let pilot: TestPilot;
@@ -92,6 +94,35 @@ describe('a token to publish', () => {
         await events.flush();
       })(),
     ).rejects.toMatchObject({ code: 'permission-denied' });
+  });
+});
+
+describe('POST', () => {
+  it('asks the same table: who may call may be answered, who may publish may send, nobody else either', async () => {
+    using folder = new FunctionFolder();
+    await folder.deploy(pilot, 'posted', '(event) => event.text()', [
+      'on: [{ http: { path: /ask, answer: result } }, { http: { path: /tell } }]',
+    ]);
+    const shown = await pilot.cli(['trigger', 'list', '-o', 'json']);
+    const urls = [...shown.stdout.matchAll(/https:[^"]+/g)].map(([url]) => url);
+    const status = async (connection: Connection, path: string) =>
+      (await post(connection, urls.find((url) => url.endsWith(path)) ?? '', 'hi')).status;
+    const [invoke, publish, view, other] = [
+      await token('--role', 'invoke'),
+      await token('--role', 'publish'),
+      await token('--role', 'view'),
+      await token('--role', 'publish', '--functions', 'somebody-elses'),
+    ];
+    expect(await status(invoke.connection, '/ask')).toBe(200);
+    expect(await status(publish.connection, '/tell')).toBe(202);
+    for (const [held, path] of [
+      [invoke, '/tell'],
+      [publish, '/ask'],
+      [view, '/ask'],
+      [view, '/tell'],
+      [other, '/tell'],
+    ] as const)
+      expect(await status(held.connection, path), path).toBe(403);
   });
 });
 

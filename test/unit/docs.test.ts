@@ -119,7 +119,7 @@ describe('commands', () => {
   it('said to be missing are missing', () => {
     const section = readme.split('These commands: ')[1]?.split('.')[0] ?? '';
     const missing = [...section.matchAll(/`(\w+)`/g)].map((match) => match[1] ?? '');
-    expect(missing.length).toBeGreaterThan(3);
+    expect(missing.length).toBeGreaterThan(0);
     const known = program.commands.map((command) => command.name());
     expect(missing.filter((name) => known.includes(name))).toEqual([]);
   });

@@ -11,12 +11,14 @@ import type {
 import { serverStream, unary } from '#rpc';
 import type { EventDoor } from '../event-door.ts';
 import type { AuditLog } from './audit-log.ts';
+import type { Gate } from './gate.ts';
 import type { NatsUsersFile } from './nats-users-file.ts';
 import { type PilotFiles, rotateCertificates } from './rotate.ts';
 import type { TokenBook } from './token-book.ts';
 import type { TokenService } from './token-service.ts';
 
 export interface AccessMethodsOptions {
+  readonly gate: Gate;
   readonly events: EventDoor;
   readonly tokens: TokenBook;
   readonly service: TokenService;
@@ -38,9 +40,12 @@ export type AccessMethods = Pick<
 >;
 
 export function accessMethods(options: AccessMethodsOptions): AccessMethods {
-  const { service, audit, events, tokens } = options;
+  const { service, audit, events, gate } = options;
   return {
-    publish: unary((request: PublishRequest, { peer }) => events.publish(request, tokens.get(peer)?.subjects ?? [])),
+    publish: unary((request: PublishRequest, { peer }) => {
+      gate.requireSubject(peer, request.subject);
+      return events.publish(request);
+    }),
     createToken: unary((request: CreateTokenRequest) => service.create(request)),
     listTokens: unary(() => ({ tokens: service.list() })),
     revokeToken: unary(async ({ id }: RevokeTokenRequest) => ({ connections: await service.revoke(id) })),

@@ -1,5 +1,5 @@
 /** The gate before the gateway's methods: asks the table, bounds what one token may have under way, writes the audit log. */
-import { type AccessDecision, decideAccess, decideFunction, type Role, ruleOf } from '#access';
+import { type AccessDecision, decideAccess, decideFunction, decideSubject, type Role, ruleOf } from '#access';
 import { type Clock, type ErrorCode, PlatformError } from '#common';
 import type { Admission, AdmittedCall } from '#rpc';
 import type { AuditLog } from './audit-log.ts';
@@ -54,6 +54,13 @@ export class Gate implements Admission {
   requireFunction(callerName: string, functionName: string): void {
     const token = this.#options.tokens.get(callerName);
     const decision = decideFunction(token?.functions ?? [], functionName, token?.role ?? 'admin');
+    if (!decision.allowed) throw denied(decision);
+  }
+
+  /** For whoever publishes by way of the gateway. Throws `permission-denied`. */
+  requireSubject(callerName: string, subject: string): void {
+    const token = this.#options.tokens.get(callerName);
+    const decision = decideSubject(token?.subjects ?? [], subject, token?.role ?? 'admin');
     if (!decision.allowed) throw denied(decision);
   }
 

@@ -46,6 +46,7 @@ export async function openAccess(options: AccessOptions): Promise<Access> {
   const authority = { cert: files.caCert, key: files.caKey };
   const service = new TokenService({ tokens, users, authority, cut, clock });
   const events = new EventDoor({ connection, manager, clock });
-  const methods = accessMethods({ events, tokens, service, users, audit, files, renew, cut, clock });
-  return { gate: new Gate({ tokens, audit, clock }), methods, audit };
+  const gate = new Gate({ tokens, audit, clock });
+  const methods = accessMethods({ gate, events, tokens, service, users, audit, files, renew, cut, clock });
+  return { gate, methods, audit };
 }

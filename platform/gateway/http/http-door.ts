@@ -6,10 +6,11 @@ import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
+import type { TLSSocket } from 'node:tls';
 import { type EventPublisher, encodeHeaders, messageIdHeader, publishSubject } from '#broker';
 import { PlatformError } from '#common';
 import type { FunctionSpec, InvokeResponse } from '#proto';
-import { contextOptions, type TlsIdentity } from '#rpc';
+import { type Caller, callerOf, contextOptions, type TlsIdentity } from '#rpc';
 import type { Logger } from '#telemetry';
 import { errorBody, httpStatus } from './http-error.ts';
 import { eventHeaders, readRequestBody, requestId } from './http-request.ts';
@@ -33,6 +34,8 @@ export interface HttpDoorOptions {
   /** False while the stream has room for functions' outputs only. */
   readonly hasRoom: () => Promise<boolean>;
   readonly publisher: EventPublisher;
+  /** Throws `permission-denied` where the caller may not trigger that; returns what is told once the request is over. */
+  readonly admit: (caller: Caller, route: HttpRoute) => () => void;
   readonly call: (call: HttpCall) => Promise<InvokeResponse>;
   readonly logger: Logger;
 }
@@ -108,9 +111,11 @@ export class HttpDoor {
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     this.#requests++;
     let reserved = 0;
+    let leave = (): void => undefined;
     try {
       const path = (request.url ?? '/').split('?', 1)[0] ?? '/';
       const route = this.#routeOf(request, response, path);
+      leave = this.#options.admit(knownCaller(request), route);
       reserved = this.#reserve(route.trigger.http?.bodyBytesMax ?? 0);
       const headers = eventHeaders(request, path);
       const body = await readRequestBody(request, route.trigger.http?.bodyBytesMax ?? 0);
@@ -121,6 +126,7 @@ export class HttpDoor {
       // What is still to come of a refused body is not read.
       request.destroy();
     } finally {
+      leave();
       this.#requests--;
       this.#bodyBytes -= reserved;
     }
@@ -192,4 +198,10 @@ export class HttpDoor {
     response.writeHead(status, { 'Content-Type': 'application/json', Connection: 'close' });
     response.end(errorBody(error));
   }
+}
+
+function knownCaller(request: IncomingMessage): Caller {
+  const caller = callerOf(request.socket as TLSSocket);
+  if (caller) return caller;
+  throw new PlatformError('unauthenticated', 'the certificate names nobody');
 }

@@ -1,3 +1,3 @@
 /** POST to a function: http-door.ts serves, http-route.ts finds the trigger, http-request.ts reads, http-error.ts answers. */
 export { HttpDoor } from './http-door.ts';
-export { overlappingRoute } from './http-route.ts';
+export { type HttpRoute, overlappingRoute } from './http-route.ts';
