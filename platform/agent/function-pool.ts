@@ -187,7 +187,11 @@ export class FunctionPool {
       this.#measure(outcome, run);
       call.settle(outcome, run);
     };
-    return { ...call, settle };
+    // Written out: a spread takes twice as long, once an event.
+    const { header, body, timeoutMs, claimed = false, onChunk } = call;
+    return onChunk
+      ? { header, body, timeoutMs, claimed, onChunk, settle }
+      : { header, body, timeoutMs, claimed, settle };
   }
 
   #measure(outcome: CallOutcome, run: CallRun): void {

@@ -176,15 +176,29 @@ export class EventPuller {
 
 /** $JS.ACK.<stream>.<consumer>.<deliveries>.<stream seq>.<consumer seq>.<time ns>.<pending> (v1 of the ack subject). */
 function parsePulled(message: Msg, ackSubject: string): PulledEvent {
-  const tokens = ackSubject.split('.');
+  const { deliveries, streamSequence, timeMs } = parseAckSubject(ackSubject);
+  return { message, subject: message.subject, ackSubject, deliveries, streamSequence, timeMs };
+}
+
+const dot = 46;
+const zero = 48;
+
+/** In one pass over the characters, once an event: a split makes nine strings of it and costs twice as much. */
+export function parseAckSubject(ackSubject: string): Pick<PulledEvent, 'deliveries' | 'streamSequence' | 'timeMs'> {
+  const numbers: number[] = [];
+  let number = 0;
+  let begin = 0;
+  for (let at = 0; at < ackSubject.length; at++) {
+    const code = ackSubject.charCodeAt(at);
+    if (code === dot) {
+      // Nanoseconds since 1970 are more digits than a sum keeps.
+      numbers.push(number <= Number.MAX_SAFE_INTEGER ? number : Number(ackSubject.slice(begin, at)));
+      number = 0;
+      begin = at + 1;
+    } else number = number * 10 + code - zero;
+  }
   // The v2 form has a domain and an account hash in front of the stream's name.
-  const shift = tokens.length > 9 ? 2 : 0;
-  return {
-    message,
-    subject: message.subject,
-    ackSubject,
-    deliveries: Number(tokens[4 + shift]),
-    streamSequence: Number(tokens[5 + shift]),
-    timeMs: Math.floor(Number(tokens[7 + shift]) / 1e6),
-  };
+  const shift = numbers.length > 8 ? 2 : 0;
+  const [deliveries = 0, streamSequence = 0] = [numbers[4 + shift], numbers[5 + shift]];
+  return { deliveries, streamSequence, timeMs: Math.floor((numbers[7 + shift] ?? 0) / 1e6) };
 }
