@@ -23,6 +23,9 @@ const byName = (request: { name: string }) => request.name;
 const byFunction = (request: { function: string }) => request.function;
 const byCall = (request: { call?: { function: string } | undefined }) => request.call?.function ?? '';
 
+/** The id of an asynchronous call begins with its function's name. */
+const byCallId = (request: { callId: string }) => request.callId.split('.', 1)[0] ?? '';
+
 const reads = (roles: readonly Role[], functionOf?: MethodRule['functionOf']): MethodRule =>
   rule(roles, false, functionOf);
 const changes = (roles: readonly Role[], functionOf?: MethodRule['functionOf']): MethodRule =>
@@ -44,6 +47,11 @@ export const methodRules: Readonly<Record<string, MethodRule>> = {
   // Calls are counted by function and version; one by one they would be the log of the functions, not of the owner.
   Invoke: reads(callers, byFunction),
   InvokeStream: reads(callers, byCall),
+  InvokeAsync: reads(callers, byCall),
+  GetCall: reads(callers, byCallId),
+  WaitCall: reads(callers, byCallId),
+  ListCalls: reads(callers, byFunction),
+  CancelCall: changes(callers, byCallId),
   Publish: reads(sources),
   ListNodes: reads(onlookers),
   WaitReady: reads(everybody),

@@ -63,6 +63,9 @@ export {
 export {
   attemptsKey,
   auditSubject,
+  callResultSubject,
+  callSubject,
+  callsConsumer,
   claimChunkSubject,
   claimNoteSubject,
   claimNotes,

@@ -5,6 +5,8 @@
  *   gather.<function>.<trigger>.<key>  GATHERS       one event a closed key (G4)
  *   retry.<function>.<trigger>         RETRIES       events parked until their next try, and redriven ones
  *   order.<function>.<trigger>.<shard> ORDERED       events of triggers with order, in line behind those of their keys
+ *   call.<function>.<id>               CALLS         asynchronous calls that have not ended
+ *   result.<function>.<id>             CALL_RESULTS  the state of each asynchronous call, and its result once it is done
  *   dlq.<function>                     DEAD_LETTERS  what failed for good (R4)
  *   log.<function>.<instance>          LOGS          bounded, oldest lines go first
  *   audit.<who>                        AUDIT         changes and refusals; bounded, oldest go first
@@ -19,6 +21,8 @@ export const streams = {
   gathers: 'GATHERS',
   retries: 'RETRIES',
   ordered: 'ORDERED',
+  calls: 'CALLS',
+  callResults: 'CALL_RESULTS',
   deadLetters: 'DEAD_LETTERS',
   logs: 'LOGS',
   audit: 'AUDIT',
@@ -32,6 +36,8 @@ export const streamSubjects: Record<StreamName, string> = {
   GATHERS: 'gather.>',
   RETRIES: 'retry.>',
   ORDERED: 'order.>',
+  CALLS: 'call.>',
+  CALL_RESULTS: 'result.>',
   DEAD_LETTERS: 'dlq.>',
   LOGS: 'log.>',
   AUDIT: 'audit.>',
@@ -113,6 +119,19 @@ export function shardConsumerName(functionName: string, trigger: string, shard: 
 export function shardKey(functionName: string, trigger: string, shard: number): string {
   return `${functionName}.${trigger}.${shard}`;
 }
+
+/** call.<function>.<id> */
+export function callSubject(functionName: string, id: string): string {
+  return `call.${functionName}.${id}`;
+}
+
+/** result.<function>.<id>; "*" stands for all. */
+export function callResultSubject(functionName: string, id: string): string {
+  return `result.${functionName}.${id}`;
+}
+
+/** The durable consumer of all asynchronous calls. */
+export const callsConsumer = 'gateway-calls';
 
 /** dlq.<function> */
 export function deadLetterSubject(functionName: string): string {

@@ -15,6 +15,8 @@ interface InvokeFlags extends CommonOptions {
   readonly header?: readonly string[];
   readonly timeout?: number;
   readonly stream?: boolean;
+  readonly async?: boolean;
+  readonly keep?: number;
 }
 
 export const invokeCommand: CommandFactory = (context): Command =>
@@ -26,6 +28,7 @@ export const invokeCommand: CommandFactory = (context): Command =>
       'pilotfish invoke gridrec -f slice.bin > out.bin',
       'cat in.json | pilotfish invoke echo -',
       'pilotfish invoke preview -f scan.bin --stream > slices.bin',
+      'pilotfish invoke gridrec -f slice.bin --async    # prints a call id: pilotfish calls wait ID',
     ],
   })
     .argument('<function>', 'its name')
@@ -33,6 +36,10 @@ export const invokeCommand: CommandFactory = (context): Command =>
     .addOption(flag('-d, --data <text>', 'the payload as text'))
     .addOption(flag('-f, --file <path>', 'the payload from a file'))
     .addOption(flag('--stream', 'print the answer piece by piece, as the function yields it'))
+    .addOption(flag('--async', 'print a call id at once, and run it as soon as there is room'))
+    .addOption(
+      flag('--keep <duration>', 'with --async: how long the result is kept (default: 24h)').argParser(durationMs),
+    )
     .addOption(flag('--function-version <version>', 'a version number or alias (default: latest)'))
     .addOption(flag('-H, --header <name=value...>', 'headers of the event'))
     .addOption(
@@ -50,6 +57,16 @@ async function invoke(context: CliContext, name: string, input: string | undefin
     ...(flags.timeout === undefined ? {} : { timeoutMs: flags.timeout }),
   };
   const output = outputOf(context, flags);
+  if (flags.async) {
+    if (flags.stream) throw new PlatformError('usage', '--async and --stream do not go together');
+    const callId = await withPilot(context, flags.pilot, (pilot) =>
+      suggestFunction(pilot, name, () =>
+        pilot.invokeAsync(name, payload, { ...options, ...(flags.keep === undefined ? {} : { keepMs: flags.keep }) }),
+      ),
+    );
+    await output.one(callId, { callId }, [['call', callId]]);
+    return output.note(`pilotfish calls wait ${callId}`);
+  }
   const result = await withPilot(context, flags.pilot, (pilot) =>
     suggestFunction(pilot, name, async () => {
       if (flags.stream) return await printPieces(output, pilot.invokeStream(name, payload, options));

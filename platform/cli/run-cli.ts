@@ -4,6 +4,7 @@ import { auditTailCommand } from './audit.ts';
 import { authListCommand, authRevokeCommand, authRotateCommand, tokenCommand } from './auth.ts';
 import { benchReportCommand, benchRunCommand } from './bench.ts';
 import { buildCommand } from './build.ts';
+import { callsCancelCommand, callsGetCommand, callsListCommand, callsWaitCommand } from './calls.ts';
 import type { CommandFactory } from './command.ts';
 import { type CliContext, type ExitCode, interruptedExitCode } from './context.ts';
 import { deployCommand } from './deploy.ts';
@@ -102,6 +103,11 @@ const groups: readonly CommandGroup[] = [
     title: 'Functions:',
     commands: [aliasSetCommand],
     under: { name: 'alias', summary: 'names of versions' },
+  },
+  {
+    title: 'Functions:',
+    commands: [callsGetCommand, callsListCommand, callsWaitCommand, callsCancelCommand],
+    under: { name: 'calls', summary: 'look at asynchronous calls, wait for them, stop them' },
   },
   { title: 'Events:', commands: [pubCommand, replayCommand, tailCommand] },
   {

@@ -10,6 +10,7 @@ import {
   type FunctionSummary,
   type FunctionVersion,
   GatewayClient,
+  type GetCallResponse,
   type GetDeadLetterResponse,
   type GetFunctionResponse,
   type GetScaleResponse,
@@ -21,6 +22,7 @@ import {
   type RollbackResponse,
   type ScaleOverride,
   type Secret,
+  type StoredCall,
   type TriggerSummary,
   type WatchResponse,
 } from '#proto';
@@ -162,6 +164,38 @@ export class PilotClient {
       else end = part?.end;
     }
     return end;
+  }
+
+  /** Stores the call and resolves to its id; the result is kept for `keepMs`, by default a day. */
+  async invokeAsync(
+    name: string,
+    payload: Uint8Array,
+    options: InvokeOptions & { readonly keepMs?: number } = {},
+  ): Promise<string> {
+    const request = { call: invokeRequest(name, payload, options), keepMs: options.keepMs ?? 0 };
+    return (await callUnary(this.#client.invokeAsync.bind(this.#client), request)).callId;
+  }
+
+  /** How an asynchronous call stands, with its result once it is done. Throws `not-found`. */
+  async call(callId: string): Promise<GetCallResponse> {
+    return callUnary(this.#client.getCall.bind(this.#client), { callId });
+  }
+
+  /** The same once it has ended; throws `timeout` where that takes longer. */
+  async waitCall(callId: string, timeoutMs: number, signal?: AbortSignal): Promise<GetCallResponse> {
+    const settings = { timeoutMs: timeoutMs + answerMarginMs, ...(signal ? { signal } : {}) };
+    return callUnary(this.#client.waitCall.bind(this.#client), { callId, timeoutMs }, settings);
+  }
+
+  /** Asynchronous calls, oldest first; all where `limit` is 0. */
+  async *calls(functionName = '', limit = 0, signal?: AbortSignal): AsyncGenerator<StoredCall, void, void> {
+    const request = { function: functionName, limit };
+    for await (const { call } of readStream(this.#client.listCalls(request), signal)) if (call) yield call;
+  }
+
+  /** Stops it where it waits or runs; one that had ended stays as it was. */
+  async cancelCall(callId: string): Promise<StoredCall | undefined> {
+    return (await callUnary(this.#client.cancelCall.bind(this.#client), { callId })).call;
   }
 
   /** Instances that start from now on are given the value. */

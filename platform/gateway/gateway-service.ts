@@ -7,16 +7,20 @@ import {
   type GatewayServer,
   GatewayService,
   type GetFunctionResponse,
+  type InvokeAsyncRequest,
+  type ListCallsRequest,
   type Node,
   type PauseTriggerRequest,
   type RollbackRequest,
   type SetScaleRequest,
+  type WaitCallRequest,
   type WaitReadyRequest,
   type WatchResponse,
 } from '#proto';
 import { latestAlias, type RegisteredFunction, type ScaleStore } from '#registry';
 import { clientStream, type RpcServiceBinding, serverStream, unary } from '#rpc';
 import type { Access } from './access/index.ts';
+import type { Calls } from './calls/index.ts';
 import type { Changes } from './changes.ts';
 import { getDeadLetter, listDeadLetters, purgeDeadLetters, redriveDeadLetters } from './dead-letters.ts';
 import { type DeployOptions, deploy, pointLatest, promote, remove, rollback } from './deploy.ts';
@@ -37,6 +41,7 @@ export interface GatewayServiceOptions extends DeployOptions {
   readonly scales: ScaleStore;
   readonly changes: Changes;
   readonly epoch: number;
+  readonly calls: Calls;
   readonly access: Access;
   readonly urlOf: (path: string) => string;
 }
@@ -47,7 +52,7 @@ const waitReadyMsMax = 10 * 60_000;
 const watchEveryMs = 100;
 
 export function gatewayService(options: GatewayServiceOptions): RpcServiceBinding {
-  const { registry, scaling, fleet, connection, secrets, access } = options;
+  const { registry, scaling, fleet, connection, secrets, access, calls } = options;
   const implementation: Omit<GatewayServer, never> = {
     ...access.methods,
     deploy: clientStream(async (requests: Parameters<typeof deploy>[0], { peer }) => {
@@ -88,6 +93,11 @@ export function gatewayService(options: GatewayServiceOptions): RpcServiceBindin
     invokeStream: serverStream((request: Parameters<typeof invokeStream>[0], { signal }) =>
       invokeStream(request, signal, options),
     ),
+    invokeAsync: unary(async (request: InvokeAsyncRequest) => ({ callId: await calls.submit(request) })),
+    getCall: unary(({ callId }: { callId: string }) => calls.get(callId)),
+    waitCall: unary(({ callId, timeoutMs }: WaitCallRequest, { signal }) => calls.wait(callId, timeoutMs, signal)),
+    listCalls: serverStream((request: ListCallsRequest, { signal }) => calls.list(request, signal)),
+    cancelCall: unary(async ({ callId }: { callId: string }) => ({ call: await calls.cancel(callId) })),
     listNodes: unary(() => ({ nodes: fleet.list() })),
     waitReady: unary((request: WaitReadyRequest, { signal }) => waitReady(request, signal, options)),
     getScale: unary((request: { name: string }) => getScale(request.name, options)),

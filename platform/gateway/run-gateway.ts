@@ -7,10 +7,12 @@ import { Registry, ScaleStore, TriggerStates, WantedStore } from '#registry';
 import { type RpcServer, readTls, startRpcServer } from '#rpc';
 import { createLogger } from '#telemetry';
 import { openAccess } from './access/index.ts';
+import { Calls } from './calls/index.ts';
 import { Changes } from './changes.ts';
 import { ClaimKeeper, type ClaimKeeperOptions } from './claim-keeper.ts';
 import { Fleet } from './fleet.ts';
 import { gatewayService } from './gateway-service.ts';
+import { invoke } from './invoke.ts';
 import { JobWatch } from './job-watch.ts';
 import { openHttp } from './open-http.ts';
 import { ScalingLoop } from './scaling-loop.ts';
@@ -74,6 +76,17 @@ export async function runGateway(
     logger,
     claims,
   });
+  const inbox = inboxPrefix('gateway', config.node);
+  const calls = await Calls.open({
+    connection,
+    manager,
+    inbox,
+    registry,
+    invoke: (request, signal) => invoke(request, signal, { registry, fleet, scaling, changes, clock }),
+    clock,
+    logger,
+  });
+  void resetOnReconnect(connection, calls);
   const access = await openAccess({
     connection,
     manager,
@@ -124,6 +137,7 @@ export async function runGateway(
         scales,
         changes,
         epoch,
+        calls,
         access,
       }),
     ],
@@ -135,6 +149,7 @@ export async function runGateway(
       await server.close(500);
       await jobs.close();
       await http.close();
+      await calls.close();
       await scaling?.close();
       await trimmer.close();
       await access.audit.close();
@@ -160,6 +175,11 @@ async function keepClaims(
       await link.releaseClaims(names);
     },
   });
+}
+
+/** Ends with the connection. */
+async function resetOnReconnect(connection: NatsConnection, calls: Calls): Promise<void> {
+  for await (const { type } of connection.status()) if (type === 'reconnect') calls.reset();
 }
 
 /** Ends with the connection. */

@@ -37,10 +37,12 @@ export const claimTtlMs = 24 * 3_600_000;
 
 /** Shares of the store; what is left over serves buckets and the artifact store. */
 const shares: Record<StreamName, number> = {
-  EVENTS: 0.53,
+  EVENTS: 0.48,
   GATHERS: 0.03,
   RETRIES: 0.05,
   ORDERED: 0.05,
+  CALLS: 0.02,
+  CALL_RESULTS: 0.03,
   DEAD_LETTERS: 0.07,
   LOGS: 0.03,
   AUDIT: 0.01,
@@ -84,14 +86,18 @@ async function streamExists(manager: JetStreamManager, name: string): Promise<bo
 
 const maxAgeMs: Partial<Record<StreamName, number>> = { GATHERS: tombstoneMs, CLAIMS: claimTtlMs };
 
+const workQueues: ReadonlySet<StreamName> = new Set([streams.retries, streams.ordered, streams.calls]);
+
 function streamConfig(name: StreamName, options: TopologyOptions): Partial<StreamConfig> & { name: string } {
-  const journal = name === streams.logs || name === streams.audit;
+  // Results that are no longer wanted go by their own time; when there are too many, the oldest.
+  const journal = name === streams.logs || name === streams.audit || name === streams.callResults;
   return {
     name,
     subjects: [streamSubjects[name]],
     // A retry has one reader, and is gone once that has acked it; so is an event in line.
-    retention:
-      name === streams.retries || name === streams.ordered ? RetentionPolicy.Workqueue : RetentionPolicy.Limits,
+    retention: workQueues.has(name) ? RetentionPolicy.Workqueue : RetentionPolicy.Limits,
+    // The last word on a call replaces the ones before.
+    ...(name === streams.callResults ? { max_msgs_per_subject: 1, allow_msg_ttl: true } : {}),
     storage: StorageType.File,
     // Log lines and audit entries give way to newer ones; events never do (R8).
     discard: journal ? DiscardPolicy.Old : DiscardPolicy.New,

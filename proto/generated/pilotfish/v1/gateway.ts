@@ -33,7 +33,7 @@ import {
   TailAuditRequest,
   TailAuditResponse,
 } from "./access.ts";
-import { ArtifactFile, Canary, FunctionSpec, FunctionVersion, Instance, Node, Trigger } from "./common.ts";
+import { ArtifactFile, Canary, ErrorDetail, FunctionSpec, FunctionVersion, Instance, Node, Trigger } from "./common.ts";
 import { GetScaleRequest, GetScaleResponse, ScaleDecision, SetScaleRequest, SetScaleResponse } from "./scale.ts";
 
 export const protobufPackage = "pilotfish.v1";
@@ -394,6 +394,81 @@ export interface DrainNodeRequest {
 export interface DrainNodeResponse {
   /** Instances that had to be ended after the grace time. */
   killed: number;
+}
+
+export interface InvokeAsyncRequest {
+  call:
+    | InvokeRequest
+    | undefined;
+  /** How long the result is kept; 0: a day. */
+  keepMs: number;
+}
+
+export interface InvokeAsyncResponse {
+  callId: string;
+}
+
+export interface StoredCall {
+  callId: string;
+  function: string;
+  /** queued, running, done, failed or cancelled. */
+  state: string;
+  /** Milliseconds since 1970; 0 where it has not happened yet. */
+  submittedAtMs: number;
+  startedAtMs: number;
+  endedAtMs: number;
+  /** Until when the result is kept. */
+  keptUntilMs: number;
+  /** Tries so far. */
+  attempts: number;
+  node: string;
+  instance: string;
+  version: number;
+  /** Of a failed call. */
+  error: ErrorDetail | undefined;
+  resultBytes: number;
+}
+
+export interface GetCallRequest {
+  callId: string;
+}
+
+export interface GetCallResponse {
+  call:
+    | StoredCall
+    | undefined;
+  /** The result of a call that is done. */
+  payload: Buffer;
+}
+
+export interface WaitCallRequest {
+  callId: string;
+  timeoutMs: number;
+}
+
+export interface WaitCallResponse {
+  call: StoredCall | undefined;
+  payload: Buffer;
+}
+
+export interface ListCallsRequest {
+  /** Empty: of all functions. */
+  function: string;
+  /** 0: all. */
+  limit: number;
+}
+
+export interface ListCallsResponse {
+  call: StoredCall | undefined;
+}
+
+export interface CancelCallRequest {
+  callId: string;
+}
+
+export interface CancelCallResponse {
+  /** As it is now: a call that had ended before stays as it was. */
+  call: StoredCall | undefined;
 }
 
 function createBaseDeployRequest(): DeployRequest {
@@ -4668,6 +4743,841 @@ export const DrainNodeResponse: MessageFns<DrainNodeResponse> = {
   },
 };
 
+function createBaseInvokeAsyncRequest(): InvokeAsyncRequest {
+  return { call: undefined, keepMs: 0 };
+}
+
+export const InvokeAsyncRequest: MessageFns<InvokeAsyncRequest> = {
+  encode(message: InvokeAsyncRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.call !== undefined) {
+      InvokeRequest.encode(message.call, writer.uint32(10).fork()).join();
+    }
+    if (message.keepMs !== 0) {
+      writer.uint32(16).uint32(message.keepMs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): InvokeAsyncRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseInvokeAsyncRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.call = InvokeRequest.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.keepMs = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<InvokeAsyncRequest>, I>>(base?: I): InvokeAsyncRequest {
+    return InvokeAsyncRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<InvokeAsyncRequest>, I>>(object: I): InvokeAsyncRequest {
+    const message = createBaseInvokeAsyncRequest();
+    message.call = (object.call !== undefined && object.call !== null)
+      ? InvokeRequest.fromPartial(object.call)
+      : undefined;
+    message.keepMs = object.keepMs ?? 0;
+    return message;
+  },
+};
+
+function createBaseInvokeAsyncResponse(): InvokeAsyncResponse {
+  return { callId: "" };
+}
+
+export const InvokeAsyncResponse: MessageFns<InvokeAsyncResponse> = {
+  encode(message: InvokeAsyncResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.callId !== "") {
+      writer.uint32(10).string(message.callId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): InvokeAsyncResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseInvokeAsyncResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.callId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<InvokeAsyncResponse>, I>>(base?: I): InvokeAsyncResponse {
+    return InvokeAsyncResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<InvokeAsyncResponse>, I>>(object: I): InvokeAsyncResponse {
+    const message = createBaseInvokeAsyncResponse();
+    message.callId = object.callId ?? "";
+    return message;
+  },
+};
+
+function createBaseStoredCall(): StoredCall {
+  return {
+    callId: "",
+    function: "",
+    state: "",
+    submittedAtMs: 0,
+    startedAtMs: 0,
+    endedAtMs: 0,
+    keptUntilMs: 0,
+    attempts: 0,
+    node: "",
+    instance: "",
+    version: 0,
+    error: undefined,
+    resultBytes: 0,
+  };
+}
+
+export const StoredCall: MessageFns<StoredCall> = {
+  encode(message: StoredCall, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.callId !== "") {
+      writer.uint32(10).string(message.callId);
+    }
+    if (message.function !== "") {
+      writer.uint32(18).string(message.function);
+    }
+    if (message.state !== "") {
+      writer.uint32(26).string(message.state);
+    }
+    if (message.submittedAtMs !== 0) {
+      writer.uint32(32).uint64(message.submittedAtMs);
+    }
+    if (message.startedAtMs !== 0) {
+      writer.uint32(40).uint64(message.startedAtMs);
+    }
+    if (message.endedAtMs !== 0) {
+      writer.uint32(48).uint64(message.endedAtMs);
+    }
+    if (message.keptUntilMs !== 0) {
+      writer.uint32(56).uint64(message.keptUntilMs);
+    }
+    if (message.attempts !== 0) {
+      writer.uint32(64).uint32(message.attempts);
+    }
+    if (message.node !== "") {
+      writer.uint32(74).string(message.node);
+    }
+    if (message.instance !== "") {
+      writer.uint32(82).string(message.instance);
+    }
+    if (message.version !== 0) {
+      writer.uint32(88).uint32(message.version);
+    }
+    if (message.error !== undefined) {
+      ErrorDetail.encode(message.error, writer.uint32(98).fork()).join();
+    }
+    if (message.resultBytes !== 0) {
+      writer.uint32(104).uint64(message.resultBytes);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): StoredCall {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseStoredCall();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.callId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.function = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.state = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.submittedAtMs = longToNumber(reader.uint64());
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.startedAtMs = longToNumber(reader.uint64());
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.endedAtMs = longToNumber(reader.uint64());
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.keptUntilMs = longToNumber(reader.uint64());
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.attempts = reader.uint32();
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.node = reader.string();
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.instance = reader.string();
+            continue;
+          }
+          case 11: {
+            if (tag !== 88) {
+              break;
+            }
+
+            message.version = reader.uint32();
+            continue;
+          }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.error = ErrorDetail.decode(reader, reader.uint32());
+            continue;
+          }
+          case 13: {
+            if (tag !== 104) {
+              break;
+            }
+
+            message.resultBytes = longToNumber(reader.uint64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<StoredCall>, I>>(base?: I): StoredCall {
+    return StoredCall.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<StoredCall>, I>>(object: I): StoredCall {
+    const message = createBaseStoredCall();
+    message.callId = object.callId ?? "";
+    message.function = object.function ?? "";
+    message.state = object.state ?? "";
+    message.submittedAtMs = object.submittedAtMs ?? 0;
+    message.startedAtMs = object.startedAtMs ?? 0;
+    message.endedAtMs = object.endedAtMs ?? 0;
+    message.keptUntilMs = object.keptUntilMs ?? 0;
+    message.attempts = object.attempts ?? 0;
+    message.node = object.node ?? "";
+    message.instance = object.instance ?? "";
+    message.version = object.version ?? 0;
+    message.error = (object.error !== undefined && object.error !== null)
+      ? ErrorDetail.fromPartial(object.error)
+      : undefined;
+    message.resultBytes = object.resultBytes ?? 0;
+    return message;
+  },
+};
+
+function createBaseGetCallRequest(): GetCallRequest {
+  return { callId: "" };
+}
+
+export const GetCallRequest: MessageFns<GetCallRequest> = {
+  encode(message: GetCallRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.callId !== "") {
+      writer.uint32(10).string(message.callId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetCallRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetCallRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.callId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<GetCallRequest>, I>>(base?: I): GetCallRequest {
+    return GetCallRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<GetCallRequest>, I>>(object: I): GetCallRequest {
+    const message = createBaseGetCallRequest();
+    message.callId = object.callId ?? "";
+    return message;
+  },
+};
+
+function createBaseGetCallResponse(): GetCallResponse {
+  return { call: undefined, payload: Buffer.alloc(0) };
+}
+
+export const GetCallResponse: MessageFns<GetCallResponse> = {
+  encode(message: GetCallResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.call !== undefined) {
+      StoredCall.encode(message.call, writer.uint32(10).fork()).join();
+    }
+    if (message.payload.length !== 0) {
+      writer.uint32(18).bytes(message.payload);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetCallResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetCallResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.call = StoredCall.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.payload = Buffer.from(reader.bytes());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<GetCallResponse>, I>>(base?: I): GetCallResponse {
+    return GetCallResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<GetCallResponse>, I>>(object: I): GetCallResponse {
+    const message = createBaseGetCallResponse();
+    message.call = (object.call !== undefined && object.call !== null)
+      ? StoredCall.fromPartial(object.call)
+      : undefined;
+    message.payload = object.payload ?? Buffer.alloc(0);
+    return message;
+  },
+};
+
+function createBaseWaitCallRequest(): WaitCallRequest {
+  return { callId: "", timeoutMs: 0 };
+}
+
+export const WaitCallRequest: MessageFns<WaitCallRequest> = {
+  encode(message: WaitCallRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.callId !== "") {
+      writer.uint32(10).string(message.callId);
+    }
+    if (message.timeoutMs !== 0) {
+      writer.uint32(16).uint32(message.timeoutMs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): WaitCallRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseWaitCallRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.callId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.timeoutMs = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<WaitCallRequest>, I>>(base?: I): WaitCallRequest {
+    return WaitCallRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<WaitCallRequest>, I>>(object: I): WaitCallRequest {
+    const message = createBaseWaitCallRequest();
+    message.callId = object.callId ?? "";
+    message.timeoutMs = object.timeoutMs ?? 0;
+    return message;
+  },
+};
+
+function createBaseWaitCallResponse(): WaitCallResponse {
+  return { call: undefined, payload: Buffer.alloc(0) };
+}
+
+export const WaitCallResponse: MessageFns<WaitCallResponse> = {
+  encode(message: WaitCallResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.call !== undefined) {
+      StoredCall.encode(message.call, writer.uint32(10).fork()).join();
+    }
+    if (message.payload.length !== 0) {
+      writer.uint32(18).bytes(message.payload);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): WaitCallResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseWaitCallResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.call = StoredCall.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.payload = Buffer.from(reader.bytes());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<WaitCallResponse>, I>>(base?: I): WaitCallResponse {
+    return WaitCallResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<WaitCallResponse>, I>>(object: I): WaitCallResponse {
+    const message = createBaseWaitCallResponse();
+    message.call = (object.call !== undefined && object.call !== null)
+      ? StoredCall.fromPartial(object.call)
+      : undefined;
+    message.payload = object.payload ?? Buffer.alloc(0);
+    return message;
+  },
+};
+
+function createBaseListCallsRequest(): ListCallsRequest {
+  return { function: "", limit: 0 };
+}
+
+export const ListCallsRequest: MessageFns<ListCallsRequest> = {
+  encode(message: ListCallsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.function !== "") {
+      writer.uint32(10).string(message.function);
+    }
+    if (message.limit !== 0) {
+      writer.uint32(16).uint32(message.limit);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListCallsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListCallsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.function = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.limit = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<ListCallsRequest>, I>>(base?: I): ListCallsRequest {
+    return ListCallsRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ListCallsRequest>, I>>(object: I): ListCallsRequest {
+    const message = createBaseListCallsRequest();
+    message.function = object.function ?? "";
+    message.limit = object.limit ?? 0;
+    return message;
+  },
+};
+
+function createBaseListCallsResponse(): ListCallsResponse {
+  return { call: undefined };
+}
+
+export const ListCallsResponse: MessageFns<ListCallsResponse> = {
+  encode(message: ListCallsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.call !== undefined) {
+      StoredCall.encode(message.call, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListCallsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListCallsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.call = StoredCall.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<ListCallsResponse>, I>>(base?: I): ListCallsResponse {
+    return ListCallsResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ListCallsResponse>, I>>(object: I): ListCallsResponse {
+    const message = createBaseListCallsResponse();
+    message.call = (object.call !== undefined && object.call !== null)
+      ? StoredCall.fromPartial(object.call)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseCancelCallRequest(): CancelCallRequest {
+  return { callId: "" };
+}
+
+export const CancelCallRequest: MessageFns<CancelCallRequest> = {
+  encode(message: CancelCallRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.callId !== "") {
+      writer.uint32(10).string(message.callId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CancelCallRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCancelCallRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.callId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<CancelCallRequest>, I>>(base?: I): CancelCallRequest {
+    return CancelCallRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<CancelCallRequest>, I>>(object: I): CancelCallRequest {
+    const message = createBaseCancelCallRequest();
+    message.callId = object.callId ?? "";
+    return message;
+  },
+};
+
+function createBaseCancelCallResponse(): CancelCallResponse {
+  return { call: undefined };
+}
+
+export const CancelCallResponse: MessageFns<CancelCallResponse> = {
+  encode(message: CancelCallResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.call !== undefined) {
+      StoredCall.encode(message.call, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CancelCallResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCancelCallResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.call = StoredCall.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<CancelCallResponse>, I>>(base?: I): CancelCallResponse {
+    return CancelCallResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<CancelCallResponse>, I>>(object: I): CancelCallResponse {
+    const message = createBaseCancelCallResponse();
+    message.call = (object.call !== undefined && object.call !== null)
+      ? StoredCall.fromPartial(object.call)
+      : undefined;
+    return message;
+  },
+};
+
 export type GatewayService = typeof GatewayService;
 export const GatewayService = {
   /** First message: the spec; then the artifact's and the source map's chunks. Idempotent by digest. */
@@ -4760,6 +5670,55 @@ export const GatewayService = {
     responseSerialize: (value: InvokeStreamResponse): Buffer =>
       Buffer.from(InvokeStreamResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): InvokeStreamResponse => InvokeStreamResponse.decode(value),
+  },
+  /** Stores the call and returns its id at once; it runs as soon as there is room, also after a restart of the gateway. */
+  invokeAsync: {
+    path: "/pilotfish.v1.Gateway/InvokeAsync" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: InvokeAsyncRequest): Buffer => Buffer.from(InvokeAsyncRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): InvokeAsyncRequest => InvokeAsyncRequest.decode(value),
+    responseSerialize: (value: InvokeAsyncResponse): Buffer => Buffer.from(InvokeAsyncResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): InvokeAsyncResponse => InvokeAsyncResponse.decode(value),
+  },
+  getCall: {
+    path: "/pilotfish.v1.Gateway/GetCall" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: GetCallRequest): Buffer => Buffer.from(GetCallRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): GetCallRequest => GetCallRequest.decode(value),
+    responseSerialize: (value: GetCallResponse): Buffer => Buffer.from(GetCallResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): GetCallResponse => GetCallResponse.decode(value),
+  },
+  /** Returns once the call has ended, or DEADLINE_EXCEEDED. */
+  waitCall: {
+    path: "/pilotfish.v1.Gateway/WaitCall" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: WaitCallRequest): Buffer => Buffer.from(WaitCallRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): WaitCallRequest => WaitCallRequest.decode(value),
+    responseSerialize: (value: WaitCallResponse): Buffer => Buffer.from(WaitCallResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): WaitCallResponse => WaitCallResponse.decode(value),
+  },
+  /** Oldest first, without payloads. */
+  listCalls: {
+    path: "/pilotfish.v1.Gateway/ListCalls" as const,
+    requestStream: false as const,
+    responseStream: true as const,
+    requestSerialize: (value: ListCallsRequest): Buffer => Buffer.from(ListCallsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListCallsRequest => ListCallsRequest.decode(value),
+    responseSerialize: (value: ListCallsResponse): Buffer => Buffer.from(ListCallsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListCallsResponse => ListCallsResponse.decode(value),
+  },
+  /** A call that waits does not run; one that runs is told to stop. */
+  cancelCall: {
+    path: "/pilotfish.v1.Gateway/CancelCall" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: CancelCallRequest): Buffer => Buffer.from(CancelCallRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): CancelCallRequest => CancelCallRequest.decode(value),
+    responseSerialize: (value: CancelCallResponse): Buffer => Buffer.from(CancelCallResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): CancelCallResponse => CancelCallResponse.decode(value),
   },
   listNodes: {
     path: "/pilotfish.v1.Gateway/ListNodes" as const,
@@ -5006,6 +5965,15 @@ export interface GatewayServer extends UntypedServiceImplementation {
   invoke: handleUnaryCall<InvokeRequest, InvokeResponse>;
   /** The same, with the answer in pieces, as the function yields them. */
   invokeStream: handleServerStreamingCall<InvokeStreamRequest, InvokeStreamResponse>;
+  /** Stores the call and returns its id at once; it runs as soon as there is room, also after a restart of the gateway. */
+  invokeAsync: handleUnaryCall<InvokeAsyncRequest, InvokeAsyncResponse>;
+  getCall: handleUnaryCall<GetCallRequest, GetCallResponse>;
+  /** Returns once the call has ended, or DEADLINE_EXCEEDED. */
+  waitCall: handleUnaryCall<WaitCallRequest, WaitCallResponse>;
+  /** Oldest first, without payloads. */
+  listCalls: handleServerStreamingCall<ListCallsRequest, ListCallsResponse>;
+  /** A call that waits does not run; one that runs is told to stop. */
+  cancelCall: handleUnaryCall<CancelCallRequest, CancelCallResponse>;
   listNodes: handleUnaryCall<ListNodesRequest, ListNodesResponse>;
   /** Returns once that many nodes are ready, or DEADLINE_EXCEEDED. */
   waitReady: handleUnaryCall<WaitReadyRequest, WaitReadyResponse>;
@@ -5182,6 +6150,76 @@ export interface GatewayClient extends Client {
     metadata?: Metadata,
     options?: Partial<CallOptions>,
   ): ClientReadableStream<InvokeStreamResponse>;
+  /** Stores the call and returns its id at once; it runs as soon as there is room, also after a restart of the gateway. */
+  invokeAsync(
+    request: InvokeAsyncRequest,
+    callback: (error: ServiceError | null, response: InvokeAsyncResponse) => void,
+  ): ClientUnaryCall;
+  invokeAsync(
+    request: InvokeAsyncRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: InvokeAsyncResponse) => void,
+  ): ClientUnaryCall;
+  invokeAsync(
+    request: InvokeAsyncRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: InvokeAsyncResponse) => void,
+  ): ClientUnaryCall;
+  getCall(
+    request: GetCallRequest,
+    callback: (error: ServiceError | null, response: GetCallResponse) => void,
+  ): ClientUnaryCall;
+  getCall(
+    request: GetCallRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: GetCallResponse) => void,
+  ): ClientUnaryCall;
+  getCall(
+    request: GetCallRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: GetCallResponse) => void,
+  ): ClientUnaryCall;
+  /** Returns once the call has ended, or DEADLINE_EXCEEDED. */
+  waitCall(
+    request: WaitCallRequest,
+    callback: (error: ServiceError | null, response: WaitCallResponse) => void,
+  ): ClientUnaryCall;
+  waitCall(
+    request: WaitCallRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: WaitCallResponse) => void,
+  ): ClientUnaryCall;
+  waitCall(
+    request: WaitCallRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: WaitCallResponse) => void,
+  ): ClientUnaryCall;
+  /** Oldest first, without payloads. */
+  listCalls(request: ListCallsRequest, options?: Partial<CallOptions>): ClientReadableStream<ListCallsResponse>;
+  listCalls(
+    request: ListCallsRequest,
+    metadata?: Metadata,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<ListCallsResponse>;
+  /** A call that waits does not run; one that runs is told to stop. */
+  cancelCall(
+    request: CancelCallRequest,
+    callback: (error: ServiceError | null, response: CancelCallResponse) => void,
+  ): ClientUnaryCall;
+  cancelCall(
+    request: CancelCallRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: CancelCallResponse) => void,
+  ): ClientUnaryCall;
+  cancelCall(
+    request: CancelCallRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: CancelCallResponse) => void,
+  ): ClientUnaryCall;
   listNodes(
     request: ListNodesRequest,
     callback: (error: ServiceError | null, response: ListNodesResponse) => void,
