@@ -44,8 +44,11 @@ export function spreadLine(grid: Grid, line: FilteredLine, direction: Direction)
   }
 }
 
-function coordinate({ singlePrecision }: Grid, half: number, offset: number): number {
-  return singlePrecision ? Math.fround(half + Math.fround(offset)) : half + offset;
+/** In accurate mode rounded down to 2^-30 of the grid, so that what is whole but for rounding is whole: five taps, not four. */
+function coordinate({ singlePrecision, size }: Grid, half: number, offset: number): number {
+  if (singlePrecision) return Math.fround(half + Math.fround(offset));
+  const scale = 2 ** 30 / size;
+  return Math.trunc((half + offset) * scale) / scale;
 }
 
 /** Bins up to `last`, none of whose taps is near the edge: the hot loop of the whole reconstruction. */
@@ -55,8 +58,8 @@ function spreadInner(grid: Grid, line: FilteredLine, { cosine, sine, firstBin }:
   const rowStep = 2 * size;
   const support = 2 * density;
   for (let j = firstBin; j <= last; j++) {
-    const u = singlePrecision ? Math.fround(half + Math.fround(j * cosine)) : half + j * cosine;
-    const v = singlePrecision ? Math.fround(half + Math.fround(j * sine)) : half + j * sine;
+    const u = coordinate(grid, half, j * cosine);
+    const v = coordinate(grid, half, j * sine);
     const iu = Math.ceil(u) - 2;
     const iv = Math.ceil(v) - 2;
     const uHigh = Math.floor(singlePrecision ? Math.fround(u + 2) : u + 2);

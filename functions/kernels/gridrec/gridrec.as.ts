@@ -104,27 +104,39 @@ export function spreadLine(
   cosine: f64, sine: f64, firstBin: i32, inner: i32, single: bool, wrap: bool,
 ): void {
   const half = size >> 1;
+  const step = density << 2;
+  // Coordinates as integers with as many bits behind the point as there is room for: rounding to taps and table entries is cheap then.
+  const bits = 30 - ctz(size);
+  const whole = (1 << bits) - 1;
+  const shift = bits - ctz(density);
+  const rounding = 1 << (shift - 1);
+  const scale = f64(1 << bits);
   for (let j = firstBin; j <= inner; j++) {
-    const u = coordinate(half, j, cosine, single);
-    const v = coordinate(half, j, sine, single);
-    const iu = i32(Math.ceil(u)) - 2;
-    const iv = i32(Math.ceil(v)) - 2;
-    if (upper(u, single) - iu > 3 || upper(v, single) - iv > 3) {
+    const places = fixedPlaces(half, j, cosine, sine, single, scale);
+    const fixedU = i32x4.extract_lane(places, 0);
+    const fixedV = i32x4.extract_lane(places, 1);
+    if ((fixedU & whole) == 0 || (fixedV & whole) == 0) {
+      const u = coordinate(half, j, cosine, single);
+      const v = coordinate(half, j, sine, single);
       spreadPoint(grid, pitch, size, line, kernel, density, j, u, v, single, wrap);
       continue;
     }
+    // The first of four taps, and how far it is: between one cell and two.
+    const iu = (fixedU >> bits) - 1;
+    const iv = (fixedV >> bits) - 1;
+    const awayU = (fixedU & whole) + (1 << bits);
+    const awayV = (fixedV & whole) + (1 << bits);
     const at = line + 32 * j;
     const c1 = v128.load(at);
     const c2 = v128.load(at, 16);
-    const columnLow = kernel + (i32((v - iv) * density + 0.5) << 2);
-    const columnHigh = kernel + (i32((2 - v + iv) * density + 0.5) << 2);
-    const step = density << 2;
+    const columnLow = kernel + (((awayV + rounding) >> shift) << 2);
+    const columnHigh = kernel + ((((2 << bits) - awayV + rounding) >> shift) << 2);
     const v0 = v128.load32_splat(columnLow);
     const v1 = v128.load32_splat(columnLow - step);
     const v2 = v128.load32_splat(columnHigh);
     const v3 = v128.load32_splat(columnHigh + step);
-    const rowLow = kernel + (i32((u - iu) * density + 0.5) << 2);
-    const rowHigh = kernel + (i32((2 - u + iu) * density + 0.5) << 2);
+    const rowLow = kernel + (((awayU + rounding) >> shift) << 2);
+    const rowHigh = kernel + ((((2 << bits) - awayU + rounding) >> shift) << 2);
     let plus = grid + iu * pitch + iv * 16;
     let minus = grid + (size - iu) * pitch + (size - iv) * 16;
     spreadRow(plus, minus, v128.load32_splat(rowLow), c1, c2, v0, v1, v2, v3);
@@ -148,7 +160,22 @@ export function spreadLine(
 // @ts-expect-error: decorators of AssemblyScript.
 @inline
 function coordinate(half: i32, j: i32, direction: f64, single: bool): f64 {
-  return single ? f64(f32(half) + f32(j) * f32(direction)) : f64(half) + f64(j) * direction;
+  if (single) return f64(f32(half) + f32(j) * f32(direction));
+  const scale = f64(1 << (29 - ctz(half)));
+  return Math.trunc((f64(half) + f64(j) * direction) * scale) / scale;
+}
+
+/** u and v of bin j times `scale`, in lanes 0 and 1. */
+// @ts-expect-error: decorators of AssemblyScript.
+@inline
+function fixedPlaces(half: i32, j: i32, cosine: f64, sine: f64, single: bool, scale: f64): v128 {
+  if (single) {
+    const direction = f32x4(f32(cosine), f32(sine), 0, 0);
+    const places = f32x4.add(f32x4.splat(f32(half)), f32x4.mul(f32x4.splat(f32(j)), direction));
+    return i32x4.trunc_sat_f32x4_s(f32x4.mul(places, f32x4.splat(f32(scale))));
+  }
+  const places = f64x2.add(f64x2.splat(f64(half)), f64x2.mul(f64x2.splat(f64(j)), f64x2(cosine, sine)));
+  return i32x4.trunc_sat_f64x2_s_zero(f64x2.mul(places, f64x2.splat(scale)));
 }
 
 /** The last tap's index. */

@@ -21,6 +21,8 @@ interface GridrecExports {
 
 /** Slices that share a grid: two complex numbers of 64 bits a v128. */
 export const slicesTogether = 4;
+/** Angles whose lines are copied together. */
+const anglesTogether = 16;
 /** Grid columns transformed together: 4 x 16 bytes are one cache line of a grid row. */
 const columnsTogether = 4;
 /** Bins closer to the edge than this may have taps over it. */
@@ -99,14 +101,12 @@ export class SimdReconstructor {
     const { columns, size, density, cosines, sines, scales, bins } = this.plan;
     const { lines, spectrum, line, twiddles, scratch, phases, kernel, grid, binLine } = this.#regions;
     const { values } = this.#arena;
-    quad.forEach(({ from }, i) => {
-      const at = from + angle * columns;
-      values.set(sinogram.subarray(at, at + columns), (lines[i] as Region).at);
-    });
+    const place = angle % anglesTogether;
+    if (place === 0) this.#copyLines(sinogram, quad, angle);
     if (angle === 0 || bins.perAngle) values.set(binsOf(bins, angle, size / 2), binLine.at);
     const [first, second] = [scratch.pointer, scratch.pointer + size * bytesAPoint];
-    const firstLine = (lines[0] as Region).pointer;
-    const lineBytes = (lines[1] as Region).pointer - firstLine;
+    const firstLine = (lines[0] as Region).pointer + 4 * place * columns;
+    const lineBytes = (lines[1] as Region).pointer - (lines[0] as Region).pointer;
     this.#kernel.readSpectrum(firstLine, lineBytes, columns, spectrum.pointer, size, twiddles.pointer, first, second);
     const scale = scales[angle] as number;
     this.#kernel.filterLine(line.pointer, spectrum.pointer, size, binLine.pointer, phases.pointer, scale);
@@ -121,6 +121,16 @@ export class SimdReconstructor {
       grid.pointer, this.#pitch, size, line.pointer, kernel.pointer, density,
       cosine, sine, accurate ? 0 : 1, inner, single, wrap,
     );
+  }
+
+  /** The lines of some angles, because a copy costs more to begin than to make. */
+  #copyLines(sinogram: Float32Array, quad: readonly QuadSlice[], angle: number): void {
+    const { columns, angles } = this.plan;
+    const count = Math.min(anglesTogether, angles - angle) * columns;
+    quad.forEach(({ from }, i) => {
+      const at = from + angle * columns;
+      this.#arena.values.set(sinogram.subarray(at, at + count), (this.#regions.lines[i] as Region).at);
+    });
   }
 
   /** From the grid to the pictures: all its rows, then only the columns that are shown. */
@@ -173,7 +183,7 @@ function layOut(arena: Arena, plan: GridrecPlan, pitch: number) {
     downLine: arena.place(down.correction),
     binLine: arena.allocate(size / 2),
     phases: arena.allocate((size / 2) * 16),
-    lines: Array.from({ length: slicesTogether }, () => arena.allocate(columns)),
+    lines: Array.from({ length: slicesTogether }, () => arena.allocate(anglesTogether * columns)),
     spectrum: arena.allocate(size * numbersAPoint),
     line: arena.allocate((size / 2) * 8),
     scratch: arena.allocate(2 * size * columnsTogether * numbersAPoint),
