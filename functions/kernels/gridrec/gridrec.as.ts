@@ -165,14 +165,18 @@ function coordinate(half: i32, j: i32, direction: f64, single: bool): f64 {
   return Math.trunc((f64(half) + f64(j) * direction) * scale) / scale;
 }
 
-/** u and v of bin j times `scale`, in lanes 0 and 1. */
+/** u and v of bin j times `scale`, in lanes 0 and 1; 0 where `spreadPoint` has to look closer. */
 // @ts-expect-error: decorators of AssemblyScript.
 @inline
 function fixedPlaces(half: i32, j: i32, cosine: f64, sine: f64, single: bool, scale: f64): v128 {
   if (single) {
     const direction = f32x4(f32(cosine), f32(sine), 0, 0);
     const places = f32x4.add(f32x4.splat(f32(half)), f32x4.mul(f32x4.splat(f32(j)), direction));
-    return i32x4.trunc_sat_f32x4_s(f32x4.mul(places, f32x4.splat(f32(scale))));
+    const fixed = i32x4.trunc_sat_f32x4_s(f32x4.mul(places, f32x4.splat(f32(scale))));
+    // Just below a whole number 32 bits round the last tap's place up, so that there are five taps (sin(pi) is -9e-8): as for whole numbers.
+    const two = f32x4.splat(2);
+    const rounded = f32x4.ne(f32x4.floor(f32x4.add(places, two)), f32x4.add(f32x4.floor(places), two));
+    return v128.andnot(fixed, rounded);
   }
   const places = f64x2.add(f64x2.splat(f64(half)), f64x2.mul(f64x2.splat(f64(j)), f64x2(cosine, sine)));
   return i32x4.trunc_sat_f64x2_s_zero(f64x2.mul(places, f64x2.splat(scale)));
