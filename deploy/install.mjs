@@ -4,6 +4,7 @@
 //   DIR/pilotfish/bin/{node,nats-server}
 //   DIR/pilotfish/dist/                bundles and tools.json (paths relative to dist/)
 //   DIR/pilotfish/functions/           the examples
+//   DIR/pilotfish/sbom.cdx.json        what is inside, with hashes (CycloneDX)
 //   DIR/pilotfish/node_modules/        esbuild with its program, the one package that cannot be bundled
 //   DIR/pilotfish-<version>-linux-<machine>.tar.gz
 import { spawnSync } from 'node:child_process';
@@ -24,6 +25,7 @@ import { dirname, join, resolve } from 'node:path';
 import { argv, exit, stderr, stdout } from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { StepError } from './lib/report.mjs';
+import { billOfMaterials } from './lib/sbom.mjs';
 import { readTools } from './lib/tools.mjs';
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '..');
@@ -77,6 +79,11 @@ function copyTree(to) {
     exports: { './sdk': './dist/sdk.js', './testing': './dist/testing.js' },
   };
   writeFileSync(join(to, 'package.json'), `${JSON.stringify(manifest, null, 2)}\n`);
+  const programs = [
+    { name: 'node', version: nodeVersion, path: join(to, 'bin/node') },
+    { name: 'nats-server', version: natsServerVersion, path: join(to, 'bin/nats-server') },
+  ];
+  writeFileSync(join(to, 'sbom.cdx.json'), `${JSON.stringify(billOfMaterials(root, programs), null, 2)}\n`);
   return version;
 }
 

@@ -1,9 +1,27 @@
 /** The self-contained copy runs anywhere: moved, through links, from any folder, without Node on PATH. */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, symlinkSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+interface Bill {
+  readonly components: readonly {
+    readonly name: string;
+    readonly version: string;
+    readonly hashes?: readonly { readonly content: string }[];
+  }[];
+}
 
 const projectRoot = join(import.meta.dirname, '../..');
 
@@ -66,6 +84,20 @@ describe('deploy/install.sh', () => {
     expect(ours.stdout).toBe('');
     expect(run(join(place, 'bin/nats-server'), '--version').stdout).toMatch(/v2\.\d+\.\d+/);
     expect(run(join(place, 'bin/node'), '--version').stdout).toMatch(/^v2[4-9]\./);
+  });
+
+  it('says what is inside: every package that the bundles may hold, with the hash that the lock file demands', () => {
+    const bill = JSON.parse(readFileSync(join(folder, 'a place/pilotfish/sbom.cdx.json'), 'utf8')) as Bill;
+    const known = new Map(bill.components.map((each) => [each.name, each]));
+    const { dependencies } = JSON.parse(readFileSync(join(projectRoot, 'package.json'), 'utf8')) as {
+      dependencies: Record<string, string>;
+    };
+    for (const [name, version] of Object.entries(dependencies))
+      expect(known.get(name), name).toMatchObject({ version });
+    for (const { name, hashes } of bill.components) expect(hashes?.[0]?.content, name).toMatch(/^[0-9a-f]{64,128}$/);
+    const server = readFileSync(join(folder, 'a place/pilotfish/bin/nats-server'));
+    expect(known.get('nats-server')?.hashes?.[0]?.content).toBe(createHash('sha256').update(server).digest('hex'));
+    expect([...known.keys()]).not.toContain('vitest');
   });
 
   it('is whole in the tarball: unpacked elsewhere it runs', () => {
