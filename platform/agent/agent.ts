@@ -68,6 +68,8 @@ export class Agent {
   readonly outputs: OutputStore;
   epoch = 0;
   generation = 0;
+  /** How often the gateway wants a report where nothing has changed; 0: as often as it is our habit. */
+  reportEveryMs = 0;
   draining = false;
   /** When this node's walltime is over, milliseconds since 1970; the gateway knows better than what it started with. */
   endsAtMs: number | undefined;
@@ -147,6 +149,7 @@ export class Agent {
       });
     }
     if (request.epoch === this.epoch && request.generation < this.generation) return;
+    this.reportEveryMs = request.reportEveryMs;
     this.#wantedFile.write(request);
     if (request.endsAtMs > 0) this.endsAtMs = request.endsAtMs;
     this.#adopt(request);

@@ -6,6 +6,7 @@ import type { Instance } from './instance.ts';
 
 /** Changes within this long leave in one report. */
 const gatherChangesMs = 25;
+/** Where the gateway does not ask for fewer. */
 const reportEveryMs = 500;
 
 export class NodeReports {
@@ -26,7 +27,7 @@ export class NodeReports {
       yield this.current();
       const change = Promise.withResolvers<void>();
       this.#listeners.add(change.resolve);
-      await Promise.race([change.promise, this.#clock.sleep(reportEveryMs, signal)]);
+      await Promise.race([change.promise, this.#clock.sleep(this.#agent.reportEveryMs || reportEveryMs, signal)]);
       this.#listeners.delete(change.resolve);
       await this.#clock.sleep(gatherChangesMs, signal);
     }

@@ -39,6 +39,8 @@ const byName = new Intl.Collator('en', { numeric: true });
 
 interface Member {
   link: NodeLink;
+  /** The registration as it was stored: renewals are mostly the same. */
+  stored: string;
   lastSeen: number;
   lost: boolean;
   /** Opened under a certificate that was renewed since. */
@@ -138,6 +140,12 @@ export class Fleet {
 
   #see(entry: KvWatchEntry): void {
     if (entry.operation !== 'PUT') return this.#leave(entry.key);
+    const stored = entry.string();
+    const known = this.#members.get(entry.key);
+    if (known && known.stored === stored && !known.lost) {
+      known.lastSeen = this.#options.clock.monotonic();
+      return;
+    }
     const parsed = nodeEntrySchema.safeParse(entry.json());
     if (!parsed.success) {
       this.#options.logger.warn({ peer: entry.key, error: parsed.error.message }, 'malformed registration ignored');
@@ -146,11 +154,13 @@ export class Fleet {
     const member = this.#members.get(parsed.data.node);
     if (member && member.link.entry.startedAt === parsed.data.startedAt && !member.lost) {
       member.lastSeen = this.#options.clock.monotonic();
+      member.stored = stored;
       return;
     }
     member?.link.close();
     this.#put(parsed.data.node, {
       link: this.#open(parsed.data),
+      stored,
       lastSeen: this.#options.clock.monotonic(),
       lost: false,
     });
@@ -179,7 +189,7 @@ export class Fleet {
       epoch,
       clock,
       logger,
-      onReport: onChange,
+      onChange,
     });
     link.setEnd(this.#options.endOf(entry.node));
     return link;

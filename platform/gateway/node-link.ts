@@ -15,7 +15,8 @@ export interface NodeLinkOptions {
   readonly epoch: number;
   readonly clock: Clock;
   readonly logger: Logger;
-  readonly onReport: (report: ReportResponse) => void;
+  /** The node, or one of its instances, is in another state than before; counters alone are no change. */
+  readonly onChange: () => void;
 }
 
 const reconnectMs = 200;
@@ -36,7 +37,7 @@ export class NodeLink {
   readonly #client: AgentClient;
   readonly #closed = new AbortController();
   readonly #line: CallLine;
-  #wanted: { generation: number; functions: readonly WantedFunction[] } | undefined;
+  #wanted: { generation: number; functions: readonly WantedFunction[]; reportEveryMs: number } | undefined;
   #applying = false;
   /** Digests of the set that the agent has taken. */
   #known: Set<string> = new Set();
@@ -65,8 +66,8 @@ export class NodeLink {
   }
 
   /** States the node's wanted set; said again until the agent has taken it. */
-  apply(generation: number, functions: readonly WantedFunction[]): void {
-    this.#wanted = { generation, functions };
+  apply(generation: number, functions: readonly WantedFunction[], reportEveryMs: number): void {
+    this.#wanted = { generation, functions, reportEveryMs };
     void this.#apply();
   }
 
@@ -97,14 +98,15 @@ export class NodeLink {
   }
 
   async #followReports(): Promise<void> {
-    const { clock, epoch, logger, onReport } = this.#options;
+    const { clock, epoch, logger, onChange } = this.#options;
     while (!this.#closed.signal.aborted) {
       try {
         const stream = this.#client.report({ epoch });
         for await (const report of readStream(stream, this.#closed.signal)) {
+          const isChange = stateOf(report) !== stateOf(this.report);
           this.report = report;
           this.reportedAt = clock.monotonic();
-          onReport(report);
+          if (isChange) onChange();
           // An agent that started anew, or missed a set, is told again.
           if (this.#wanted && (report.epoch < epoch || report.generation < this.#wanted.generation)) void this.#apply();
         }
@@ -138,11 +140,17 @@ export class NodeLink {
     this.#applying = true;
     try {
       for (let sent = -1; this.#wanted && (sent !== this.#wanted.generation || !this.#endTold); ) {
-        const { generation, functions } = this.#wanted;
+        const { generation, functions, reportEveryMs } = this.#wanted;
         this.#endTold = true;
         await callUnary(
           this.#client.apply.bind(this.#client),
-          { epoch: this.#options.epoch, generation, functions: [...functions], endsAtMs: this.endsAtMs ?? 0 },
+          {
+            epoch: this.#options.epoch,
+            generation,
+            functions: [...functions],
+            endsAtMs: this.endsAtMs ?? 0,
+            reportEveryMs,
+          },
           { timeoutMs: applyTimeoutMs },
         );
         sent = generation;
@@ -160,7 +168,7 @@ export class NodeLink {
 
   /** A call for a version that is not in the wanted set: an old one, or one deployed this moment. */
   async #tell(version: FunctionVersion): Promise<void> {
-    const { generation, functions } = this.#wanted ?? { generation: 0, functions: [] };
+    const { generation, functions, reportEveryMs } = this.#wanted ?? { generation: 0, functions: [], reportEveryMs: 0 };
     const others = functions.filter((entry) => entry.version?.digest !== version.digest);
     const entry =
       functions.find((known) => known.version?.digest === version.digest) ??
@@ -179,7 +187,17 @@ export class NodeLink {
       generation,
       functions: [...others, entry],
       endsAtMs: this.endsAtMs ?? 0,
+      reportEveryMs,
     };
     await callUnary(this.#client.apply.bind(this.#client), request, { timeoutMs: applyTimeoutMs });
   }
+}
+
+/** What a round or a caller in wait goes by; not the counters, which differ in every report of a busy node. */
+function stateOf(report: ReportResponse | undefined): string {
+  const node = report?.node;
+  if (!report || !node) return '';
+  const instances = node.instances.map(({ id, state }) => `${id}=${state}`);
+  const errors = report.loads.map(({ startError }) => startError);
+  return [node.state, node.slotsUsed, report.generation, ...instances, ...errors].join();
 }

@@ -37,6 +37,7 @@ export function getScale(name: string, { registry, scaling, scales }: ScaleServi
     serviceMs: load?.serviceMs ?? 0,
     p99Ms: load?.p99Ms ?? 0,
     startMs: load?.startMs ?? 0,
+    roundMs: scaling.roundMs,
     concurrency: scale.concurrency,
     fit: decision.usl && { ...decision.usl, best: decision.usl.best ?? 0 },
     reason: scale.reason,

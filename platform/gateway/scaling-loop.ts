@@ -44,6 +44,10 @@ export interface ScalingLoopOptions {
 
 /** A round at least this often; a change on a node brings one sooner. */
 const roundEveryMs = 250;
+/** Of a large pilot a round costs more: of its time the loop rests at least this multiple, so that it never fills a core. */
+const restFactor = 5;
+/** Reports of a burst of changes are seen together. */
+const gatherChangesMs = 20;
 /** A new gateway waits this long for the nodes that the old one had before it moves anything. */
 const settleMs = 3_000;
 
@@ -105,8 +109,7 @@ export class ScalingLoop {
       this.roundMs = clock.monotonic() - begun;
       await Promise.race([this.#wake.promise, clock.sleep(roundEveryMs, this.#stop.signal)]);
       this.#wake = Promise.withResolvers<void>();
-      // Reports of a burst of changes are seen together.
-      await clock.sleep(20, this.#stop.signal);
+      await clock.sleep(Math.max(gatherChangesMs, restFactor * this.roundMs), this.#stop.signal);
     }
   }
 

@@ -7,13 +7,21 @@ import type { NodeLink } from './node-link.ts';
 import { ShardMap } from './shard-map.ts';
 import type { WantedVersion } from './wanted-versions.ts';
 
+/** A pilot of this many nodes tells each node of all functions, so that any can start one at once; a larger one does not. */
+const tellAllNodesMax = 64;
+/** Reports without a change: a gateway of 1,000 nodes reads 500 a second. */
+const reportMsPerNode = 2;
+const reportEveryMsMin = 500;
+const reportEveryMsMax = 2_000;
+
 export class WantedSets {
   readonly #clock: Clock;
   readonly #triggerStates: TriggerStates;
   readonly #shards = new ShardMap();
   #generation = 0;
   #activator: string | undefined;
-  #stated = '';
+  /** Node -> what was stated last. */
+  #stated: ReadonlyMap<string, string> = new Map();
 
   constructor(clock: Clock, triggerStates: TriggerStates) {
     this.#clock = clock;
@@ -24,27 +32,21 @@ export class WantedSets {
   state(links: readonly NodeLink[], versions: readonly WantedVersion[], wanted: WantedByFunction): void {
     this.#activator = chooseActivator(links, this.#activator);
     const owners = this.#shardOwners(links, versions, wanted);
-    const sets = links.map((link) => ({ link, functions: this.#setOf(link, versions, wanted, owners) }));
-    const stated = JSON.stringify(
-      sets.map(({ link, functions }) => [
-        link.entry.node,
-        link.entry.startedAt,
-        functions.map((entry) => [
-          entry.version?.digest,
-          entry.instances,
-          entry.activator,
-          entry.canaryDigest,
-          entry.canaryPercent,
-          entry.triggers,
-          entry.shards,
-          this.#repeatWhileSurplus(link, entry),
-        ]),
-      ]),
+    const shares = versions.map((version) => this.#shareOf(version, wanted, owners.get(version.version.digest)));
+    const everywhere = JSON.stringify(
+      shares.map(({ of, triggers }) => [of.version.digest, of.canary?.digest, triggers]),
     );
-    if (stated === this.#stated) return;
+    const reportEveryMs = Math.min(reportEveryMsMax, Math.max(reportEveryMsMin, reportMsPerNode * links.length));
+    const stated = new Map<string, string>();
+    for (const link of links) {
+      const { node, startedAt } = link.entry;
+      const own = this.#ownText(link, shares);
+      const text = `${startedAt} ${reportEveryMs} ${own} ${everywhere}`;
+      stated.set(node, text);
+      if (this.#stated.get(node) === text) continue;
+      link.apply(++this.#generation, this.#setOf(node, shares, links.length), reportEveryMs);
+    }
     this.#stated = stated;
-    this.#generation++;
-    for (const { link, functions } of sets) link.apply(this.#generation, functions);
   }
 
   /** By digest, for the functions with order. A node that is not there handles nothing, whatever is wanted of it. */
@@ -66,27 +68,47 @@ export class WantedSets {
     return owners;
   }
 
-  #setOf(
-    link: NodeLink,
-    versions: readonly WantedVersion[],
-    wanted: WantedByFunction,
-    owners: ReadonlyMap<string, ShardOwners>,
-  ): WantedFunction[] {
+  /** What is the same for every node. */
+  #shareOf(of: WantedVersion, wanted: WantedByFunction, owners: ShardOwners | undefined): Share {
+    const placed = wanted.get(of.id);
+    const mayRun = (of.version.spec?.scale?.max ?? 1) > 0;
+    return {
+      of,
+      placed,
+      beside: of.canary && wanted.get(of.canary.id),
+      sleeps: of.pull && total(placed) === 0 && mayRun,
+      owners,
+      triggers: this.#statesOf(of.version),
+    };
+  }
+
+  /** What differs from node to node, as a text to compare. */
+  #ownText(link: NodeLink, shares: readonly Share[]): string {
     const { node } = link.entry;
-    return versions.map(({ id, version, canary, pull }) => {
-      const placed = wanted.get(id);
-      const sleeps = pull && total(placed) === 0 && (version.spec?.scale?.max ?? 1) > 0;
-      const beside = canary && wanted.get(canary.id);
-      return {
-        version,
-        instances: placed?.get(node) ?? 0,
-        activator: sleeps && node === this.#activator,
-        pull,
-        shards: shardsOf(owners.get(version.digest), node),
-        canaryDigest: canary?.digest ?? '',
-        canaryPercent: canary && placed && beside ? canaryShare(node, canary.percent, placed, beside) : 0,
-        triggers: this.#statesOf(version),
-      };
+    const surplus = surplusOf(link, shares);
+    const parts: unknown[] = [node === this.#activator, surplus ? Math.floor(this.#clock.monotonic() / 1_000) : 0];
+    for (const [at, { of, placed, beside, owners }] of shares.entries()) {
+      const count = placed?.get(node) ?? 0;
+      if (count > 0) parts.push(at, count);
+      if (of.canary && placed && beside) parts.push(canaryShare(node, of.canary.percent, placed, beside));
+      if (owners) parts.push(shardsOf(owners, node).join('+'));
+    }
+    if (node === this.#activator) for (const { sleeps } of shares) parts.push(sleeps);
+    return parts.join();
+  }
+
+  #setOf(node: string, shares: readonly Share[], nodes: number): WantedFunction[] {
+    return shares.flatMap((share): WantedFunction[] => {
+      const { of, placed, beside, sleeps, owners, triggers } = share;
+      const { version, canary, pull } = of;
+      const instances = placed?.get(node) ?? 0;
+      const activator = sleeps && node === this.#activator;
+      const canaryPercent = canary && placed && beside ? canaryShare(node, canary.percent, placed, beside) : 0;
+      const shards = shardsOf(owners, node);
+      const isIdle = instances === 0 && !activator && shards.length === 0;
+      if (isIdle && nodes > tellAllNodesMax && isPlain(version)) return [];
+      const canaryDigest = canary?.digest ?? '';
+      return [{ version, instances, activator, pull, shards, canaryDigest, canaryPercent, triggers }];
     });
   }
 
@@ -98,18 +120,35 @@ export class WantedSets {
       return paused || replayFromMs > 0 ? [{ name, paused, replayFromMs, replayAtMs }] : [];
     });
   }
+}
 
-  /**
-   * Changes each second while a node runs more than it should: an instance that woke by itself outlives the set stated
-   * before it was known, and needs to be told again.
-   */
-  #repeatWhileSurplus(link: NodeLink, wanted: WantedFunction): number {
-    const active = link.report?.node?.instances.filter(
-      ({ digest, state }) => digest === wanted.version?.digest && (state === 'starting' || state === 'ready'),
-    );
-    const surplus = (active?.length ?? 0) > wanted.instances;
-    return surplus ? Math.floor(this.#clock.monotonic() / 1_000) : 0;
-  }
+/** One version, as far as it is the same on every node. */
+interface Share {
+  readonly of: WantedVersion;
+  readonly placed: ReadonlyMap<string, number> | undefined;
+  readonly beside: ReadonlyMap<string, number> | undefined;
+  readonly sleeps: boolean;
+  readonly owners: ShardOwners | undefined;
+  readonly triggers: TriggerState[];
+}
+
+/** Nothing but instances handles its events: nodes without one need not know it before a call comes. */
+function isPlain({ spec }: FunctionVersion): boolean {
+  return (spec?.triggers ?? []).every(
+    ({ gather, window, cron, files, http }) => !gather && !window && !cron && !files && !http,
+  );
+}
+
+/**
+ * True while a node runs more than it should: an instance that woke by itself outlives the set stated before it was known,
+ * and needs to be told again, each second.
+ */
+function surplusOf(link: NodeLink, shares: readonly Share[]): boolean {
+  const active = new Map<string, number>();
+  for (const { digest, state } of link.report?.node?.instances ?? [])
+    if (state === 'starting' || state === 'ready') active.set(digest, (active.get(digest) ?? 0) + 1);
+  if (active.size === 0) return false;
+  return shares.some(({ of, placed }) => (active.get(of.version.digest) ?? 0) > (placed?.get(link.entry.node) ?? 0));
 }
 
 function shardsOf(owners: ShardOwners | undefined, node: string): number[] {

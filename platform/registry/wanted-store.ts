@@ -9,6 +9,8 @@ export type WantedByFunction = Map<string, Map<string, number>>;
 export class WantedStore {
   readonly #bucket: KV;
   readonly #stored = new Map<string, string>();
+  /** As it was last looked at: most rounds change nothing, and to write out 16,000 counts takes its time. */
+  #seen: WantedByFunction = new Map();
 
   constructor(bucket: KV) {
     this.#bucket = bucket;
@@ -28,6 +30,7 @@ export class WantedStore {
   /** Writes only what has changed. */
   async save(wanted: WantedByFunction): Promise<void> {
     for (const [name, nodes] of wanted) {
+      if (isSame(this.#seen.get(name), nodes)) continue;
       const text = JSON.stringify(Object.fromEntries([...nodes].sort(([a], [b]) => a.localeCompare(b))));
       if (this.#stored.get(name) === text) continue;
       await this.#bucket.put(registryKeys.wanted(name), text);
@@ -38,5 +41,12 @@ export class WantedStore {
       await this.#bucket.purge(registryKeys.wanted(name));
       this.#stored.delete(name);
     }
+    this.#seen = wanted;
   }
+}
+
+function isSame(before: ReadonlyMap<string, number> | undefined, now: ReadonlyMap<string, number>): boolean {
+  if (before?.size !== now.size) return false;
+  for (const [node, count] of now) if (before.get(node) !== count) return false;
+  return true;
 }

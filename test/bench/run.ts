@@ -6,6 +6,7 @@ import { benchEvents } from './events.ts';
 import { benchKernels } from './kernels.ts';
 import { type BenchReport, type BenchResult, table } from './report.ts';
 import { benchRuntime } from './runtime.ts';
+import { benchScale } from './scale/bench.ts';
 import { benchSources } from './sources.ts';
 
 /** Each runs for a minute or so. */
@@ -15,6 +16,7 @@ const benches: Record<string, (options: BenchOptions) => Promise<BenchResult[] |
   events: benchEvents,
   kernels: benchKernels,
   runtime: benchRuntime,
+  scale: benchScale,
   sources: benchSources,
 };
 

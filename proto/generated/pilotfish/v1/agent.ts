@@ -60,6 +60,8 @@ export interface ApplyRequest {
   functions: WantedFunction[];
   /** When this node's walltime is over, milliseconds since 1970; 0 where no end is known. */
   endsAtMs: number;
+  /** Reports without a change need not come more often: a gateway of many nodes has much to read. 0: each half second. */
+  reportEveryMs: number;
 }
 
 export interface ApplyResponse {
@@ -379,7 +381,7 @@ export const TriggerState: MessageFns<TriggerState> = {
 };
 
 function createBaseApplyRequest(): ApplyRequest {
-  return { epoch: 0, generation: 0, functions: [], endsAtMs: 0 };
+  return { epoch: 0, generation: 0, functions: [], endsAtMs: 0, reportEveryMs: 0 };
 }
 
 export const ApplyRequest: MessageFns<ApplyRequest> = {
@@ -395,6 +397,9 @@ export const ApplyRequest: MessageFns<ApplyRequest> = {
     }
     if (message.endsAtMs !== 0) {
       writer.uint32(32).uint64(message.endsAtMs);
+    }
+    if (message.reportEveryMs !== 0) {
+      writer.uint32(40).uint32(message.reportEveryMs);
     }
     return writer;
   },
@@ -444,6 +449,14 @@ export const ApplyRequest: MessageFns<ApplyRequest> = {
             message.endsAtMs = longToNumber(reader.uint64());
             continue;
           }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.reportEveryMs = reader.uint32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -465,6 +478,7 @@ export const ApplyRequest: MessageFns<ApplyRequest> = {
     message.generation = object.generation ?? 0;
     message.functions = object.functions?.map((e) => WantedFunction.fromPartial(e)) || [];
     message.endsAtMs = object.endsAtMs ?? 0;
+    message.reportEveryMs = object.reportEveryMs ?? 0;
     return message;
   },
 };

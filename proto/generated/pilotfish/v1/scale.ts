@@ -78,6 +78,8 @@ export interface GetScaleResponse {
   decisions: ScaleDecision[];
   /** Time from the start of an instance until it was ready; 0: not seen yet. */
   startMs: number;
+  /** How long the last round of all functions took. */
+  roundMs: number;
 }
 
 export interface SetScaleRequest {
@@ -475,6 +477,7 @@ function createBaseGetScaleResponse(): GetScaleResponse {
     reason: "",
     decisions: [],
     startMs: 0,
+    roundMs: 0,
   };
 }
 
@@ -536,6 +539,9 @@ export const GetScaleResponse: MessageFns<GetScaleResponse> = {
     }
     if (message.startMs !== 0) {
       writer.uint32(153).double(message.startMs);
+    }
+    if (message.roundMs !== 0) {
+      writer.uint32(161).double(message.roundMs);
     }
     return writer;
   },
@@ -705,6 +711,14 @@ export const GetScaleResponse: MessageFns<GetScaleResponse> = {
             message.startMs = reader.double();
             continue;
           }
+          case 20: {
+            if (tag !== 161) {
+              break;
+            }
+
+            message.roundMs = reader.double();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -745,6 +759,7 @@ export const GetScaleResponse: MessageFns<GetScaleResponse> = {
     message.reason = object.reason ?? "";
     message.decisions = object.decisions?.map((e) => ScaleDecision.fromPartial(e)) || [];
     message.startMs = object.startMs ?? 0;
+    message.roundMs = object.roundMs ?? 0;
     return message;
   },
 };

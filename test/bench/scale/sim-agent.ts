@@ -1,0 +1,196 @@
+/**
+ * An agent without instances behind it: the real gRPC service with its own certificate, which takes wanted sets and reports
+ * as a busy agent does, instance by instance, with counters that grow.
+ */
+import { platformVersion } from '#common';
+import {
+  type AgentServer,
+  AgentService,
+  type ApplyRequest,
+  type FunctionVersion,
+  type Instance,
+  ReportResponse,
+} from '#proto';
+import { type RpcServer, serverStream, startRpcServer, type TlsIdentity, unary } from '#rpc';
+
+/** As `platform/agent/node-report.ts` has it. */
+const gatherChangesMs = 25;
+const reportEveryMs = 500;
+/** A start from a waiting host. */
+const startMs = 40;
+/** Calls a second of one instance. */
+const callsPerSecond = 20;
+
+interface Hosted {
+  readonly version: FunctionVersion;
+  wanted: number;
+  readonly since: number;
+}
+
+export class SimAgent {
+  readonly node: string;
+  readonly startedAt = Date.now();
+  epoch = 0;
+  generation = 0;
+  /** The last apply's monotonic time, and what it was about. */
+  readonly onApplied: () => void;
+  #server: RpcServer | undefined;
+  readonly #hosted = new Map<string, Hosted>();
+  #instances: Instance[] = [];
+  #number = 0;
+  #reportEveryMs = 0;
+  #openStreams = 0;
+  /** Claims to be done with sets and runs nothing. */
+  readonly #lies: boolean;
+  readonly #wakes = new Set<() => void>();
+
+  constructor(node: string, onApplied: () => void, lies = false) {
+    this.node = node;
+    this.onApplied = onApplied;
+    this.#lies = lies;
+  }
+
+  async start(tls: TlsIdentity): Promise<string> {
+    const implementation: Pick<AgentServer, 'apply' | 'report' | 'drain'> = {
+      apply: unary((request: ApplyRequest) => {
+        this.#apply(request);
+        return { generation: this.generation };
+      }),
+      report: serverStream((_request: unknown, { signal }) => this.#reports(signal)),
+      drain: unary(() => ({ killed: 0 })),
+    };
+    const services = [[AgentService, implementation]] as const;
+    this.#server = await startRpcServer({ host: '127.0.0.1', port: 0, tls, services, reflection: false });
+    return this.#server.address;
+  }
+
+  /** Instances by function, as last told. */
+  counts(): Record<string, number> {
+    const counts: Record<string, number> = {};
+    for (const { version, wanted } of this.#hosted.values())
+      if (wanted > 0) counts[version.function] = (counts[version.function] ?? 0) + wanted;
+    return counts;
+  }
+
+  get followed(): boolean {
+    return this.#openStreams > 0;
+  }
+
+  async close(): Promise<void> {
+    await this.#server?.close(0);
+  }
+
+  #apply(request: ApplyRequest): void {
+    if (request.epoch < this.epoch) throw new Error(`epoch ${request.epoch} is over`);
+    if (request.epoch === this.epoch && request.generation < this.generation) return;
+    this.epoch = request.epoch;
+    this.generation = request.generation;
+    this.#reportEveryMs = request.reportEveryMs;
+    const told = new Set<string>();
+    for (const { version, instances } of request.functions) {
+      if (!version) continue;
+      told.add(version.digest);
+      const hosted = this.#hosted.get(version.digest) ?? { version, wanted: 0, since: Date.now() };
+      hosted.wanted = instances;
+      this.#hosted.set(version.digest, hosted);
+      if (!this.#lies) this.#reconcile(version, instances);
+    }
+    for (const [digest, { version }] of this.#hosted) {
+      if (told.has(digest)) continue;
+      this.#reconcile(version, 0);
+      this.#hosted.delete(digest);
+    }
+    this.#changed();
+    this.onApplied();
+  }
+
+  #reconcile(version: FunctionVersion, wanted: number): void {
+    const own = this.#instances.filter(({ digest }) => digest === version.digest);
+    for (const surplus of own.slice(wanted)) this.#instances = this.#instances.filter((one) => one !== surplus);
+    for (let missing = wanted - own.length; missing > 0; missing--) {
+      const instance: Instance = {
+        id: `${this.node}-${version.function}-${++this.#number}`,
+        function: version.function,
+        digest: version.digest,
+        node: this.node,
+        pid: 10_000 + this.#number,
+        state: 'starting',
+        busy: 0,
+        startedAtMs: Date.now(),
+        handled: 0,
+      };
+      this.#instances.push(instance);
+      setTimeout(() => {
+        instance.state = 'ready';
+        this.#changed();
+      }, startMs);
+    }
+  }
+
+  #changed(): void {
+    for (const wake of this.#wakes) wake();
+  }
+
+  async *#reports(signal: AbortSignal): AsyncGenerator<ReportResponse, void, void> {
+    this.#openStreams++;
+    try {
+      while (!signal.aborted) {
+        yield this.#report();
+        await this.#change(this.#reportEveryMs || reportEveryMs, signal);
+        await new Promise((resolve) => setTimeout(resolve, gatherChangesMs));
+      }
+    } finally {
+      this.#openStreams--;
+    }
+  }
+
+  async #change(timeoutMs: number, signal: AbortSignal): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, timeoutMs);
+    this.#wakes.add(resolve);
+    signal.addEventListener('abort', () => resolve(), { once: true });
+    await promise;
+    clearTimeout(timer);
+    this.#wakes.delete(resolve);
+  }
+
+  #report(): ReportResponse {
+    const now = Date.now();
+    const instances = this.#instances.map((instance) => ({
+      ...instance,
+      busy: instance.state === 'ready' ? 1 : 0,
+      handled: Math.floor(((now - instance.startedAtMs) * callsPerSecond) / 1_000),
+    }));
+    return ReportResponse.fromPartial({
+      node: {
+        id: this.node,
+        address: '127.0.0.1',
+        state: 'ready',
+        slots: 16,
+        slotsUsed: instances.length,
+        memoryBytes: 64 * 2 ** 30,
+        instances,
+        version: platformVersion,
+        isolation: {
+          tier: 'namespaces',
+          enforced: ['memory', 'network', 'files', 'processes'],
+          notEnforced: ['cpu'],
+        },
+      },
+      epoch: this.epoch,
+      generation: this.generation,
+      loads: [...this.#hosted.values()].map(({ version, wanted, since }) => ({
+        function: version.function,
+        digest: version.digest,
+        inFlight: wanted,
+        serviceMs: 48 + (this.#number % 5),
+        p99Ms: 90,
+        startMs,
+        handled: Math.floor((wanted * (now - since) * callsPerSecond) / 1_000),
+        failed: 0,
+        startError: '',
+        openKeys: 0,
+      })),
+    });
+  }
+}

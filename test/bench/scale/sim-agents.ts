@@ -1,0 +1,95 @@
+/** A process of many simulated agents of one pilot: `node sim-agents.ts PILOT-DIRECTORY`, told what to do over IPC. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { connectNats, openBuckets, readSeed } from '#broker';
+import { platformVersion } from '#common';
+import type { AgentConfig, GatewayConfig } from '#model';
+import { agentServerName, loadCertificates } from '#security';
+import { SimAgent } from './sim-agent.ts';
+
+export type Order = { readonly from: number; readonly to: number; readonly liars: readonly number[] };
+export interface Tell {
+  readonly started?: number;
+  readonly state?: {
+    /** Function -> instances, all agents together. */
+    readonly counts: Readonly<Record<string, number>>;
+    /** Agents by the epoch that they follow, with an open stream of reports. */
+    readonly followed: Readonly<Record<number, number>>;
+  };
+}
+
+const directory = process.argv[2] ?? '';
+const read = <T>(name: string) => JSON.parse(readFileSync(join(directory, 'nodes/n1', name), 'utf8')) as T;
+const config = read<AgentConfig>('agent.json');
+const { access } = read<GatewayConfig>('gateway.json');
+const { CertificateAuthority } = await loadCertificates();
+const authority = await CertificateAuthority.load(
+  readFileSync(access.caCert, 'utf8'),
+  readFileSync(access.caKey, 'utf8'),
+);
+const seed = readSeed(config.seedFile);
+const connection = await connectNats({ servers: config.brokers, seed, role: 'agent', member: `sim-${process.pid}` });
+const { nodes } = await openBuckets(connection);
+const agents: { agent: SimAgent; entry: string }[] = [];
+let isTold = false;
+
+process.on('message', (order: Order) => void start(order));
+process.on('disconnect', () => process.exit(0));
+setInterval(() => void renew(), 1_000);
+
+async function start({ from, to, liars }: Order): Promise<void> {
+  for (let number = from; number < to; number++) {
+    const node = `s${number}`;
+    const agent = new SimAgent(node, tellSoon, liars.includes(number));
+    const { cert, key } = await authority.issue(
+      { commonName: node, usage: ['server'], dnsNames: [agentServerName(config.pilot, node)] },
+      Date.now(),
+    );
+    const address = await agent.start({ ca: authority.cert, cert, key });
+    const entry = JSON.stringify({
+      node,
+      address,
+      calls: { address, socketPath: '/nonexistent', token: 'none' },
+      slots: 16,
+      memoryBytes: 64 * 2 ** 30,
+      labels: { simulated: 'yes' },
+      version: platformVersion,
+      startedAt: agent.startedAt,
+    });
+    agents.push({ agent, entry });
+    await nodes.put(node, entry);
+  }
+  tell({ started: to - from });
+}
+
+/** As each agent does it: once a second. Spread over the second, as they are in truth. */
+async function renew(): Promise<void> {
+  for (const [at, { agent, entry }] of agents.entries())
+    setTimeout(() => void nodes.put(agent.node, entry).catch(() => undefined), (1_000 * at) / agents.length);
+}
+
+/** Applies of one moment are told together. */
+function tellSoon(): void {
+  if (isTold) return;
+  isTold = true;
+  setTimeout(() => {
+    isTold = false;
+    tellState();
+  }, 20);
+}
+
+setInterval(tellState, 200);
+
+function tellState(): void {
+  const counts: Record<string, number> = {};
+  const followed: Record<number, number> = {};
+  for (const { agent } of agents) {
+    for (const [name, count] of Object.entries(agent.counts())) counts[name] = (counts[name] ?? 0) + count;
+    if (agent.followed) followed[agent.epoch] = (followed[agent.epoch] ?? 0) + 1;
+  }
+  tell({ state: { counts, followed } });
+}
+
+function tell(what: Tell): void {
+  process.send?.(what);
+}
