@@ -47,7 +47,9 @@ export async function benchScale(): Promise<BenchReport> {
   const rows: ScaleRow[] = [];
   for (const agents of sizes) {
     await fleet.grow(agents);
-    rows.push(await measure(pilot, fleet, agents));
+    const row = await measure(pilot, fleet, agents);
+    process.stderr.write(`${JSON.stringify(row)}\n`);
+    rows.push(row);
   }
   return { rows, text: text(rows) };
 }
@@ -144,7 +146,7 @@ class SimFleet {
     }
     this.#size = size;
     await eventually(() => this.#children.reduce((sum, { started }) => sum + started, 0) === size, {
-      timeoutMs: 120_000,
+      timeoutMs: 240_000,
       what: `${size} agents`,
     });
   }
@@ -175,7 +177,7 @@ class SimFleet {
   }
 
   [Symbol.dispose](): void {
-    for (const { child } of this.#children) child.disconnect();
+    for (const { child } of this.#children) child.kill('SIGKILL');
   }
 }
 

@@ -37,29 +37,38 @@ process.on('message', (order: Order) => void start(order));
 process.on('disconnect', () => process.exit(0));
 setInterval(() => void renew(), 1_000);
 
+/** A few at a time: each waits for its certificate, its port and the broker. */
+const atOnce = 8;
+
 async function start({ from, to, liars }: Order): Promise<void> {
-  for (let number = from; number < to; number++) {
-    const node = `s${number}`;
-    const agent = new SimAgent(node, tellSoon, liars.includes(number));
-    const { cert, key } = await authority.issue(
-      { commonName: node, usage: ['server'], dnsNames: [agentServerName(config.pilot, node)] },
-      Date.now(),
-    );
-    const address = await agent.start({ ca: authority.cert, cert, key });
-    const entry = JSON.stringify({
-      node,
-      address,
-      calls: { address, socketPath: '/nonexistent', token: 'none' },
-      slots: 16,
-      memoryBytes: 64 * 2 ** 30,
-      labels: { simulated: 'yes' },
-      version: platformVersion,
-      startedAt: agent.startedAt,
-    });
-    agents.push({ agent, entry });
-    await nodes.put(node, entry);
-  }
+  let next = from;
+  const starts = async () => {
+    while (next < to) await startOne(next++, liars);
+  };
+  await Promise.all(Array.from({ length: atOnce }, starts));
   tell({ started: to - from });
+}
+
+async function startOne(number: number, liars: readonly number[]): Promise<void> {
+  const node = `s${number}`;
+  const agent = new SimAgent(node, tellSoon, liars.includes(number));
+  const { cert, key } = await authority.issue(
+    { commonName: node, usage: ['server'], dnsNames: [agentServerName(config.pilot, node)] },
+    Date.now(),
+  );
+  const address = await agent.start({ ca: authority.cert, cert, key });
+  const entry = JSON.stringify({
+    node,
+    address,
+    calls: { address, socketPath: '/nonexistent', token: 'none' },
+    slots: 16,
+    memoryBytes: 64 * 2 ** 30,
+    labels: { simulated: 'yes' },
+    version: platformVersion,
+    startedAt: agent.startedAt,
+  });
+  agents.push({ agent, entry });
+  await nodes.put(node, entry);
 }
 
 /** As each agent does it: once a second. Spread over the second, as they are in truth. */
@@ -91,5 +100,5 @@ function tellState(): void {
 }
 
 function tell(what: Tell): void {
-  process.send?.(what);
+  if (process.connected) process.send?.(what);
 }
