@@ -36,6 +36,21 @@ export async function withEvents<T>(
   return await use(events);
 }
 
+/** The same with several sources, all connected before `use` begins. */
+export async function withSources<T>(
+  context: CliContext,
+  wanted: string | undefined,
+  count: number,
+  use: (sources: readonly EventClient[]) => Promise<T>,
+): Promise<T> {
+  const connection = await openConnection(context, wanted);
+  const { connectEvents } = await import('#client');
+  await using opened = new AsyncDisposableStack();
+  const sources: EventClient[] = [];
+  while (sources.length < count) sources.push(opened.use(await connectEvents(connection, 'source')));
+  return await use(sources);
+}
+
 /** Adds "did you mean" to an error about an unknown function. */
 export async function suggestFunction<T>(pilot: PilotClient, name: string, call: () => Promise<T>): Promise<T> {
   try {

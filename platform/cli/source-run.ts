@@ -3,9 +3,10 @@ import { randomBytes } from 'node:crypto';
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import type { EventClient } from '#client';
 import { messageOf, nearestName, PlatformError, systemClock } from '#common';
 import type { FaultOptions, ProducerReport, RateProfile, Source, SourceReport, SourceSettings } from '#sources';
-import { withEvents } from './connection.ts';
+import { withSources } from './connection.ts';
 import type { CliContext } from './context.ts';
 import type { Output } from './output.ts';
 import type { SourceFlags } from './source.ts';
@@ -130,42 +131,42 @@ async function findSource(name: string): Promise<{ source: Source; file: string 
   }
 }
 
-/** All producers in this process, each with a connection of its own. The first that fails ends the others. */
+/** All producers in this process share what the source has made; each has a connection. The first that fails ends the others. */
 async function produceHere(
   context: CliContext,
   flags: SourceFlags,
   run: SourceRun,
   output: Output,
 ): Promise<ProducerReport[]> {
-  const { produce } = await import('#sources');
+  const source = await openAny(run.source, run.settings, run.run);
   const failed = new AbortController();
   const signal = AbortSignal.any([context.signal, failed.signal]);
-  const stored = new Array<number>(run.producers).fill(0);
-  const telling = setInterval(() => output.note(`${stored.reduce((sum, each) => sum + each, 0)} stored`), progressMs);
-  const one = (producer: number) =>
-    withEvents(context, flags.pilot, 'source', async (events) => {
-      const source = await openAny(run.source, run.settings, run.run);
-      const counting = setInterval(() => {
-        stored[producer] = events.counts.acked;
-      }, 500);
-      try {
-        return await produce({ ...run, source, sink: events, producer, clock: sourceClock, signal });
-      } catch (error) {
-        failed.abort(error);
-        throw asPlatformError(error);
-      } finally {
-        clearInterval(counting);
-        source.close?.();
-      }
-    });
+  const clients: EventClient[] = [];
+  const telling = setInterval(() => {
+    output.note(`${clients.reduce((sum, { counts }) => sum + counts.acked, 0)} stored`);
+  }, progressMs);
   try {
-    const ended = await Promise.allSettled(Array.from({ length: run.producers }, (_, producer) => one(producer)));
-    return ended.map((end) => {
-      if (end.status === 'rejected') throw end.reason;
-      return end.value;
+    return await withSources(context, flags.pilot, run.producers, async (several) => {
+      clients.push(...several);
+      const ended = await Promise.allSettled(several.map((sink, producer) => one(sink, producer)));
+      return ended.map((end) => {
+        if (end.status === 'rejected') throw end.reason;
+        return end.value;
+      });
     });
   } finally {
     clearInterval(telling);
+    source.close?.();
+  }
+
+  async function one(sink: EventClient, producer: number): Promise<ProducerReport> {
+    const { produce } = await import('#sources');
+    try {
+      return await produce({ ...run, source, sink, producer, clock: sourceClock, signal });
+    } catch (error) {
+      failed.abort(error);
+      throw asPlatformError(error);
+    }
   }
 }
 
