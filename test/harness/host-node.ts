@@ -58,7 +58,8 @@ export class HostNode {
   static async start(): Promise<HostNode> {
     const root = mkdtempSync('/dev/shm/pilotfish-node-');
     for (const folder of ['artifacts', 'spool']) mkdirSync(join(root, folder), { mode: 0o700 });
-    const config = { node: 'bench', runDirectory: root, nodeDirectory: root } as unknown as AgentConfig;
+    const claims = { directory: join(root, 'claims') };
+    const config = { node: 'bench', runDirectory: root, nodeDirectory: root, claims } as unknown as AgentConfig;
     const logger = createLogger({ pilot: 'bench', node: 'bench', process: 'bench' });
     const socketPath = join(root, 'agent.sock');
     const options = { script: join(dist, 'spawner.mjs'), execPath: process.execPath, socketPath, logger };
