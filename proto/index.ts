@@ -31,6 +31,17 @@ export {
   WantedFunction,
 } from './generated/pilotfish/v1/agent.ts';
 export {
+  CancelCallRequest,
+  CancelCallResponse,
+  GetCallRequest,
+  GetCallResponse,
+  ListCallsRequest,
+  ListCallsResponse,
+  StoredCall,
+  WaitCallRequest,
+  WaitCallResponse,
+} from './generated/pilotfish/v1/calls.ts';
+export {
   ArtifactFile,
   Batch,
   Canary,
@@ -55,8 +66,6 @@ export {
   Window,
 } from './generated/pilotfish/v1/common.ts';
 export {
-  CancelCallRequest,
-  CancelCallResponse,
   DeadLetter,
   DeleteFunctionRequest,
   DeleteFunctionResponse,
@@ -70,8 +79,6 @@ export {
   GatewayClient,
   type GatewayServer,
   GatewayService,
-  GetCallRequest,
-  GetCallResponse,
   GetDeadLetterRequest,
   GetDeadLetterResponse,
   GetFunctionRequest,
@@ -82,8 +89,6 @@ export {
   InvokeResponse,
   InvokeStreamRequest,
   InvokeStreamResponse,
-  ListCallsRequest,
-  ListCallsResponse,
   ListDeadLettersRequest,
   ListDeadLettersResponse,
   ListFunctionsRequest,
@@ -92,12 +97,8 @@ export {
   ListNodesResponse,
   ListSecretsRequest,
   ListSecretsResponse,
-  ListTriggersRequest,
-  ListTriggersResponse,
   LogsRequest,
   LogsResponse,
-  PauseTriggerRequest,
-  PauseTriggerResponse,
   PromoteRequest,
   PromoteResponse,
   PurgeDeadLettersRequest,
@@ -111,10 +112,6 @@ export {
   SetAliasResponse,
   SetSecretRequest,
   SetSecretResponse,
-  StoredCall,
-  TriggerSummary,
-  WaitCallRequest,
-  WaitCallResponse,
   WaitReadyRequest,
   WaitReadyResponse,
   WatchRequest,
@@ -129,6 +126,14 @@ export {
   SetScaleRequest,
   SetScaleResponse,
 } from './generated/pilotfish/v1/scale.ts';
+
+export {
+  ListTriggersRequest,
+  ListTriggersResponse,
+  PauseTriggerRequest,
+  PauseTriggerResponse,
+  TriggerSummary,
+} from './generated/pilotfish/v1/triggers.ts';
 
 /** The services and messages as gRPC reflection serves them; the build copies the file to the same place beside its bundles. */
 export const descriptorSetPath = new URL('./generated/descriptor.binpb', import.meta.url);
