@@ -2,6 +2,7 @@
 export { ArtifactStore, sha256 } from './nats/artifact-store.ts';
 export { readChunks } from './nats/claim-chunks.ts';
 export { type ClaimNote, ClaimWriter, findClaimFolder, openClaimFolder } from './nats/claim-writer.ts';
+export { removeServers } from './nats/cluster-members.ts';
 export { connectNats, type NatsOptions, readSeed } from './nats/connect.ts';
 export {
   EventPublisher,
@@ -30,6 +31,7 @@ export {
 } from './nats/retry-message.ts';
 export { openShardConsumer, removeShard, type ShardPlace } from './nats/shard-consumer.ts';
 export { type StateValue, StateValues } from './nats/state-values.ts';
+export { blockTag, placeStreams, straying } from './nats/stream-placement.ts';
 export { type StoredMessage, StreamReader, type StreamReaderOptions } from './nats/stream-reader.ts';
 export {
   type Buckets,

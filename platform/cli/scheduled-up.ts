@@ -1,6 +1,7 @@
 /** `pilotfish up` where a batch system gives the nodes. */
 import { join } from 'node:path';
 import { locateServer } from '#broker';
+import { PlatformError } from '#common';
 import type { StageSources, StartedPilot } from '#pilot';
 import { type ClaimsFlags, claimsOf } from './claims-flags.ts';
 import type { CliContext } from './context.ts';
@@ -13,6 +14,7 @@ export interface ScheduledUpFlags extends NodeFlags, ClaimsFlags {
   readonly resource: string;
   readonly storeSize?: number;
   readonly brokers?: number;
+  readonly renew?: boolean;
   readonly maxNodes?: number;
   readonly nodeHours?: number;
   readonly interface?: string;
@@ -29,6 +31,7 @@ export async function runScheduledUp(
   const home = resolveHome(context.env);
   const brokers = flags.brokers ?? 1;
   checkBrokers(flags.nodes, brokers);
+  if (flags.renew) checkRenewal(flags, brokers);
   return await startScheduledPilot({
     home,
     resource: flags.resource,
@@ -37,6 +40,7 @@ export async function runScheduledUp(
     storeBytes: flags.storeSize ?? defaultStoreBytes(home, brokers),
     claims: claimsOf(flags),
     brokers,
+    renew: flags.renew === true,
     limits: { nodesMax: flags.maxNodes, nodeHoursMax: flags.nodeHours },
     sources: stageSources(context),
     detach: flags.detach === true,
@@ -48,6 +52,20 @@ export async function runScheduledUp(
     onPhase: (phase) => output.note(phaseText(phase)),
     signal: context.signal,
   });
+}
+
+/** The streams move from server to server while they run; a lone server has nowhere to move them from. */
+function checkRenewal({ walltime }: ScheduledUpFlags, brokers: number): void {
+  if (brokers < 3) {
+    throw new PlatformError('usage', '--renew needs --brokers 3 from the start', {
+      hint: 'A pilot that began with one server cannot move its streams while they run.',
+    });
+  }
+  if (walltime === undefined) {
+    throw new PlatformError('usage', '--renew needs --walltime', {
+      hint: 'Without an end there is nothing to outlive.',
+    });
+  }
 }
 
 /** What nodes need of this copy of the platform. */

@@ -18,6 +18,7 @@ export interface UpFlags extends CommonOptions, NodeFlags, ClaimsFlags {
   readonly brokers?: number;
   readonly interface?: string;
   readonly detach?: boolean;
+  readonly renew?: boolean;
   readonly maxNodes?: number;
   readonly nodeHours?: number;
 }
@@ -48,6 +49,7 @@ export const upCommand: CommandFactory = (context): Command =>
     .addOption(flag('--interface <name>', 'the network between nodes: ib0, or 10.1.0.0/16'))
     .addOption(flag('--max-nodes <count>', 'extensions never pass it').argParser(positiveInteger))
     .addOption(flag('--node-hours <hours>', 'what all jobs together may use').argParser(positiveInteger))
+    .addOption(flag('--renew', 'a successor job takes over before the walltime ends; needs --brokers 3'))
     .addOption(flag('--detach', 'return once the job is submitted; `pilot wait` waits for it'))
     .addOption(
       flag(

@@ -15,6 +15,7 @@ import { gatewayService } from './gateway-service.ts';
 import { invoke } from './invoke.ts';
 import { JobWatch } from './job-watch.ts';
 import { openHttp } from './open-http.ts';
+import { Renewal } from './renewal.ts';
 import { ScalingLoop } from './scaling-loop.ts';
 import { takeOver } from './take-over.ts';
 import { Trimmer } from './trimmer.ts';
@@ -116,6 +117,7 @@ export async function runGateway(
     clock,
     logger,
   });
+  const renewal = new Renewal({ config, ca: tls.ca, manager, jobs, fleet, clock, logger, handOver: stop });
   const server: RpcServer = await startRpcServer({
     host: config.host,
     port: config.port,
@@ -146,6 +148,7 @@ export async function runGateway(
   return {
     address: server.address,
     async close() {
+      await renewal.close();
       await server.close(500);
       await jobs.close();
       await http.close();

@@ -13,6 +13,7 @@ import {
 } from '#broker';
 import type { Clock } from '#common';
 import type { GatewayConfig } from '#model';
+import { isRetired } from '#pilot';
 import { GatewayEpoch } from '#registry';
 import { brokerServerName } from '#security';
 import type { Logger } from '#telemetry';
@@ -51,6 +52,7 @@ export async function takeOver(
     clock,
     shared: config.brokerReplicas > 1,
     standby: config.standby,
+    mayAct: () => !isRetired(config.pilotDirectory, config.block),
     signal,
   });
   await ask('the streams', () => ensureStreams(manager, topology));

@@ -1,6 +1,6 @@
 /** What a launcher writes for its children before it starts them. */
 import { readFileSync } from 'node:fs';
-import { type ClusterOptions, renderServerConfig } from '#broker';
+import { blockTag, type ClusterOptions, renderServerConfig } from '#broker';
 import { PlatformError, platformVersion } from '#common';
 import {
   type AgentConfig,
@@ -11,7 +11,7 @@ import {
   natsUsersSchema,
 } from '#model';
 import { agentMember, brokerMember, gatewayMember, pilotPaths } from '#pilot';
-import { gatewayServerName, readPrivate } from '#security';
+import { gatewayServerName, readPrivate, serverNameOf } from '#security';
 import { readOtherGateways } from './broker-ports.ts';
 
 export function serverConfigText(
@@ -23,11 +23,12 @@ export function serverConfigText(
     JSON.parse(readPrivate(pilotPaths(config.pilotDirectory).users)),
   );
   const { pilot, node, storeBytes, host } = config;
-  const serverName = `${pilot}-${node}`;
+  const serverName = serverNameOf(pilot, node);
+  const tags = config.block === undefined ? {} : { tags: [blockTag(config.block)] };
   const others = cluster ? { cluster } : {};
   const tls = config.block === undefined ? {} : { tls: tlsFiles(config.pilotDirectory, brokerMember(node)) };
   const known = { users, tokens, systemUser: system };
-  return renderServerConfig({ serverName, host, storeBytes, ...known, ...where, ...others, ...tls });
+  return renderServerConfig({ serverName, host, storeBytes, ...known, ...where, ...others, ...tls, ...tags });
 }
 
 /** How this node's server finds the others; undefined where it is the only one. `route` is host:port of its own end. */
@@ -79,6 +80,7 @@ export function gatewayConfig(config: NodeConfig, brokers: string[], port: numbe
     standby,
     claims,
     pilotDirectory,
+    ...(config.block === undefined ? {} : { block: config.block }),
   };
 }
 

@@ -93,6 +93,8 @@ export const gatewayConfigSchema = z.strictObject({
   claims: claimsSchema,
   /** The pilot's directory on the file system that its nodes share: its scheduler jobs are known there. */
   pilotDirectory: z.string(),
+  /** The scheduler job's block that this node belongs to. */
+  block: z.string().optional(),
 });
 export type GatewayConfig = z.infer<typeof gatewayConfigSchema>;
 

@@ -6,6 +6,7 @@
  *   blocks/<b>/job          the scheduler job's id, once it was taken
  *   blocks/<b>/job.sh, node.sh, output.log
  *   blocks/<b>/started      written by the job, seconds since 1970
+ *   blocks/<b>/retired      there once a successor holds gateway and streams: no gateway acts here any more
  *   blocks/<b>/stop         there once the block is to end
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
@@ -49,6 +50,8 @@ export const blockPlanSchema = z.strictObject({
   pilotBrokers: z.int().positive(),
   /** Its first node runs the gateway. */
   gateway: z.boolean(),
+  /** A successor follows before its walltime ends. */
+  renew: z.boolean(),
   createdAtMs: z.int(),
 });
 export type BlockPlan = z.infer<typeof blockPlanSchema>;
@@ -71,6 +74,7 @@ export function blockPaths(directory: string) {
     job: join(directory, 'job'),
     started: join(directory, 'started'),
     stop: join(directory, 'stop'),
+    retired: join(directory, 'retired'),
     nodeScript: join(directory, 'node.sh'),
     output: join(directory, 'output.log'),
   };
@@ -133,6 +137,11 @@ export function readBlock(directory: string): Block | undefined {
     startedAtMs: started > 0 ? started : undefined,
     stopping: existsSync(paths.stop),
   };
+}
+
+/** True where a successor has taken over; never on one machine. */
+export function isRetired(pilotDirectory: string, block: string | undefined): boolean {
+  return block !== undefined && existsSync(blockPaths(join(pilotPaths(pilotDirectory).blocks, block)).retired);
 }
 
 /** How long the job waited in the queue, from its submission to its first start. */

@@ -1,7 +1,7 @@
 /** Pilots: where they are kept, how they are brought up and ended, and one adapter for each kind of resource. */
 export type { NodeStart, PilotAdapter, StartedNode } from './adapter.ts';
 export { openBlockNode, tellProgress } from './block-node.ts';
-export { type Block, blockPaths, listBlocks } from './blocks.ts';
+export { type Block, blockPaths, isRetired, listBlocks, queueWaitMs } from './blocks.ts';
 export type { ClaimsShape } from './claims.ts';
 export { type BlockReport, describeBlocks } from './describe-blocks.ts';
 export { type EndOptions, endPilot } from './end-pilot.ts';
@@ -28,7 +28,7 @@ export {
 } from './list-pilots.ts';
 export { signNodeCertificates } from './node-certificates.ts';
 export { chooseBlocks } from './node-limits.ts';
-export { type NodeJob, type NodeProvider, openNodeProvider } from './node-provider.ts';
+export { type NodeJob, type NodeProvider, openNodeProvider, startSuccessor } from './node-provider.ts';
 export { isAlive, killGroup } from './processes.ts';
 export { failedProgress, type LauncherProgress } from './progress.ts';
 export {
@@ -38,6 +38,7 @@ export {
   readBrokerRecords,
   readLauncherRecord,
 } from './records.ts';
+export { decideRenewal, handOverMs, type RenewalStep, type RenewalView } from './renewal-plan.ts';
 export { createAdapter } from './resource.ts';
 export { type ScheduledPilotOptions, startScheduledPilot } from './scheduled-pilot.ts';
 export { type NodeRequest, parseResource } from './scheduler/index.ts';

@@ -57,7 +57,7 @@ export function openNodeProvider(pilotDirectory: string, clock: Clock): NodeProv
       const request = { ...first.plan.request, ...withoutUndefined(changes), nodes };
       const states = await readJobStates(listBlocks(pilotDirectory));
       checkLimits(limits, usesOf(states), { nodes, walltimeMs: request.walltimeMs }, clock.now());
-      return await startBlock({ ...orderOf(first), request, brokers: 0, gateway: false });
+      return await startBlock({ ...orderOf(first), request, brokers: 0, gateway: false, renew: false });
     },
     giveBack(name) {
       const block = listBlocks(pilotDirectory).find(({ plan }) => plan.block === name);
@@ -70,6 +70,12 @@ export function openNodeProvider(pilotDirectory: string, clock: Clock): NodeProv
       writePrivate(blockPaths(block.directory).stop, '');
     },
   };
+}
+
+/** A job like this block's, to take its place before its walltime is over. */
+export async function startSuccessor(block: Block): Promise<Block> {
+  const { request, brokers } = block.plan;
+  return await startBlock({ ...orderOf(block), request, brokers, gateway: false, renew: true });
 }
 
 /** A plan without what is a block's own. */

@@ -30,6 +30,8 @@ export interface ScheduledPilotOptions {
   readonly brokers: number;
   readonly claims: ClaimsShape;
   readonly limits: NodeLimits;
+  /** A successor follows each job before its walltime ends. */
+  readonly renew: boolean;
   readonly sources: StageSources;
   /** Returns once the job is submitted. */
   readonly detach: boolean;
@@ -65,6 +67,7 @@ export async function startScheduledPilot(options: ScheduledPilotOptions): Promi
       brokers: options.brokers,
       pilotBrokers: options.brokers,
       gateway: true,
+      renew: options.renew,
     });
     tell(`job ${block.job} submitted`);
     if (!options.detach) await untilReady(block, options, elapsedMs, clock);

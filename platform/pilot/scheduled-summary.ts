@@ -57,7 +57,8 @@ function stateOf(
   connected: boolean,
 ): PilotState {
   if (living.length === 0) return 'stopped';
-  const heads = living.filter(({ block }) => block.plan.gateway);
+  // Any of them may hold gateway and streams, the first one or a successor.
+  const heads = living.filter(({ block }) => block.plan.brokers > 0);
   if (heads.length === 0) return 'broken';
   if (heads.every(({ phase }) => phase === 'queued')) return 'queued';
   return connected ? 'running' : 'starting';

@@ -18,6 +18,8 @@ export interface EpochOptions {
   readonly shared: boolean;
   /** Leaves the very first epoch to another. */
   readonly standby: boolean;
+  /** False for one whose node is about to go. */
+  readonly mayAct: () => boolean;
   readonly signal: AbortSignal;
 }
 
@@ -128,12 +130,12 @@ async function takeIfFree(
   options: EpochOptions,
   silence: Silence,
 ): Promise<{ epoch: number; revision: number } | undefined> {
-  const { bucket, node, standby } = options;
+  const { bucket, node, standby, mayAct } = options;
   const found = await readEntry(bucket);
   const silentMs = silence.ofRevision(found?.revision ?? 0);
   // Our own predecessor is dead: a node has one gateway.
   const free = found ? found.entry.released || found.entry.node === node : !standby;
-  if (!free && silentMs < gatewaySilenceMs) return undefined;
+  if (!mayAct() || (!free && silentMs < gatewaySilenceMs)) return undefined;
   const epoch = (found?.entry.epoch ?? 0) + 1;
   try {
     const entry: Entry = { epoch, node, released: false };

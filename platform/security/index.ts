@@ -3,4 +3,4 @@ export type { Certificate, CertificateAuthority, CertificateRequest } from './ce
 export { loadCertificates } from './load-certificates.ts';
 export { createNatsKey, isPublicNatsKey, type NatsKey } from './nkeys.ts';
 export { assertPrivateDirectory, makePrivateDirectory, readPrivate, stampOf, writePrivate } from './private-files.ts';
-export { agentServerName, brokerServerName, gatewayServerName } from './server-names.ts';
+export { agentServerName, brokerServerName, gatewayServerName, serverNameOf } from './server-names.ts';

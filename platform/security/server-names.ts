@@ -11,3 +11,8 @@ export function agentServerName(pilot: string, node: string): string {
 export function brokerServerName(pilot: string): string {
   return `broker.${pilot}.pilotfish`;
 }
+
+/** What a nats-server calls itself among the others. */
+export function serverNameOf(pilot: string, node: string): string {
+  return `${pilot}-${node}`;
+}

@@ -65,7 +65,7 @@ export async function connectNats(options: NatsOptions): Promise<NatsConnection>
 }
 
 /** The client hands on to TLS what it does not know itself: the name to verify, because addresses come and go. */
-function tlsOptions({ tls }: NatsOptions): TlsOptions & { servername: string } {
+export function tlsOptions({ tls }: Pick<NatsOptions, 'tls'>): TlsOptions & { servername: string } {
   if (!tls) throw new PlatformError('internal', 'the brokers speak TLS, and no authority is given to trust');
   return { ca: tls.ca, servername: tls.serverName };
 }

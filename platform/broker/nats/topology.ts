@@ -9,6 +9,7 @@ import {
   RetentionPolicy,
   StorageType,
   type StreamConfig,
+  type StreamInfo,
 } from '@nats-io/jetstream';
 import { type KV, Kvm } from '@nats-io/kv';
 import type { NatsConnection } from '@nats-io/transport-node';
@@ -68,18 +69,20 @@ export async function ensureStreams(manager: JetStreamManager, options: Topology
   for (const name of Object.values(streams)) {
     const config = streamConfig(name, options);
     // Asked first: the server reserves a new stream's bytes before it notices that the stream is there.
-    if (await streamExists(manager, name)) await manager.streams.update(name, config);
+    const found = await findStream(manager, name);
+    // Where it was moved to, it stays.
+    const placement = found?.config.placement ? { placement: found.config.placement } : {};
+    if (found) await manager.streams.update(name, { ...config, ...placement });
     else await manager.streams.add(config);
   }
 }
 
-async function streamExists(manager: JetStreamManager, name: string): Promise<boolean> {
+async function findStream(manager: JetStreamManager, name: string): Promise<StreamInfo | undefined> {
   try {
-    await manager.streams.info(name);
-    return true;
+    return await manager.streams.info(name);
   } catch (error) {
     // 10059: stream not found.
-    if (error instanceof JetStreamApiError && error.code === 10059) return false;
+    if (error instanceof JetStreamApiError && error.code === 10059) return undefined;
     throw error;
   }
 }

@@ -15,6 +15,8 @@ export interface ServerConfigOptions {
   readonly users: Record<NatsRole, string>;
   /** Public nkey of the servers' own account, through which a server is taken out of the cluster. */
   readonly systemUser?: string;
+  /** Streams can be told to live on servers with a tag. */
+  readonly tags?: readonly string[];
   /** What one of several servers needs to find the others. */
   readonly cluster?: ClusterOptions;
   /** Users beside them: public nkey, roles, subjects to publish to (empty: all). */
@@ -84,6 +86,7 @@ export function renderServerConfig(options: ServerConfigOptions): string {
       SYS: { users: options.systemUser === undefined ? [] : [{ nkey: options.systemUser }] },
     },
     system_account: 'SYS',
+    ...(options.tags ? { server_tags: options.tags } : {}),
     ...(options.cluster ? { cluster: clusterConfig(options.host, options.cluster) } : {}),
     ...(tls ? { tls: { cert_file: tls.cert, key_file: tls.key, ca_file: tls.ca, timeout: 5 } } : {}),
   };

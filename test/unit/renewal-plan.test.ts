@@ -1,0 +1,60 @@
+/** A renewal goes on from whatever is seen, and never ends a block that something still needs. */
+import * as fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { decideRenewal, handOverMs, type RenewalView } from '#pilot';
+
+const old = { block: 'b1', endsAtMs: 600_000, joined: true };
+const young = { block: 'b3', endsAtMs: 1_200_000, joined: true };
+const view: RenewalView = { nowMs: 0, blocks: [old], actingBlock: 'b1', strayStreams: 0, queueWaitMs: 20_000 };
+
+describe('decideRenewal()', () => {
+  it('submits early enough for the longest wait in the queue and half of it more', () => {
+    const dueMs = old.endsAtMs - 30_000 - handOverMs;
+    expect(decideRenewal({ ...view, nowMs: dueMs - 1 }).kind).toBe('wait');
+    expect(decideRenewal({ ...view, nowMs: dueMs })).toEqual({ kind: 'submit' });
+    expect(decideRenewal({ ...view, nowMs: 1e9, blocks: [{ ...old, endsAtMs: undefined }] }).kind).toBe('wait');
+  });
+
+  it('goes step by step: join, move the streams, move the gateway, end the old job', () => {
+    const two = { ...view, blocks: [old, young] };
+    expect(decideRenewal({ ...two, blocks: [old, { ...young, joined: false }] }).kind).toBe('wait');
+    expect(decideRenewal({ ...two, strayStreams: undefined }).kind).toBe('wait');
+    expect(decideRenewal({ ...two, strayStreams: 3 })).toEqual({ kind: 'place', block: 'b3' });
+    expect(decideRenewal(two)).toEqual({ kind: 'hand-over' });
+    expect(decideRenewal({ ...two, actingBlock: 'b3' })).toEqual({ kind: 'retire', block: 'b1' });
+    expect(decideRenewal({ ...two, blocks: [young], actingBlock: 'b3' }).kind).toBe('wait');
+  });
+
+  it('whatever is seen: no block goes that holds a stream or the acting gateway, and no second successor is asked for', () => {
+    const block = fc.record({
+      endsAtMs: fc.option(fc.nat(1e6), { nil: undefined }),
+      joined: fc.boolean(),
+    });
+    const anything = fc
+      .record({
+        nowMs: fc.nat(1e6),
+        blocks: fc.array(block, { maxLength: 4 }),
+        acting: fc.nat(3),
+        strayStreams: fc.option(fc.nat(3), { nil: undefined }),
+        queueWaitMs: fc.nat(1e6),
+      })
+      .map(({ blocks, acting, ...rest }) => ({
+        ...rest,
+        blocks: blocks.map((each, at) => ({ ...each, block: `b${at}` })),
+        actingBlock: `b${acting}`,
+      }));
+    void fc.assert(
+      fc.property(anything, (seen) => {
+        const step = decideRenewal(seen);
+        const newest = seen.blocks.at(-1);
+        if (step.kind === 'submit') expect(seen.blocks).toHaveLength(1);
+        if (step.kind === 'place') expect(newest).toMatchObject({ block: step.block, joined: true });
+        if (step.kind === 'hand-over') expect(seen).toMatchObject({ strayStreams: 0 });
+        if (step.kind !== 'retire') return;
+        expect(seen.strayStreams).toBe(0);
+        expect(seen.actingBlock).toBe(newest?.block);
+        expect(step.block).not.toBe(newest?.block);
+      }),
+    );
+  });
+});
