@@ -1,15 +1,14 @@
-/** `npm run demo`: brings up a local pilot, runs the main job on it, shows what came out, leaves nothing behind. */
+/** `npm run demo`: brings up a pilot, on this machine by default, runs the main job on it, shows what came out, leaves nothing behind. */
 import { join } from 'node:path';
-import { launcherCommand } from '#cli';
 import { connectPilot } from '#client';
 import { errorCodes, PlatformError } from '#common';
-import { codeCacheDirectory, createAdapter, endPilot, resolveHome, type StartedPilot, startPilot } from '#pilot';
+import { endPilot, resolveHome, type StartedPilot } from '#pilot';
+import { bringUp } from './bring-up.ts';
 import { type DemoInput, openInputs, prepareOut } from './inputs.ts';
 import { type MainJob, runMainJob } from './main-job.ts';
 import { type DemoOptions, demoHelp, parseDemoOptions } from './options.ts';
 import { type DemoResult, median, renderTable } from './report.ts';
 
-const resource = 'local://';
 /** Two slots a node: one for split, one for gridrec, on a machine of two cores. */
 const slotsPerNode = 2;
 
@@ -62,16 +61,12 @@ function isInterruption(error: unknown): boolean {
 
 async function demo(options: DemoOptions, inputs: readonly DemoInput[]): Promise<number> {
   const home = resolveHome(process.env);
-  const pilot = await startPilot({
+  const pilot = await bringUp({
     home,
-    resource,
-    adapter: createAdapter(resource, launcherCommand(codeCacheDirectory(home))),
+    resource: options.resource,
     nodes: options.nodes,
     slotsPerNode,
-    waitReady: async (connection, nodes, timeoutMs) => {
-      using client = connectPilot(connection);
-      await client.waitReady(nodes, timeoutMs);
-    },
+    env: process.env,
     onPhase: ({ node, phase, ms }) =>
       note(`${String(ms).padStart(6)} ms  ${node === '' ? phase : `${node}: ${phase}`}`),
     signal: interrupted.signal,

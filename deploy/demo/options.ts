@@ -10,6 +10,8 @@ export interface DemoOptions {
   /** A Data Exchange file; undefined for the phantom. */
   readonly input: string | undefined;
   readonly out: string;
+  /** Where its nodes are, as in `pilotfish up --resource`. */
+  readonly resource: string;
   readonly mode: 'accurate' | 'compat';
   readonly filter: string;
   /** Rotation axis in columns; undefined: searched for. */
@@ -25,9 +27,10 @@ export interface DemoOptions {
 
 export const demoHelp = `npm run demo -- [options]
 
-A local pilot of two nodes reconstructs a detector stream: frames -> split -> gather -> gridrec -> slices.
+A pilot of two nodes on this machine, or on a cluster, reconstructs a detector stream: frames -> split -> gather -> gridrec -> slices.
 
   --input FILE.h5        a Data Exchange scan instead of the phantom
+  --resource URL         where the pilot's nodes are (default: local://), as in pilotfish up
   --out DIR              where slices go (default: out)
   --mode MODE            accurate (default) or compat (equals TomoPy)
   --filter NAME          shepp (default), ramlak, cosine, parzen, hann, hamming, butterworth, none
@@ -40,6 +43,7 @@ A local pilot of two nodes reconstructs a detector stream: frames -> split -> ga
 
 Examples:
   npm run demo
+  npm run demo -- --resource slurm:// --nodes 4
   npm run demo -- --input scan.h5 --out slices --json
 `;
 
@@ -56,6 +60,7 @@ export function parseDemoOptions(args: readonly string[]): DemoOptions | undefin
   return {
     input: values['input'] === undefined ? undefined : text('input'),
     out: text('out'),
+    resource: text('resource'),
     mode,
     filter,
     centre: values['centre'] === undefined ? undefined : number('centre', text('centre'), 0, columnsMax),
@@ -80,6 +85,7 @@ function parse(args: readonly string[]): Record<string, string | boolean | undef
       options: {
         input: option(),
         out: option('out'),
+        resource: option('local://'),
         mode: option('accurate'),
         filter: option('shepp'),
         centre: option(),

@@ -39,7 +39,7 @@ export {
   readLauncherRecord,
 } from './records.ts';
 export { decideRenewal, handOverMs, type RenewalStep, type RenewalView } from './renewal-plan.ts';
-export { createAdapter } from './resource.ts';
+export { createAdapter, isScheduled } from './resource.ts';
 export { type ScheduledPilotOptions, startScheduledPilot } from './scheduled-pilot.ts';
 export { type NodeRequest, parseResource } from './scheduler/index.ts';
 export { type Stage, type StageSources, stagePlatform } from './stage.ts';

@@ -76,7 +76,7 @@ export class TestCluster {
     const printed = await cluster.script(`${options.kind}-up.sh`, [String(options.nodes)]);
     for (const [, name = '', value = ''] of printed.matchAll(/(\w+)=(\S+)/g))
       cluster.#env[name] = value.replace(/:\$PATH$/, `:${process.env['PATH']}`);
-    if (options.kind === 'sge') cluster.#env['PILOT_AS'] = cluster.user;
+    if (options.kind === 'sge') Object.assign(cluster.#env, sgeEnvironment);
     cluster.#install();
     return cluster;
   }
@@ -97,12 +97,10 @@ export class TestCluster {
   }
 
   async asUser(argv: readonly string[], options: RunOptions = {}): Promise<CliResult> {
-    const [, gid = '0'] = this.#ids();
-    const drop = ['setpriv', `--reuid=${this.user}`, `--regid=${gid}`, '--init-groups'];
-    // Grid Engine's commands enter the controller's namespaces, which only root may, and become the user there.
-    return await run([...(this.#kind === 'sge' ? [] : drop), ...argv], {
+    return await run([...this.#becomeUser(), ...argv], {
       ...options,
       env: {
+        ...(this.#kind === 'sge' ? this.#settings : {}),
         PATH: this.#env['PATH'] ?? process.env['PATH'] ?? '',
         LANG: 'C.UTF-8',
         HOME: join(this.directory, 'home', this.user),
@@ -113,6 +111,18 @@ export class TestCluster {
       },
       cwd: join(this.directory, 'home', this.user),
     });
+  }
+
+  /** Slurm's commands run here; Grid Engine trusts host names, which only its own nodes know, so its login node is the controller. */
+  #becomeUser(): string[] {
+    const [, gid = '0'] = this.#ids();
+    if (this.#kind === 'sge') return [join(scripts, 'slurm-node.sh'), 'exec', '-u', this.user, 'ctl'];
+    return ['setpriv', `--reuid=${this.user}`, `--regid=${gid}`, '--init-groups'];
+  }
+
+  /** Starts a long command as the user; killed with the signal. */
+  startAsUser(argv: readonly string[], options: RunOptions = {}): Promise<CliResult> {
+    return this.asUser(argv, { timeoutMs: 600_000, ...options });
   }
 
   /** A command as root in this machine's own namespaces, with the scheduler's settings. */
@@ -188,6 +198,16 @@ export class TestCluster {
     execFileSync('chmod', ['-R', 'a+rX', to]);
   }
 }
+
+/** As a site's login shell has it; the ports are those of sge-up.sh. */
+const sgePrograms = '/usr/lib/gridengine';
+const sgeEnvironment: Readonly<Record<string, string>> = {
+  PATH: [sgePrograms, '/usr/local/bin', '/usr/bin', '/bin'].join(':'),
+  LD_LIBRARY_PATH: sgePrograms,
+  SGE_ARCH: 'lx-amd64',
+  SGE_QMASTER_PORT: '6444',
+  SGE_EXECD_PORT: '6445',
+};
 
 /** Clusters of test processes that were killed. */
 function takeDownLeftOvers(): void {
