@@ -1,14 +1,24 @@
 /** Connects to the pilot that a command means. Loads gRPC, NATS and the like only when a command needs a pilot. */
 import type { EventClient, PilotClient } from '#client';
-import { nearestName, PlatformError } from '#common';
+import { nearestName, PlatformError, platformVersion } from '#common';
 import type { Connection } from '#model';
 import type { CliContext } from './context.ts';
 
 /** The connection of `--pilot` (an id, or a colleague's file), or of the only pilot there is; throws as `resolvePilot` and `readConnection` do. */
 async function openConnection(context: CliContext, wanted: string | undefined): Promise<Connection> {
   const { readConnection, readConnectionFile, resolveHome, resolvePilot } = await import('#pilot');
-  if (wanted?.includes('/') || wanted?.endsWith('.json')) return readConnectionFile(wanted);
-  return readConnection(resolvePilot(resolveHome(context.env), wanted));
+  const isFile = wanted?.includes('/') || wanted?.endsWith('.json');
+  const connection = isFile
+    ? readConnectionFile(wanted ?? '')
+    : readConnection(resolvePilot(resolveHome(context.env), wanted));
+  noteVersions(context, connection);
+  return connection;
+}
+
+/** Most things work between neighbouring versions; where one does not, its error should not be a riddle. */
+function noteVersions({ stderr }: CliContext, { pilot, version }: Connection): void {
+  if (version === platformVersion) return;
+  stderr.write(`note: this is pilotfish ${platformVersion}, pilot ${pilot} was brought up by ${version}\n`);
 }
 
 /** Runs `use` with a client of the gateway and closes it. */

@@ -1,5 +1,5 @@
 /** A pilot in jobs of a real Slurm, brought up by a plain user from the login node; its end proves that nothing leaked. */
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { clusterMissing, TestCluster } from '../harness/cluster.ts';
@@ -62,6 +62,11 @@ describe.skipIf(clusterMissing !== '')(`slurm:// (${clusterMissing || 'real'})`,
     expect((await cli('pub', 'numbers.{n}', '-d', '{n}', '--count', '50')).stderr).not.toContain('error');
     expect((await cli('tail', 'echoed.*', '--from', 'all', '--count', '50')).stdout.trim().split('\n')).toHaveLength(
       50,
+    );
+    const file = info.connectionFile as string;
+    writeFileSync(file, readFileSync(file, 'utf8').replace(/"version": "[^"]+"/, '"version": "0.0.9"'));
+    expect((await cli('list')).stderr).toMatch(
+      /this is pilotfish \d+\.\d+\.\d+, pilot p-\w+ was brought up by 0\.0\.9/,
     );
     expect((await cli('pilot', 'logs')).stderr).toMatch(/== nodes\/n2\/logs\/agent\.log/);
     await cli('down');
