@@ -2,7 +2,7 @@
  * The main job on real batch systems, as a plain user: the demo starts on one node, grows to four while the scan is replayed,
  * loses one to a power cut, shrinks back to one, and has lost and doubled nothing; nothing is left on any node.
  */
-import { readdirSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { clusterMissing, TestCluster } from '../harness/cluster.ts';
@@ -29,13 +29,17 @@ describe.skipIf(clusterMissing !== '').each(systems)(
           JSON.parse(await cli('node', 'list', '-o', 'json')).items as { id: string; state: string; address: string }[]
         ).filter(({ state }) => state === 'ready');
       const program = (name: string) => join(cluster.directory, 'pilotfish', name);
-      const demo = cluster.startAsUser([
-        program('bin/node'),
-        program('dist/demo.mjs'),
-        ...['--resource', `${kind}://`, '--nodes', '1', '--scans', '4', '--rate', '8', '--size', '128', '--json'],
-        ...['--out', join(cluster.directory, 'home', cluster.user, 'out')],
-      ]);
-      const connected = () => readdirSync(join(cluster.home, 'pilots')).length === 1;
+      const demo = cluster.startAsUser(
+        [
+          program('bin/node'),
+          program('dist/demo.mjs'),
+          ...['--resource', `${kind}://`, '--nodes', '1', '--scans', '4', '--rate', '8', '--size', '128', '--json'],
+          ...['--out', join(cluster.directory, 'home', cluster.user, 'out')],
+        ],
+        { env: { PILOTFISH_NATS_SERVER: program('bin/nats-server') } },
+      );
+      const pilots = join(cluster.home, 'pilots');
+      const connected = () => existsSync(pilots) && readdirSync(pilots).length === 1;
       await eventually(async () => connected() && (await nodes()).length === 1, {
         timeoutMs: 120_000,
         what: 'the demo has a node',
@@ -69,7 +73,7 @@ describe.skipIf(clusterMissing !== '').each(systems)(
         slices: 64,
       });
 
-      expect(readdirSync(join(cluster.home, 'pilots'))).toEqual([]);
+      expect(readdirSync(pilots)).toEqual([]);
       await eventually(() => cluster.userProcesses().length === 0, {
         timeoutMs: 30_000,
         what: 'no process is left on any node',
