@@ -184,8 +184,8 @@ export class TestCluster {
       filter: (path) => !/\/dist\/(?:node|stamps|tools\.json|\.[^/]*)(?:\/|$)/.test(path),
     });
     cpSync(join(root, 'functions'), join(to, 'functions'), { recursive: true });
-    for (const name of ['esbuild', `@esbuild/linux-${process.arch}`])
-      cpSync(join(root, 'node_modules', name), join(to, 'node_modules', name), { recursive: true, dereference: true });
+    for (const path of runTimePackages())
+      cpSync(join(root, path), join(to, path), { recursive: true, dereference: true });
     const tools = JSON.parse(readFileSync(join(root, 'dist/tools.json'), 'utf8')) as Record<string, string>;
     for (const [name, from] of [
       ['node', tools['node'] ?? process.execPath],
@@ -208,6 +208,15 @@ const sgeEnvironment: Readonly<Record<string, string>> = {
   SGE_QMASTER_PORT: '6444',
   SGE_EXECD_PORT: '6445',
 };
+
+/** What the example functions import and the bundler is: without the compiler of WASM and Node itself, which are large. */
+function runTimePackages(): string[] {
+  const listed = execFileSync('npm', ['ls', '--omit=dev', '--all', '--parseable'], { cwd: root, encoding: 'utf8' });
+  return listed
+    .split('\n')
+    .filter((path) => path.startsWith(`${root}/node_modules/`) && !/\/(?:binaryen|node-linux-\w+)$/.test(path))
+    .map((path) => path.slice(root.length + 1));
+}
 
 /** Clusters of test processes that were killed. */
 function takeDownLeftOvers(): void {
