@@ -221,7 +221,13 @@ describe('records', () => {
     expect(readRecords(file).map(({ id }) => id)).toEqual(['one']);
     appendRecord(file, record({ id: 'three' }));
     expect(readRecords(file).map(({ id }) => id)).toEqual(['one', 'three']);
+    // Measured once more: the later figures count.
+    appendRecord(file, record({ id: 'one', messages: 99 }));
+    expect(readRecords(file).map(({ id, messages }) => [id, messages])).toEqual([
+      ['one', 99],
+      ['three', 10],
+    ]);
     appendFileSync(file, '{"id":1}\n');
-    expect(() => readRecords(file)).toThrow(/:3 is no record of a study/);
+    expect(() => readRecords(file)).toThrow(/:4 is no record of a study/);
   });
 });

@@ -43,13 +43,13 @@ const recordSchema = z.object({
 });
 export type CaseRecord = z.output<typeof recordSchema>;
 
-/** All whole lines; a last one that a crash cut short is dropped from the file. Throws `invalid` for a file of something else. */
+/** The last line of each case; one that a crash cut short is dropped from the file. Throws `invalid` for a file of something else. */
 export function readRecords(path: string): CaseRecord[] {
   if (!existsSync(path)) return [];
   const text = readFileSync(path, 'utf8');
   const whole = text.slice(0, text.lastIndexOf('\n') + 1);
   if (whole.length < text.length) truncateSync(path, Buffer.byteLength(whole));
-  return whole
+  const records = whole
     .split('\n')
     .filter((line) => line !== '')
     .map((line, at) => {
@@ -64,6 +64,7 @@ export function readRecords(path: string): CaseRecord[] {
         },
       );
     });
+  return [...new Map(records.map((record) => [record.id, record])).values()];
 }
 
 function parseJson(line: string): unknown {

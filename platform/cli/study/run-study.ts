@@ -35,7 +35,9 @@ export interface StudyProgress {
 
 export async function runStudy(context: CliContext, options: StudyOptions, output: Output): Promise<StudyProgress> {
   const file = join(options.out, recordsFile);
-  const known = new Set(readRecords(file).map(({ id, definition }) => `${id} ${definition}`));
+  // What failed is tried again.
+  const good = readRecords(file).filter(({ outcome }) => outcome === 'ok');
+  const known = new Set(good.map(({ id, definition }) => `${id} ${definition}`));
   const all = expandStudy(options.study);
   const waiting = all.filter((one) => !known.has(`${one.id} ${definitionOf(one)}`));
   if (waiting.length < all.length)
