@@ -15,12 +15,13 @@ import type { Logger } from '#telemetry';
 import { ArtifactCache } from './artifact-cache.ts';
 import { ClaimLocator } from './claims/claim-locator.ts';
 import { OutputStore } from './claims/output-store.ts';
+import { endInstances } from './end-instances.ts';
 import type { FunctionPool } from './function-pool.ts';
 import { Gatherers } from './gather/gatherers.ts';
 import { HostedVersion } from './hosted-version.ts';
 import type { Instance } from './instance.ts';
 import { InstanceStarter, type InstanceStarterOptions } from './instance-starter.ts';
-import { checkGroups, checkMemory, describeIsolation } from './isolation/index.ts';
+import { checkGroups, checkMemory, describeIsolation, groupCheckMs, memoryCheckMs } from './isolation/index.ts';
 import { LeaseKeeper } from './lease-keeper.ts';
 import { LogSink } from './log-sink.ts';
 import { type ReconcilePool, reconcile, slotsUsed } from './reconcile.ts';
@@ -47,18 +48,10 @@ export interface AgentOptions
 
 /** Timeouts, restarts and credit are looked at this often. */
 const tickMs = 100;
-/** Of a drain's grace time, how much is left to handlers that listen to `ctx.signal` once it aborts. */
-const noticeShare = 0.4;
 /** Of the margin before the walltime's end, what running calls are given; the rest is for acks and results. */
 const drainShare = 0.5;
-/** SIGKILL works within milliseconds; a node that swaps takes longer. */
-const killWaitMs = 2_000;
 /** Lost pulls and publishes are looked for this often. */
 const lostCheckMs = 1_000;
-/** An instance that allocates as fast as it can takes a few hundred MB in this time. */
-const memoryCheckMs = 200;
-/** A look at all processes of the node takes some milliseconds. */
-const groupCheckMs = 1_000;
 
 export class Agent {
   readonly clock: Clock;
@@ -193,20 +186,13 @@ export class Agent {
     this.#starter.close();
     this.#spares.keep([]);
     for (const hosted of this.#hosted.values()) {
-      const { pool } = hosted;
       hosted.stopPulling();
-      pool.wanted = 0;
-      pool.abandonWaiting({ kind: 'unstartable', reason: 'the node is draining' });
-      for (const instance of pool.instances) instance.drain();
+      hosted.pool.wanted = 0;
+      hosted.pool.abandonWaiting({ kind: 'unstartable', reason: 'the node is draining' });
+      for (const instance of hosted.pool.instances) instance.drain();
     }
     this.onChange();
-    await this.#untilEmpty(graceMs * (1 - noticeShare));
-    for (const { instance } of this.#instances.values()) instance.interrupt();
-    await this.#untilEmpty(graceMs * noticeShare);
-    const killed = this.#instances.size;
-    for (const { instance } of this.#instances.values()) instance.end('its grace time was over');
-    await this.#untilEmpty(killWaitMs);
-    return killed;
+    return await endInstances(this.#instances, graceMs, this.clock);
   }
 
   async close(): Promise<void> {
@@ -347,11 +333,6 @@ export class Agent {
     pool.instanceEnded(instance, reason, unstarted);
     this.#reconcile();
     this.onChange();
-  }
-
-  async #untilEmpty(timeoutMs: number): Promise<void> {
-    const deadline = this.clock.monotonic() + timeoutMs;
-    while (this.#instances.size > 0 && this.clock.monotonic() < deadline) await this.clock.sleep(20);
   }
 
   #tick(): void {

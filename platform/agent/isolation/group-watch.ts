@@ -2,6 +2,9 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import type { WatchedInstance } from './memory-watch.ts';
 
+/** A look at all processes of the node takes some milliseconds. */
+export const groupCheckMs = 1_000;
+
 /** MPI and the pools of numeric libraries start one a core. */
 export const groupProcessesMax = 256;
 

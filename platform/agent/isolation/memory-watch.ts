@@ -13,6 +13,9 @@ export interface WatchedInstance {
   end(reason: string): void;
 }
 
+/** An instance that allocates as fast as it can takes a few hundred MB in this time. */
+export const memoryCheckMs = 200;
+
 /** A host that does nothing has 45 MB resident, most of them shared with all others. */
 const hostBytes = 64 * 2 ** 20;
 const pageBytes = 4_096;
