@@ -4,14 +4,12 @@
  */
 import { join } from 'node:path';
 import { type JetStreamManager, jetstreamManager } from '@nats-io/jetstream';
-import type { NatsConnection } from '@nats-io/transport-node';
-import { type ArtifactStore, type Buckets, ClaimWriter, EventPublisher, inboxPrefix, StateValues } from '#broker';
-import type { ClaimFolder } from '#claims';
+import { ClaimWriter, EventPublisher, inboxPrefix, StateValues } from '#broker';
 import { type Clock, PlatformError } from '#common';
 import type { AgentConfig } from '#model';
 import type { ApplyRequest, FunctionVersion, Isolation, WantedFunction } from '#proto';
 import { drainMarginMs, hasTimeFor, mustDrain } from '#routing';
-import type { Logger } from '#telemetry';
+import type { AgentOptions } from './agent-options.ts';
 import { ArtifactCache } from './artifact-cache.ts';
 import { ClaimLocator } from './claims/claim-locator.ts';
 import { OutputStore } from './claims/output-store.ts';
@@ -20,31 +18,16 @@ import type { FunctionPool } from './function-pool.ts';
 import { Gatherers } from './gather/gatherers.ts';
 import { HostedVersion } from './hosted-version.ts';
 import type { Instance } from './instance.ts';
-import { InstanceStarter, type InstanceStarterOptions } from './instance-starter.ts';
+import { InstanceStarter } from './instance-starter.ts';
 import { checkGroups, checkMemory, describeIsolation, groupCheckMs, memoryCheckMs } from './isolation/index.ts';
 import { LeaseKeeper } from './lease-keeper.ts';
 import { LogSink } from './log-sink.ts';
 import { type ReconcilePool, reconcile, slotsUsed } from './reconcile.ts';
 import { TriggerSources } from './sources/trigger-sources.ts';
-import { SpareInstances } from './spare-instances.ts';
+import { SpareInstances, versionsWithSpare } from './spare-instances.ts';
 import { StackMap } from './stack-map.ts';
 import { WantedFile } from './wanted-file.ts';
 import { isFreshlyWoken } from './woken.ts';
-
-export interface AgentOptions
-  extends Pick<
-    InstanceStarterOptions,
-    'config' | 'spawner' | 'clock' | 'hostScript' | 'nodeBinary' | 'isolation' | 'environment' | 'onProcess'
-  > {
-  readonly connection: NatsConnection;
-  readonly buckets: Buckets;
-  readonly artifacts: ArtifactStore;
-  readonly logger: Logger;
-  /** Where this node leaves large payloads; undefined where they go into the stream. */
-  readonly claimFolder: ClaimFolder | undefined;
-  /** Reads a claimed payload of another node. */
-  readonly readFromPeer: (node: string, name: string) => AsyncIterable<Uint8Array>;
-}
 
 /** Timeouts, restarts and credit are looked at this often. */
 const tickMs = 100;
@@ -344,20 +327,13 @@ export class Agent {
       this.#options.logger.info({ endsAtMs: this.endsAtMs }, 'the walltime is nearly over: draining');
       void this.drain(drainMarginMs * drainShare);
     }
-    if (!this.draining) this.#spares.keep(this.#versionsWithSpare());
+    if (!this.draining) this.#spares.keep(versionsWithSpare(this.pools()));
     for (const [digest, hosted] of this.#hosted) {
       hosted.updateCredit();
       if (!hosted.finished) continue;
       this.#hosted.delete(digest);
       void hosted.close();
     }
-  }
-
-  /** Functions that must answer at once, where the first call of one would come, or more of them are served. */
-  #versionsWithSpare(): FunctionVersion[] {
-    return this.pools()
-      .filter(({ version, pull, activator, wanted }) => version.spec?.latency && pull && (activator || wanted > 0))
-      .map(({ version }) => version);
   }
 
   *#allInstances(): Generator<Instance, void, void> {

@@ -3,6 +3,7 @@
  * A spare takes no slot until it is used; behind it the next one is loaded.
  */
 import type { FunctionVersion } from '#proto';
+import type { FunctionPool } from './function-pool.ts';
 import type { Instance, InstanceEvents } from './instance.ts';
 
 type SpareEvents = Pick<InstanceEvents, 'onReady' | 'onRoom' | 'onEnded'>;
@@ -80,4 +81,13 @@ export class SpareInstances {
     this.#spares.delete(digest);
     this.#notBefore.set(digest, this.#options.now() + waitMs);
   }
+}
+
+/** Functions that must answer at once, where the first call of one would come, or more of them are served. */
+export function versionsWithSpare(
+  pools: readonly Pick<FunctionPool, 'version' | 'pull' | 'activator' | 'wanted'>[],
+): FunctionVersion[] {
+  return pools
+    .filter(({ version, pull, activator, wanted }) => version.spec?.latency && pull && (activator || wanted > 0))
+    .map(({ version }) => version);
 }
