@@ -21,8 +21,15 @@ export function readTls({ ca, cert, key }: TlsFiles): TlsIdentity {
   return { ca: readFileSync(ca, 'utf8'), cert: readFileSync(cert, 'utf8'), key: readFileSync(key, 'utf8') };
 }
 
+/** A gateway dials every node with one identity: its PEM texts are read once, not a thousand times after a restart. */
+const known = new WeakMap<TlsIdentity, ChannelCredentials>();
+
 export function channelCredentials(identity: TlsIdentity): ChannelCredentials {
-  return credentials.createFromSecureContext(createSecureContext(contextOptions(identity)));
+  const made = known.get(identity);
+  if (made) return made;
+  const fresh = credentials.createFromSecureContext(createSecureContext(contextOptions(identity)));
+  known.set(identity, fresh);
+  return fresh;
 }
 
 /** What both ends of a connection are made of. */
