@@ -80,9 +80,9 @@ export const pilotShrinkCommand: CommandFactory = (context): Command =>
       const { provider, pilot } = await openProvider(context, flags);
       const chosen = await chooseJobs(provider, flags.nodes);
       await withPilot(context, pilot, async (client) => {
-        for (const node of chosen.flatMap(({ nodes }) => nodes)) await drain(output, flags, node, client);
+        for (const node of chosen.flatMap(({ nodes }) => nodes))
+          await drain(output, { ...flags, lostIsFine: true }, node, client);
       });
-      for (const { block } of chosen) provider.giveBack(block);
       await untilEnded(provider, chosen);
       for (const node of chosen.flatMap(({ nodes }) => nodes)) output.line(node);
     });
@@ -107,7 +107,11 @@ async function chooseJobs(provider: NodeProvider, wanted: number): Promise<reado
 async function untilEnded(provider: NodeProvider, chosen: readonly NodeJob[]): Promise<void> {
   const names = new Set(chosen.map(({ block }) => block));
   const deadline = performance.now() + endWaitMs;
-  while ((await provider.jobs()).some(({ block, phase }) => names.has(block) && phase !== 'ended')) {
+  for (;;) {
+    const left = (await provider.jobs()).filter(({ block, phase }) => names.has(block) && phase !== 'ended');
+    if (left.length === 0) return;
+    // Again and again: the scheduler may put a job back into the queue that lost its node.
+    for (const { block } of left) await provider.giveBack(block);
     if (performance.now() > deadline)
       throw new PlatformError('timeout', `the jobs of ${[...names].join(', ')} do not end`);
     await new Promise((resolve) => setTimeout(resolve, pollMs));
@@ -120,12 +124,16 @@ interface DrainClient {
 
 async function drain(
   output: Output,
-  { grace }: Pick<GraceFlags, 'grace'>,
+  { grace, lostIsFine }: Pick<GraceFlags, 'grace'> & { readonly lostIsFine?: boolean },
   node: string,
   client: DrainClient,
 ): Promise<void> {
   const startedAt = performance.now();
-  const killed = await client.drainNode(node, grace);
+  const killed = await client.drainNode(node, grace).catch((error: unknown) => {
+    if (PlatformError.from(error).code !== 'not-found' || !lostIsFine) throw error;
+    output.note(`${node} is lost: nothing to drain`);
+    return 0;
+  });
   const forced = killed === 0 ? '' : `, ${killed} instances ended by force; their events run elsewhere`;
   output.note(`${node} drained in ${formatDuration(performance.now() - startedAt)}${forced}`);
 }

@@ -10,7 +10,7 @@ import { type BlockState, endOf, readJobStates } from './job-states.ts';
 import { hoursUsed, type NodeLimits, type NodeUse } from './node-limits.ts';
 import { readPilotRecord } from './records.ts';
 import type { JobPhase, NodeRequest } from './scheduler/index.ts';
-import { startBlock } from './start-block.ts';
+import { schedulerOf, startBlock } from './start-block.ts';
 
 export interface NodeJob {
   /** Names it to `giveBack`. */
@@ -34,8 +34,8 @@ export interface NodeProvider {
    * once, its nodes join when it runs. Throws `no-capacity` at a limit, `invalid` with the scheduler's own words.
    */
   request(nodes: number, changes?: Partial<NodeRequest>): Promise<Block>;
-  /** The nodes must have been drained. The job ends by itself within seconds. */
-  giveBack(block: string): void;
+  /** The nodes must have been drained. The job ends by itself within seconds, one that waits is taken from the queue. */
+  giveBack(block: string): Promise<void>;
 }
 
 /** Throws `usage` for a pilot whose nodes no scheduler gave. */
@@ -59,7 +59,7 @@ export function openNodeProvider(pilotDirectory: string, clock: Clock): NodeProv
       checkLimits(limits, usesOf(states), { nodes, walltimeMs: request.walltimeMs }, clock.now());
       return await startBlock({ ...orderOf(first), request, brokers: 0, gateway: false, renew: false });
     },
-    giveBack(name) {
+    async giveBack(name) {
       const block = listBlocks(pilotDirectory).find(({ plan }) => plan.block === name);
       if (!block) throw new PlatformError('not-found', `the pilot has no block "${name}"`);
       if (!isSpare(block)) {
@@ -68,6 +68,9 @@ export function openNodeProvider(pilotDirectory: string, clock: Clock): NodeProv
         });
       }
       writePrivate(blockPaths(block.directory).stop, '');
+      const [found] = await readJobStates([block]);
+      // One that was requeued after a power cut has no launcher that could see the file.
+      if (found?.state?.phase === 'queued') await schedulerOf(block).cancel(found.state.id);
     },
   };
 }

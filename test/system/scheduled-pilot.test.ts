@@ -1,12 +1,15 @@
 /** A pilot in jobs of a real Slurm, brought up by a plain user from the login node; its end proves that nothing leaked. */
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { clusterMissing, TestCluster } from '../harness/cluster.ts';
 import { eventually } from '../harness/eventually.ts';
 
 /** Installing Debian's packages takes a minute where they are not there yet. */
 const upMs = 300_000;
+/** A dozen commands each, which start in a tenth of a second on a quiet machine and in two on a busy one. */
+const testMs = 180_000;
+vi.setConfig({ testTimeout: testMs });
 
 describe.skipIf(clusterMissing !== '')(`slurm:// (${clusterMissing || 'real'})`, () => {
   let cluster: TestCluster;
@@ -17,6 +20,11 @@ describe.skipIf(clusterMissing !== '')(`slurm:// (${clusterMissing || 'real'})`,
   afterAll(async () => {
     await cluster?.[Symbol.asyncDispose]();
   });
+
+  // A test that failed must not make the next one fail.
+  afterEach(async () => {
+    await cluster?.cli(['down', '--all']);
+  }, testMs);
 
   const cli = async (...args: string[]) => {
     const result = await cluster.cli(args);
@@ -34,7 +42,7 @@ describe.skipIf(clusterMissing !== '')(`slurm:// (${clusterMissing || 'real'})`,
 
   const nothingIsLeft = () =>
     eventually(async () => (await leftBehind()).length === 0, {
-      timeoutMs: 15_000,
+      timeoutMs: 30_000,
       what: 'no job, process or pilot is left',
     });
 
