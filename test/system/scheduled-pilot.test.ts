@@ -41,10 +41,14 @@ describe.skipIf(clusterMissing !== '')(`slurm:// (${clusterMissing || 'real'})`,
   ];
 
   const nothingIsLeft = () =>
-    eventually(async () => (await leftBehind()).length === 0, {
-      timeoutMs: 30_000,
-      what: 'no job, process or pilot is left',
-    });
+    eventually(
+      async () => {
+        const left = await leftBehind();
+        if (left.length > 0) throw new Error(left.join(', '));
+        return true;
+      },
+      { timeoutMs: 30_000, what: 'no job, process or pilot is left' },
+    );
 
   test('`up` submits one job, tells what it waits for, and is ready on nodes that have nothing but the shared directory', async () => {
     const up = await cli('up', '--resource', 'slurm://', '--nodes', '2', '--cores-per-node', '4', '--walltime', '1h');
