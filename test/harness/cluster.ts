@@ -165,6 +165,10 @@ export class TestCluster {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    const [uid] = this.#ids();
+    // Copies of Node on nodes that lost their power: a real node's disk is cleaned by its site.
+    for (const name of readdirSync(tmpdir()).filter((each) => each.startsWith(`pilotfish-node-${uid}-`)))
+      rmSync(join(tmpdir(), name), { recursive: true, force: true });
     await this.script(`${this.#kind}-down.sh`, ['--quiet']);
   }
 
