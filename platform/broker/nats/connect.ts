@@ -24,6 +24,12 @@ export interface NatsOptions {
   readonly firstAttemptsMax?: number;
 }
 
+/**
+ * A server that reads its users anew just then may leave a newcomer without any answer (seen with 2.15.1): asked again inside
+ * a lease, not after the client's own 20 s.
+ */
+const connectTimeoutMs = 4_000;
+
 /** A server that falls silent is noticed after two of these (design: node lost within 5 s). */
 const pingIntervalMs = 2_000;
 
@@ -46,6 +52,7 @@ export async function connectNats(options: NatsOptions): Promise<NatsConnection>
       waitOnFirstConnect: options.firstAttemptsMax === -1,
       reconnectTimeWait: 100,
       reconnectJitter: 50,
+      timeout: connectTimeoutMs,
       pingInterval: pingIntervalMs,
       maxPingOut: 2,
       ignoreAuthErrorAbort: true,
