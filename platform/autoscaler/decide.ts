@@ -52,17 +52,19 @@ export interface ScaleDecision {
 
 export function decide(snapshot: ScaleSnapshot, policy: ScalePolicy, memory: ScaleMemory): ScaleDecision {
   if (!snapshot.lag || snapshot.arrived === undefined) return hold(snapshot, policy, memory);
+  const served = hasCome(snapshot, memory);
   const seen = remember(snapshot, memory);
   const rate = rateOf(seen.arrivals, snapshot.now, policy.tuning);
   const { wanted: asked, because } = recommend(snapshot, { rate, serviceMs: seen.service?.ms }, policy);
   const reasons = [because];
   const needed = bound(asked, { snapshot, policy, memory: seen, reasons });
-  const wanted = settle(needed, { snapshot, policy, memory: seen, reasons });
   const recommendations = rememberRecommendation(seen.recommendations, {
     now: snapshot.now,
-    wanted: needed,
+    // What came and went between two looks needed an instance, too: the one that woke for it stays for the cooldown.
+    wanted: Math.max(needed, served ? Math.min(1, policy.max) : 0),
     windowMs: policy.cooldownMs,
   });
+  const wanted = settle(needed, { snapshot, policy, memory: { ...seen, recommendations }, reasons });
   return {
     wanted,
     needed: Math.min(needed, wanted),
@@ -71,6 +73,12 @@ export function decide(snapshot: ScaleSnapshot, policy: ScalePolicy, memory: Sca
     usl: seen.throughput.fit,
     memory: { ...seen, recommendations },
   };
+}
+
+/** Something has come since the last look. */
+function hasCome({ arrived }: ScaleSnapshot, { arrivals }: ScaleMemory): boolean {
+  const last = arrivals.at(-1);
+  return last !== undefined && arrived !== undefined && arrived > last.total;
 }
 
 /** Unknown is neither zero nor infinite. */
@@ -141,10 +149,11 @@ function settle(needed: number, { snapshot, policy, memory, reasons }: Step): nu
     const most = stepOutLimit(memory.steps, current, policy.tuning);
     return most < needed ? keep(inside(most), reasons, 'the step of a second') : needed;
   }
-  if (needed === current) return needed;
-  if (policy.paused.in) return keep(inside(current), reasons, 'scale-in is paused');
   const recent = memory.recommendations.filter((entry) => now - entry.at < policy.cooldownMs);
-  const floor = Math.min(current, windowMaximum(recent));
+  // Nobody asked for the instance that a node woke by itself: from its first look on it is held like any other.
+  const floor = Math.min(Math.max(current, policy.paused.out ? 0 : 1), windowMaximum(recent));
+  if (needed === current && floor <= current) return needed;
+  if (policy.paused.in && needed < current) return keep(inside(current), reasons, 'scale-in is paused');
   if (floor > needed) return keep(inside(floor), reasons, `the cooldown of ${durationText(policy.cooldownMs)}`);
   const least = stepInLimit(memory.steps, current);
   return least > needed ? keep(inside(least), reasons, 'the step of a second') : needed;

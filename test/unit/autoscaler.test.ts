@@ -270,3 +270,18 @@ function mulberry(seed: number): () => number {
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
   };
 }
+
+it('keeps the instance that a call woke and left between two looks, for the cooldown and no longer', () => {
+  let memory = decide(idle, policy, noMemory).memory;
+  let current = 0;
+  const look = (now: number) => {
+    const decision = decide({ ...idle, now, arrived: 1, ended: 1, current }, policy, memory);
+    memory = decision.memory;
+    current = decision.wanted;
+    return decision;
+  };
+  const first = look(500);
+  expect(first).toMatchObject({ wanted: 1, needed: 0, reason: expect.stringContaining('cooldown') });
+  for (let now = 1_000; now < 500 + policy.cooldownMs; now += 500) expect(look(now).wanted).toBe(1);
+  expect(look(500 + policy.cooldownMs + 500).wanted).toBe(0);
+});
