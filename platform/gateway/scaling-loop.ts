@@ -46,6 +46,8 @@ export interface ScalingLoopOptions {
 const roundEveryMs = 250;
 /** Of a large pilot a round costs more: of its time the loop rests at least this multiple, so that it never fills a core. */
 const restFactor = 5;
+/** A round that waited for a broker took long and cost nothing: its rest is no longer than that of a thousand nodes. */
+const restMaxMs = 2_000;
 /** Reports of a burst of changes are seen together. */
 const gatherChangesMs = 20;
 /** A new gateway waits this long for the nodes that the old one had before it moves anything. */
@@ -109,7 +111,7 @@ export class ScalingLoop {
       this.roundMs = clock.monotonic() - begun;
       await Promise.race([this.#wake.promise, clock.sleep(roundEveryMs, this.#stop.signal)]);
       this.#wake = Promise.withResolvers<void>();
-      await clock.sleep(Math.max(gatherChangesMs, restFactor * this.roundMs), this.#stop.signal);
+      await clock.sleep(restMs(this.roundMs), this.#stop.signal);
     }
   }
 
@@ -183,4 +185,9 @@ export class ScalingLoop {
       for (const node of nodes.keys()) if (!here.has(node)) return false;
     return here.size > 0;
   }
+}
+
+/** The rest after a round of so many milliseconds. */
+export function restMs(roundMs: number): number {
+  return Math.min(restMaxMs, Math.max(gatherChangesMs, restFactor * roundMs));
 }

@@ -28,8 +28,11 @@ type Entry = z.infer<typeof entrySchema>;
 
 const renewEveryMs = 1_000;
 const lookEveryMs = 500;
-/** Unchanged for this long, as seen by one that waits: the acting gateway is gone. */
-export const gatewaySilenceMs = 5_000;
+/**
+ * Unchanged for this long, as seen by one that waits: the acting gateway is gone. Longer than three servers take to elect a
+ * leader (4 to 9 s seen): meanwhile nobody can write, but the others can be read.
+ */
+const gatewaySilenceMs = 12_000;
 /** A look this late, or one that failed, says that we, or the broker, were away: what was seen before proves nothing. */
 const lateLookMs = 2_000;
 

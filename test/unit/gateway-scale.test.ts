@@ -6,6 +6,7 @@ import { downstreamOf } from '../../platform/gateway/downstream.ts';
 import { EndedCalls, versionLoads } from '../../platform/gateway/function-load.ts';
 import { isTrusted, judgeNodes, type TrustMemory } from '../../platform/gateway/node-trust.ts';
 import { policyOf } from '../../platform/gateway/scale-policy.ts';
+import { restMs } from '../../platform/gateway/scaling-loop.ts';
 
 const load = (more: Partial<FunctionLoad>): FunctionLoad => ({
   function: 'f',
@@ -125,4 +126,10 @@ describe('DecisionLog', () => {
     log.forget('f');
     expect(log.of('f')).toEqual([]);
   });
+});
+
+it('restMs() follows the cost of a round, but a round that waited for a dead broker is not rested from for long', () => {
+  expect(restMs(1)).toBe(20);
+  expect(restMs(100)).toBe(500);
+  expect(restMs(5_000)).toBe(2_000);
 });
