@@ -102,12 +102,17 @@ describe.each(['fd3', 'stdio'])('a Python function over %s', (transport) => {
     await using source = await pilot.events('source');
     for (const word of ['reject', 'again']) await source.publish(`${name}.${word}`, word);
     await source.flush();
+    // The gateway's lag may be that of a moment before the events came.
+    await eventually(async () => (await Array.fromAsync(pilot.client.deadLetters(name))).length > 0, {
+      timeoutMs: 30_000,
+      what: 'the dead letter of the rejected event',
+    });
     await eventually(async () => (await pilot.client.get(name)).summary?.lag === 0, {
-      timeoutMs: 15_000,
+      timeoutMs: 30_000,
       what: 'done',
     });
     expect(await Array.fromAsync(pilot.client.deadLetters(name))).toMatchObject([{ reason: 'rejected: not this' }]);
-  }, 60_000);
+  }, 90_000);
 
   it('that leaves in the middle of a call fails that call with its last words, and the next one works', async () => {
     expect(await pilot.cli(['invoke', name, '-d', 'exit'])).toMatchObject({
