@@ -58,6 +58,12 @@ describe('`assignShards()`', () => {
     );
   });
 
+  it('stays as it is where equal fractions compete for what is left over', () => {
+    const counts = new Map(Object.entries({ n10: 4, n4: 3, n3: 9, n1: 4 }));
+    const assigned = assignShards([], counts);
+    expect(assignShards(assigned, counts)).toEqual(assigned);
+  });
+
   it('moves only what a new node is given', () => {
     const two = assignShards([], new Map(Object.entries({ n1: 1, n2: 1 })));
     const three = assignShards(two, new Map(Object.entries({ n1: 1, n2: 1, n3: 2 })));

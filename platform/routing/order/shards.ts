@@ -38,17 +38,20 @@ export function assignShards(current: ShardOwners, instances: ReadonlyMap<string
   return owners;
 }
 
-/** Whole shares that add up to all shards; what is left over goes to the largest fractions, among equals to who has more now. */
+/**
+ * Whole shares that add up to all shards; what is left over goes to the largest fractions, among equals to who has more
+ * than its share already: assigned once, a map stays as it is.
+ */
 function quotas(current: ShardOwners, instances: ReadonlyMap<string, number>): Map<string, number> {
   const nodes = [...instances].filter(([, count]) => count > 0).sort(([a], [b]) => a.localeCompare(b));
   const total = nodes.reduce((sum, [, count]) => sum + count, 0);
   const shares = nodes.map(([node, count]) => {
-    const exact = (shardCount * count) / total;
-    const has = current.filter((owner) => owner === node).length;
-    return { node, whole: Math.floor(exact), rest: exact - Math.floor(exact), has };
+    const whole = Math.floor((shardCount * count) / total);
+    const over = current.filter((owner) => owner === node).length - whole;
+    return { node, whole, rest: (shardCount * count) % total, over };
   });
   let left = shardCount - shares.reduce((sum, { whole }) => sum + whole, 0);
-  const byFraction = [...shares].sort((a, b) => b.rest - a.rest || b.has - a.has);
+  const byFraction = [...shares].sort((a, b) => b.rest - a.rest || b.over - a.over);
   for (const share of byFraction) {
     if (left <= 0) break;
     share.whole++;
