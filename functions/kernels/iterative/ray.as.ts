@@ -10,15 +10,17 @@ const borderMargin: f32 = 0.01;
 let rows: i32 = 0;
 let columns: i32 = 0;
 let lanes: i32 = 0;
+let pitch: i32 = 0;
 let crossings: usize = 0;
 /** Where the pieces of the last ray lie. */
 export let pieces: usize = 0;
 
 /** A cell takes `lanes` values of 4 bytes; `crossings` has room for max(rows, columns) + 8 values, `pieces_` for 2 (rows + columns) + 16 pieces. */
-export function configureRays(rows_: i32, columns_: i32, lanes_: i32, crossings_: usize, pieces_: usize): void {
+export function configureRays(rows_: i32, columns_: i32, lanes_: i32, pitch_: i32, crossings_: usize, pieces_: usize): void {
   rows = rows_;
   columns = columns_;
   lanes = lanes_;
+  pitch = pitch_;
   crossings = crossings_;
   pieces = pieces_;
 }
@@ -53,11 +55,11 @@ export function trace(distance: f32, cosine: f32, sine: f32): usize {
   const spanX = sourceX - (-far * cosine - distance * sine);
   const spanY = sourceY - (-far * sine + distance * cosine);
   if (Mathf.abs(cosine) >= Mathf.abs(sine)) {
-    orient(rows, columns, columns * lanes << 2, lanes << 2, sourceX, sourceY);
+    orient(rows, columns, pitch, lanes << 2, sourceX, sourceY);
     slope = spanY / spanX;
     inverseSlope = spanX / spanY;
   } else {
-    orient(columns, rows, lanes << 2, columns * lanes << 2, sourceY, sourceX);
+    orient(columns, rows, lanes << 2, pitch, sourceY, sourceX);
     slope = spanX / spanY;
     inverseSlope = spanY / spanX;
   }

@@ -17,13 +17,13 @@ export function memoryStart(): usize {
   return (__heap_base + 63) & ~63;
 }
 
-/** `lanes_` is 4, 8 or 16; room as ray.as.ts asks for. */
+/** `lanes_` is 4, 8 or 16, `pitch` the bytes from one row of the picture to the next; room as ray.as.ts asks for. */
 export function configure(
-  rows: i32, columns: i32, detectorPixels_: i32, lanes_: i32,
+  rows: i32, columns: i32, detectorPixels_: i32, lanes_: i32, pitch: i32,
   picture_: usize, update_: usize, weights_: usize, crossings: usize, pieces_: usize,
 ): void {
-  configureRays(rows, columns, lanes_, crossings, pieces_);
-  cells = rows * columns;
+  configureRays(rows, columns, lanes_, pitch, crossings, pieces_);
+  cells = rows * (pitch / (lanes_ << 2));
   detectorPixels = detectorPixels_;
   lanes = lanes_;
   picture = picture_;
