@@ -33,6 +33,8 @@ export interface ReconOptions {
   /** Columns of the median that takes stripes out; undefined: none. */
   readonly rings: number | undefined;
   readonly plain: boolean;
+  /** Flags that were given and mean nothing to this algorithm. */
+  readonly ignored: readonly string[];
   readonly json: boolean;
 }
 
@@ -105,12 +107,13 @@ export function parseReconOptions(args: readonly string[]): ReconOptions | undef
   if (values.help) return undefined;
   const given = (name: keyof typeof values): string | undefined => values[name] as string | undefined;
   const mode = oneOf('mode', given('mode') ?? 'accurate', ['accurate', 'compat'] as const);
+  const algorithm = oneOf('algorithm', required('algorithm', given('algorithm')), algorithms);
   const number = (name: keyof typeof values) => {
     const value = given(name);
     return value === undefined ? undefined : toNumber(name, value);
   };
   return {
-    algorithm: oneOf('algorithm', required('algorithm', given('algorithm')), algorithms),
+    algorithm,
     mode,
     input: inputOf(values),
     out: required('out', given('out')),
@@ -125,16 +128,40 @@ export function parseReconOptions(args: readonly string[]): ReconOptions | undef
     findCentre: methodOf(given('find-centre')),
     rings: number('rings'),
     plain: values.plain === true,
+    ignored: ignoredBy(algorithm, mode).filter((name) => given(name) !== undefined),
     json: values.json === true,
   };
 }
 
 function parse(args: readonly string[]) {
   try {
-    return parseArgs({ args: [...args], options: flags }).values;
+    return parseArgs({ args: joinNegative(args), options: flags }).values;
   } catch (error) {
     throw new UsageError(error instanceof Error ? error.message : String(error), { cause: error });
   }
+}
+
+/** `--centre -1` as `--centre=-1`: a negative number is a value, and no flag. */
+function joinNegative(args: readonly string[]): string[] {
+  const joined: string[] = [];
+  for (const arg of args) {
+    const last = joined.at(-1);
+    if (/^-[\d.]/.test(arg) && last !== undefined && /^--[^=]+$/.test(last))
+      joined[joined.length - 1] = `${last}=${arg}`;
+    else joined.push(arg);
+  }
+  return joined;
+}
+
+type FlagName = keyof typeof flags;
+
+function ignoredBy(algorithm: Algorithm, mode: GridrecMode): readonly FlagName[] {
+  const ofFilters: readonly FlagName[] = ['filter', 'filter-par'];
+  const ofBlocks: readonly FlagName[] = ['blocks', 'order'];
+  if (algorithm === 'osem') return ofFilters;
+  if (algorithm === 'mlem' || algorithm === 'sirt') return [...ofFilters, ...ofBlocks];
+  const isUnfiltered = algorithm === 'fbp' && mode === 'compat';
+  return ['iterations', ...ofBlocks, ...(isUnfiltered ? ofFilters : [])];
 }
 
 function required(name: string, value: string | undefined): string {

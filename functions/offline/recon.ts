@@ -33,7 +33,9 @@ async function main(args: readonly string[]): Promise<number> {
 
 /** What went wrong, where, and what to do next. */
 function explain(error: unknown): number {
-  const text = error instanceof Error ? error.message : String(error);
+  const message = error instanceof Error ? error.message : String(error);
+  const text =
+    error instanceof RangeError ? `${message}. Bin the frames, or give fewer slices or a smaller --grid.` : message;
   stderr.write(`recon: ${text}\n`);
   if (error instanceof UsageError) {
     stderr.write('next: npm run recon -- --help\n');

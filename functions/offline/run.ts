@@ -1,5 +1,6 @@
 // One reconstruction from a file to a file.
-import { writeFileSync } from 'node:fs';
+import { accessSync, constants, statSync, writeFileSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
 import { encodeNpy } from '../formats/index.ts';
 import {
   backProject,
@@ -47,6 +48,8 @@ export async function runRecon(
   { kernels, warn }: { readonly kernels: ReconKernels; readonly warn: (text: string) => void },
 ): Promise<ReconReport> {
   const { input } = options;
+  assertWritable(options.out);
+  for (const flag of options.ignored) warn(`--${flag} means nothing to ${options.algorithm} in ${options.mode} mode`);
   const read = input.kind === 'scan' ? await readScanFile(input.path) : readArrays(input.sinogram, input.theta);
   const scan = options.rings === undefined ? read : { ...read, sinogram: removeRings(read, options.rings) };
   for (const doubt of scanDoubts(scan)) warn(doubt);
@@ -68,6 +71,19 @@ export async function runRecon(
     seconds,
     out,
   };
+}
+
+/** Said before the work, and not after an hour of it. */
+function assertWritable(path: string): void {
+  const refuse = (why: string): never => {
+    throw new InputError('option', `--out ${path} cannot be written: ${why}. Give a file in a folder that exists.`);
+  };
+  try {
+    accessSync(dirname(resolve(path)), constants.W_OK);
+  } catch (error) {
+    refuse(error instanceof Error ? error.message : String(error));
+  }
+  if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) refuse('it is a folder');
 }
 
 function reconstructBy(

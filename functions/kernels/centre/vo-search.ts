@@ -24,6 +24,9 @@ export function findCentreVo(scan: Scan): number {
   assertScan(scan);
   assertHalfTurn(scan.theta);
   const slice = thinAngles(middleSlice(scan), anglesMax);
+  if (slice.sinogram.every((value) => value === slice.sinogram[0])) {
+    throw new InputError('centre', 'the sinogram is flat, so every axis fits it. Give the axis.');
+  }
   const bin = Math.ceil(slice.columns / coarseColumnsMax);
   const coarse = new Wedge(binColumns(slice, bin));
   const columns = Math.floor(slice.columns / bin);

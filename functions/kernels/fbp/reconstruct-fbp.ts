@@ -1,9 +1,11 @@
-// Filtered back-projection in one call: with the SIMD kernel where it is given, else in plain TypeScript.
+// Filtered back-projection in one call: with the SIMD kernel where it is given and its memory suffices, else in plain TypeScript.
+import { fitsArena } from '../wasm/arena.ts';
 import { reconstructFbpPlain } from './fbp.ts';
 import type { FbpOptions } from './fbp-options.ts';
-import { reconstructFbpSimd } from './simd-fbp.ts';
+import { fbpBytes, reconstructFbpSimd } from './simd-fbp.ts';
 
 /** Slices x grid rows x grid columns, attenuation per column. Throws `InputError`. */
 export function reconstructFbp(options: FbpOptions): Float32Array<ArrayBuffer> {
-  return options.kernel ? reconstructFbpSimd(options.kernel, options) : reconstructFbpPlain(options);
+  const { kernel } = options;
+  return kernel && fitsArena(fbpBytes(options)) ? reconstructFbpSimd(kernel, options) : reconstructFbpPlain(options);
 }

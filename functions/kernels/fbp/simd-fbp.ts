@@ -19,6 +19,13 @@ const lanes = 4;
 const anglesTogether = 4;
 const bytesASample = 16;
 
+/** Bytes of memory that a reconstruction of these sizes takes. */
+export function fbpBytes({ columns, grid = { rows: columns, columns } }: Pick<FbpOptions, 'columns' | 'grid'>): number {
+  // Four lines, the fine spectrum, its scratch twice, the spectrum of half as many samples; tables take less than the rest.
+  const fineLines = (anglesTogether + 5) * fineness * filteredLength(columns);
+  return bytesASample * (grid.rows * grid.columns + fineLines) + 65_536;
+}
+
 /** Reconstructs slices x grid rows x grid columns. `module` is fbp.as.ts, compiled. Throws `InputError`; `RangeError` without memory. */
 export function reconstructFbpSimd(module: WebAssembly.Module, options: FbpOptions): Float32Array<ArrayBuffer> {
   const { grid } = resolveFbp(options);

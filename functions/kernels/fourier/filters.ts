@@ -52,6 +52,12 @@ export function resolveFilter(name: string, parameters: ArrayLike<number> = filt
   if (known === undefined) {
     throw new InputError('filter', `Filter "${name}" is not known; choose one of ${filterNames.join(', ')}, custom.`);
   }
+  if (parameters.length > filterParametersDefault.length) {
+    throw new InputError(
+      'filter',
+      `Filter "${name}" has two parameters, cut-off and order; ${parameters.length} were given. A table needs the filter "custom".`,
+    );
+  }
   const [cutOff, order] = [parameters[0] ?? filterParametersDefault[0], parameters[1] ?? filterParametersDefault[1]];
   if (!(Number.isFinite(cutOff) && cutOff > 0 && Number.isFinite(order))) {
     throw new InputError(

@@ -1,15 +1,20 @@
-// The methods that follow rays, in one call: with the SIMD kernel where it is given, else in plain TypeScript.
+// The methods that follow rays, in one call: with the SIMD kernel where it is given and its memory suffices, else in plain TypeScript.
+import { fitsArena } from '../wasm/arena.ts';
 import { type BackProjectOptions, backProjectPlain } from './back-project.ts';
 import { reconstructIterativePlain } from './iterative.ts';
 import type { IterativeOptions } from './iterative-options.ts';
-import { backProjectSimd, reconstructIterativeSimd } from './simd-iterative.ts';
+import { backProjectSimd, iterativeBytes, reconstructIterativeSimd } from './simd-iterative.ts';
 
 /** ML-EM, OSEM or SIRT: slices x grid rows x grid columns. Throws `InputError`. */
 export function reconstructIterative(options: IterativeOptions): Float32Array<ArrayBuffer> {
-  return options.kernel ? reconstructIterativeSimd(options.kernel, options) : reconstructIterativePlain(options);
+  const { kernel } = options;
+  return kernel && fitsArena(iterativeBytes(options))
+    ? reconstructIterativeSimd(kernel, options)
+    : reconstructIterativePlain(options);
 }
 
 /** A^T b, added to the start value of every cell. Throws `InputError`. */
 export function backProject(options: BackProjectOptions): Float32Array<ArrayBuffer> {
-  return options.kernel ? backProjectSimd(options.kernel, options) : backProjectPlain(options);
+  const { kernel } = options;
+  return kernel && fitsArena(iterativeBytes(options)) ? backProjectSimd(kernel, options) : backProjectPlain(options);
 }

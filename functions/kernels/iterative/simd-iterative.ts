@@ -91,12 +91,22 @@ function overTiles(
   return values;
 }
 
+/** Bytes of memory that four slices of these sizes take; more are worked on together only where that is below `tileBytesMax`. */
+export function iterativeBytes(options: Pick<IterativeOptions, 'angles' | 'columns' | 'grid'>): number {
+  const { angles, columns, grid = { rows: columns, columns } } = options;
+  return tileBytes({ angles, columns, grid, lanes: 4 });
+}
+
+/** Picture, update and weights; what was measured; crossings and pieces of a ray. */
+function tileBytes({ grid, angles, columns, lanes }: TileShape): number {
+  const cells = grid.rows * rowPitch(grid.columns, lanes);
+  return 4 * ((2 * lanes + 1) * cells + lanes * angles * columns) + 24 * (grid.rows + grid.columns) + 65_536;
+}
+
 /** As few lanes as hold all slices, and no more than fit. */
 function chooseLanes(shape: Omit<TileShape, 'lanes'>, slices: number): TileShape {
-  const { grid, angles, columns } = shape;
-  const bytes = (lanes: number): number =>
-    4 * (2 * lanes + 1) * grid.rows * rowPitch(grid.columns, lanes) + 4 * lanes * angles * columns;
-  const lanes = lanesPossible.find((count) => (count / 2 < slices || count === 4) && bytes(count) <= tileBytesMax) ?? 4;
+  const fits = (lanes: number): boolean => tileBytes({ ...shape, lanes }) <= tileBytesMax;
+  const lanes = lanesPossible.find((count) => (count / 2 < slices || count === 4) && fits(count)) ?? 4;
   return { ...shape, lanes };
 }
 

@@ -24,7 +24,7 @@ function save(name: string, shape: readonly number[], values: Float32Array | Flo
 }
 
 async function recon(...args: string[]) {
-  const options = parseReconOptions([...args, '--out', path('R.npy')]);
+  const options = parseReconOptions(['--out', path('R.npy'), ...args]);
   if (!options) throw new Error('help was asked for');
   const warnings: string[] = [];
   const report = await runRecon(options, { kernels, warn: (text) => warnings.push(text) });
@@ -89,8 +89,21 @@ describe('a small sinogram', () => {
     ['--algorithm osem --blocks 7', /blocks is 7/],
     ['--algorithm mlem --iterations 0', /iterations is 0/],
     ['--algorithm gridrec --grid 999x10', /grid is 999 x 10/],
+    ['--algorithm gridrec --centre -1', /centre -1 lies outside/],
+    ['--algorithm gridrec --filter hann --filter-par -1,2', /give a cut-off > 0/],
+    ['--algorithm gridrec --filter parzen --filter-par 0.5,8,9', /two parameters.*3 were given/],
+    ['--algorithm gridrec --find-centre vo', /the sinogram is flat/],
+    ['--algorithm gridrec --out no-such-folder/R.npy', /--out no-such-folder.R.npy cannot be written/],
   ])('%s is refused', async (line, message) => {
     await expect(recon(...arrays(), ...line.split(' '))).rejects.toThrow(message);
+  });
+
+  it('says which flags mean nothing to the algorithm', async () => {
+    const { warnings } = await recon(...arrays(), '--algorithm', 'mlem', '--blocks', '2', '--filter', 'hann');
+    expect(warnings).toEqual([
+      '--filter means nothing to mlem in accurate mode',
+      '--blocks means nothing to mlem in accurate mode',
+    ]);
   });
 
   it('says so when a file is missing, or of another shape', async () => {
