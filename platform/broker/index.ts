@@ -20,6 +20,7 @@ export {
   headerLines,
   messageIdHeader,
 } from './nats/message-headers.ts';
+export { type ReadStart, type ReadStreamOptions, readStream } from './nats/read-stream.ts';
 export {
   decodeRetry,
   type EventOrigin,

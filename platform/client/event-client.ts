@@ -1,13 +1,22 @@
 /** A program's way to a pilot's events: publish as `source`, read as `viewer`. The keys of one role cannot do the other's work. */
 import { randomBytes } from 'node:crypto';
-import { type ConsumerMessages, DeliverPolicy, jetstream, type OrderedConsumerOptions } from '@nats-io/jetstream';
+import type { JsMsg } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
-import { connectNats, decodeHeaders, eventSubject, inboxPrefix, messageIdHeader, streams, userSubject } from '#broker';
+import {
+  connectNats,
+  decodeHeaders,
+  eventSubject,
+  inboxPrefix,
+  messageIdHeader,
+  type ReadStart,
+  readStream,
+  streams,
+  userSubject,
+} from '#broker';
 import { claimHeader } from '#claims';
 import { PlatformError, systemClock } from '#common';
 import type { Claims, Connection } from '#model';
 import { brokerServerName } from '#security';
-import { readAheadBytesMax, readExpiresMs, readerSilenceMs, readHeartbeatMs } from './limits.ts';
 import { openClaimed } from './open-claimed.ts';
 import { type EventCounts, type PublishOptions, PublishWindow } from './publish-window.ts';
 
@@ -34,7 +43,7 @@ export interface SourceOptions {
 
 export interface ReadOptions {
   /** Default "new": what is stored after `read` has resolved. */
-  readonly from?: 'new' | 'all' | { readonly sequence: number };
+  readonly from?: ReadStart;
   readonly signal?: AbortSignal;
   /** Payloads stay where they are: `data` is empty, `bytes` says how long it is. */
   readonly headersOnly?: boolean;
@@ -119,19 +128,10 @@ export class EventClient {
     subject: string,
     { from = 'new', signal, headersOnly = false }: ReadOptions = {},
   ): Promise<AsyncIterable<StoredEvent>> {
-    const options: Partial<OrderedConsumerOptions> = {
-      filter_subjects: eventSubject(subject),
-      inactive_threshold: readerSilenceMs,
-      headers_only: headersOnly,
-      ...startOf(from),
-    };
-    const consumer = await jetstream(this.#nats).consumers.get(streams.events, options);
-    const messages = await consumer.consume({
-      max_bytes: readAheadBytesMax,
-      expires: readExpiresMs,
-      idle_heartbeat: readHeartbeatMs,
-    });
-    return events(messages, signal);
+    const connection = this.#nats;
+    const filter = eventSubject(subject);
+    const stream = streams.events;
+    return events(await readStream({ connection, stream, filter, from, headersOnly, signal, clock: systemClock }));
   }
 
   /**
@@ -153,40 +153,23 @@ export class EventClient {
   }
 }
 
-function startOf(from: NonNullable<ReadOptions['from']>): Partial<OrderedConsumerOptions> {
-  if (from === 'all') return { deliver_policy: DeliverPolicy.All };
-  if (from === 'new') return { deliver_policy: DeliverPolicy.New };
-  return { deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: from.sequence };
-}
-
 /** Of a payload that lies elsewhere, as its claim says. */
 function claimedBytes(headers: Readonly<Record<string, string>>): number | undefined {
   const bytes = Number(headers[claimHeader]?.split(' ')[2]);
   return Number.isSafeInteger(bytes) ? bytes : undefined;
 }
 
-async function* events(
-  messages: ConsumerMessages,
-  signal: AbortSignal | undefined,
-): AsyncGenerator<StoredEvent, void, void> {
-  const stop = () => messages.stop();
-  if (signal?.aborted) stop();
-  signal?.addEventListener('abort', stop, { once: true });
-  try {
-    for await (const message of messages) {
-      const { [messageIdHeader]: id = '', [sizeHeader]: size, ...headers } = decodeHeaders(message.headers);
-      yield {
-        subject: userSubject(message.subject),
-        data: message.data,
-        bytes: claimedBytes(headers) ?? (size === undefined ? message.data.byteLength : Number(size)),
-        headers,
-        id,
-        sequence: message.seq,
-        time: new Date(message.info.timestampNanos / 1e6),
-      };
-    }
-  } finally {
-    signal?.removeEventListener('abort', stop);
-    await messages.close();
+async function* events(messages: AsyncIterable<JsMsg>): AsyncGenerator<StoredEvent, void, void> {
+  for await (const message of messages) {
+    const { [messageIdHeader]: id = '', [sizeHeader]: size, ...headers } = decodeHeaders(message.headers);
+    yield {
+      subject: userSubject(message.subject),
+      data: message.data,
+      bytes: claimedBytes(headers) ?? (size === undefined ? message.data.byteLength : Number(size)),
+      headers,
+      id,
+      sequence: message.seq,
+      time: new Date(message.info.timestampNanos / 1e6),
+    };
   }
 }

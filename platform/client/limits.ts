@@ -15,12 +15,6 @@ export const refusedBackoff = { minMs: 50, maxMs: 2_000 } as const;
 /** How often publishes without an answer are looked for. */
 export const lostCheckMs = 1_000;
 
-/** Read ahead of the loop that takes the events; the largest event is 16 MB. */
-export const readAheadBytesMax = 32 * 2 ** 20;
-
-/** A reader that is gone is forgotten by the server after this. */
-export const readerSilenceMs = 30_000;
-
 /**
  * Beyond the timeout that the pilot keeps itself: an instance may have to be started first, for which an agent allows 25 s,
  * and the pilot's own answer says more than a deadline. A gateway that is gone is noticed by keepalive, in 4 s.
@@ -29,10 +23,6 @@ export const answerMarginMs = 30_000;
 
 /** An invocation without a timeout of its own is bounded by the function's, of which 24 h is the longest. */
 export const invokeMsMax = 24 * 3_600_000 + answerMarginMs;
-
-/** A restarted server has forgotten its readers: two silent heartbeats, and the reader asks again where it was. */
-export const readHeartbeatMs = 1_000;
-export const readExpiresMs = 10_000;
 
 /** Of the stream's bytes; the rest is kept for what functions publish. */
 export const sourceShare = 0.9;

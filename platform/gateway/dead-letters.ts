@@ -1,16 +1,17 @@
 /** A function's dead letters: read, given back to the function (R4), deleted. */
-import { DeliverPolicy, type JetStreamManager, jetstream, type StoredMsg } from '@nats-io/jetstream';
+import { type JetStreamManager, jetstream, type StoredMsg } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import {
   deadLetterSubject,
   type EventOrigin,
   encodeRetry,
   eventSubject,
+  readStream,
   retryId,
   retrySubject,
   streams,
 } from '#broker';
-import { PlatformError } from '#common';
+import { PlatformError, systemClock } from '#common';
 import type {
   DeadLetter,
   GetDeadLetterResponse,
@@ -148,24 +149,18 @@ async function* readLetters(
   { connection }: DeadLetterOptions,
   signal: AbortSignal,
 ): AsyncGenerator<Letter, void, void> {
-  const consumer = await jetstream(connection).consumers.get(streams.deadLetters, {
-    filter_subjects: [deadLetterSubject(functionName)],
-    deliver_policy: DeliverPolicy.All,
+  const messages = await readStream({
+    connection,
+    stream: streams.deadLetters,
+    filter: deadLetterSubject(functionName),
+    from: 'all',
+    untilCurrent: true,
+    signal,
+    clock: systemClock,
   });
-  const { num_pending: stored } = await consumer.info(true);
-  if (stored === 0) return;
-  const messages = await consumer.consume({ max_messages: 64 });
-  const stop = () => messages.stop();
-  signal.addEventListener('abort', stop, { once: true });
-  try {
-    for await (const message of messages) {
-      const { streamSequence: sequence, timestampNanos, pending } = message.info;
-      yield { sequence, timeMs: Math.floor(timestampNanos / 1e6), body: message.json<LetterBody>() };
-      if (pending === 0) return;
-    }
-  } finally {
-    signal.removeEventListener('abort', stop);
-    await messages.close();
+  for await (const message of messages) {
+    const { streamSequence: sequence, timestampNanos } = message.info;
+    yield { sequence, timeMs: Math.floor(timestampNanos / 1e6), body: message.json<LetterBody>() };
   }
 }
 

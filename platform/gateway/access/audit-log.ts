@@ -1,8 +1,8 @@
 /** What was changed at the pilot and what was refused, in a stream of its own that only the gateway writes. */
-import { DeliverPolicy, type JetStreamClient, jetstream } from '@nats-io/jetstream';
+import { type JetStreamClient, jetstream } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
-import { auditSubject, streams } from '#broker';
-import { messageOf } from '#common';
+import { auditSubject, readStream, streams } from '#broker';
+import { messageOf, systemClock } from '#common';
 import type { TailAuditRequest, TailAuditResponse } from '#proto';
 import type { Logger } from '#telemetry';
 
@@ -37,24 +37,14 @@ export class AuditLog {
   }
 
   async *read(request: TailAuditRequest, signal: AbortSignal): AsyncGenerator<TailAuditResponse, void, void> {
-    const since =
-      request.sinceMs > 0
-        ? { deliver_policy: DeliverPolicy.StartTime, opt_start_time: new Date(request.sinceMs).toISOString() }
-        : { deliver_policy: DeliverPolicy.All };
-    const consumer = await jetstream(this.#connection).consumers.get(streams.audit, since);
-    const { num_pending: kept } = await consumer.info(true);
-    if (kept === 0 && !request.follow) return;
-    const messages = await consumer.consume({ max_messages: 500 });
-    const stop = () => messages.stop();
-    signal.addEventListener('abort', stop, { once: true });
-    try {
-      for await (const message of messages) {
-        yield message.json<TailAuditResponse>();
-        if (!request.follow && message.info.pending === 0) break;
-      }
-    } finally {
-      signal.removeEventListener('abort', stop);
-      await messages.close();
-    }
+    const messages = await readStream({
+      connection: this.#connection,
+      stream: streams.audit,
+      from: request.sinceMs > 0 ? { sinceMs: request.sinceMs } : 'all',
+      untilCurrent: !request.follow,
+      signal,
+      clock: systemClock,
+    });
+    for await (const message of messages) yield message.json<TailAuditResponse>();
   }
 }
