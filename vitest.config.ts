@@ -7,7 +7,9 @@ const maxWorkers = 2;
 export default defineConfig(({ mode }) => ({
   test: {
     include: [
-      mode === 'long' ? 'test/**/*.long.test.ts' : 'test/{unit,contract,integration,system,architecture}/**/*.test.ts',
+      mode === 'long'
+        ? 'test/**/*.long.test.ts'
+        : 'test/{unit,contract,integration,system,architecture,fuzz}/**/*.test.ts',
     ],
     exclude: mode === 'long' ? ['node_modules/**'] : ['node_modules/**', 'test/**/*.long.test.ts'],
     pool: 'forks',

@@ -1,6 +1,6 @@
 // An HDF5 file as our readers use it: opened with its signature checked, datasets looked up without HDF5's own complaints and with their
 // filters checked, values as plain numbers, every failure a `FormatError` that names the file.
-import { closeSync, openSync, readSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import type { Dataset, Entity, File, Group } from 'h5wasm/node';
 import { FormatError } from './errors.ts';
 import { assertReadableFilters } from './hdf5-filters.ts';
@@ -11,13 +11,62 @@ const signatureOffsets = [0, 512, 1024, 2048, 4096, 8192] as const;
 
 /** The caller closes the file. Throws `FormatError` for what is missing, not HDF5, or cut short. */
 export async function openHdf5(path: string): Promise<File> {
-  assertSignature(path);
+  const place = assertSignature(path);
+  if (halfOpen.has(place)) {
+    throw new FormatError(
+      'unsupported',
+      `${path} lies where this process has read a damaged file, which HDF5 cannot let go of; copy it to another name.`,
+    );
+  }
   // Loaded when a file is there to be read: it is the largest part of whatever bundles it.
   const { default: h5wasm } = await import('h5wasm/node');
   const library = await h5wasm.ready;
   // HDF5 then throws its error text instead of printing it and going on with invalid handles.
   library.activate_throwing_error_handler();
-  return attempt(path, () => new h5wasm.File(path, 'r'));
+  const files = library.FS as unknown as OpenFiles;
+  const before = new Set(files.streams);
+  const own = () => files.streams.filter((stream) => stream && !before.has(stream));
+  try {
+    const file = attempt(path, () => new h5wasm.File(path, 'r'));
+    const opened = own();
+    const close = file.close.bind(file);
+    file.close = () => {
+      const status = close();
+      if (opened.some((stream) => files.streams.includes(stream))) halfOpen.add(place);
+      closeLeft(files, (stream) => opened.includes(stream) || errorText.test(stream.path));
+      return status;
+    };
+    return file;
+  } catch (error) {
+    const left = own();
+    closeLeft(files, (stream) => left.includes(stream));
+    throw error;
+  }
+}
+
+/** Files that HDF5 still takes for open: what lies there now would be read by what it remembers of the damaged one. */
+const halfOpen = new Set<string>();
+
+interface OpenFile {
+  readonly path: string;
+}
+
+/** What the library has open. */
+interface OpenFiles {
+  /** With holes where one was closed. */
+  readonly streams: readonly OpenFile[];
+  close(stream: OpenFile): void;
+}
+
+/** Where HDF5 writes the text of an error before it is thrown. */
+const errorText = /^\/tmp\/tmpfile_/;
+
+/**
+ * An error is thrown right through HDF5, which then closes nothing of what it was working on: a damaged file would stay
+ * open, with the text of its error, for as long as the process lives.
+ */
+function closeLeft(files: OpenFiles, isLeft: (stream: OpenFile) => boolean): void {
+  for (const stream of files.streams) if (stream && isLeft(stream)) files.close(stream);
 }
 
 export function readValues(dataset: Dataset, name: string, path: string): Float64Array {
@@ -87,7 +136,8 @@ function lastLine(text: string): string {
   return line.replace(/^\s*minor:\s*/, '');
 }
 
-function assertSignature(path: string): void {
+/** Returns device and inode, by which HDF5 knows a file. */
+function assertSignature(path: string): string {
   let descriptor: number;
   try {
     descriptor = openSync(path, 'r');
@@ -105,6 +155,8 @@ function assertSignature(path: string): void {
       return count === bytes.length && signature.every((byte, i) => bytes[i] === byte);
     });
     if (!found) throw new FormatError('not-this-format', `${path} is not an HDF5 file.`);
+    const { dev, ino } = fstatSync(descriptor, { bigint: true });
+    return `${dev}:${ino}`;
   } finally {
     closeSync(descriptor);
   }

@@ -1,5 +1,5 @@
 /** What an instance is told of an event, as JSON built by hand: it is made once an event. */
-import { messageIdHeader, ownHeaders, type PulledEvent } from '#broker';
+import { headersOf, messageIdHeader, ownHeaders, type PulledEvent } from '#broker';
 import { claimHeader } from '#claims';
 import type { Delivery } from './delivery.ts';
 import type { TriggerRoute } from './trigger-route.ts';
@@ -17,7 +17,7 @@ const hiddenHeader = new RegExp(`^(Nats-|${claimHeader}$)`);
 
 /** The event's own headers, without the stream's bookkeeping. */
 export function ownHeaderText(event: PulledEvent): string {
-  return event.message.headers ? headerText(ownHeaders(event)) : '';
+  return headersOf(event.message) ? headerText(ownHeaders(event)) : '';
 }
 
 export function headerText(headers: Readonly<Record<string, string>>): string {

@@ -52,7 +52,7 @@ export class CallLine {
 
   #receive(frame: Frame): void {
     if (!this.#admitted) this.#admit(frame);
-    else if (frame.type === frameTypes.call) void this.#run(frame);
+    else if (frame.type === frameTypes.call) void this.#run(frame.id, readJson<LineCall>(frame.header), frame.body);
     else if (frame.type === frameTypes.cancel) this.#running.get(frame.id)?.cancel();
     else throw new PlatformError('invalid', `a line of calls has no frames of type ${frame.type}`);
   }
@@ -65,8 +65,7 @@ export class CallLine {
     this.#admitted = true;
   }
 
-  async #run({ id, header, body }: Frame): Promise<void> {
-    const call = readJson<LineCall>(header);
+  async #run(id: number, call: LineCall, body: Uint8Array): Promise<void> {
     const invocation = new Invocation(call, body, this.#options);
     try {
       if (this.#running.size >= callsMax) throw new PlatformError('no-capacity', `${callsMax} calls run on this line`);

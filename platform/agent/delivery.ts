@@ -17,7 +17,7 @@ import {
 } from '#broker';
 import { claimHeader } from '#claims';
 import { backoffMs, messageOf, PlatformError } from '#common';
-import { type ErrorHeader, type OutputHeader, resultForms } from '#frames';
+import { type ErrorHeader, type OutputHeader, readOutputHeaders, resultForms } from '#frames';
 import type { CallOutcome, CallRun } from './call.ts';
 import type { StoredOutput } from './claims/output-store.ts';
 import { type AttemptRecord, deadLetterBody, type FailedAttempt, failuresOf } from './dead-letter.ts';
@@ -165,7 +165,7 @@ export class Delivery {
     }
     let outputs: EventOutput[];
     try {
-      outputs = this.#outputsOf(JSON.parse(header) as OutputHeader[], body);
+      outputs = this.#outputsOf(readOutputHeaders(header, body.length), body);
     } catch (error) {
       const { message } = PlatformError.from(error);
       return this.#failed({ message: `its outputs cannot be published: ${message}` }, run);

@@ -3,7 +3,7 @@
  * Its life is one tagged phase; whatever ends it, `onEnded` is told exactly once and each of its calls has an outcome.
  */
 import type { Socket } from 'node:net';
-import type { Clock } from '#common';
+import { type Clock, messageOf } from '#common';
 import {
   callForms,
   codeCacheUses,
@@ -13,15 +13,17 @@ import {
   FrameWriter,
   frameTypes,
   type LoadHeader,
-  type LogHeader,
   type PublishedHeader,
   type PublishHeader,
   type ResultFileHeader,
-  readJson,
+  readErrorHeader,
+  readLogHeader,
+  readPublishHeader,
+  readStateHeader,
   resultInFile,
   type StateHeader,
 } from '#frames';
-import type { BodyFiles } from './body-files.ts';
+import type { BodyFile, BodyFiles } from './body-files.ts';
 import type { Call, CallOutcome } from './call.ts';
 import { type RunningCall, RunningCalls } from './running-calls.ts';
 import type { StateAnswer } from './state-store.ts';
@@ -85,6 +87,8 @@ export class Instance {
   #startTimer: NodeJS.Timeout | undefined;
   #stopTimer: NodeJS.Timeout | undefined;
   #endReason: string | undefined;
+  /** What it did was the reason, not what the agent wants. */
+  #atFault = false;
   #interrupted = false;
 
   constructor(options: InstanceOptions) {
@@ -116,7 +120,7 @@ export class Instance {
       try {
         reader.push(chunk);
       } catch (error) {
-        this.end(error instanceof Error ? error.message : String(error));
+        this.endFor(messageOf(error));
       }
     };
     socket.on('data', push);
@@ -130,6 +134,17 @@ export class Instance {
   run(call: Call): void {
     const file = this.#options.bodies?.put(call.body);
     const id = this.#calls.add(call, file, this.#options.clock.monotonic());
+    try {
+      this.#handOver(id, call, file);
+    } catch (error) {
+      // Headers over what a frame holds will be so at every try.
+      const rejected = { kind: 'rejected', message: messageOf(error), stack: '' } as const;
+      this.#take(id, this.#options.clock.monotonic());
+      call.settle({ kind: 'failed', error: rejected }, { instance: this.id, ms: 0 });
+    }
+  }
+
+  #handOver(id: number, call: Call, file: BodyFile | undefined): void {
     const form = call.claimed ? callForms.claimed : callForms.inline;
     if (file === undefined) return this.#writer?.write(frameTypes.call, id, form, call.header, call.body);
     this.#writer?.write(
@@ -169,6 +184,13 @@ export class Instance {
     this.#options.kill('SIGKILL');
   }
 
+  /** Ends it for what its function did: to its events that is an end of its own, which is counted (R4). */
+  endFor(fault: string): void {
+    if (this.phase === 'stopped') return;
+    this.#atFault ||= this.#endReason === undefined;
+    this.end(fault);
+  }
+
   /** Ends the instance when its oldest calls have run past their timeout; those get the outcome `timeout`. */
   checkTimeouts(now: number): void {
     if (this.phase === 'stopped') return;
@@ -202,7 +224,7 @@ export class Instance {
     const { ran, unstarted } = this.#calls.clear();
     for (const { call, startedAt } of ran) {
       call.settle(
-        { kind: 'lost', reason, ended: this.#endReason !== undefined },
+        { kind: 'lost', reason, ended: this.#endReason !== undefined && !this.#atFault },
         { instance: this.id, ms: now - startedAt },
       );
     }
@@ -220,17 +242,17 @@ export class Instance {
       case frameTypes.result:
         return this.#settle(frame.id, frame);
       case frameTypes.error:
-        return frame.id === 0 ? this.#failLoad(readJson<ErrorHeader>(frame.header)) : this.#settle(frame.id, frame);
+        return frame.id === 0 ? this.#failLoad(readErrorHeader(frame.header)) : this.#settle(frame.id, frame);
       case frameTypes.log: {
-        const header = readJson<LogHeader>(frame.header);
+        const header = readLogHeader(frame.header);
         return this.#options.events.onLog(this, header.level, header.call, Buffer.from(frame.body).toString('utf8'));
       }
       case frameTypes.chunk:
         return this.#calls.get(frame.id)?.call.onChunk?.(frame.body);
       case frameTypes.state:
-        return void this.#state(readJson<StateHeader>(frame.header), frame.body);
+        return void this.#state(readStateHeader(frame.header), frame.body);
       case frameTypes.publish:
-        return this.#publish(readJson<PublishHeader>(frame.header), frame.body);
+        return this.#publish(readPublishHeader(frame.header), frame.body);
       case frameTypes.ready:
         if (this.phase !== 'starting') return;
         clearTimeout(this.#startTimer);
@@ -241,23 +263,25 @@ export class Instance {
       case frameTypes.waiting:
         return;
       default:
-        this.end(`it sent a frame of unknown type ${frame.type}`);
+        this.endFor(`it sent a frame of unknown type ${frame.type}`);
     }
   }
 
   #settle(id: number, frame: Frame): void {
+    // Read first: where it is wrong, the call is still inside the instance and ends with it.
+    const error = frame.type === frameTypes.error ? readErrorHeader(frame.header) : undefined;
     const now = this.#options.clock.monotonic();
     const running = this.#take(id, now);
     if (!running) return;
     this.handled++;
     const run = { instance: this.id, ms: now - running.startedAt };
-    if (frame.type === frameTypes.result) {
+    if (error === undefined) {
       const header = frame.header.length === 0 ? '' : Buffer.from(frame.header).toString('utf8');
       running.call.settle(this.#resultOf(frame, header), run);
     } else if (this.#interrupted) {
       running.call.settle({ kind: 'lost', reason: 'it was interrupted: its node is drained', ended: true }, run);
     } else {
-      running.call.settle({ kind: 'failed', error: readJson<ErrorHeader>(frame.header) }, run);
+      running.call.settle({ kind: 'failed', error }, run);
     }
     if (this.phase === 'draining') this.#stopWhenIdle();
     else this.#options.events.onRoom(this);

@@ -1,7 +1,7 @@
 /** A synchronous call on this node: off the gateway's line, through an instance, and back. JetStream has no part in it. */
 import { headerLines, publishSubject } from '#broker';
 import { PlatformError, withDeadline } from '#common';
-import { type CallHeader, type LineCall, type LineOutcome, type OutputHeader, resultForms } from '#frames';
+import { type CallHeader, type LineCall, type LineOutcome, readOutputHeaders, resultForms } from '#frames';
 import type { Agent } from './agent.ts';
 import type { Call, CallOutcome } from './call.ts';
 import type { FunctionPool } from './function-pool.ts';
@@ -117,7 +117,7 @@ export class Invocation {
     let answer: Uint8Array | undefined;
     let at = 0;
     const published: Promise<void>[] = [];
-    for (const [index, output] of (JSON.parse(header) as OutputHeader[]).entries()) {
+    for (const [index, output] of readOutputHeaders(header, body.length).entries()) {
       const data = body.subarray(at, at + output.length);
       at += output.length;
       if (output.subject === undefined) answer ??= data;

@@ -3,7 +3,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { rmSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { PlatformError } from '#common';
-import { FrameReader, frameTypes, type HelloHeader } from '#frames';
+import { FrameReader, frameTypes, type HelloHeader, readJson } from '#frames';
 import type { SpawnerReport, SpawnerRequest, SpawnRequest } from '#model';
 import type { Logger } from '#telemetry';
 
@@ -27,6 +27,8 @@ export interface SpawnerClientOptions {
 
 /** The hello comes with the connection, but a node that boots hundreds of hosts at once may read it late; without one it is no spawner. */
 const helloWaitMs = 20_000;
+/** A hello names an instance and says nothing else. */
+const helloBytesMax = 4_096;
 
 export class SpawnerClient {
   readonly #options: SpawnerClientOptions;
@@ -120,6 +122,7 @@ export class SpawnerClient {
     const onData = (chunk: Buffer) => {
       chunks.push(chunk);
       const hello = readHello(Buffer.concat(chunks));
+      if (hello === 'none') return void socket.destroy();
       if (!hello) return;
       clearTimeout(timer);
       socket.off('data', onData);
@@ -133,18 +136,21 @@ export class SpawnerClient {
   }
 }
 
-function readHello(bytes: Buffer): { header: HelloHeader; rest: Buffer } | undefined {
-  let header: HelloHeader | undefined;
-  let used = 0;
-  const reader = new FrameReader((frame) => {
-    if (header) return;
-    if (frame.type !== frameTypes.hello)
-      throw new PlatformError('invalid', 'the first frame on an instance socket is not a hello');
-    header = JSON.parse(Buffer.from(frame.header).toString('utf8')) as HelloHeader;
-    used = frame.header.byteOffset + frame.header.length + frame.body.length - bytes.byteOffset;
+/** Undefined while it is not whole yet; `none` where it is something else: every process of the user could connect. */
+function readHello(bytes: Buffer): { header: HelloHeader; rest: Buffer } | 'none' | undefined {
+  let hello: { header: HelloHeader; rest: Buffer } | 'none' | undefined;
+  const reader = new FrameReader(({ type, header, body }) => {
+    if (hello) return;
+    if (type !== frameTypes.hello) throw new PlatformError('invalid', 'the first frame is not a hello');
+    const used = header.byteOffset + header.length + body.length - bytes.byteOffset;
+    hello = { header: { instance: String(readJson<HelloHeader>(header).instance) }, rest: bytes.subarray(used) };
   });
-  reader.push(bytes);
-  return header ? { header, rest: bytes.subarray(used) } : undefined;
+  try {
+    reader.push(bytes);
+  } catch {
+    return 'none';
+  }
+  return hello ?? (bytes.length > helloBytesMax ? 'none' : undefined);
 }
 
 function describeExit(code: number | null, signal: string | null): string {

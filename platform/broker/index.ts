@@ -18,6 +18,7 @@ export {
   encodeHeaders,
   encodeHeadersWithId,
   headerLines,
+  headersOf,
   messageIdHeader,
 } from './nats/message-headers.ts';
 export { type ReadStart, type ReadStreamOptions, readStream } from './nats/read-stream.ts';

@@ -161,7 +161,7 @@ function claimedBytes(headers: Readonly<Record<string, string>>): number | undef
 
 async function* events(messages: AsyncIterable<JsMsg>): AsyncGenerator<StoredEvent, void, void> {
   for await (const message of messages) {
-    const { [messageIdHeader]: id = '', [sizeHeader]: size, ...headers } = decodeHeaders(message.headers);
+    const { [messageIdHeader]: id = '', [sizeHeader]: size, ...headers } = decodeHeaders(message);
     yield {
       subject: userSubject(message.subject),
       data: message.data,

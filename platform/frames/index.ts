@@ -38,3 +38,10 @@ export type {
 } from './headers.ts';
 export { readJson } from './headers.ts';
 export { readBody } from './read-body.ts';
+export {
+  readErrorHeader,
+  readLogHeader,
+  readOutputHeaders,
+  readPublishHeader,
+  readStateHeader,
+} from './read-headers.ts';

@@ -102,7 +102,7 @@ export class ClosedKeys {
   }
 
   #addKey({ message, sequence }: StoredMessage): void {
-    const summary = parseGatherHeaders(decodeHeaders(message.headers));
+    const summary = parseGatherHeaders(decodeHeaders(message));
     if (!summary) return;
     const [, functionName, trigger] = message.subject.split('.');
     const name = `${functionName}.${trigger}`;
@@ -176,7 +176,7 @@ interface PinningStream {
 
 /** Dead letters and retries tell by their id what they are of: dlq.<function>.<trigger>.<stream>.<sequence>, retry.(the same). */
 function addPin(pins: Map<number, Pin>, { message, sequence }: StoredMessage): void {
-  const id = decodeHeaders(message.headers)[messageIdHeader] ?? '';
+  const id = decodeHeaders(message)[messageIdHeader] ?? '';
   const [, , , stream, of] = id.split('.');
   if (stream !== undefined && of !== undefined) pins.set(sequence, { stream, of: Number(of) });
 }

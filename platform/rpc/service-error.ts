@@ -99,6 +99,7 @@ function byStatus(code: status, text: string): Reading {
   return readings[code] ?? { code: 'internal', hint: '' };
 }
 
+/** Half a character, a function's own or one that was cut in two, makes grpc-js throw where nobody can catch it. */
 function cut(text: string, charsMax: number): string {
-  return text.length <= charsMax ? text : `${text.slice(0, charsMax - 1)}…`;
+  return (text.length <= charsMax ? text : `${text.slice(0, charsMax - 1)}…`).toWellFormed();
 }

@@ -48,6 +48,7 @@ const implementation = {
       await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
     aborted = signal.aborted;
     if (aborted) throw new PlatformError('cancelled', 'nobody waits');
+    if (request.function === 'half') throw new PlatformError('function-failed', `${'x'.repeat(1_998)}😀\ud800`);
     if (request.function !== 'echo')
       throw new PlatformError(request.function as ErrorCode, 'why', { hint: 'what next', foreignStack: 'at f' });
     return { payload: request.payload, headers: {}, instance: 'i', node: 'n', cold: false, durationMs: 1, version: 1 };
@@ -97,6 +98,16 @@ async function invoke(tls: TlsIdentity, name: string, serverNameExpected?: strin
     client.close();
   }
 }
+
+test('an error with half a character in it, or cut in the middle of one, arrives', async () => {
+  const client = openClient(GatewayClient, { address: server.address, serverName, tls: member });
+  const request = { function: 'half', version: '', payload: Buffer.alloc(0), headers: {}, timeoutMs: 0 };
+  await expect(callUnary(client.invoke.bind(client), request)).rejects.toMatchObject({
+    code: 'function-failed',
+    message: expect.stringMatching(/^x+\ufffd…$/),
+  });
+  client.close();
+});
 
 test('a member of the pilot is let in and known by name', async () => {
   const answer = await invoke(member, 'echo');

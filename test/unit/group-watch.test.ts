@@ -4,7 +4,11 @@ import { checkGroups, groupProcessesMax } from '../../platform/agent/isolation/g
 
 it('`checkGroups()` ends those over the limit, and no others', () => {
   const ended: string[] = [];
-  const instance = (pid: number) => ({ pid, memoryBytes: 0, end: (reason: string) => ended.push(`${pid}: ${reason}`) });
+  const instance = (pid: number) => ({
+    pid,
+    memoryBytes: 0,
+    endFor: (reason: string) => ended.push(`${pid}: ${reason}`),
+  });
   const sizes = new Map([
     [1, groupProcessesMax],
     [2, groupProcessesMax + 1],

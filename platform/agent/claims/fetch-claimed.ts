@@ -1,5 +1,5 @@
 /** The way of an event with a claimed payload to its call: the payload is brought into reach first. */
-import { ownHeaders, type PulledEvent } from '#broker';
+import { headersOf, ownHeaders, type PulledEvent } from '#broker';
 import { claimHeader, readClaim } from '#claims';
 import { PlatformError } from '#common';
 import { headerText } from '../call-header.ts';
@@ -18,7 +18,7 @@ export function fetchClaimed(
   event: PulledEvent,
   claims: Pick<ClaimLocator, 'locate'>,
 ): Promise<FetchedCall> | undefined {
-  if (!event.message.headers?.has(claimHeader)) return undefined;
+  if (!headersOf(event.message)?.has(claimHeader)) return undefined;
   return locate(ownHeaders(event), claims);
 }
 

@@ -81,7 +81,7 @@ export function unorderedLetter(
   return deadLetter(origin, {
     id: `unordered.${sequence}`,
     reason: `cannot be put in order: ${reason}`,
-    event: { sequence, subject: userSubject(message.subject), time: timeMs, headers: decodeHeaders(message.headers) },
+    event: { sequence, subject: userSubject(message.subject), time: timeMs, headers: decodeHeaders(message) },
     details: {},
   });
 }

@@ -201,7 +201,7 @@ export class GatherReading {
 }
 
 function storedPart({ message, sequence, timeMs }: StoredMessage): StoredPart {
-  const headers = decodeHeaders(message.headers);
+  const headers = decodeHeaders(message);
   return {
     subject: userSubject(message.subject),
     sequence,
@@ -229,7 +229,7 @@ async function readTombstones(options: GatherReadingOptions, fold: StreamFold): 
     from: 1,
     headersOnly: true,
     onMessage: ({ message }) => {
-      const summary = parseGatherHeaders(decodeHeaders(message.headers));
+      const summary = parseGatherHeaders(decodeHeaders(message));
       if (!summary) return;
       fold.known(message.subject.slice(prefix.length), summary);
     },

@@ -193,7 +193,7 @@ async function locateClaims(file: SpoolFile, { claims }: FetchOptions, located: 
 
 /** An event of a window has its place there, a part says itself which one it is. */
 function partOf({ message, sequence }: StoredMessage, place: number | undefined): SpooledPart {
-  const headers = decodeHeaders(message.headers);
+  const headers = decodeHeaders(message);
   const isOwn = (name: string) => !name.startsWith('Nats-') && name !== claimHeader;
   const own = Object.fromEntries(Object.entries(headers).filter(([name]) => isOwn(name)));
   const claim = readClaim(headers);

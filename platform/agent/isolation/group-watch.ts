@@ -15,7 +15,7 @@ export function checkGroups(instances: readonly WatchedInstance[], sizes = readG
   for (const instance of instances) {
     const processes = groups.get(instance.pid) ?? 0;
     if (processes > groupProcessesMax)
-      instance.end(`it ran ${processes} processes; an instance may have ${groupProcessesMax}`);
+      instance.endFor(`it ran ${processes} processes; an instance may have ${groupProcessesMax}`);
   }
 }
 

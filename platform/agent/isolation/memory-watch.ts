@@ -10,7 +10,8 @@ export interface WatchedInstance {
   /** 0 before its process has started. */
   readonly pid: number;
   readonly memoryBytes: number;
-  end(reason: string): void;
+  /** Ends it for what its function did. */
+  endFor(fault: string): void;
 }
 
 /** An instance that allocates as fast as it can takes a few hundred MB in this time. */
@@ -29,7 +30,7 @@ export function checkMemory(instances: Iterable<WatchedInstance>, residentOf = r
   for (const instance of instances) {
     const resident = instance.pid > 0 ? residentOf(instance.pid) : undefined;
     if (resident === undefined || resident <= residentBytesMax(instance.memoryBytes)) continue;
-    instance.end(
+    instance.endFor(
       `it used ${formatBytes(resident)} of memory; resources.memory is ${formatBytes(instance.memoryBytes)} (and ${formatBytes(hostBytes)} for the runtime)`,
     );
   }

@@ -145,7 +145,7 @@ export class Sequencing {
     const { message, sequence, timeMs } = stored;
     this.#next = sequence + 1;
     const subject = userSubject(message.subject);
-    const own = decodeHeaders(message.headers);
+    const own = decodeHeaders(message);
     if (this.#filter && !this.#filter(subject, own)) return;
     const shard = shardOf(this.#keyOf(subject));
     // The id names the event, so that it is in line once; the copy remembers where it was first stored (R3).

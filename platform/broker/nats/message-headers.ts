@@ -44,9 +44,26 @@ function encodedHeaders(text: string): MsgHdrs {
   return { encode: () => bytes } as unknown as MsgHdrs;
 }
 
-/** Headers of a received message as plain pairs; the last of repeated ones wins. */
-export function decodeHeaders(headers: MsgHdrs | undefined): Record<string, string> {
+/** Whatever has headers; the client reads them when they are asked for, and throws at names that it would not write. */
+export interface WithHeaders {
+  readonly headers?: MsgHdrs | undefined;
+}
+
+/** Undefined where there are none, or none that can be read: whoever may publish may send any bytes. */
+export function headersOf(message: WithHeaders): MsgHdrs | undefined {
+  try {
+    return message.headers;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Headers of a received message as plain pairs, those that `encodeHeaders` would write; the last of repeated ones wins. */
+export function decodeHeaders(message: WithHeaders): Record<string, string> {
   const pairs: Record<string, string> = Object.create(null);
-  if (headers) for (const [name, values] of headers) pairs[name] = values.at(-1) ?? '';
+  for (const [name, values] of headersOf(message) ?? []) {
+    const value = values.at(-1) ?? '';
+    if (headerName.test(name) && !lineBreak.test(value)) pairs[name] = value;
+  }
   return pairs;
 }

@@ -58,14 +58,14 @@ export function retryId(eventId: string, reason: string): string {
 
 /** Where the event was first stored that a message of RETRIES or ORDERED stands for; undefined for one that is none. */
 export function originOf(stored: MsgHdrs | undefined): EventOrigin | undefined {
-  const [stream, sequence, timeMs, subject] = (decodeHeaders(stored)[originHeader] ?? '').split(' ');
+  const [stream, sequence, timeMs, subject] = (decodeHeaders({ headers: stored })[originHeader] ?? '').split(' ');
   const known = Object.values(streams).find((name) => name === stream);
   return subject && known ? { stream: known, sequence: Number(sequence), timeMs: Number(timeMs), subject } : undefined;
 }
 
 /** The event that a message of the RETRIES stream stands for; undefined for one that is none. */
 export function decodeRetry(pulled: PulledEvent): PulledEvent | undefined {
-  const headers = decodeHeaders(pulled.message.headers);
+  const headers = decodeHeaders(pulled.message);
   const [stream, sequence, timeMs, subject] = (headers[originHeader] ?? '').split(' ');
   if (!subject || !Object.values<string>(streams).includes(stream ?? '')) return undefined;
   return {
@@ -82,7 +82,7 @@ export function decodeRetry(pulled: PulledEvent): PulledEvent | undefined {
 
 /** An event's headers as its source wrote them, whether it comes for the first time or again. */
 export function ownHeaders(pulled: PulledEvent): Record<string, string> {
-  const headers = decodeHeaders(pulled.message.headers);
+  const headers = decodeHeaders(pulled.message);
   if (pulled.retry === undefined) return headers;
   const own = Object.entries(headers).filter(([name]) => !retryHeaders.has(name) && !name.startsWith('Nats-'));
   const id = headers[idHeader];

@@ -121,7 +121,7 @@ export class CallStore {
       from: 1,
       headersOnly: true,
       onMessage: ({ message }) => {
-        const text = decodeHeaders(message.headers)[callHeader];
+        const text = decodeHeaders(message)[callHeader];
         if (text) found.push(callOf(text));
       },
       onCurrent: resolve,

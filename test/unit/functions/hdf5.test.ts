@@ -1,5 +1,5 @@
 // Data Exchange files made by h5py: what is read, and what is refused because h5wasm would read it wrongly.
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -44,6 +44,29 @@ describe('openDataExchange()', () => {
     expect(scan.readFrame('flat', 1)).toEqual(new Uint16Array(128).fill(30_000));
     expect(scan.readFrame('dark', 2)).toEqual(new Uint16Array(128).fill(7));
     expect(() => scan.readFrame('dark', 3)).toThrow(/no dark frame 3/);
+  });
+
+  it('keeps nothing open of a damaged file, and does not read another one for it', async () => {
+    const bytes = Buffer.from(dataExchangeFixture('plain'));
+    const open = () => readdirSync('/proc/self/fd').length;
+    await refusal(write('cut.h5', bytes.subarray(0, bytes.length - 600)));
+    const before = open();
+    let refused = 0;
+    // Wherever the damage is: in the header, in a group, in a dataset's layout.
+    for (let at = 8; at < bytes.length; at += 56) {
+      const path = write(`damaged-${at}.h5`, Buffer.from(bytes).fill(0xff, at, at + 8));
+      const scan = await openDataExchange(path).catch(() => undefined);
+      scan?.close();
+      if (!scan) refused++;
+    }
+    expect(refused).toBeGreaterThan(5);
+    expect(open()).toBe(before);
+    const [damaged] = readdirSync(folder).filter((name) => name.startsWith('damaged-'));
+    const again = await openDataExchange(write(damaged ?? '', bytes)).then(
+      (scan) => scan.readFrame('projection', 3)[0],
+      String,
+    );
+    expect([3_000, expect.stringContaining('copy it to another name')]).toContainEqual(again);
   });
 
   it.each(['lzf', 'blosc', 'bitshuffle'] as const)('refuses %s by its name before reading', async (name) => {
