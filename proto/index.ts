@@ -118,6 +118,7 @@ export {
   WatchResponse,
 } from './generated/pilotfish/v1/gateway.ts';
 export {
+  GetNodeScaleResponse,
   GetScaleRequest,
   GetScaleResponse,
   ScalabilityFit,

@@ -63,6 +63,7 @@ export const methodRules: Readonly<Record<string, MethodRule>> = {
   PurgeDeadLetters: changes(deployers, byFunction),
   Logs: reads(onlookers, byFunction),
   GetScale: reads(onlookers, byName),
+  GetNodeScale: reads(onlookers),
   SetScale: changes(deployers, byName),
   ListTriggers: reads(onlookers),
   PauseTrigger: changes(deployers, byFunction),

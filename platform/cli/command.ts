@@ -6,6 +6,7 @@ import { Output, outputFormats } from './output.ts';
 
 export interface CommonOptions {
   readonly pilot?: string;
+  readonly via?: string;
   readonly output?: (typeof outputFormats)[number];
 }
 
@@ -22,9 +23,11 @@ export interface CommandSpec {
 export function newCommand({ name, summary, examples, pilot = true }: CommandSpec): Command {
   const command = new Command(name).description(summary);
   if (pilot)
-    command.addOption(
-      flag('--pilot <id|file>', 'the pilot to use: its id, or a connection file from `auth token create`'),
-    );
+    command
+      .addOption(flag('--pilot <id|file>', 'the pilot to use: its id, or a connection file from `auth token create`'))
+      .addOption(
+        flag('--via <ssh://login>', 'reach it from another machine, through ssh: ssh://me@login[:port][/home]'),
+      );
   command.addOption(
     flag('-o, --output <format>', `how data is printed: ${outputFormats.join(', ')}`).choices(outputFormats),
   );
@@ -42,6 +45,12 @@ export function positiveInteger(text: string): number {
   const value = Number(text);
   if (Number.isSafeInteger(value) && value > 0) return value;
   throw new InvalidArgumentError('It must be a whole number above 0.');
+}
+
+export function positiveNumber(text: string): number {
+  const value = Number(text);
+  if (Number.isFinite(value) && value > 0) return value;
+  throw new InvalidArgumentError('It must be a number above 0.');
 }
 
 /** A parser of "10" or "10%". */

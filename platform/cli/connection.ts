@@ -4,15 +4,44 @@ import { nearestName, PlatformError, platformVersion } from '#common';
 import type { Connection } from '#model';
 import type { CliContext } from './context.ts';
 
+/** A pilot's addresses for as long as a command runs. */
+interface OpenConnection extends AsyncDisposable {
+  readonly connection: Connection;
+  /** The way leads through ssh: nothing else of the pilot can be reached. */
+  readonly isTunnel: boolean;
+}
+
 /** The connection of `--pilot` (an id, or a colleague's file), or of the only pilot there is; throws as `resolvePilot` and `readConnection` do. */
-async function openConnection(context: CliContext, wanted: string | undefined): Promise<Connection> {
+async function openConnection(context: CliContext, wanted: string | undefined): Promise<OpenConnection> {
   const { readConnection, readConnectionFile, resolveHome, resolvePilot } = await import('#pilot');
+  if (context.via !== undefined) return await openTunnel(context, context.via, wanted);
   const isFile = wanted?.includes('/') || wanted?.endsWith('.json');
   const connection = isFile
     ? readConnectionFile(wanted ?? '')
     : readConnection(resolvePilot(resolveHome(context.env), wanted));
   noteVersions(context, connection);
-  return connection;
+  return { connection, isTunnel: false, [Symbol.asyncDispose]: async () => undefined };
+}
+
+async function openTunnel(context: CliContext, via: string, pilot: string | undefined): Promise<OpenConnection> {
+  const { parseVia, Tunnel } = await import('#pilot');
+  const onTrouble = (what: string) => context.stderr.write(`note: ${what}\n`);
+  const tunnel = await Tunnel.open({ via: parseVia(via), pilot, onTrouble });
+  noteVersions(context, tunnel.connection);
+  return { connection: tunnel.connection, isTunnel: true, [Symbol.asyncDispose]: () => tunnel[Symbol.asyncDispose]() };
+}
+
+/** For commands that look after a pilot's jobs and files, which are not here. */
+export function refuseVia({ via }: CliContext, words: string): void {
+  if (via === undefined) return;
+  const host = /^ssh:\/\/([^/]*)/.exec(via)?.[1] ?? 'login';
+  throw new PlatformError(
+    'usage',
+    `\`pilotfish ${words}\` works on a pilot's jobs and files: it does not go with --via`,
+    {
+      hint: `Run it there: ssh ${host} pilotfish ${words}`,
+    },
+  );
 }
 
 /** Most things work between neighbouring versions; where one does not, its error should not be a riddle. */
@@ -27,7 +56,8 @@ export async function withPilot<T>(
   wanted: string | undefined,
   use: (pilot: PilotClient, connection: Connection) => Promise<T>,
 ): Promise<T> {
-  const connection = await openConnection(context, wanted);
+  await using opened = await openConnection(context, wanted);
+  const { connection } = opened;
   const { connectPilot } = await import('#client');
   using pilot = connectPilot(connection);
   return await use(pilot, connection);
@@ -40,9 +70,9 @@ export async function withEvents<T>(
   role: 'source' | 'viewer',
   use: (events: EventClient) => Promise<T>,
 ): Promise<T> {
-  const connection = await openConnection(context, wanted);
+  await using opened = await openConnection(context, wanted);
   const { connectEvents } = await import('#client');
-  await using events = await connectEvents(connection, role);
+  await using events = await connectEvents(opened.connection, role, { onlyTheseBrokers: opened.isTunnel });
   return await use(events);
 }
 
@@ -53,11 +83,12 @@ export async function withSources<T>(
   count: number,
   use: (sources: readonly EventClient[]) => Promise<T>,
 ): Promise<T> {
-  const connection = await openConnection(context, wanted);
-  const { connectEvents } = await import('#client');
   await using opened = new AsyncDisposableStack();
+  const { connection, isTunnel } = opened.use(await openConnection(context, wanted));
+  const { connectEvents } = await import('#client');
+  const options = { onlyTheseBrokers: isTunnel };
   const sources: EventClient[] = [];
-  while (sources.length < count) sources.push(opened.use(await connectEvents(connection, 'source')));
+  while (sources.length < count) sources.push(opened.use(await connectEvents(connection, 'source', options)));
   return await use(sources);
 }
 

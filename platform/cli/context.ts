@@ -13,6 +13,8 @@ export interface CliContext {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** What set-up found (nats-server): a file beside the bundles. */
   readonly toolsFile: string;
+  /** `--via` of the command that runs. */
+  readonly via?: string | undefined;
   /** Aborts at the first SIGINT; a second one ends the process. */
   readonly signal: AbortSignal;
 }

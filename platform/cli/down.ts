@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { errorCodes, formatDuration, nearestName, PlatformError } from '#common';
 import type { PilotSummary } from '#pilot';
 import { type CommandFactory, type CommonOptions, flag, newCommand, outputOf } from './command.ts';
+import { refuseVia } from './connection.ts';
 import { type CliContext, type ExitCode, partialExitCode } from './context.ts';
 import type { Output } from './output.ts';
 
@@ -26,6 +27,7 @@ export const downCommand: CommandFactory = (context, report): Command =>
 
 /** Ends what is meant. With `--all` no pilot at all is fine, and each is tried; 9 when some could not be ended. */
 export async function runDown(context: CliContext, flags: DownFlags, output: Output): Promise<ExitCode> {
+  refuseVia(context, 'down');
   const { listPilots, resolveHome, resolvePilot } = await import('#pilot');
   const home = resolveHome(context.env);
   const pilots = listPilots(home);

@@ -5,11 +5,13 @@ import type { Command } from 'commander';
 import { formatDuration } from '#common';
 import type { BlockReport, PilotSummary } from '#pilot';
 import { type CommandFactory, type CommonOptions, flag, newCommand, outputOf, positiveInteger } from './command.ts';
+import { refuseVia } from './connection.ts';
 import type { CliContext } from './context.ts';
 import { phaseText } from './phase-text.ts';
 
 /** The pilot that is named, or the only one. */
 async function choosePilot(context: CliContext, id: string | undefined, options: CommonOptions): Promise<PilotSummary> {
+  refuseVia(context, 'pilot wait|info|logs');
   const { resolveHome, resolvePilot } = await import('#pilot');
   return resolvePilot(resolveHome(context.env), id ?? options.pilot);
 }

@@ -11,7 +11,7 @@ import {
   outputOf,
   positiveInteger,
 } from './command.ts';
-import { withPilot } from './connection.ts';
+import { refuseVia, withPilot } from './connection.ts';
 import type { CliContext } from './context.ts';
 import { addNodeFlags, type NodeFlags, nodeRequest } from './node-flags.ts';
 import type { Output } from './output.ts';
@@ -162,6 +162,7 @@ async function openProvider(
   context: CliContext,
   options: CommonOptions,
 ): Promise<{ readonly provider: NodeProvider; readonly pilot: string }> {
+  refuseVia(context, 'pilot extend|shrink');
   const { openNodeProvider, resolveHome, resolvePilot } = await import('#pilot');
   const { systemClock } = await import('#common');
   const { directory, pilot } = resolvePilot(resolveHome(context.env), options.pilot);

@@ -5,7 +5,7 @@ import { authListCommand, authRevokeCommand, authRotateCommand, tokenCommand } f
 import { benchReportCommand, benchRunCommand } from './bench.ts';
 import { buildCommand } from './build.ts';
 import { callsCancelCommand, callsGetCommand, callsListCommand, callsWaitCommand } from './calls.ts';
-import type { CommandFactory } from './command.ts';
+import type { CommandFactory, CommonOptions } from './command.ts';
 import { type CliContext, type ExitCode, interruptedExitCode } from './context.ts';
 import { deployCommand } from './deploy.ts';
 import { describeCommand } from './describe.ts';
@@ -20,6 +20,7 @@ import { initCommand } from './init.ts';
 import { invokeCommand } from './invoke.ts';
 import { listCommand } from './list.ts';
 import { logsCommand } from './logs.ts';
+import { nodeExplainCommand } from './node-explain.ts';
 import { nodeListCommand } from './node-list.ts';
 import { pilotInfoCommand, pilotLogsCommand, pilotWaitCommand } from './pilot-commands.ts';
 import { pilotListCommand } from './pilot-list.ts';
@@ -66,7 +67,7 @@ const groups: readonly CommandGroup[] = [
   },
   {
     title: 'Pilots:',
-    commands: [nodeListCommand, nodeDrainCommand],
+    commands: [nodeListCommand, nodeExplainCommand, nodeDrainCommand],
     under: { name: 'node', summary: "the pilot's nodes" },
   },
   {
@@ -158,8 +159,18 @@ export async function runCli(context: CliContext, argv: readonly string[]): Prom
 }
 
 /** The whole command tree; also walked by a test that holds every command to the same rules. */
-export function createProgram(context: CliContext, report: (code: ExitCode) => void): Command {
+export function createProgram(outer: CliContext, report: (code: ExitCode) => void): Command {
+  let via: string | undefined;
+  const context: CliContext = {
+    ...outer,
+    get via() {
+      return via;
+    },
+  };
   const program = new Command('pilotfish')
+    .hook('preAction', (_, command) => {
+      via = command.opts<CommonOptions>().via;
+    })
     .description('Functions inside an HPC pilot job: bring a pilot up, deploy functions, send events.')
     .addHelpText(
       'after',

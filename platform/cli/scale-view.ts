@@ -30,7 +30,7 @@ export function scaleRecord(scale: GetScaleResponse, last: number): object {
   };
 }
 
-function decisionRecord({ timeMs, from, to, reason }: ScaleDecision): object {
+export function decisionRecord({ timeMs, from, to, reason }: ScaleDecision): object {
   return { time: new Date(timeMs).toISOString(), from, to, reason };
 }
 

@@ -17,6 +17,7 @@ export interface ScheduledUpFlags extends NodeFlags, ClaimsFlags {
   readonly renew?: boolean;
   readonly maxNodes?: number;
   readonly nodeHours?: number;
+  readonly keepNodes?: number;
   readonly interface?: string;
   readonly detach?: boolean;
 }
@@ -32,6 +33,7 @@ export async function runScheduledUp(
   const brokers = flags.brokers ?? 1;
   checkBrokers(flags.nodes, brokers);
   if (flags.renew) checkRenewal(flags, brokers);
+  checkLimits(flags);
   return await startScheduledPilot({
     home,
     resource: flags.resource,
@@ -41,7 +43,7 @@ export async function runScheduledUp(
     claims: claimsOf(flags),
     brokers,
     renew: flags.renew === true,
-    limits: { nodesMax: flags.maxNodes, nodeHoursMax: flags.nodeHours },
+    limits: { nodesMax: flags.maxNodes, nodeHoursMax: flags.nodeHours, keepAliveMs: flags.keepNodes },
     sources: stageSources(context),
     detach: flags.detach === true,
     waitReady: async (connection, nodes, timeoutMs) => {
@@ -52,6 +54,28 @@ export async function runScheduledUp(
     onPhase: (phase) => output.note(phaseText(phase)),
     signal: context.signal,
   });
+}
+
+/** What can never be kept is said before anything is submitted. */
+function checkLimits({ nodes, walltime, maxNodes, nodeHours }: ScheduledUpFlags): void {
+  if (maxNodes !== undefined && maxNodes < nodes)
+    throw new PlatformError('usage', `--nodes ${nodes} is more than --max-nodes ${maxNodes}`);
+  if (nodeHours === undefined) return;
+  if (walltime === undefined) {
+    throw new PlatformError('usage', '--node-hours needs --walltime', {
+      hint: 'What a job may cost is its nodes times its walltime.',
+    });
+  }
+  const first = (nodes * walltime) / 3_600_000;
+  if (first > nodeHours) {
+    throw new PlatformError(
+      'usage',
+      `the first job alone may use ${first.toFixed(2)} node-hours; --node-hours is ${nodeHours}`,
+      {
+        hint: 'Ask for fewer nodes, less walltime, or a larger budget.',
+      },
+    );
+  }
 }
 
 /** The streams move from server to server while they run; a lone server has nowhere to move them from. */

@@ -4,7 +4,16 @@ import type { Command } from 'commander';
 import { formatDuration } from '#common';
 import type { StartedPilot } from '#pilot';
 import { addClaimsFlags, type ClaimsFlags, claimsOf } from './claims-flags.ts';
-import { type CommandFactory, type CommonOptions, flag, newCommand, outputOf, positiveInteger } from './command.ts';
+import {
+  type CommandFactory,
+  type CommonOptions,
+  durationMs,
+  flag,
+  newCommand,
+  outputOf,
+  positiveInteger,
+  positiveNumber,
+} from './command.ts';
 import type { CliContext } from './context.ts';
 import { launcherCommand } from './launcher-command.ts';
 import { addNodeFlags, type NodeFlags, sizeBytes } from './node-flags.ts';
@@ -21,6 +30,7 @@ export interface UpFlags extends CommonOptions, NodeFlags, ClaimsFlags {
   readonly renew?: boolean;
   readonly maxNodes?: number;
   readonly nodeHours?: number;
+  readonly keepNodes?: number;
 }
 
 export const upCommand: CommandFactory = (context): Command =>
@@ -36,6 +46,7 @@ export const upCommand: CommandFactory = (context): Command =>
           'pilotfish up --nodes 4 --brokers 3',
           'pilotfish up --claims node --claims-directory /local/scratch',
           'pilotfish up --resource slurm:// --nodes 3 --walltime 1h --queue short --project phys123',
+          'pilotfish up --resource slurm:// --walltime 2h --max-nodes 8 --node-hours 10',
           'pilotfish up --resource ssh://node1,node2 --nodes 2 --interface ib0',
         ],
         pilot: false,
@@ -47,8 +58,18 @@ export const upCommand: CommandFactory = (context): Command =>
     ),
   )
     .addOption(flag('--interface <name>', 'the network between nodes: ib0, or 10.1.0.0/16'))
-    .addOption(flag('--max-nodes <count>', 'extensions never pass it').argParser(positiveInteger))
-    .addOption(flag('--node-hours <hours>', 'what all jobs together may use').argParser(positiveInteger))
+    .addOption(
+      flag(
+        '--max-nodes <count>',
+        'the gateway asks for more nodes when they are needed, and nobody gets more than so many in all',
+      ).argParser(positiveInteger),
+    )
+    .addOption(flag('--node-hours <hours>', 'what all jobs together may use').argParser(positiveNumber))
+    .addOption(
+      flag('--keep-nodes <time>', 'how long those are kept that the gateway asked for and nothing needs')
+        .default(60_000, '1m')
+        .argParser(durationMs),
+    )
     .addOption(flag('--renew', 'a successor job takes over before the walltime ends; needs --brokers 3'))
     .addOption(flag('--detach', 'return once the job is submitted; `pilot wait` waits for it'))
     .addOption(

@@ -52,7 +52,8 @@ async function readPilotVersion(
   output: Output,
 ): Promise<PilotVersion | undefined> {
   const { listPilots, resolveHome } = await import('#pilot');
-  if (flags.pilot === undefined && listPilots(resolveHome(context.env)).length === 0) return undefined;
+  if (flags.pilot === undefined && flags.via === undefined && listPilots(resolveHome(context.env)).length === 0)
+    return undefined;
   try {
     return await withPilot(context, flags.pilot, async (pilot, connection) => {
       const nodes = await pilot.nodes();

@@ -39,6 +39,8 @@ export interface StoredEvent {
 export interface SourceOptions {
   /** Larger payloads than this go into a file, and the event names it. Default 1 MiB. */
   readonly claimOverBytes?: number;
+  /** Only the brokers of the connection are asked, and not those that they name: behind a tunnel nobody reaches these. */
+  readonly onlyTheseBrokers?: boolean;
 }
 
 export interface ReadOptions {
@@ -56,7 +58,7 @@ const sizeHeader = 'Nats-Msg-Size';
 export async function connectEvents(
   connection: Connection,
   role: 'source' | 'viewer',
-  options: SourceOptions = {},
+  { onlyTheseBrokers, ...options }: SourceOptions = {},
 ): Promise<EventClient> {
   if (connection.seeds[role] === '') {
     throw new PlatformError('permission-denied', `this token does not open the streams as ${role}`, {
@@ -72,6 +74,7 @@ export async function connectEvents(
     role,
     member,
     tls: { ca: connection.tls.ca, serverName: brokerServerName(connection.pilot) },
+    onlyThese: onlyTheseBrokers,
   });
   const client = new EventClient(nats, role, member, { claims: connection.claims, ...options });
   if (role === 'source') await client.open();

@@ -13,6 +13,7 @@ import {
   type GetCallResponse,
   type GetDeadLetterResponse,
   type GetFunctionResponse,
+  type GetNodeScaleResponse,
   type GetScaleResponse,
   type InvokeRequest,
   type InvokeResponse,
@@ -227,6 +228,11 @@ export class PilotClient {
   /** Why it has as many instances as it has. */
   async scale(name: string): Promise<GetScaleResponse> {
     return await callUnary(this.#client.getScale.bind(this.#client), { name });
+  }
+
+  /** How many nodes the pilot has, may have and asks for, and why. */
+  async nodeScale(): Promise<GetNodeScaleResponse> {
+    return await callUnary(this.#client.getNodeScale.bind(this.#client), {});
   }
 
   /** Bounds, weight and pauses above the manifest's; undefined: the manifest's again. */

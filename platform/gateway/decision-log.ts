@@ -1,6 +1,9 @@
 /** The last decisions of each function, and all that came after a given one, for those who watch. */
 import type { ScaleDecision } from '#proto';
 
+/** Stands where a function's name does, for decisions about the number of nodes; no function can be called so. */
+export const nodesName = '(nodes)';
+
 const decisionsMax = 100;
 /** Of all functions together, for a watcher that looks again a moment later. */
 const recentMax = 1_000;
@@ -35,7 +38,8 @@ export class DecisionLog {
     this.#byFunction.delete(name);
   }
 
+  /** Of functions. */
   names(): Iterable<string> {
-    return this.#byFunction.keys();
+    return [...this.#byFunction.keys()].filter((name) => name !== nodesName);
   }
 }

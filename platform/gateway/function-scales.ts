@@ -53,6 +53,12 @@ export class FunctionScales {
     return this.#scales.get(name);
   }
 
+  /** In which time its instances would be done with what waits; undefined when unknown. */
+  drainMsOf(name: string): number | undefined {
+    const scale = this.#scales.get(name);
+    return scale && drainMs(scale);
+  }
+
   policyOf(version: FunctionVersion): ScalePolicy & { readonly weight: number } {
     return policyOf(version, this.#options.scales.get(version.function), this.#options.clock.now());
   }
@@ -162,16 +168,20 @@ export class FunctionScales {
   #downstream(name: string): Downstream[] {
     const scale = this.#scales.get(name);
     if (!scale) return [];
-    const { lag, load, concurrency, policy, wanted, unplaced } = scale;
-    const ready = load?.ready ?? 0;
-    const known = lag !== undefined && load?.serviceMs !== undefined && ready > 0;
+    const { policy, wanted, unplaced } = scale;
     return [
       {
         name,
-        drainMs: known ? (lag * (load.serviceMs ?? 0)) / (ready * concurrency) : undefined,
+        drainMs: drainMs(scale),
         drainTargetMs: policy.drainTargetMs,
         atLimit: wanted >= policy.max || unplaced > 0,
       },
     ];
   }
+}
+
+function drainMs({ lag, load, concurrency }: FunctionScale): number | undefined {
+  const ready = load?.ready ?? 0;
+  const known = lag !== undefined && load?.serviceMs !== undefined && ready > 0;
+  return known ? (lag * (load.serviceMs ?? 0)) / (ready * concurrency) : undefined;
 }

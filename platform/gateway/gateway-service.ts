@@ -28,7 +28,8 @@ import type { Fleet } from './fleet.ts';
 import { invoke } from './invoke.ts';
 import { invokeStream } from './invoke-stream.ts';
 import { readLogs } from './logs.ts';
-import { getScale, setScale } from './scale-service.ts';
+import type { NodeScaling } from './node-scaling.ts';
+import { getNodeScale, getScale, setScale } from './scale-service.ts';
 import type { ScalingLoop } from './scaling-loop.ts';
 import { deleteSecret, listSecrets, setSecret } from './secrets.ts';
 import { listTriggers, pauseTrigger } from './triggers.ts';
@@ -38,6 +39,7 @@ export interface GatewayServiceOptions extends DeployOptions {
   readonly secrets: KV;
   readonly fleet: Fleet;
   readonly scaling: ScalingLoop;
+  readonly nodeScaling: NodeScaling | undefined;
   readonly scales: ScaleStore;
   readonly changes: Changes;
   readonly epoch: number;
@@ -101,6 +103,7 @@ export function gatewayService(options: GatewayServiceOptions): RpcServiceBindin
     listNodes: unary(() => ({ nodes: fleet.list() })),
     waitReady: unary((request: WaitReadyRequest, { signal }) => waitReady(request, signal, options)),
     getScale: unary((request: { name: string }) => getScale(request.name, options)),
+    getNodeScale: unary(() => getNodeScale(fleet, options.nodeScaling)),
     setScale: unary((request: SetScaleRequest) => setScale(request, options)),
     watch: serverStream((_request: unknown, { signal }) => watch(options, signal)),
     listDeadLetters: serverStream((request: Parameters<typeof listDeadLetters>[0], { signal }) =>

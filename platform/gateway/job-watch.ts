@@ -1,6 +1,7 @@
 /** The pilot's scheduler jobs as the gateway sees them: it asks once for all of them, so that no agent needs to (R7). */
 import { type Clock, messageOf } from '#common';
-import { type BlockState, endOf, listBlocks, readJobStates } from '#pilot';
+import { type BlockState, blockPaths, endOf, listBlocks, readJobStates } from '#pilot';
+import { writePrivate } from '#security';
 import type { Logger } from '#telemetry';
 
 export interface JobWatchOptions {
@@ -65,6 +66,7 @@ export class JobWatch {
     this.#askedAt = now;
     try {
       this.#states = await readJobStates(blocks);
+      this.#noteEnds();
     } catch (error) {
       // No such commands on this node, or a controller that is away: the jobs' own start and what was asked for tell.
       logger.warn({ error: messageOf(error) }, 'the scheduler does not answer here');
@@ -72,5 +74,13 @@ export class JobWatch {
       this.#states = blocks.map((block) => ({ block, state: known.get(block.plan.block) }));
     }
     onChange();
+  }
+
+  /** Schedulers forget their jobs; the budget of node-hours must not. */
+  #noteEnds(): void {
+    for (const { block, state } of this.#states) {
+      if (state?.phase !== 'ended' || block.endedAtMs !== undefined) continue;
+      writePrivate(blockPaths(block.directory).ended, String(this.#options.clock.now() / 1_000));
+    }
   }
 }

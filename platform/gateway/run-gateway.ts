@@ -3,6 +3,7 @@ import type { NatsConnection } from '@nats-io/transport-node';
 import { inboxPrefix, openClaimFolder } from '#broker';
 import { PlatformError, systemClock } from '#common';
 import type { GatewayConfig } from '#model';
+import { listBlocks, readLimits } from '#pilot';
 import { Registry, ScaleStore, TriggerStates, WantedStore } from '#registry';
 import { type RpcServer, readTls, startRpcServer } from '#rpc';
 import { createLogger } from '#telemetry';
@@ -14,6 +15,7 @@ import { Fleet } from './fleet.ts';
 import { gatewayService } from './gateway-service.ts';
 import { invoke } from './invoke.ts';
 import { JobWatch } from './job-watch.ts';
+import { NodeScaling, type NodeScalingOptions } from './node-scaling.ts';
 import { openHttp } from './open-http.ts';
 import { Renewal } from './renewal.ts';
 import { ScalingLoop } from './scaling-loop.ts';
@@ -118,6 +120,7 @@ export async function runGateway(
     logger,
   });
   const renewal = new Renewal({ config, ca: tls.ca, manager, jobs, fleet, clock, logger, handOver: stop });
+  const nodeScaling = scaleNodes({ pilotDirectory: config.pilotDirectory, jobs, fleet, scaling, clock, logger });
   const server: RpcServer = await startRpcServer({
     host: config.host,
     port: config.port,
@@ -136,6 +139,7 @@ export async function runGateway(
         connection,
         fleet,
         scaling,
+        nodeScaling,
         scales,
         changes,
         epoch,
@@ -149,6 +153,7 @@ export async function runGateway(
     address: server.address,
     async close() {
       await renewal.close();
+      await nodeScaling?.close();
       await server.close(500);
       await jobs.close();
       await http.close();
@@ -162,6 +167,13 @@ export async function runGateway(
       await connection.close();
     },
   };
+}
+
+/** Where a scheduler gave the nodes, and the user has said how many there may be. */
+function scaleNodes(parts: Omit<NodeScalingOptions, 'limits'>): NodeScaling | undefined {
+  const limits = readLimits(parts.pilotDirectory);
+  if (limits.nodesMax === undefined || listBlocks(parts.pilotDirectory).length === 0) return undefined;
+  return new NodeScaling({ ...parts, limits });
 }
 
 async function keepClaims(

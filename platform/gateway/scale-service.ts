@@ -1,7 +1,9 @@
 /** `scale get`, `set`, `pause` and `explain`, answered. */
 import { PlatformError } from '#common';
-import type { GetScaleResponse, ScaleOverride, SetScaleRequest, SetScaleResponse } from '#proto';
+import type { GetNodeScaleResponse, GetScaleResponse, ScaleOverride, SetScaleRequest, SetScaleResponse } from '#proto';
 import type { Registry, ScaleStore } from '#registry';
+import type { Fleet } from './fleet.ts';
+import type { NodeScaling } from './node-scaling.ts';
 import type { ScalingLoop } from './scaling-loop.ts';
 
 export interface ScaleServiceOptions {
@@ -43,6 +45,17 @@ export function getScale(name: string, { registry, scaling, scales }: ScaleServi
     reason: scale.reason,
     decisions: [...scaling.decisions.of(name)],
   };
+}
+
+/** `scaling` is left out where the nodes belong to no scheduler, or the user has set no `--max-nodes`. */
+export function getNodeScale(fleet: Fleet, scaling: NodeScaling | undefined): GetNodeScaleResponse {
+  if (scaling?.view) return scaling.view;
+  const nodes = fleet.ready().length;
+  const reason = scaling
+    ? 'no round has looked at the nodes yet'
+    : 'nobody asks for more nodes: `up --max-nodes` says how many there may be';
+  const none = { waiting: 0, nodesMin: nodes, nodesMax: 0, nodeHours: 0, nodeHoursMax: 0, decisions: [] };
+  return { ...none, nodes, reason };
 }
 
 export async function setScale(request: SetScaleRequest, options: ScaleServiceOptions): Promise<SetScaleResponse> {

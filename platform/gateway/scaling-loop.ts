@@ -7,7 +7,7 @@
  */
 import type { JetStreamManager } from '@nats-io/jetstream';
 import { type Clock, messageOf } from '#common';
-import { type PlacementDemand, place } from '#placement';
+import { type PlacedRound, type PlacementDemand, place } from '#placement';
 import type { FunctionVersion, ReportResponse } from '#proto';
 import type { Registry, ScaleStore, TriggerStates, WantedByFunction, WantedStore } from '#registry';
 import { drainMarginMs, neededMs } from '#routing';
@@ -68,6 +68,8 @@ export class ScalingLoop {
   #loop: Promise<void>;
   /** How long the last round took. */
   roundMs = 0;
+  /** What the last round was told, and found no room for. */
+  placed: PlacedRound | undefined;
 
   constructor(options: ScalingLoopOptions) {
     this.#options = options;
@@ -81,6 +83,10 @@ export class ScalingLoop {
 
   scaleOf(name: string): FunctionScale | undefined {
     return this.#functions.get(name);
+  }
+
+  drainMsOf(name: string): number | undefined {
+    return this.#functions.drainMsOf(name);
   }
 
   /** Asks for a round now: something was deployed, or a node has changed. */
@@ -127,10 +133,10 @@ export class ScalingLoop {
     const decided = await this.#functions.decide(latest, loads, this.#wanted);
     const counts = shareWithCanaries(versions, decided);
     this.#trust = watchNodes(this.#trust, clock.monotonic(), fleet.ready(), this.#wanted);
-    const placement = place(
-      nodesFor(fleet.placeable(), this.#trust, clock),
-      versions.map((version) => this.#demand(version, counts, loads, reports)),
-    );
+    const nodes = nodesFor(fleet.placeable(), this.#trust, clock);
+    const demands = versions.map((version) => this.#demand(version, counts, loads, reports));
+    const placement = place(nodes, demands);
+    this.placed = { nodes, demands, unplaced: placement.unplaced };
     this.#wanted = new Map([...placement.instances].map(([name, placed]) => [name, new Map(placed)]));
     this.#functions.noteUnplaced(placement.unplaced);
     await this.#options.store.save(this.#wanted);

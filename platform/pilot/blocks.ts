@@ -6,6 +6,7 @@
  *   blocks/<b>/job          the scheduler job's id, once it was taken
  *   blocks/<b>/job.sh, node.sh, output.log
  *   blocks/<b>/started      written by the job, seconds since 1970
+ *   blocks/<b>/ended        seconds since 1970, once a gateway has seen the job's end
  *   blocks/<b>/retired      there once a successor holds gateway and streams: no gateway acts here any more
  *   blocks/<b>/stop         there once the block is to end
  */
@@ -52,6 +53,8 @@ export const blockPlanSchema = z.strictObject({
   gateway: z.boolean(),
   /** A successor follows before its walltime ends. */
   renew: z.boolean(),
+  /** The gateway asked for it by itself, and gives it back by itself. */
+  scaled: z.boolean().optional(),
   createdAtMs: z.int(),
 });
 export type BlockPlan = z.infer<typeof blockPlanSchema>;
@@ -63,6 +66,8 @@ export interface Block {
   readonly job: string | undefined;
   /** When its job began to run, milliseconds since 1970; a later run after a requeue replaces it. */
   readonly startedAtMs: number | undefined;
+  /** When its job was seen to have ended. */
+  readonly endedAtMs: number | undefined;
   readonly stopping: boolean;
 }
 
@@ -73,6 +78,7 @@ export function blockPaths(directory: string) {
     plan: join(directory, 'block.json'),
     job: join(directory, 'job'),
     started: join(directory, 'started'),
+    ended: join(directory, 'ended'),
     stop: join(directory, 'stop'),
     retired: join(directory, 'retired'),
     nodeScript: join(directory, 'node.sh'),
@@ -129,12 +135,12 @@ export function readBlock(directory: string): Block | undefined {
   const paths = blockPaths(directory);
   const plan = blockPlanSchema.safeParse(parseJson(readText(paths.plan)));
   if (!plan.success) return undefined;
-  const started = Number(readText(paths.started)) * 1_000;
   return {
     directory,
     plan: plan.data,
     job: readText(paths.job) || undefined,
-    startedAtMs: started > 0 ? started : undefined,
+    startedAtMs: readTime(paths.started),
+    endedAtMs: readTime(paths.ended),
     stopping: existsSync(paths.stop),
   };
 }
@@ -153,6 +159,12 @@ export function queueWaitMs({ directory, startedAtMs }: Block): number | undefin
     // The id is about to be written.
     return undefined;
   }
+}
+
+/** Seconds since 1970, with nine digits after the point, as whole milliseconds: times go into whole numbers on the wire. */
+function readTime(path: string): number | undefined {
+  const ms = Math.round(Number(readText(path)) * 1_000);
+  return ms > 0 ? ms : undefined;
 }
 
 function readText(path: string): string {

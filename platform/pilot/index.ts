@@ -27,8 +27,16 @@ export {
   resolvePilot,
 } from './list-pilots.ts';
 export { signNodeCertificates } from './node-certificates.ts';
-export { chooseBlocks } from './node-limits.ts';
-export { type NodeJob, type NodeProvider, openNodeProvider, startSuccessor } from './node-provider.ts';
+export { chooseBlocks, hoursSpent, hoursUsed, type NodeLimits, type NodeUse } from './node-limits.ts';
+export {
+  type NodeChanges,
+  type NodeJob,
+  type NodeProvider,
+  nodeHoursSpent,
+  openNodeProvider,
+  readLimits,
+  startSuccessor,
+} from './node-provider.ts';
 export { isAlive, killGroup } from './processes.ts';
 export { failedProgress, type LauncherProgress } from './progress.ts';
 export {
@@ -38,6 +46,7 @@ export {
   readBrokerRecords,
   readLauncherRecord,
 } from './records.ts';
+export { parseVia, type Via } from './remote-pilot.ts';
 export { decideRenewal, handOverMs, type RenewalStep, type RenewalView } from './renewal-plan.ts';
 export { createAdapter, isScheduled } from './resource.ts';
 export { type ScheduledPilotOptions, startScheduledPilot } from './scheduled-pilot.ts';
@@ -52,5 +61,6 @@ export {
   type StartPilotOptions,
   startPilot,
 } from './start-pilot.ts';
+export { Tunnel } from './tunnel.ts';
 export { waitForBlock, waitForPilot } from './wait-for-block.ts';
 export { waitForFile } from './wait-for-file.ts';

@@ -5,12 +5,16 @@ import type { JobPhase } from './scheduler/index.ts';
 export interface NodeLimits {
   readonly nodesMax?: number | undefined;
   readonly nodeHoursMax?: number | undefined;
+  /** How long nodes are kept that the gateway asked for and nothing needs. */
+  readonly keepAliveMs?: number | undefined;
 }
 
 export interface NodeUse {
   readonly nodes: number;
   readonly phase: JobPhase;
   readonly startedAtMs: number | undefined;
+  /** When its job was seen to have ended. */
+  readonly endedAtMs?: number | undefined;
   readonly endsAtMs: number | undefined;
   readonly walltimeMs: number | undefined;
 }
@@ -22,11 +26,22 @@ export function hoursUsed(uses: readonly NodeUse[], nowMs: number): number {
   return uses.reduce((sum, use) => sum + (use.nodes * usedMs(use, nowMs)) / hourMs, 0);
 }
 
-function usedMs({ phase, startedAtMs, endsAtMs, walltimeMs = 0 }: NodeUse, nowMs: number): number {
-  if (startedAtMs === undefined) return phase === 'ended' ? 0 : walltimeMs;
-  // When an ended job ended is not remembered: its walltime is the most that it can have been.
-  const end =
-    phase === 'ended' ? Math.min(nowMs, endsAtMs ?? nowMs) : Math.max(nowMs, endsAtMs ?? startedAtMs + walltimeMs);
+/** Used so far. */
+export function hoursSpent(uses: readonly NodeUse[], nowMs: number): number {
+  return uses.reduce((sum, use) => sum + (use.nodes * spentMs(use, nowMs)) / hourMs, 0);
+}
+
+function usedMs(use: NodeUse, nowMs: number): number {
+  const { phase, startedAtMs, endsAtMs, walltimeMs = 0 } = use;
+  if (phase === 'ended') return spentMs(use, nowMs);
+  if (startedAtMs === undefined) return walltimeMs;
+  return Math.max(0, Math.max(nowMs, endsAtMs ?? startedAtMs + walltimeMs) - startedAtMs);
+}
+
+function spentMs({ phase, startedAtMs, endedAtMs, endsAtMs }: NodeUse, nowMs: number): number {
+  if (startedAtMs === undefined) return 0;
+  // Where nobody saw the end, the walltime is the most that it can have been.
+  const end = phase === 'ended' ? Math.min(nowMs, endedAtMs ?? endsAtMs ?? nowMs) : nowMs;
   return Math.max(0, end - startedAtMs);
 }
 

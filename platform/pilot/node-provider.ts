@@ -7,7 +7,7 @@ import { writePrivate } from '#security';
 import { type Block, blockPaths, listBlocks, queueWaitMs } from './blocks.ts';
 import { pilotPaths } from './home.ts';
 import { type BlockState, endOf, readJobStates } from './job-states.ts';
-import { hoursUsed, type NodeLimits, type NodeUse } from './node-limits.ts';
+import { hoursSpent, hoursUsed, type NodeLimits, type NodeUse } from './node-limits.ts';
 import { readPilotRecord } from './records.ts';
 import type { JobPhase, NodeRequest } from './scheduler/index.ts';
 import { schedulerOf, startBlock } from './start-block.ts';
@@ -24,7 +24,12 @@ export interface NodeJob {
   readonly endsAtMs: number | undefined;
   /** It may be given back while the pilot goes on. */
   readonly spare: boolean;
+  /** The gateway asked for it by itself. */
+  readonly scaled: boolean;
 }
+
+/** What a request may say differently from the pilot's first job. */
+export type NodeChanges = Partial<NodeRequest> & { readonly scaled?: boolean };
 
 export interface NodeProvider {
   /** One query of the scheduler. Throws `unavailable` where it does not answer. */
@@ -33,7 +38,7 @@ export interface NodeProvider {
    * Submits a job for so many more nodes, like the pilot's first ones but for what `changes` says; returns its block at
    * once, its nodes join when it runs. Throws `no-capacity` at a limit, `invalid` with the scheduler's own words.
    */
-  request(nodes: number, changes?: Partial<NodeRequest>): Promise<Block>;
+  request(nodes: number, changes?: NodeChanges): Promise<Block>;
   /** The nodes must have been drained. The job ends by itself within seconds, one that waits is taken from the queue. */
   giveBack(block: string): Promise<void>;
 }
@@ -52,12 +57,12 @@ export function openNodeProvider(pilotDirectory: string, clock: Clock): NodeProv
   }
   return {
     jobs: async () => (await readJobStates(listBlocks(pilotDirectory))).map(jobOf),
-    async request(nodes, changes = {}) {
-      const limits = readPilotRecord(pilotPaths(pilotDirectory).record)?.limits ?? {};
+    async request(nodes, { scaled, ...changes } = {}) {
+      const limits = readLimits(pilotDirectory);
       const request = { ...first.plan.request, ...withoutUndefined(changes), nodes };
       const states = await readJobStates(listBlocks(pilotDirectory));
       checkLimits(limits, usesOf(states), { nodes, walltimeMs: request.walltimeMs }, clock.now());
-      return await startBlock({ ...orderOf(first), request, brokers: 0, gateway: false, renew: false });
+      return await startBlock({ ...orderOf(first), request, brokers: 0, gateway: false, renew: false, scaled });
     },
     async giveBack(name) {
       const block = listBlocks(pilotDirectory).find(({ plan }) => plan.block === name);
@@ -73,6 +78,16 @@ export function openNodeProvider(pilotDirectory: string, clock: Clock): NodeProv
       if (found?.state?.phase === 'queued') await schedulerOf(block).cancel(found.state.id);
     },
   };
+}
+
+/** What the user has set. */
+export function readLimits(pilotDirectory: string): NodeLimits {
+  return readPilotRecord(pilotPaths(pilotDirectory).record)?.limits ?? {};
+}
+
+/** Node-hours that the pilot's jobs have used so far. */
+export function nodeHoursSpent(states: readonly BlockState[], nowMs: number): number {
+  return hoursSpent(usesOf(states), nowMs);
 }
 
 /** A job like this block's, to take its place before its walltime is over. */
@@ -103,6 +118,7 @@ function jobOf(each: BlockState): NodeJob {
     queueWaitMs: queueWaitMs(block),
     endsAtMs: endOf(each),
     spare: isSpare(block) && !block.stopping,
+    scaled: block.plan.scaled === true,
   };
 }
 
@@ -111,6 +127,7 @@ function usesOf(states: readonly BlockState[]): NodeUse[] {
     nodes: each.block.plan.nodes.length,
     phase: each.state?.phase ?? 'queued',
     startedAtMs: each.block.startedAtMs,
+    endedAtMs: each.block.endedAtMs,
     endsAtMs: endOf(each),
     walltimeMs: each.block.plan.request.walltimeMs,
   }));

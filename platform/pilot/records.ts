@@ -15,7 +15,13 @@ const pilotRecordSchema = z.object({
   /** Name of the machine on which `up` ran: pids mean nothing elsewhere. */
   machine: z.string(),
   createdAtMs: z.number(),
-  limits: z.object({ nodesMax: z.int().optional(), nodeHoursMax: z.number().optional() }).optional(),
+  limits: z
+    .object({
+      nodesMax: z.int().optional(),
+      nodeHoursMax: z.number().optional(),
+      keepAliveMs: z.number().optional(),
+    })
+    .optional(),
   nodes: z.array(z.object({ node: z.string(), host: z.string(), slots: z.int() })),
 });
 export type PilotRecord = z.infer<typeof pilotRecordSchema>;

@@ -9,4 +9,5 @@ export {
   type NodePolicy,
   type NodeSnapshot,
 } from './node-demand.ts';
+export { type JobNodes, type PlacedRound, shortSlots, spareJobs } from './node-need.ts';
 export { place } from './place.ts';

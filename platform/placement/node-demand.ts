@@ -10,7 +10,7 @@ export interface NodeJob {
   readonly nodes: number;
   /** `waiting`: asked for and in the queue. */
   readonly state: 'waiting' | 'running';
-  /** Since when no instance runs on any of its nodes, monotonic; undefined while one does. */
+  /** Since when all would have room without its nodes, monotonic; undefined while they are needed. */
   readonly idleSince: number | undefined;
   /** It holds the gateway or a broker: never given back. */
   readonly isHome: boolean;
@@ -60,6 +60,8 @@ export interface NodeDecision {
 }
 
 const hourMs = 3_600_000;
+/** Nodes that could be used for less than this are not worth a job. */
+const leastUseMs = 60_000;
 
 export function decideNodes(snapshot: NodeSnapshot, policy: NodePolicy, memory: NodeMemory): NodeDecision {
   if (snapshot.unplacedSlots > 0) return decideAsk(snapshot, policy, memory);
@@ -82,6 +84,9 @@ function decideAsk(snapshot: NodeSnapshot, policy: NodePolicy, memory: NodeMemor
   if (room <= 0) return hold(`the most is ${policy.nodesMax} nodes`);
   const affordable = affordableNodes(snapshot, policy);
   if (affordable <= 0) return hold(`the budget of ${policy.nodeHoursMax} node-hours is spent or promised`);
+  const homeMs = homeRemainingMs(jobs);
+  if (homeMs < (queueWaitMs ?? 0) + leastUseMs)
+    return hold(`the pilot's own job ends in ${seconds(homeMs)}, the queue takes ${seconds(queueWaitMs ?? 0)}`);
   if (queueWaitMs !== undefined && drainMs !== undefined && drainMs < queueWaitMs)
     return hold(`done in ${seconds(drainMs)}, the queue takes ${seconds(queueWaitMs)}`);
   const nodes = Math.min(short, room, affordable);
@@ -91,6 +96,12 @@ function decideAsk(snapshot: NodeSnapshot, policy: NodePolicy, memory: NodeMemor
     reason: `${unplacedSlots} slots short for ${seconds(now - shortSince)}, ${slotsPerNode} a node, ${queue} -> ask for ${nodes}`,
     memory: { shortSince },
   };
+}
+
+/** How long gateway and streams stay; without end where no end is known, or a successor follows. */
+function homeRemainingMs(jobs: readonly NodeJob[]): number {
+  const homes = jobs.filter(({ isHome }) => isHome).map(({ remainingMs }) => remainingMs ?? Number.POSITIVE_INFINITY);
+  return homes.length === 0 ? Number.POSITIVE_INFINITY : Math.max(...homes);
 }
 
 /** What is promised counts as spent: running jobs cost until their end. */
@@ -104,9 +115,10 @@ function decideGiveBack({ now, jobs }: NodeSnapshot, policy: NodePolicy): NodeDe
   const memory = { shortSince: undefined };
   const given: string[] = [];
   let left = nodesOf(jobs, 'running') + nodesOf(jobs, 'waiting');
-  // What is still in the queue and no longer needed goes first, then what has been idle longest.
+  // What is still in the queue costs nothing to give up: it goes first, and soon; then what has been idle longest.
+  const keptMs = ({ state }: NodeJob) => (state === 'waiting' ? policy.patienceMs : policy.keepAliveMs);
   const order = jobs
-    .filter((job) => !job.isHome && (job.state === 'waiting' || isIdle(job, now, policy.keepAliveMs)))
+    .filter((job) => !job.isHome && isIdle(job, now, keptMs(job)))
     .sort(
       (a, b) => (a.state === 'waiting' ? -1 : (a.idleSince ?? 0)) - (b.state === 'waiting' ? -1 : (b.idleSince ?? 0)),
     );
@@ -116,7 +128,10 @@ function decideGiveBack({ now, jobs }: NodeSnapshot, policy: NodePolicy): NodeDe
     left -= job.nodes;
   }
   if (given.length === 0) return { action: { kind: 'hold' }, reason: 'all has room', memory };
-  const reason = `nothing to do there for ${seconds(policy.keepAliveMs)} -> give back ${given.join(', ')}`;
+  const idleMs = Math.min(
+    ...order.filter(({ id }) => given.includes(id)).map(({ idleSince = now }) => now - idleSince),
+  );
+  const reason = `all has had room without them for ${seconds(idleMs)} -> give back ${given.join(', ')}`;
   return { action: { kind: 'give-back', jobs: given }, reason, memory };
 }
 

@@ -1,4 +1,8 @@
-/** PBS in both dialects against a stand-in for its commands: Debian has no PBS. */
+/**
+ * PBS in both dialects against a stand-in for its commands. No real PBS has been asked: Debian has no package of one, and
+ * what the stand-in prints is written after the manuals of OpenPBS and Torque, not recorded. This proves that our side keeps
+ * to the documented commands and formats, and not that a site's PBS does.
+ */
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';

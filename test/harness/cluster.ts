@@ -141,6 +141,11 @@ export class TestCluster {
     return await this.script('net-fault.sh', args);
   }
 
+  /** A real sshd on these nodes, for the user alone. */
+  async sshd(...nodes: string[]): Promise<void> {
+    await this.script('ssh-up.sh', nodes);
+  }
+
   async script(name: string, args: readonly string[]): Promise<string> {
     const env = { ...(process.env as Record<string, string>), ...this.#settings };
     const { code, stdout, stderr } = await run([join(scripts, name), ...args], { env, timeoutMs: 300_000 });

@@ -28,6 +28,10 @@ describe.skipIf(clusterMissing !== '').each(systems)(
         (
           JSON.parse(await cli('node', 'list', '-o', 'json')).items as { id: string; state: string; address: string }[]
         ).filter(({ state }) => state === 'ready');
+      const blockOf = async (node: string) =>
+        (
+          JSON.parse(await cli('pilot', 'info', '-o', 'json')).blocks as { nodes: readonly string[]; state: string }[]
+        ).find((block) => block.nodes.includes(node));
       const program = (name: string) => join(cluster.directory, 'pilotfish', name);
       const demo = cluster.startAsUser(
         [
@@ -59,8 +63,14 @@ describe.skipIf(clusterMissing !== '').each(systems)(
         timeoutMs: 30_000,
         what: 'the cut node is known to be lost',
       });
-      // Grid Engine hears of the lost job only from the host itself, and ends it then.
-      if (kind === 'sge') await cluster.node('boot', host);
+      if (kind === 'sge') {
+        // Grid Engine hears of the lost job only from the host itself, and ends it then; until then it is one to give back.
+        await cluster.node('boot', host);
+        await eventually(async () => (await blockOf('n3'))?.state === 'GONE', {
+          timeoutMs: 120_000,
+          what: 'Grid Engine has ended the lost job',
+        });
+      }
       // The cut one's job is given back too, where the scheduler has not ended it.
       await cli('pilot', 'shrink', '--nodes', kind === 'sge' ? '2' : '3');
       expect(await nodes()).toMatchObject([{ id: 'n1' }]);

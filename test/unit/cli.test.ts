@@ -76,6 +76,7 @@ test('the commands of the design are there', () => {
     'logs',
     'node list',
     'node drain',
+    'node explain',
     'pub',
     'replay',
     'source run',

@@ -20,6 +20,8 @@ export interface NatsOptions {
   readonly member: string;
   /** For servers named tls://: the pilot's authority, and the name that its servers' certificates carry. */
   readonly tls?: { readonly ca: string; readonly serverName: string };
+  /** Servers that these name are not asked: they cannot be reached from here. */
+  readonly onlyThese?: boolean | undefined;
   /** Attempts to connect at first; -1 for as long as the process lives. */
   readonly firstAttemptsMax?: number;
 }
@@ -56,6 +58,7 @@ export async function connectNats(options: NatsOptions): Promise<NatsConnection>
       pingInterval: pingIntervalMs,
       maxPingOut: 2,
       ignoreAuthErrorAbort: true,
+      ignoreClusterUpdates: options.onlyThese === true,
     });
   } catch (error) {
     if (error instanceof AuthorizationError || error instanceof UserAuthenticationExpiredError) {

@@ -27,17 +27,27 @@ export const runHere: RunCommand = (argv, { timeoutMs = timeoutMsDefault } = {})
   return outcome.promise;
 };
 
-/** The same on another machine. Keys must be set up: nobody is there to type a password. */
-export function runThroughSsh(host: string, options: readonly string[] = []): RunCommand {
-  const ssh = ['ssh', '-o', 'BatchMode=yes', '-o', 'ConnectTimeout=10', ...options, host, '--'];
+/** The same on another machine, `name`, `user@name` or `name:port`. `run` is replaced where another user's ssh is meant. */
+export function runThroughSsh(host: string, run: RunCommand = runHere, options: readonly string[] = []): RunCommand {
   return async (argv, limits) => {
-    const result = await runHere([...ssh, argv.map(shellQuote).join(' ')], limits);
+    const result = await run(sshCommand(host, options, argv.map(shellQuote).join(' ')), limits);
     // 255 is ssh's own failure, not the command's.
     if (result.code !== 255) return result;
     throw new PlatformError('unavailable', `${host} cannot be reached by ssh: ${result.stderr.trim()}`, {
-      hint: `Try it: ssh ${host} true. A key is needed; passwords are not asked for.`,
+      hint: `Try it: ssh ${sshDestination(host)} true. A key is needed; passwords are not asked for.`,
     });
   };
+}
+
+/** Keys must be set up: nobody is there to type a password. Whose keys, which proxy and so on is ssh's own configuration. */
+export function sshCommand(host: string, options: readonly string[], command?: string): string[] {
+  const words = command === undefined ? [] : ['--', command];
+  return ['ssh', '-o', 'BatchMode=yes', '-o', 'ConnectTimeout=10', ...options, sshDestination(host), ...words];
+}
+
+/** ssh takes a port only in this form. */
+function sshDestination(host: string): string {
+  return host.includes(':') ? `ssh://${host}` : host;
 }
 
 function missingProgram(argv: readonly string[]): PlatformError {

@@ -8,11 +8,10 @@ import { type RunCommand, runThroughSsh } from './run-command.ts';
 import type { JobRequest, JobState, Scheduler } from './scheduler.ts';
 import { shellQuote } from './shell-text.ts';
 
-/** `connect` is replaced in tests that have no sshd. */
+/** `connect` is replaced where another user's ssh is meant. */
 export function createSshScheduler(
   hosts: readonly string[],
-  sshOptions: readonly string[] = [],
-  connect: (host: string) => RunCommand = (host) => runThroughSsh(host, sshOptions),
+  connect: (host: string) => RunCommand = (host) => runThroughSsh(host),
 ): Scheduler {
   return {
     scheme: 'ssh',

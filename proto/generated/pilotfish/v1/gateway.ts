@@ -44,7 +44,15 @@ import {
   WaitCallResponse,
 } from "./calls.ts";
 import { ArtifactFile, Canary, FunctionSpec, FunctionVersion, Instance, Node } from "./common.ts";
-import { GetScaleRequest, GetScaleResponse, ScaleDecision, SetScaleRequest, SetScaleResponse } from "./scale.ts";
+import {
+  GetNodeScaleRequest,
+  GetNodeScaleResponse,
+  GetScaleRequest,
+  GetScaleResponse,
+  ScaleDecision,
+  SetScaleRequest,
+  SetScaleResponse,
+} from "./scale.ts";
 import { ListTriggersRequest, ListTriggersResponse, PauseTriggerRequest, PauseTriggerResponse } from "./triggers.ts";
 
 export const protobufPackage = "pilotfish.v1";
@@ -4612,6 +4620,17 @@ export const GatewayService = {
     responseSerialize: (value: SetScaleResponse): Buffer => Buffer.from(SetScaleResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): SetScaleResponse => SetScaleResponse.decode(value),
   },
+  /** How many nodes the pilot has, may have and asks for, and why. */
+  getNodeScale: {
+    path: "/pilotfish.v1.Gateway/GetNodeScale" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: GetNodeScaleRequest): Buffer => Buffer.from(GetNodeScaleRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): GetNodeScaleRequest => GetNodeScaleRequest.decode(value),
+    responseSerialize: (value: GetNodeScaleResponse): Buffer =>
+      Buffer.from(GetNodeScaleResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): GetNodeScaleResponse => GetNodeScaleResponse.decode(value),
+  },
   /** What failed for good, oldest first, without payloads. */
   listDeadLetters: {
     path: "/pilotfish.v1.Gateway/ListDeadLetters" as const,
@@ -4826,6 +4845,8 @@ export interface GatewayServer extends UntypedServiceImplementation {
   getScale: handleUnaryCall<GetScaleRequest, GetScaleResponse>;
   /** Bounds, weight and pauses that stand above the manifest's until they are reset. */
   setScale: handleUnaryCall<SetScaleRequest, SetScaleResponse>;
+  /** How many nodes the pilot has, may have and asks for, and why. */
+  getNodeScale: handleUnaryCall<GetNodeScaleRequest, GetNodeScaleResponse>;
   /** What failed for good, oldest first, without payloads. */
   listDeadLetters: handleServerStreamingCall<ListDeadLettersRequest, ListDeadLettersResponse>;
   /** One of them with its payload and stacks. */
@@ -5132,6 +5153,22 @@ export interface GatewayClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: SetScaleResponse) => void,
+  ): ClientUnaryCall;
+  /** How many nodes the pilot has, may have and asks for, and why. */
+  getNodeScale(
+    request: GetNodeScaleRequest,
+    callback: (error: ServiceError | null, response: GetNodeScaleResponse) => void,
+  ): ClientUnaryCall;
+  getNodeScale(
+    request: GetNodeScaleRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: GetNodeScaleResponse) => void,
+  ): ClientUnaryCall;
+  getNodeScale(
+    request: GetNodeScaleRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: GetNodeScaleResponse) => void,
   ): ClientUnaryCall;
   /** What failed for good, oldest first, without payloads. */
   listDeadLetters(

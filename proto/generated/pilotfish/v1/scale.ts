@@ -92,6 +92,26 @@ export interface SetScaleResponse {
   override: ScaleOverride | undefined;
 }
 
+export interface GetNodeScaleRequest {
+}
+
+export interface GetNodeScaleResponse {
+  /** Of all scheduler jobs that live. */
+  nodes: number;
+  /** Of these, so many have yet to join. */
+  waiting: number;
+  nodesMin: number;
+  /** 0: the gateway asks for none by itself. */
+  nodesMax: number;
+  /** Spent so far. */
+  nodeHours: number;
+  /** 0 for no limit. */
+  nodeHoursMax: number;
+  reason: string;
+  /** Oldest first; their function is "(nodes)". */
+  decisions: ScaleDecision[];
+}
+
 function createBaseScaleDecision(): ScaleDecision {
   return { timeMs: 0, function: "", from: 0, to: 0, reason: "" };
 }
@@ -886,6 +906,188 @@ export const SetScaleResponse: MessageFns<SetScaleResponse> = {
     message.override = (object.override !== undefined && object.override !== null)
       ? ScaleOverride.fromPartial(object.override)
       : undefined;
+    return message;
+  },
+};
+
+function createBaseGetNodeScaleRequest(): GetNodeScaleRequest {
+  return {};
+}
+
+export const GetNodeScaleRequest: MessageFns<GetNodeScaleRequest> = {
+  encode(_: GetNodeScaleRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetNodeScaleRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetNodeScaleRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<GetNodeScaleRequest>, I>>(base?: I): GetNodeScaleRequest {
+    return GetNodeScaleRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<GetNodeScaleRequest>, I>>(_: I): GetNodeScaleRequest {
+    const message = createBaseGetNodeScaleRequest();
+    return message;
+  },
+};
+
+function createBaseGetNodeScaleResponse(): GetNodeScaleResponse {
+  return { nodes: 0, waiting: 0, nodesMin: 0, nodesMax: 0, nodeHours: 0, nodeHoursMax: 0, reason: "", decisions: [] };
+}
+
+export const GetNodeScaleResponse: MessageFns<GetNodeScaleResponse> = {
+  encode(message: GetNodeScaleResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.nodes !== 0) {
+      writer.uint32(8).uint32(message.nodes);
+    }
+    if (message.waiting !== 0) {
+      writer.uint32(16).uint32(message.waiting);
+    }
+    if (message.nodesMin !== 0) {
+      writer.uint32(24).uint32(message.nodesMin);
+    }
+    if (message.nodesMax !== 0) {
+      writer.uint32(32).uint32(message.nodesMax);
+    }
+    if (message.nodeHours !== 0) {
+      writer.uint32(41).double(message.nodeHours);
+    }
+    if (message.nodeHoursMax !== 0) {
+      writer.uint32(49).double(message.nodeHoursMax);
+    }
+    if (message.reason !== "") {
+      writer.uint32(58).string(message.reason);
+    }
+    for (const v of message.decisions) {
+      ScaleDecision.encode(v!, writer.uint32(66).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetNodeScaleResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetNodeScaleResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.nodes = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.waiting = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.nodesMin = reader.uint32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.nodesMax = reader.uint32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 41) {
+              break;
+            }
+
+            message.nodeHours = reader.double();
+            continue;
+          }
+          case 6: {
+            if (tag !== 49) {
+              break;
+            }
+
+            message.nodeHoursMax = reader.double();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.decisions.push(ScaleDecision.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<GetNodeScaleResponse>, I>>(base?: I): GetNodeScaleResponse {
+    return GetNodeScaleResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<GetNodeScaleResponse>, I>>(object: I): GetNodeScaleResponse {
+    const message = createBaseGetNodeScaleResponse();
+    message.nodes = object.nodes ?? 0;
+    message.waiting = object.waiting ?? 0;
+    message.nodesMin = object.nodesMin ?? 0;
+    message.nodesMax = object.nodesMax ?? 0;
+    message.nodeHours = object.nodeHours ?? 0;
+    message.nodeHoursMax = object.nodeHoursMax ?? 0;
+    message.reason = object.reason ?? "";
+    message.decisions = object.decisions?.map((e) => ScaleDecision.fromPartial(e)) || [];
     return message;
   },
 };
