@@ -1,0 +1,95 @@
+/**
+ * The pilot's own job is hit, with its gateway and brokers: power cuts, a requeue, a full work directory. Nothing that was
+ * stored is lost; at the end no process, job or file is left.
+ */
+import { afterEach, describe, expect, test, vi } from 'vitest';
+import { clusterMissing, TestCluster } from '../harness/cluster.ts';
+import { ClusterPilot } from '../harness/cluster-pilot.ts';
+import { eventually } from '../harness/eventually.ts';
+
+vi.setConfig({ testTimeout: 420_000 });
+
+const steady = [
+  'steady',
+  'async (event) => { await new Promise((done) => setTimeout(done, 100)); return event.text(); }',
+  ['timeout: 20s', 'scale: { min: 3, max: 3 }'],
+] as const;
+
+describe.skipIf(clusterMissing !== '')(
+  `the first job of a pilot on slurm:// is hit (${clusterMissing || 'real'})`,
+  () => {
+    let cluster: TestCluster;
+    let pilot: ClusterPilot;
+
+    async function start(nodes: number): Promise<void> {
+      cluster = await TestCluster.start({ kind: 'slurm', nodes, settings: { PILOT_CPUS: '2' } });
+      pilot = new ClusterPilot(cluster);
+    }
+    afterEach(async () => {
+      await cluster?.[Symbol.asyncDispose]();
+    });
+
+    const until = (what: string, seen: () => Promise<boolean>) => eventually(seen, { timeoutMs: 180_000, what });
+    /** A gateway that is away makes a command fail: asked again. */
+    const untilNodes = (wanted: number) =>
+      until(`${wanted} nodes are ready`, async () => {
+        const { code, stdout } = await cluster.cli(['node', 'list', '-o', 'json']);
+        if (code !== 0) return false;
+        const { items } = JSON.parse(stdout) as { items: { state: string }[] };
+        return items.filter(({ state }) => state === 'ready').length === wanted;
+      });
+
+    test('with three brokers, a node with one of them loses its power: events go on at once, and nothing is lost', async () => {
+      await start(4);
+      await pilot.up('--nodes', '4', '--cores-per-node', '2', '--brokers', '3', '--walltime', '1h');
+      await pilot.deploy(...steady);
+      const host = (await pilot.hostOf('n2')) ?? '';
+      const published = pilot.publish('steady', 600, 20);
+      await cluster.node('crash', host);
+      await untilNodes(3);
+      await published;
+      await pilot.expectDone('steady', 600);
+      expect(await pilot.state()).toBe('running');
+      await pilot.cli(['down']);
+      await cluster.node('boot', host);
+      await pilot.nothingIsLeft();
+    });
+
+    test('with three brokers, the first node loses its power: another gateway acts until Slurm requeues the job, and all of it runs again', async () => {
+      await start(4);
+      await pilot.up('--nodes', '3', '--cores-per-node', '2', '--brokers', '3', '--walltime', '1h');
+      await pilot.deploy(...steady);
+      const host = (await pilot.hostOf('n1')) ?? '';
+      const published = pilot.publish('steady', 600, 10);
+      await until('events run', async () => (await pilot.json('get', 'steady')).summary?.handled > 20);
+      await cluster.node('crash', host);
+      // Slurm ends the job of a lost first node, and runs it again on the nodes that are left.
+      await until('the job is requeued', async () => (await pilot.blocks())[0]?.state !== 'RUNNING');
+      await until('the job runs again', async () => (await pilot.blocks())[0]?.state === 'RUNNING');
+      await untilNodes(3);
+      await published;
+      await pilot.expectDone('steady', 600);
+      await pilot.cli(['down']);
+      await cluster.node('boot', host);
+      await pilot.nothingIsLeft();
+    });
+
+    test('with one broker, the job is requeued: the pilot stands, and goes on with all that was stored', async () => {
+      await start(2);
+      await pilot.up('--nodes', '2', '--cores-per-node', '2', '--walltime', '1h');
+      await pilot.deploy(...steady);
+      const published = pilot.publish('steady', 400, 20);
+      await until('events run', async () => (await pilot.json('get', 'steady')).summary?.handled > 20);
+      const job = (await pilot.blocks())[0]?.job ?? '';
+      expect(await cluster.asRoot(['scontrol', 'requeue', job])).toMatchObject({ code: 0 });
+      await until('the job is queued', async () => (await pilot.blocks())[0]?.state !== 'RUNNING');
+      expect(await pilot.state()).toBe('queued');
+      await until('the job runs again', async () => (await pilot.blocks())[0]?.state === 'RUNNING');
+      await untilNodes(2);
+      await published;
+      await pilot.expectDone('steady', 400);
+      await pilot.cli(['down']);
+      await pilot.nothingIsLeft();
+    });
+  },
+);
