@@ -7,6 +7,7 @@
 //   centre/     the rotation axis: entropy, Vo's method, phase correlation, centre of mass
 //   rings/      stripes out of a sinogram
 //   peaks/      peaks of a diffraction frame
+//   kmeans/     streaming k-means
 //   wasm/       the memory of a kernel
 // NAME.as.ts is the SIMD kernel, simd-*.ts calls it, module.js imports it for a function's bundle; the plain version beside it is the
 // second opinion.
@@ -28,7 +29,18 @@ export {
   iterativeAlgorithms,
 } from './iterative/iterative-options.ts';
 export { backProject, reconstructIterative } from './iterative/reconstruct-iterative.ts';
+export {
+  addSums,
+  type BatchSums,
+  decayOfHalfLife,
+  type KMeansModel,
+  type KMeansOptions,
+  startModel,
+  updateModel,
+} from './kmeans/streaming-kmeans.ts';
+export { sumBatch } from './kmeans/sum-batch.ts';
 export { findPeaks, type Peak, type PeakOptions, peaksMax } from './peaks/find-peaks.ts';
+export { ExcessKernel } from './peaks/simd-excess.ts';
 export { removeRings, ringWidthDefault } from './rings/remove-rings.ts';
 export { circularMask, isInsideDisk, maskRatioDefault } from './scan/circular-mask.ts';
 export { InputError, type InputErrorCode } from './scan/errors.ts';
@@ -42,4 +54,5 @@ export {
   writeProjection,
 } from './scan/flat-field.ts';
 export type { GridShape } from './scan/grid.ts';
-export { type Scan, scanDoubts } from './scan/scan.ts';
+export { assertScan, type Scan, scanDoubts } from './scan/scan.ts';
+export { withLineKernel } from './scan/simd-lines.ts';

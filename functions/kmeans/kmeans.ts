@@ -2,9 +2,10 @@
 // lies in the function's state, so that any instance may take the next batch and a lost one loses nothing. Each batch counts once: a redelivered
 // one finds its id in the model. Instances on one key contend for it (`update` tries again); keys are independent models.
 import { defineFunction, Output, Reject } from 'pilotfish/sdk';
+import { decayOfHalfLife, type KMeansOptions, startModel, sumBatch, updateModel } from '../kernels/index.ts';
+import kernel from '../kernels/kmeans/module.js';
 import { type PointBatch, PointsError, parsePoints } from './points.ts';
 import { readModel, type StoredModel, writeModel } from './stored-model.ts';
-import { decayOfHalfLife, type KMeansOptions, startModel, sumBatch, updateModel } from './streaming-kmeans.ts';
 
 /** A model with its weights must fit a value of the state (1 MiB). */
 const valuesMax = 120_000;
@@ -29,7 +30,7 @@ export default defineFunction({
       if (model.dimensions !== batch.dimensions) {
         throw new Reject(`the model of "${key}" has ${model.dimensions} dimensions, this batch ${batch.dimensions}`);
       }
-      const sums = sumBatch(model, batch.points);
+      const sums = sumBatch(model, batch.points, kernel);
       const doubled = recent.includes(event.id);
       result = { cost: sums.cost, batches, centres: model.centres };
       if (doubled) return undefined;

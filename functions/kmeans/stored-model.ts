@@ -1,5 +1,5 @@
 // A model as bytes: a line of JSON with its sizes, then centres and weights as f64.
-import type { KMeansModel } from './streaming-kmeans.ts';
+import type { KMeansModel } from '../kernels/index.ts';
 
 export interface StoredModel {
   readonly model: KMeansModel;

@@ -1,7 +1,7 @@
 // What is to be reconstructed, from NumPy files or from a recorded scan.
 import { readFileSync } from 'node:fs';
 import { decodeNpy, FormatError, openDataExchange } from '../formats/index.ts';
-import { FrameMean, InputError, type Scan, writeProjection } from '../kernels/index.ts';
+import { FrameMean, InputError, type Scan, withLineKernel, writeProjection } from '../kernels/index.ts';
 
 /** A sinogram (angles, slices, columns) and its angles. Throws `FormatError` or `InputError`. */
 export function readArrays(sinogramPath: string, thetaPath: string): Scan {
@@ -23,7 +23,7 @@ export function readNumbers(path: string): Float64Array {
 }
 
 /** Reads darks, flats and projections frame by frame; the sinogram is all that is held. */
-export async function readScanFile(path: string): Promise<Scan> {
+export async function readScanFile(path: string, kernel?: WebAssembly.Module): Promise<Scan> {
   using file = await openDataExchange(path);
   const { rows, columns, theta, counts } = file;
   const mean = (stack: 'dark' | 'flat'): Float32Array => {
@@ -31,7 +31,8 @@ export async function readScanFile(path: string): Promise<Scan> {
     for (let index = 0; index < counts[stack]; index++) sum.add(file.readFrame(stack, index));
     return sum.mean();
   };
-  const field = { dark: mean('dark'), flat: mean('flat') };
+  const means = { dark: mean('dark'), flat: mean('flat') };
+  const field = kernel ? withLineKernel(means, kernel) : means;
   const shape = { slices: rows, angles: counts.projection, columns };
   const sinogram = new Float32Array(rows * counts.projection * columns);
   for (let angle = 0; angle < counts.projection; angle++) {

@@ -5,6 +5,8 @@ import fbp from '../kernels/fbp/module.js';
 import gridrec from '../kernels/gridrec/module.js';
 import { InputError } from '../kernels/index.ts';
 import iterative from '../kernels/iterative/module.js';
+import rings from '../kernels/rings/module.js';
+import lines from '../kernels/scan/module.js';
 import { parseReconOptions, reconHelp, UsageError } from './options.ts';
 import { runRecon } from './run.ts';
 
@@ -18,7 +20,7 @@ async function main(args: readonly string[]): Promise<number> {
     return exitCodes.ok;
   }
   const report = await runRecon(options, {
-    kernels: options.plain ? {} : { gridrec, iterative, fbp },
+    kernels: options.plain ? {} : { gridrec, iterative, fbp, rings, lines },
     warn: (text) => stderr.write(`recon: warning: ${text}\n`),
   });
   const { shape, algorithm, mode, centre, seconds, angles, out } = report;

@@ -3,6 +3,7 @@ import { accessSync, constants, statSync, writeFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { encodeNpy } from '../formats/index.ts';
 import {
+  assertScan,
   backProject,
   circularMask,
   findCentre,
@@ -28,6 +29,8 @@ export interface ReconKernels {
   readonly gridrec?: WebAssembly.Module | undefined;
   readonly iterative?: WebAssembly.Module | undefined;
   readonly fbp?: WebAssembly.Module | undefined;
+  readonly rings?: WebAssembly.Module | undefined;
+  readonly lines?: WebAssembly.Module | undefined;
 }
 
 /** What was done, for people and for scripts. */
@@ -50,8 +53,9 @@ export async function runRecon(
   const { input } = options;
   assertWritable(options.out);
   for (const flag of options.ignored) warn(`--${flag} means nothing to ${options.algorithm} in ${options.mode} mode`);
-  const read = input.kind === 'scan' ? await readScanFile(input.path) : readArrays(input.sinogram, input.theta);
-  const scan = options.rings === undefined ? read : { ...read, sinogram: removeRings(read, options.rings) };
+  const read =
+    input.kind === 'scan' ? await readScanFile(input.path, kernels.lines) : readArrays(input.sinogram, input.theta);
+  const scan = options.rings === undefined ? read : withoutRings(read, options.rings, kernels.rings);
   for (const doubt of scanDoubts(scan)) warn(doubt);
   const centre = centreOf(options, scan, { kernels, warn });
   const grid = options.grid ?? { rows: scan.columns, columns: scan.columns };
@@ -71,6 +75,12 @@ export async function runRecon(
     seconds,
     out,
   };
+}
+
+/** What is no scan is said to be none first: medians would hide a NaN. */
+function withoutRings(scan: Scan, width: number, kernel: WebAssembly.Module | undefined): Scan {
+  assertScan(scan);
+  return { ...scan, sinogram: removeRings(scan, width, kernel) };
 }
 
 /** Said before the work, and not after an hour of it. */

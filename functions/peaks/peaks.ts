@@ -1,8 +1,11 @@
 // Finds the peaks of diffraction frames. Takes scan.<id>.frame as detectors send them (or any frame with the same headers), publishes
 // peaks.<id>: the frame's part and its peaks as JSON, the strongest first. Darks, flats and end markers are passed over.
 import { defineFunction, Output, Reject } from 'pilotfish/sdk';
-import { findPeaks, InputError } from '../kernels/index.ts';
+import { ExcessKernel, findPeaks, InputError } from '../kernels/index.ts';
+import excess from '../kernels/peaks/module.js';
 import { type Frame, FrameHeaderError, frameValues, parseFrameHeaders } from '../sources/index.ts';
+
+const kernel = new ExcessKernel(excess);
 
 export default defineFunction({
   handle(event, ctx) {
@@ -18,6 +21,7 @@ export default defineFunction({
         pixelsMin: option('pixelsMin'),
         pixelsMax: option('pixelsMax'),
         tile: option('tile'),
+        kernel,
       });
       return new Output(
         { scan, index: headers.index, theta: headers.theta ?? null, peaks: peaks.map((peak) => ({ ...peak })) },

@@ -1,6 +1,6 @@
 // Collects the parts of one chunk (darks, flats, then projections) into a sinogram. Pure but for reading the parts.
 
-import { type FlatField, FrameMean, type Scan, writeProjection } from '../kernels/index.ts';
+import { type FlatField, FrameMean, type Scan, withLineKernel, writeProjection } from '../kernels/index.ts';
 import { type Frame, frameValues, parseFrameHeaders } from '../sources/index.ts';
 import { firstRowHeader } from '../split/row-chunks.ts';
 
@@ -22,8 +22,12 @@ export class CollectError extends Error {
   override readonly name = 'CollectError';
 }
 
-/** Reads the parts once, in order of kind and index; `projections` is how many there will be. */
-export async function collectChunk(parts: AsyncIterable<ChunkPart>, projections: number): Promise<CollectedChunk> {
+/** Reads the parts once, in order of kind and index; `projections` is how many there will be. `kernel` is flat-field.as.ts, compiled. */
+export async function collectChunk(
+  parts: AsyncIterable<ChunkPart>,
+  projections: number,
+  kernel?: WebAssembly.Module,
+): Promise<CollectedChunk> {
   let shape: { rows: number; columns: number; firstRow: number } | undefined;
   const dark = { mean: undefined as FrameMean | undefined };
   const flat = { mean: undefined as FrameMean | undefined };
@@ -42,7 +46,7 @@ export async function collectChunk(parts: AsyncIterable<ChunkPart>, projections:
       sum.mean ??= new FrameMean(values.length);
       sum.mean.add(values);
     } else if (frame.kind === 'projection') {
-      field ??= meanField(dark.mean, flat.mean);
+      field ??= meanField(dark.mean, flat.mean, kernel);
       if (sinogram.length === 0) sinogram = new Float32Array(shape.rows * projections * shape.columns);
       writeProjection(
         sinogram,
@@ -61,10 +65,15 @@ export async function collectChunk(parts: AsyncIterable<ChunkPart>, projections:
   };
 }
 
-function meanField(dark: FrameMean | undefined, flat: FrameMean | undefined): FlatField {
+function meanField(
+  dark: FrameMean | undefined,
+  flat: FrameMean | undefined,
+  kernel: WebAssembly.Module | undefined,
+): FlatField {
   if (!dark || !flat)
     throw new CollectError(`the chunk has no ${dark ? 'flat' : 'dark'} frame, so its projections cannot be normalised`);
-  return { dark: dark.mean(), flat: flat.mean() };
+  const means = { dark: dark.mean(), flat: flat.mean() };
+  return kernel ? withLineKernel(means, kernel) : means;
 }
 
 function assertSameShape(frame: Frame, shape: { rows: number; columns: number }): void {

@@ -1,6 +1,7 @@
 // What every reconstructing function does with a chunk of a scan's rows: collect the frames, find the axis, reconstruct, one event a slice.
 import { type FunctionContext, type FunctionEvent, type Output, outputs, Reject } from 'pilotfish/sdk';
 import { circularMask, findCentre, InputError, maskRatioDefault, type Scan } from '../kernels/index.ts';
+import lineKernel from '../kernels/scan/module.js';
 import { FilesError, fileOptionsOf, sliceOutput, writeSliceFiles } from '../results/index.ts';
 import { CollectError, collectChunk } from './collect.ts';
 
@@ -21,7 +22,7 @@ export async function reconstructChunk(event: FunctionEvent, ctx: FunctionContex
   if (!parts) throw new Reject(`${ctx.function.name} works on gathered parts; give its trigger a \`gather\``);
   const [scanId = ''] = parts.key.split('.');
   try {
-    const { scan, firstRow, frames } = await collectChunk(parts, parts.counts['projection'] ?? 0);
+    const { scan, firstRow, frames } = await collectChunk(parts, parts.counts['projection'] ?? 0, lineKernel);
     const centre = centreOf(scan, ctx.config['centre'], method.searchKernel, (reason) =>
       ctx.log.warn(`no rotation axis found: ${reason}; taking the middle`, { scan: scanId, firstRow }),
     );

@@ -11,6 +11,10 @@ const sources = {
   gridrec: 'gridrec/gridrec.as.ts',
   iterative: 'iterative/siddon.as.ts',
   fbp: 'fbp/fbp.as.ts',
+  kmeans: 'kmeans/sums.as.ts',
+  lines: 'scan/flat-field.as.ts',
+  rings: 'rings/rings.as.ts',
+  peaks: 'peaks/peaks.as.ts',
 } as const;
 
 export async function loadKernel(name: keyof typeof sources): Promise<WebAssembly.Module> {

@@ -3,6 +3,8 @@
 // touch each other are one peak; its place is their centre of mass above the background.
 import { InputError } from '../scan/errors.ts';
 import type { GridShape } from '../scan/grid.ts';
+import { type Excess, plainExcess } from './plain-excess.ts';
+import type { ExcessKernel } from './simd-excess.ts';
 
 export interface PeakOptions {
   /** How many times the noise a pixel must stand out. Default 6. */
@@ -13,6 +15,8 @@ export interface PeakOptions {
   readonly pixelsMax?: number | undefined;
   /** Side of a tile. Default 32. */
   readonly tile?: number | undefined;
+  /** Without it plain TypeScript does the work. */
+  readonly kernel?: ExcessKernel | undefined;
 }
 
 export interface Peak {
@@ -31,17 +35,19 @@ export const peaksMax = 10_000;
 
 /** The strongest first, at most `peaksMax`. Pixels that are not finite count as masked. Throws `InputError`. */
 export function findPeaks(frame: ArrayLike<number>, grid: GridShape, options: PeakOptions = {}): readonly Peak[] {
-  const { threshold = 6, pixelsMin = 2, pixelsMax = 500, tile = 32 } = options;
+  const { threshold = 6, pixelsMin = 2, pixelsMax = 500, tile = 32, kernel } = options;
   if (frame.length !== grid.rows * grid.columns) {
     throw new InputError(
       'length',
       `the frame has ${frame.length} values; ${grid.rows} x ${grid.columns} are expected.`,
     );
   }
-  if (!(threshold > 0) || !(tile >= 4) || !(pixelsMin >= 1)) {
-    throw new InputError('option', 'threshold is > 0, tile at least 4, pixelsMin at least 1.');
+  if (!(threshold > 0) || !(Number.isInteger(tile) && tile >= 4) || !(pixelsMin >= 1)) {
+    throw new InputError('option', 'threshold is > 0, tile a whole number from 4 on, pixelsMin at least 1.');
   }
-  const excess = excessOf(frame, grid, { threshold, tile });
+  const excess = kernel
+    ? kernel.measure(frame, grid, { threshold, tile })
+    : plainExcess(frame, grid, { threshold, tile });
   const peaks: Peak[] = [];
   for (let start = 0; start < excess.values.length; start++) {
     if ((excess.values[start] as number) <= 0) continue;
@@ -49,59 +55,6 @@ export function findPeaks(frame: ArrayLike<number>, grid: GridShape, options: Pe
     if (peak.pixels >= pixelsMin && peak.pixels <= pixelsMax) peaks.push(peak);
   }
   return peaks.sort((a, b) => b.intensity - a.intensity).slice(0, peaksMax);
-}
-
-interface Excess {
-  /** What stands out above the background; 0 where that is less than the threshold, or taken already. */
-  readonly values: Float32Array;
-  /** The tile's noise of each pixel. */
-  readonly noise: Float32Array;
-}
-
-function excessOf(
-  frame: ArrayLike<number>,
-  { rows, columns }: GridShape,
-  { threshold, tile }: { readonly threshold: number; readonly tile: number },
-): Excess {
-  const values = new Float32Array(frame.length);
-  const noise = new Float32Array(frame.length);
-  for (let top = 0; top < rows; top += tile) {
-    for (let left = 0; left < columns; left += tile) {
-      const pixels = tilePixels({ rows, columns }, { top, left, tile });
-      const level = levelOf(frame, pixels);
-      for (const pixel of pixels) {
-        const above = (frame[pixel] as number) - level.background;
-        noise[pixel] = level.noise;
-        if (above > threshold * level.noise && Number.isFinite(above)) values[pixel] = above;
-      }
-    }
-  }
-  return { values, noise };
-}
-
-function tilePixels(
-  { rows, columns }: GridShape,
-  { top, left, tile }: { readonly top: number; readonly left: number; readonly tile: number },
-): Uint32Array {
-  const [height, width] = [Math.min(tile, rows - top), Math.min(tile, columns - left)];
-  return Uint32Array.from(
-    { length: height * width },
-    (_, i) => (top + Math.floor(i / width)) * columns + left + (i % width),
-  );
-}
-
-/** Counts have a noise of at least one, or an empty tile would make a peak of every photon. */
-const noiseMin = 1;
-
-function levelOf(frame: ArrayLike<number>, pixels: Uint32Array): { background: number; noise: number } {
-  const values = Float32Array.from(pixels, (pixel) => frame[pixel] as number).filter((value) => value - value === 0);
-  const background = medianOf(values);
-  const spread = medianOf(values.map((value) => Math.abs(value - background)));
-  return { background, noise: Math.max(noiseMin, 1.4826 * spread) };
-}
-
-function medianOf(values: Float32Array): number {
-  return values.toSorted()[values.length >> 1] ?? 0;
 }
 
 /** Takes a pixel and all that touch it, corners included, out of the excess. */

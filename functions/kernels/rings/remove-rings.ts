@@ -3,15 +3,18 @@
 // becomes an offset along its whole length; a median across neighbouring columns takes it out; the values go back to where they were.
 import { InputError } from '../scan/errors.ts';
 import type { Scan } from '../scan/scan.ts';
+import { cleanPlain, type RingShape } from './remove-rings-plain.ts';
+import { RingKernel } from './simd-rings.ts';
 
 /** Columns of the median; wider than the widest stripe by a factor of two. */
 export const ringWidthDefault = 21;
 const ringWidthMax = 501;
 
-/** A new sinogram (slices x angles x columns) without stripes. `width` is odd. Throws `InputError`. */
+/** A new sinogram (slices x angles x columns) without stripes. `width` is odd; `kernel` is rings.as.ts, compiled. Throws `InputError`. */
 export function removeRings(
   { sinogram, slices, angles, columns }: Omit<Scan, 'theta'>,
   width = ringWidthDefault,
+  kernel?: WebAssembly.Module,
 ): Float32Array<ArrayBuffer> {
   if (!Number.isInteger(width) || width < 1 || width > ringWidthMax || width % 2 === 0) {
     throw new InputError(
@@ -20,51 +23,13 @@ export function removeRings(
     );
   }
   const cleaned = new Float32Array(sinogram.length);
-  const order = new Uint32Array(angles * columns);
-  const sorted = new Float32Array(angles * columns);
+  const shape: RingShape = { angles, columns, width };
+  const simd = kernel && new RingKernel(kernel, shape);
   for (let slice = 0; slice < slices; slice++) {
-    const at = slice * angles * columns;
-    const lines = sinogram.subarray(at, at + angles * columns);
-    sortColumns(lines, { angles, columns }, order, sorted);
-    restore(cleaned.subarray(at, at + angles * columns), { angles, columns, width }, order, sorted);
+    const [from, to] = [slice * angles * columns, (slice + 1) * angles * columns];
+    const [lines, target] = [sinogram.subarray(from, to), cleaned.subarray(from, to)];
+    if (simd) simd.clean(lines, target);
+    else cleanPlain(lines, target, shape);
   }
   return cleaned;
-}
-
-/** Writes each column's values in rising order to `sorted`, and to `order` the angle that each came from. */
-function sortColumns(
-  lines: Float32Array,
-  { angles, columns }: { readonly angles: number; readonly columns: number },
-  order: Uint32Array,
-  sorted: Float32Array,
-): void {
-  const indexes = new Uint32Array(angles);
-  for (let column = 0; column < columns; column++) {
-    for (let angle = 0; angle < angles; angle++) indexes[angle] = angle;
-    indexes.sort((a, b) => (lines[a * columns + column] as number) - (lines[b * columns + column] as number));
-    for (let rank = 0; rank < angles; rank++) {
-      const angle = indexes[rank] as number;
-      order[rank * columns + column] = angle;
-      sorted[rank * columns + column] = lines[angle * columns + column] as number;
-    }
-  }
-}
-
-/** The median of each rank across columns, put back where the value was. At the ends the window is cut off. */
-function restore(
-  cleaned: Float32Array,
-  { angles, columns, width }: { readonly angles: number; readonly columns: number; readonly width: number },
-  order: Uint32Array,
-  sorted: Float32Array,
-): void {
-  const half = (width - 1) / 2;
-  for (let rank = 0; rank < angles; rank++) {
-    const row = rank * columns;
-    for (let column = 0; column < columns; column++) {
-      const [from, to] = [Math.max(0, column - half), Math.min(columns - 1, column + half)];
-      const window = sorted.slice(row + from, row + to + 1).sort();
-      const median = window[window.length >> 1] as number;
-      cleaned[(order[row + column] as number) * columns + column] = median;
-    }
-  }
 }

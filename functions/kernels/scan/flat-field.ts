@@ -46,6 +46,14 @@ export class FrameMean {
 export interface FlatField {
   readonly dark: Float32Array;
   readonly flat: Float32Array;
+  /** A frame's line integrals, made by other means than ours (simd-lines.ts). */
+  readonly lines?: (frame: Counts) => Float32Array;
+}
+
+/** Pixels of a frame. Throws `InputError` where dark and flat disagree. */
+export function frameLengthOf({ dark, flat }: FlatField): number {
+  assertLength('flat', flat.length, dark.length);
+  return dark.length;
 }
 
 /** Writes the transmission of each pixel to `out`, from `at` on; noise can make it slightly negative or above 1. */
@@ -87,12 +95,21 @@ export function writeProjection(
       `Projection ${angle} does not exist in a scan of ${angles} angles (0 to ${angles - 1}).`,
     );
   }
-  const lines = new Float32Array(frame.length);
-  normalise(frame, field, lines);
-  minusLog(lines);
+  const lines = linesOf(frame, field);
   for (let slice = 0; slice < slices; slice++) {
     sinogram.set(lines.subarray(slice * columns, (slice + 1) * columns), (slice * angles + angle) * columns);
   }
+}
+
+function linesOf(frame: Counts, field: FlatField): Float32Array {
+  if (field.lines) {
+    assertLength('dark', frameLengthOf(field), frame.length);
+    return field.lines(frame);
+  }
+  const lines = new Float32Array(frame.length);
+  normalise(frame, field, lines);
+  minusLog(lines);
+  return lines;
 }
 
 function assertLength(what: string, length: number, expected: number): void {

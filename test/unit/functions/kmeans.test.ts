@@ -1,18 +1,18 @@
 // Streaming k-means against Spark MLlib's rule, and the function against redelivery and bad input.
 import fc from 'fast-check';
 import { testFunction } from 'pilotfish/testing';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
+import { addSums, decayOfHalfLife, type KMeansModel, sumBatch, updateModel } from '../../../functions/kernels/index.ts';
 import kmeans from '../../../functions/kmeans/kmeans.ts';
 import { parsePoints } from '../../../functions/kmeans/points.ts';
 import { readModel, writeModel } from '../../../functions/kmeans/stored-model.ts';
-import {
-  addSums,
-  decayOfHalfLife,
-  type KMeansModel,
-  sumBatch,
-  updateModel,
-} from '../../../functions/kmeans/streaming-kmeans.ts';
 import { builtInSources, resolveSettings } from '../../../functions/sources/index.ts';
+
+// Bundlers compile it; here nobody bundles.
+vi.mock('../../../functions/kernels/kmeans/module.js', async () => {
+  const { loadKernel } = await import('../../harness/kernels.ts');
+  return { default: await loadKernel('kmeans') };
+});
 
 const model = (centres: number[], weights: number[]): KMeansModel => ({
   centres: Float64Array.from(centres),

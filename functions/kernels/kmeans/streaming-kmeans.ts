@@ -37,8 +37,8 @@ const deadPart = 1e-8;
 /** How far the two halves of a split centre are moved apart, relative to their coordinates (MLlib's value). */
 const splitPart = 1e-14;
 
-/** Assigns points (n x dimensions) to their nearest centres; of equally near ones the first. */
-export function sumBatch({ centres, dimensions }: KMeansModel, points: Float32Array | Float64Array): BatchSums {
+/** Assigns points (n x dimensions) to their nearest centres; of equally near ones the first. The second opinion on sums.as.ts. */
+export function sumBatchPlain({ centres, dimensions }: KMeansModel, points: Float32Array | Float64Array): BatchSums {
   const k = centres.length / dimensions;
   const sums = new Float64Array(centres.length);
   const counts = new Float64Array(k);

@@ -1,0 +1,3 @@
+// sums.as.ts, compiled (module.js).
+declare const module: WebAssembly.Module;
+export default module;
