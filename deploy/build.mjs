@@ -4,6 +4,7 @@ import { cpSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSyn
 import { basename, dirname, extname, join, resolve } from 'node:path';
 import { stderr } from 'node:process';
 import { fileURLToPath } from 'node:url';
+import { bundleDashboard, dashboardFiles } from './build/dashboard.mjs';
 import { kernelModulesPlugin } from './build/kernel-modules.mjs';
 import { bundledProtoFolders, protoFolderPlugin } from './build/proto-folders.mjs';
 import { hashFiles, isFresh, listFiles, readStamp, writeStamp } from './lib/content-hash.mjs';
@@ -66,7 +67,7 @@ function inputHash() {
 
 // Outputs are known by size and time, not by content: they are ten megabytes, and only this script writes them.
 const outputState = () =>
-  [...Object.keys(entries), descriptor].map((name) => {
+  [...Object.keys(entries), ...dashboardFiles, descriptor].map((name) => {
     const stat = statSync(join(dist, name), { throwIfNoEntry: false });
     return stat ? `${name} ${stat.size} ${stat.mtimeMs}` : `${name} missing`;
   });
@@ -116,6 +117,14 @@ async function bundle(esbuild, name, scratch) {
   }
 }
 
+async function dashboard(esbuild, scratch) {
+  await bundleDashboard(esbuild, root, scratch).catch((error) => {
+    throw new StepError(`the dashboard does not bundle: ${error.message}`, 'correct it, then run `npm run build`', {
+      cause: error,
+    });
+  });
+}
+
 /** Builds if stale; returns what it did, for the set-up's report. */
 export async function build({ force = false } = {}) {
   if (!force && isBuilt()) return 'fresh';
@@ -128,7 +137,10 @@ export async function build({ force = false } = {}) {
   const scratch = join(root, 'dist', `.build-${process.pid}`);
   mkdirSync(scratch, { recursive: true });
   try {
-    const results = await Promise.allSettled(present.map((name) => bundle(esbuild, name, scratch)));
+    const results = await Promise.allSettled([
+      ...present.map((name) => bundle(esbuild, name, scratch)),
+      dashboard(esbuild, scratch),
+    ]);
     // Moved one by one: a process that starts meanwhile finds the old file or the new one. What did bundle is moved even
     // if another did not, so that a half-written process does not keep the others from being tried.
     const files = readdirSync(scratch);

@@ -64,6 +64,7 @@ async function lockHasNoHosts() {
 
 const checks = {
   types: program('tsc', '--project', '.'),
+  "the dashboard's types": program('tsc', '--project', 'platform/dashboard'),
   'format and lint': program('biome', 'ci', '--colors=off', '--max-diagnostics=60', '--diagnostic-level=error', '.'),
   'dead code': program('knip', '--no-progress'),
   floors: program('depcruise', 'platform', 'proto', 'functions', '--config', '.dependency-cruiser.cjs'),

@@ -118,6 +118,18 @@ export {
   WatchResponse,
 } from './generated/pilotfish/v1/gateway.ts';
 export {
+  Durations,
+  FunctionHistory,
+  FunctionMetrics,
+  GatherProgress,
+  Happening,
+  PilotJob,
+  ScanUse,
+  UserMetric,
+  VersionCounts,
+  VersionMetrics,
+} from './generated/pilotfish/v1/observe.ts';
+export {
   GetNodeScaleResponse,
   GetScaleRequest,
   GetScaleResponse,

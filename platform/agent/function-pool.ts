@@ -8,6 +8,7 @@ import type { FunctionVersion } from '#proto';
 import type { Call, CallOutcome, CallRun } from './call.ts';
 import type { Instance } from './instance.ts';
 import { pipelineDepth } from './pipeline.ts';
+import { PoolCounts } from './pool-counts.ts';
 import { RecentTimes } from './recent-times.ts';
 
 export interface FunctionPoolOptions {
@@ -45,6 +46,7 @@ export class FunctionPool {
   /** How long the last instance took to start; 0 before the first. */
   startMs = 0;
   readonly times = new RecentTimes();
+  readonly counts: PoolCounts;
   /** Gathered events whose parts are being fetched: they will be calls soon. */
   fetching = 0;
   /** When it last started an instance without being told to. */
@@ -58,6 +60,7 @@ export class FunctionPool {
   constructor(options: FunctionPoolOptions) {
     this.#options = options;
     this.version = options.version;
+    this.counts = new PoolCounts(options.version.spec?.resources?.cpu ?? 1);
   }
 
   get inFlight(): number {
@@ -144,6 +147,7 @@ export class FunctionPool {
 
   instanceEnded(instance: Instance, reason: string, unstarted: readonly Call[]): void {
     this.instances.delete(instance);
+    this.counts.addEnded(instance, this.#options.clock.now());
     this.#waiting.unshift(...unstarted);
     if (!instance.loaded && !instance.unwanted) this.#startFailed(reason);
     if (this.#waiting.length > 0 && this.active === 0 && !this.restartHeld) this.#wake();
@@ -200,6 +204,7 @@ export class FunctionPool {
     else this.failed++;
     if (outcome.kind === 'lost') return;
     this.times.add(run.ms);
+    this.counts.addCall(run.ms);
     const weight = Math.max(smoothing, 1 / (this.handled + this.failed));
     this.serviceMs = this.serviceMs === undefined ? run.ms : this.serviceMs + weight * (run.ms - this.serviceMs);
   }

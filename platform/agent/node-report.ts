@@ -1,6 +1,13 @@
 /** The node's state as the gateway sees it: at once, on change, and at least each half second. */
 import { type Clock, platformVersion } from '#common';
-import type { FunctionLoad, FunctionVersion, Instance as InstanceState, Node, ReportResponse } from '#proto';
+import type {
+  FunctionLoad,
+  FunctionVersion,
+  Instance as InstanceState,
+  Node,
+  ReportResponse,
+  VersionCounts,
+} from '#proto';
 import type { Agent } from './agent.ts';
 import type { Instance } from './instance.ts';
 
@@ -92,6 +99,22 @@ export class NodeReports {
       startError: pool.startError.split('\n')[0] ?? '',
       shards: this.#agent.find(pool.version.digest)?.shards ?? [],
       openKeys: this.#agent.gatherers.openKeys(pool.version.function),
+      counts: this.#counts(pool),
+    };
+  }
+
+  #counts({ counts, instances, times, version, pull }: ReturnType<Agent['pools']>[number]): VersionCounts {
+    return {
+      durations: counts.durations,
+      started: counts.started(instances),
+      startFailures: counts.startFailures,
+      slotSeconds: counts.slotSeconds(instances, this.#clock.now()),
+      busySeconds: counts.busySeconds,
+      p50Ms: times.p50(),
+      // A gather is its function's; the version that pulls shows it.
+      gathers: pull ? this.#agent.gatherers.progress(version.function) : [],
+      scans: [],
+      userMetrics: [],
     };
   }
 }

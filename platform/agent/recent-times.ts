@@ -6,11 +6,12 @@ const timesMax = 256;
 export class RecentTimes {
   readonly #ring = new Float64Array(timesMax);
   #count = 0;
-  #known: number | undefined;
+  /** In order, until the next one is added. */
+  #sorted: Float64Array | undefined;
 
   add(ms: number): void {
     this.#ring[this.#count++ % timesMax] = ms;
-    this.#known = undefined;
+    this.#sorted = undefined;
   }
 
   /** All there have been. */
@@ -20,12 +21,15 @@ export class RecentTimes {
 
   /** 0 where there were no calls. */
   p99(): number {
-    this.#known ??= this.#compute();
-    return this.#known;
+    return this.#share(0.99);
   }
 
-  #compute(): number {
-    const times = this.#ring.slice(0, Math.min(this.#count, timesMax)).sort();
-    return times[Math.ceil(times.length * 0.99) - 1] ?? 0;
+  p50(): number {
+    return this.#share(0.5);
+  }
+
+  #share(share: number): number {
+    this.#sorted ??= this.#ring.slice(0, Math.min(this.#count, timesMax)).sort();
+    return this.#sorted[Math.ceil(this.#sorted.length * share) - 1] ?? 0;
   }
 }

@@ -7,6 +7,7 @@ import { buildCommand } from './build.ts';
 import { callsCancelCommand, callsGetCommand, callsListCommand, callsWaitCommand } from './calls.ts';
 import type { CommandFactory, CommonOptions } from './command.ts';
 import { type CliContext, type ExitCode, interruptedExitCode } from './context.ts';
+import { dashboardCommand } from './dashboard.ts';
 import { deployCommand } from './deploy.ts';
 import { describeCommand } from './describe.ts';
 import { devCommand } from './dev.ts';
@@ -52,7 +53,7 @@ interface CommandGroup {
 }
 
 const groups: readonly CommandGroup[] = [
-  { title: 'Pilots:', commands: [upCommand, downCommand] },
+  { title: 'Pilots:', commands: [upCommand, downCommand, dashboardCommand] },
   {
     title: 'Pilots:',
     commands: [

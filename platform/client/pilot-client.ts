@@ -25,6 +25,7 @@ import {
   type Secret,
   type StoredCall,
   type TriggerSummary,
+  type WatchRequest,
   type WatchResponse,
 } from '#proto';
 import { artifactChunkBytes, callUnary, fromServiceError, invokePayloadBytesMax, openClient, readStream } from '#rpc';
@@ -257,8 +258,11 @@ export class PilotClient {
   }
 
   /** The pilot's state, now and after every change, until the signal aborts or the loop is left. */
-  watch(signal?: AbortSignal): AsyncIterable<WatchResponse> {
-    return readStream(this.#client.watch({}), signal);
+  watch(
+    signal?: AbortSignal,
+    { everyMs = 0, history = false }: Partial<WatchRequest> = {},
+  ): AsyncIterable<WatchResponse> {
+    return readStream(this.#client.watch({ everyMs, history }), signal);
   }
 
   /** Kept lines, oldest first; with `follow` also those to come. */

@@ -24,6 +24,8 @@ export interface FleetOptions {
   readonly onChange: () => void;
   /** When a node's scheduler job ends, milliseconds since 1970 (R7). */
   readonly endOf: (node: string) => number | undefined;
+  /** A node came, went or was lost. */
+  readonly onHappening: (node: string, text: string, level: 'info' | 'warn') => void;
 }
 
 /** Silence is looked for this often, so that a lost node is seen within 5 s of its last sign. */
@@ -165,10 +167,9 @@ export class Fleet {
       lastSeen: this.#options.clock.monotonic(),
       lost: false,
     });
-    this.#options.logger.info(
-      { peer: parsed.data.node, address: parsed.data.address },
-      member ? 'node is back' : 'node has joined',
-    );
+    const what = member ? 'node is back' : 'node has joined';
+    this.#options.logger.info({ peer: parsed.data.node, address: parsed.data.address }, what);
+    this.#options.onHappening(parsed.data.node, what, 'info');
   }
 
   #put(node: string, member: Member): void {
@@ -226,6 +227,7 @@ export class Fleet {
     member.link.close();
     this.#members.delete(node);
     this.#options.logger.info({ peer: node }, 'node has left');
+    this.#options.onHappening(node, 'node has left', 'info');
     this.#options.onChange();
   }
 
@@ -235,6 +237,7 @@ export class Fleet {
     member.lost = true;
     member.link.close();
     this.#options.logger.warn({ peer: node, why }, 'node is lost');
+    this.#options.onHappening(node, `node is lost: ${why}`, 'warn');
     this.#options.onChange();
   }
 }

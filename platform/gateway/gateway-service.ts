@@ -3,10 +3,8 @@ import type { KV } from '@nats-io/kv';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { PlatformError } from '#common';
 import {
-  type FunctionSummary,
   type GatewayServer,
   GatewayService,
-  type GetFunctionResponse,
   type InvokeAsyncRequest,
   type ListCallsRequest,
   type Node,
@@ -15,13 +13,12 @@ import {
   type SetScaleRequest,
   type WaitCallRequest,
   type WaitReadyRequest,
-  type WatchResponse,
+  type WatchRequest,
 } from '#proto';
-import { latestAlias, type RegisteredFunction, type ScaleStore } from '#registry';
+import { latestAlias, type ScaleStore } from '#registry';
 import { clientStream, type RpcServiceBinding, serverStream, unary } from '#rpc';
 import type { Access } from './access/index.ts';
 import type { Calls } from './calls/index.ts';
-import type { Changes } from './changes.ts';
 import { getDeadLetter, listDeadLetters, purgeDeadLetters, redriveDeadLetters } from './dead-letters.ts';
 import { type DeployOptions, deploy, pointLatest, promote, remove, rollback } from './deploy.ts';
 import type { Fleet } from './fleet.ts';
@@ -29,20 +26,16 @@ import { invoke } from './invoke.ts';
 import { invokeStream } from './invoke-stream.ts';
 import { readLogs } from './logs.ts';
 import type { NodeScaling } from './node-scaling.ts';
+import { describeFunction, summaries, type WatchOptions, watch } from './observe/index.ts';
 import { getNodeScale, getScale, setScale } from './scale-service.ts';
-import type { ScalingLoop } from './scaling-loop.ts';
 import { deleteSecret, listSecrets, setSecret } from './secrets.ts';
 import { listTriggers, pauseTrigger } from './triggers.ts';
 
-export interface GatewayServiceOptions extends DeployOptions {
+export interface GatewayServiceOptions extends DeployOptions, WatchOptions {
   readonly connection: NatsConnection;
   readonly secrets: KV;
-  readonly fleet: Fleet;
-  readonly scaling: ScalingLoop;
   readonly nodeScaling: NodeScaling | undefined;
   readonly scales: ScaleStore;
-  readonly changes: Changes;
-  readonly epoch: number;
   readonly calls: Calls;
   readonly access: Access;
   readonly urlOf: (path: string) => string;
@@ -50,8 +43,6 @@ export interface GatewayServiceOptions extends DeployOptions {
 
 /** Longest wait for nodes; a batch queue is waited for elsewhere. */
 const waitReadyMsMax = 10 * 60_000;
-/** Changes within this long are one message of a watch. */
-const watchEveryMs = 100;
 
 export function gatewayService(options: GatewayServiceOptions): RpcServiceBinding {
   const { registry, scaling, fleet, connection, secrets, access, calls } = options;
@@ -59,6 +50,9 @@ export function gatewayService(options: GatewayServiceOptions): RpcServiceBindin
     ...access.methods,
     deploy: clientStream(async (requests: Parameters<typeof deploy>[0], { peer }) => {
       const response = await deploy(requests, options, (name) => access.gate.requireFunction(peer, name));
+      const { version, change } = response;
+      if (version && change !== 'unchanged')
+        options.happenings.addDeploy(version.function, `v${version.number} deployed by ${peer}`, version.createdAtMs);
       scaling.hurry();
       return response;
     }),
@@ -105,7 +99,7 @@ export function gatewayService(options: GatewayServiceOptions): RpcServiceBindin
     getScale: unary((request: { name: string }) => getScale(request.name, options)),
     getNodeScale: unary(() => getNodeScale(fleet, options.nodeScaling)),
     setScale: unary((request: SetScaleRequest) => setScale(request, options)),
-    watch: serverStream((_request: unknown, { signal }) => watch(options, signal)),
+    watch: serverStream((request: WatchRequest, { signal }) => watch(request, options, signal)),
     listDeadLetters: serverStream((request: Parameters<typeof listDeadLetters>[0], { signal }) =>
       listDeadLetters(request, options, signal),
     ),
@@ -170,53 +164,4 @@ async function waitReady(
     }
     await changes.next(clock, left, signal);
   }
-}
-
-async function* watch(options: GatewayServiceOptions, signal: AbortSignal): AsyncGenerator<WatchResponse, void, void> {
-  const { fleet, clock, changes, epoch, scaling } = options;
-  let seen = 0;
-  while (!signal.aborted) {
-    const fresh = scaling.decisions.since(seen);
-    seen = fresh.seen;
-    const decisions = [...fresh.decisions];
-    yield { timeMs: clock.now(), nodes: fleet.list(), functions: summaries(options), epoch, decisions };
-    await changes.next(clock, 1_000, signal);
-    await clock.sleep(watchEveryMs, signal);
-  }
-}
-
-function summaries(options: GatewayServiceOptions): FunctionSummary[] {
-  return options.registry.list().map((entry) => summary(entry, options));
-}
-
-function summary(entry: RegisteredFunction, { registry, fleet, scaling }: GatewayServiceOptions): FunctionSummary {
-  const scale = scaling.scaleOf(entry.name);
-  const reports = fleet.reports();
-  const loads = reports.flatMap((report) => report.loads.filter((load) => load.function === entry.name));
-  const instances = reports
-    .flatMap((report) => report.node?.instances ?? [])
-    .filter((instance) => instance.function === entry.name);
-  const startError = loads.find((load) => load.startError !== '')?.startError;
-  return {
-    name: entry.name,
-    latest: registry.latest(entry.name),
-    canary: entry.canary,
-    aliases: Object.fromEntries(entry.aliases),
-    instancesReady: instances.filter((instance) => instance.state === 'ready').length,
-    instancesWanted: scale?.wanted ?? 0,
-    lag: scale?.lag ?? -1,
-    handled: loads.reduce((sum, load) => sum + load.handled, 0),
-    failed: loads.reduce((sum, load) => sum + load.failed, 0),
-    scaleReason: startError ? `cannot start: ${startError}` : (scale?.reason ?? 'not looked at yet'),
-  };
-}
-
-function describeFunction(name: string, options: GatewayServiceOptions): GetFunctionResponse {
-  const entry = options.registry.get(name);
-  const instances = options.fleet.reports().flatMap((report) => report.node?.instances ?? []);
-  return {
-    summary: summary(entry, options),
-    versions: [...entry.versions],
-    instances: instances.filter((instance) => instance.function === name),
-  };
 }

@@ -8,7 +8,7 @@ import type { TriggerStates } from '#registry';
 import type { Caller, TlsIdentity } from '#rpc';
 import type { Logger } from '#telemetry';
 import type { Gate } from './access/index.ts';
-import { HttpDoor, type HttpRoute } from './http/index.ts';
+import { HttpDoor, type HttpDoorOptions, type HttpRoute } from './http/index.ts';
 import { type InvokeOptions, invoke } from './invoke.ts';
 
 export interface OpenHttpOptions extends InvokeOptions {
@@ -18,6 +18,7 @@ export interface OpenHttpOptions extends InvokeOptions {
   readonly bucket: KV;
   readonly triggerStates: TriggerStates;
   readonly gate: Gate;
+  readonly pages: HttpDoorOptions['pages'];
   readonly tls: TlsIdentity;
   readonly logger: Logger;
 }
@@ -54,6 +55,7 @@ export async function openHttp(options: OpenHttpOptions): Promise<OpenHttp> {
     admit: (caller, route) => admit(gate, caller, route),
     call: ({ functionName, payload, headers, signal }) =>
       invoke({ function: functionName, version: '', payload, headers, timeoutMs: 0 }, signal, options),
+    pages: options.pages,
     logger,
   });
   await bucket.put(key, String(door.port));

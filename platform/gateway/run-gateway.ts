@@ -16,7 +16,9 @@ import { gatewayService } from './gateway-service.ts';
 import { invoke } from './invoke.ts';
 import { JobWatch } from './job-watch.ts';
 import { NodeScaling, type NodeScalingOptions } from './node-scaling.ts';
+import { DeadLetterCounts, Happenings, History, tellEarlier } from './observe/index.ts';
 import { openHttp } from './open-http.ts';
+import { Pages } from './pages/index.ts';
 import { Renewal } from './renewal.ts';
 import { ScalingLoop } from './scaling-loop.ts';
 import { takeOver } from './take-over.ts';
@@ -27,11 +29,14 @@ export interface RunningGateway {
   close(): Promise<void>;
 }
 
-/** `stop`: ends the process, because another gateway acts. An aborted signal ends the wait of one that stands by. */
+/**
+ * `stop`: ends the process, because another gateway acts. An aborted signal ends the wait of one that stands by; `assets` is
+ * where the dashboard's files lie.
+ */
 export async function runGateway(
   config: GatewayConfig,
   stop: (reason: string) => void,
-  signal: AbortSignal,
+  { signal, assets }: { readonly signal: AbortSignal; readonly assets: string },
 ): Promise<RunningGateway> {
   const clock = systemClock;
   const logger = createLogger({ pilot: config.pilot, node: config.node, process: 'gateway' });
@@ -45,6 +50,8 @@ export async function runGateway(
   const store = new WantedStore(buckets.registry);
   const [scales, initial] = await Promise.all([ScaleStore.load(buckets.registry), store.load()]);
   const changes = new Changes();
+  const happenings = new Happenings(clock);
+  happenings.add('node', config.node, `gateway ${epoch} begins`);
   const jobs = new JobWatch({
     pilotDirectory: config.pilotDirectory,
     clock,
@@ -60,6 +67,7 @@ export async function runGateway(
     clock,
     logger,
     endOf: (node) => jobs.endOf(node),
+    onHappening: (node, text, level) => happenings.add('node', node, text, level),
     onChange: () => {
       changes.announce();
       scaling?.hurry();
@@ -103,7 +111,31 @@ export async function runGateway(
       http.door.renew(renewed);
       fleet.renew(renewed);
     },
-    cut: (name) => server.connections.cut(name),
+    cut: (name) => server.connections.cut(name) + http.door.cut(name),
+  });
+  const view = { registry, fleet, scaling, clock, deadLetters: new DeadLetterCounts(manager, clock) };
+  const history = new History(view);
+  access.audit.onEntry = (entry) => happenings.addAudit(entry);
+  await tellEarlier(access.audit, registry, happenings);
+  const nodeScaling = scaleNodes({ pilotDirectory: config.pilotDirectory, jobs, fleet, scaling, clock, logger });
+  const service = gatewayService({
+    ...buckets,
+    ...view,
+    pilot: config.pilot,
+    triggerStates,
+    urlOf: (path) => http.door.urlOf(path),
+    artifacts,
+    manager,
+    connection,
+    nodeScaling,
+    scales,
+    changes,
+    epoch,
+    calls,
+    access,
+    happenings,
+    history,
+    jobs,
   });
   const http = await openHttp({
     ...taken,
@@ -115,38 +147,19 @@ export async function runGateway(
     scaling,
     changes,
     gate: access.gate,
+    pages: new Pages({ methods: service[1], gate: access.gate, pilot: config.pilot, assets }),
     tls,
     clock,
     logger,
   });
   const renewal = new Renewal({ config, ca: tls.ca, manager, jobs, fleet, clock, logger, handOver: stop });
-  const nodeScaling = scaleNodes({ pilotDirectory: config.pilotDirectory, jobs, fleet, scaling, clock, logger });
   const server: RpcServer = await startRpcServer({
     host: config.host,
     port: config.port,
     tls,
     reflection: true,
     admission: access.gate,
-    services: [
-      gatewayService({
-        ...buckets,
-        registry,
-        triggerStates,
-        urlOf: (path) => http.door.urlOf(path),
-        artifacts,
-        manager,
-        clock,
-        connection,
-        fleet,
-        scaling,
-        nodeScaling,
-        scales,
-        changes,
-        epoch,
-        calls,
-        access,
-      }),
-    ],
+    services: [service],
   });
   logger.info({ address: server.address, epoch, functions: registry.list().length }, 'gateway ready');
   return {
@@ -157,6 +170,7 @@ export async function runGateway(
       await server.close(500);
       await jobs.close();
       await http.close();
+      history.close();
       await calls.close();
       await scaling?.close();
       await trimmer.close();

@@ -25,6 +25,7 @@ export {
   type GatherRules,
   gatherHeaderPairs,
   gatherHeaders,
+  type OpenKeyState,
   parseGatherHeaders,
   parsePartMark,
   partHeader,

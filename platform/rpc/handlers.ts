@@ -33,10 +33,25 @@ interface AnyCall {
   once(event: 'cancelled', listener: () => void): unknown;
 }
 
+/** What a handler was made of: the same methods answer other doors than gRPC. */
+export type PlainHandler =
+  | { readonly kind: 'unary'; readonly handle: (request: never, context: CallContext) => unknown }
+  | {
+      readonly kind: 'serverStream';
+      readonly handle: (request: never, context: CallContext) => AsyncIterable<unknown>;
+    };
+
+const plainHandlers = new WeakMap<object, PlainHandler>();
+
+/** Undefined for handlers that take a stream. */
+export function plainHandler(handler: object): PlainHandler | undefined {
+  return plainHandlers.get(handler);
+}
+
 export function unary<Request, Response>(
   handle: (request: Request, context: CallContext) => Promise<Response> | Response,
 ): handleUnaryCall<Request, Response> {
-  return (call, callback) => {
+  const handler: handleUnaryCall<Request, Response> = (call, callback) => {
     const context = new Context(call as unknown as AnyCall);
     answer(
       context,
@@ -44,6 +59,8 @@ export function unary<Request, Response>(
       callback,
     );
   };
+  plainHandlers.set(handler, { kind: 'unary', handle });
+  return handler;
 }
 
 export function clientStream<Request, Response>(
@@ -62,10 +79,12 @@ export function clientStream<Request, Response>(
 export function serverStream<Request, Response>(
   handle: (request: Request, context: CallContext) => AsyncIterable<Response>,
 ): handleServerStreamingCall<Request, Response> {
-  return (call) => {
+  const handler: handleServerStreamingCall<Request, Response> = (call) => {
     const context = new Context(call as unknown as AnyCall);
     void pump(() => handle(call.request, context), call, context.signal);
   };
+  plainHandlers.set(handler, { kind: 'serverStream', handle });
+  return handler;
 }
 
 export function bidiStream<Request, Response>(

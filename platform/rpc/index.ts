@@ -8,7 +8,15 @@ export type { Admission, AdmittedCall } from './admission.ts';
 export { type LinePeer, type LineServer, openLine, startLineServer } from './call-line.ts';
 export { type CallSettings, callUnary, openClient, type PeerAddress, readStream } from './channel.ts';
 export { type Caller, callerOf } from './connection-book.ts';
-export { bidiStream, type CallContext, clientStream, serverStream, unary } from './handlers.ts';
+export {
+  bidiStream,
+  type CallContext,
+  clientStream,
+  type PlainHandler,
+  plainHandler,
+  serverStream,
+  unary,
+} from './handlers.ts';
 export {
   artifactBytesMax,
   artifactChunkBytes,

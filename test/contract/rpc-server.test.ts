@@ -4,7 +4,7 @@ import { createSecureContext } from 'node:tls';
 import { credentials, Metadata, makeGenericClientConstructor, type ServiceError, status } from '@grpc/grpc-js';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type ErrorCode, errorCodes, PlatformError } from '#common';
-import { ErrorDetail, GatewayClient, GatewayService, type InvokeRequest, type WatchResponse } from '#proto';
+import { ErrorDetail, GatewayClient, GatewayService, type InvokeRequest, WatchResponse } from '#proto';
 import {
   callUnary,
   errorTrailer,
@@ -57,7 +57,7 @@ const implementation = {
     ended = false;
     try {
       for (let timeMs = 0; timeMs < responses && !signal.aborted; timeMs++)
-        yield { timeMs, nodes: [], functions: [], epoch: 1, decisions: [] };
+        yield WatchResponse.fromPartial({ timeMs, epoch: 1 });
       throw new PlatformError('conflict', 'at the end');
     } finally {
       ended = true;
@@ -209,7 +209,8 @@ test('a stream arrives whole and in order, then its error', async () => {
   const client = open(member);
   let next = 0;
   const read = async () => {
-    for await (const { timeMs } of readStream(client.watch({}))) expect(timeMs).toBe(next++);
+    for await (const { timeMs } of readStream(client.watch({ everyMs: 0, history: false })))
+      expect(timeMs).toBe(next++);
   };
   await expect(read()).rejects.toMatchObject({ code: 'conflict', message: 'at the end' });
   expect(next).toBe(responsesWhole);
@@ -219,7 +220,7 @@ test('a stream arrives whole and in order, then its error', async () => {
 test('leaving a stream stops its source', async () => {
   const client = open(member);
   responses = Number.POSITIVE_INFINITY;
-  for await (const { timeMs } of readStream(client.watch({}))) if (timeMs === 10) break;
+  for await (const { timeMs } of readStream(client.watch({ everyMs: 0, history: false }))) if (timeMs === 10) break;
   await expect.poll(() => ended, { timeout: 5_000 }).toBe(true);
   client.close();
 });

@@ -7,7 +7,7 @@ import { connectEvents, connectPilot, type EventClient, type PilotClient } from 
 import { type Connection, connectionSchema } from '#model';
 import { eventually } from './eventually.ts';
 
-const cliScript = join(import.meta.dirname, '../../dist/cli.mjs');
+export const cliScript = join(import.meta.dirname, '../../dist/cli.mjs');
 
 export interface CliResult {
   readonly code: number;

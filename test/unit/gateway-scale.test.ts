@@ -20,6 +20,7 @@ const load = (more: Partial<FunctionLoad>): FunctionLoad => ({
   failed: 0,
   startError: '',
   openKeys: 0,
+  counts: undefined,
   ...more,
 });
 const report = (id: string, more: Partial<FunctionLoad>): ReportResponse => ({

@@ -17,6 +17,7 @@ import {
   userSubject,
 } from '#broker';
 import { type Clock, messageOf } from '#common';
+import type { GatherProgress } from '#proto';
 import {
   type ClosedKey,
   type CollectRules,
@@ -31,6 +32,7 @@ import type { Logger } from '#telemetry';
 import { type GatherOrigin, gatherLetter, lateLetter, refusedLetter } from './gather-letters.ts';
 import { GatherMark } from './gather-mark.ts';
 import { GatherOutbox, outboxMax } from './gather-outbox.ts';
+import { closedProgress, progressOf } from './gather-progress.ts';
 
 export interface GatherReadingOptions {
   readonly origin: GatherOrigin;
@@ -52,6 +54,8 @@ const refusedLettersMax = 10;
 /** Reading all closed keys of a day must end: 65,536 small messages take half a second. */
 const tombstonesWaitMs = 30_000;
 const sizeHeader = 'Nats-Msg-Size';
+/** Closed keys that onlookers are shown, and open ones: a report stays small. */
+const progressMax = 24;
 
 export class GatherReading {
   readonly #options: GatherReadingOptions;
@@ -63,6 +67,7 @@ export class GatherReading {
   #markedAt: number;
   #writingMark = false;
   #refusedLetters = 0;
+  readonly #closed: GatherProgress[] = [];
   #over = false;
 
   private constructor(options: GatherReadingOptions, mark: GatherMark, fold: StreamFold) {
@@ -102,6 +107,12 @@ export class GatherReading {
 
   get counts(): StreamFold['counts'] {
     return this.#fold.counts;
+  }
+
+  /** Lately closed keys, then open ones; the newest of each. */
+  progress(): GatherProgress[] {
+    const open = this.#fold.open(progressMax).map((state) => progressOf(this.#options.origin.trigger, state));
+    return [...this.#closed, ...open];
   }
 
   /** Called a few times a second while the lease is held. False: another owner has written the watermark. */
@@ -181,6 +192,8 @@ export class GatherReading {
     const { origin, rules, logger } = this.#options;
     const { key, reason, parts, doubles } = closed;
     logger.info({ ...this.#log, key, reason, parts, doubles }, 'gather closed');
+    this.#closed.push(closedProgress(origin.trigger, closed));
+    if (this.#closed.length > progressMax) this.#closed.shift();
     this.#outbox.add(gatherLetter(origin, closed, rules));
   }
 

@@ -1,6 +1,7 @@
 /** Competes for one trigger's lease and reads while it holds it (G1, G2). The gateway is not needed. */
 import { type Buckets, gatherKey, gatherLeaseMs } from '#broker';
 import { type Clock, messageOf } from '#common';
+import type { GatherProgress } from '#proto';
 import type { Logger } from '#telemetry';
 import { GatherLease } from './gather-lease.ts';
 import type { GatherOrigin } from './gather-letters.ts';
@@ -12,6 +13,8 @@ export interface Reading {
   /** Work to come. */
   readonly openKeys: number;
   readonly counts: GatherReading['counts'] | undefined;
+  /** Of what is gathered under a key; an order has nothing of the kind. */
+  progress?(): GatherProgress[];
   /** False: it is over. */
   tick(): boolean;
   stop(): void;
@@ -66,6 +69,10 @@ export class Gatherer {
 
   get counts(): GatherReading['counts'] | undefined {
     return this.#reading?.counts;
+  }
+
+  progress(): GatherProgress[] {
+    return this.#reading?.progress?.() ?? [];
   }
 
   /** Stops reading at once and lets go of the lease. */

@@ -7,7 +7,7 @@ import { type JetStreamManager, jetstreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { type Buckets, type EventPublisher, gatherKey, inboxPrefix } from '#broker';
 import { type Clock, messageOf } from '#common';
-import type { FunctionVersion, Trigger, WantedFunction } from '#proto';
+import type { FunctionVersion, GatherProgress, Trigger, WantedFunction } from '#proto';
 import { compileCollect } from '#routing';
 import type { Logger } from '#telemetry';
 import { Sequencing } from '../order/sequencing.ts';
@@ -68,6 +68,13 @@ export class Gatherers {
       if (followed.functionName === functionName) sum += followed.current?.openKeys ?? 0;
     }
     return sum;
+  }
+
+  /** How far the function's gathers on this node are: lately closed keys, then open ones, oldest first. */
+  progress(functionName: string): GatherProgress[] {
+    return [...this.#followed.values()].flatMap(({ functionName: name, current }) =>
+      name === functionName ? (current?.progress() ?? []) : [],
+    );
   }
 
   /** What the owner of a trigger has counted since it took over; undefined where another node gathers. */

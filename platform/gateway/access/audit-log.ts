@@ -14,6 +14,8 @@ export class AuditLog {
   readonly #stream: JetStreamClient;
   readonly #logger: Logger;
   readonly #waiting = new Set<Promise<unknown>>();
+  /** Told of each entry as it is written. */
+  onEntry: (entry: TailAuditResponse) => void = () => undefined;
 
   constructor(connection: NatsConnection, logger: Logger) {
     this.#connection = connection;
@@ -23,6 +25,7 @@ export class AuditLog {
 
   /** Does not hold up the call: what the stream does not take within its time stands in the gateway's log. */
   write(entry: TailAuditResponse): void {
+    this.onEntry(entry);
     if (this.#waiting.size >= waitingMax) return this.#logger.warn({ audit: entry }, 'audit entry kept here only');
     const stored = this.#stream
       .publish(auditSubject(entry.who), JSON.stringify(entry))

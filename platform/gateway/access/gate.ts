@@ -64,6 +64,12 @@ export class Gate implements Admission {
     if (!decision.allowed) throw denied(decision);
   }
 
+  /** For who was admitted. */
+  roleOf(callerName: string): { readonly role: Role; readonly functions: readonly string[] } {
+    const token = this.#options.tokens.get(callerName);
+    return { role: token?.role ?? 'admin', functions: token?.functions ?? [] };
+  }
+
   #refuse(call: AdmittedCall, decision: Extract<AccessDecision, { allowed: false }>): PlatformError {
     const account = this.#account(call.caller.name);
     account.refusals += 1;

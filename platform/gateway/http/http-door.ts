@@ -37,6 +37,11 @@ export interface HttpDoorOptions {
   /** Throws `permission-denied` where the caller may not trigger that; returns what is told once the request is over. */
   readonly admit: (caller: Caller, route: HttpRoute) => () => void;
   readonly call: (call: HttpCall) => Promise<InvokeResponse>;
+  /** Answers paths that are no trigger's. */
+  readonly pages: {
+    owns(path: string): boolean;
+    serve(path: string, caller: Caller, request: IncomingMessage, response: ServerResponse): Promise<void>;
+  };
   readonly logger: Logger;
 }
 
@@ -53,6 +58,7 @@ export class HttpDoor {
   readonly #options: HttpDoorOptions;
   readonly #server: Server;
   readonly #ending = new AbortController();
+  readonly #sockets = new Set<TLSSocket>();
   #requests = 0;
   #bodyBytes = 0;
 
@@ -69,6 +75,10 @@ export class HttpDoor {
       (request, response) => void this.#serve(request, response),
     );
     this.#server.maxConnections = connectionsMax;
+    this.#server.on('secureConnection', (socket) => {
+      this.#sockets.add(socket);
+      socket.once('close', () => this.#sockets.delete(socket));
+    });
   }
 
   static async open(options: HttpDoorOptions): Promise<HttpDoor> {
@@ -88,6 +98,13 @@ export class HttpDoor {
 
   urlOf(path: string): string {
     return `https://${this.#options.host}:${this.port}${path}`;
+  }
+
+  /** Ends all connections of one caller; returns how many there were. */
+  cut(name: string): number {
+    const theirs = [...this.#sockets].filter((socket) => callerOf(socket)?.name === name);
+    for (const socket of theirs) socket.destroy();
+    return theirs.length;
   }
 
   /** Connections to come get the new certificate. */
@@ -114,6 +131,10 @@ export class HttpDoor {
     let leave = (): void => undefined;
     try {
       const path = (request.url ?? '/').split('?', 1)[0] ?? '/';
+      if (this.#options.pages.owns(path)) {
+        if (this.#requests > requestsMax) throw tooMany();
+        return await this.#options.pages.serve(path, knownCaller(request), request, response);
+      }
       const route = this.#routeOf(request, response, path);
       leave = this.#options.admit(knownCaller(request), route);
       reserved = this.#reserve(route.trigger.http?.bodyBytesMax ?? 0);
@@ -147,8 +168,7 @@ export class HttpDoor {
   }
 
   #reserve(bytes: number): number {
-    if (this.#requests > requestsMax || this.#bodyBytes + bytes > bodyBytesMax)
-      throw new PlatformError('no-capacity', 'too many requests at a time', { hint: 'Send it again a little later.' });
+    if (this.#requests > requestsMax || this.#bodyBytes + bytes > bodyBytesMax) throw tooMany();
     this.#bodyBytes += bytes;
     return bytes;
   }
@@ -198,6 +218,10 @@ export class HttpDoor {
     response.writeHead(status, { 'Content-Type': 'application/json', Connection: 'close' });
     response.end(errorBody(error));
   }
+}
+
+function tooMany(): PlatformError {
+  return new PlatformError('no-capacity', 'too many requests at a time', { hint: 'Send it again a little later.' });
 }
 
 function knownCaller(request: IncomingMessage): Caller {

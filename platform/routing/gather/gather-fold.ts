@@ -6,7 +6,7 @@
 import type { GatherSummary } from './gather-event.ts';
 import type { GatherRules } from './gather-rules.ts';
 import { openBytesShareMax, openKeysMax } from './limits.ts';
-import { type ClosedKey, type CloseReason, OpenKey } from './open-key.ts';
+import { type ClosedKey, type CloseReason, OpenKey, type OpenKeyState } from './open-key.ts';
 import { type PartMark, parsePartMark } from './part-header.ts';
 import { Tombstones } from './tombstones.ts';
 
@@ -57,6 +57,8 @@ export interface StreamFold {
   known(name: string, summary: GatherSummary): void;
   fold(part: StoredPart): readonly FoldEffect[];
   closeDue(asOfMs: number): ClosedKey[];
+  /** The newest open groups, at most so many, as far as they are; windows are not told. */
+  open(max: number): OpenKeyState[];
 }
 
 const nothing: readonly FoldEffect[] = [];
@@ -101,6 +103,10 @@ export class GatherFold implements StreamFold {
   }
 
   /** The messages must come in the order of their sequences; one that came before is passed over. */
+  open(max: number): OpenKeyState[] {
+    return [...this.#open.values()].slice(-max).map((open) => open.state);
+  }
+
   fold(part: StoredPart): readonly FoldEffect[] {
     if (part.sequence <= this.#lastFolded) return nothing;
     this.#lastFolded = part.sequence;

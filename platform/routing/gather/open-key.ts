@@ -39,6 +39,16 @@ export interface ClosedKey {
   };
 }
 
+/** An open key, for those who look on. */
+export interface OpenKeyState {
+  readonly key: string;
+  readonly parts: Readonly<Record<string, number>>;
+  readonly expected: Readonly<Record<string, number>>;
+  /** Server times. */
+  readonly openedAtMs: number;
+  readonly lastNewAtMs: number;
+}
+
 export type TakeResult = 'taken' | 'double' | 'over the bound';
 
 export class OpenKey {
@@ -79,6 +89,16 @@ export class OpenKey {
     return this.#unfinishedKinds === 0 && this.#expected.size > 0;
   }
 
+  get state(): OpenKeyState {
+    return {
+      key: this.key,
+      parts: this.#parts(),
+      expected: Object.fromEntries(this.#expected),
+      openedAtMs: this.openedAtMs,
+      lastNewAtMs: this.lastNewAtMs,
+    };
+  }
+
   /** The first message of an index counts; the others are doubles. */
   takePart(kind: string, index: number, sequence: number, bytes: number): TakeResult {
     let seen = this.#seen.get(kind);
@@ -113,7 +133,7 @@ export class OpenKey {
       last: this.lastSequence,
       bytes: this.#partBytes,
       sequences: this.#sequences.encode(),
-      parts: Object.fromEntries([...this.#seen].map(([kind, seen]) => [kind, seen.size])),
+      parts: this.#parts(),
       missing: reason === 'complete' ? {} : this.#missing(),
       expected: Object.fromEntries(this.#expected),
       doubles: this.#doubles,
@@ -121,6 +141,10 @@ export class OpenKey {
       openedAt: this.openedAtMs,
       closedAt: closedAtMs,
     };
+  }
+
+  #parts(): Record<string, number> {
+    return Object.fromEntries([...this.#seen].map(([kind, seen]) => [kind, seen.size]));
   }
 
   #countUnfinished(): void {

@@ -32,6 +32,10 @@ export class WindowFold implements StreamFold {
     return (this.#counted ?? this.#timed)?.size ?? 0;
   }
 
+  open(): [] {
+    return [];
+  }
+
   get lastFolded(): number {
     return this.#lastFolded;
   }

@@ -18,6 +18,7 @@ import {
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
 import { FunctionVersion, Node } from "./common.ts";
+import { VersionCounts } from "./observe.ts";
 
 export const protobufPackage = "pilotfish.v1";
 
@@ -91,6 +92,7 @@ export interface FunctionLoad {
   startMs: number;
   /** Of a function with order, the shards that this node holds. */
   shards: number[];
+  counts: VersionCounts | undefined;
 }
 
 export interface ReportResponse {
@@ -606,6 +608,7 @@ function createBaseFunctionLoad(): FunctionLoad {
     p99Ms: 0,
     startMs: 0,
     shards: [],
+    counts: undefined,
   };
 }
 
@@ -647,6 +650,9 @@ export const FunctionLoad: MessageFns<FunctionLoad> = {
         writer.uint32(v);
       }
       writer.join();
+    }
+    if (message.counts !== undefined) {
+      VersionCounts.encode(message.counts, writer.uint32(98).fork()).join();
     }
     return writer;
   },
@@ -762,6 +768,14 @@ export const FunctionLoad: MessageFns<FunctionLoad> = {
 
             break;
           }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.counts = VersionCounts.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -790,6 +804,9 @@ export const FunctionLoad: MessageFns<FunctionLoad> = {
     message.p99Ms = object.p99Ms ?? 0;
     message.startMs = object.startMs ?? 0;
     message.shards = object.shards?.map((e) => e) || [];
+    message.counts = (object.counts !== undefined && object.counts !== null)
+      ? VersionCounts.fromPartial(object.counts)
+      : undefined;
     return message;
   },
 };

@@ -44,6 +44,7 @@ import {
   WaitCallResponse,
 } from "./calls.ts";
 import { ArtifactFile, Canary, FunctionSpec, FunctionVersion, Instance, Node } from "./common.ts";
+import { FunctionHistory, FunctionMetrics, Happening, PilotJob } from "./observe.ts";
 import {
   GetNodeScaleRequest,
   GetNodeScaleResponse,
@@ -110,6 +111,7 @@ export interface FunctionSummary {
   scaleReason: string;
   /** The canary, or the last one there was. */
   canary: Canary | undefined;
+  metrics: FunctionMetrics | undefined;
 }
 
 export interface FunctionSummary_AliasesEntry {
@@ -340,6 +342,10 @@ export interface WaitReadyResponse {
 }
 
 export interface WatchRequest {
+  /** A message at most each so many milliseconds; 0: 100. */
+  everyMs: number;
+  /** The first message brings what was measured in the last ten minutes. */
+  history: boolean;
 }
 
 export interface WatchResponse {
@@ -349,6 +355,13 @@ export interface WatchResponse {
   epoch: number;
   /** Decisions since the message before; in the first one those that are kept. */
   decisions: ScaleDecision[];
+  jobs: PilotJob[];
+  /** What happened since the message before; in the first one what is kept. */
+  happened: Happening[];
+  pilot: string;
+  /** Where the gateway's door for HTTP is: https://host:port */
+  httpUrl: string;
+  history: FunctionHistory[];
 }
 
 export interface LogsRequest {
@@ -795,6 +808,7 @@ function createBaseFunctionSummary(): FunctionSummary {
     failed: 0,
     scaleReason: "",
     canary: undefined,
+    metrics: undefined,
   };
 }
 
@@ -829,6 +843,9 @@ export const FunctionSummary: MessageFns<FunctionSummary> = {
     }
     if (message.canary !== undefined) {
       Canary.encode(message.canary, writer.uint32(82).fork()).join();
+    }
+    if (message.metrics !== undefined) {
+      FunctionMetrics.encode(message.metrics, writer.uint32(90).fork()).join();
     }
     return writer;
   },
@@ -929,6 +946,14 @@ export const FunctionSummary: MessageFns<FunctionSummary> = {
             message.canary = Canary.decode(reader, reader.uint32());
             continue;
           }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.metrics = FunctionMetrics.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -967,6 +992,9 @@ export const FunctionSummary: MessageFns<FunctionSummary> = {
     message.scaleReason = object.scaleReason ?? "";
     message.canary = (object.canary !== undefined && object.canary !== null)
       ? Canary.fromPartial(object.canary)
+      : undefined;
+    message.metrics = (object.metrics !== undefined && object.metrics !== null)
+      ? FunctionMetrics.fromPartial(object.metrics)
       : undefined;
     return message;
   },
@@ -3820,11 +3848,17 @@ export const WaitReadyResponse: MessageFns<WaitReadyResponse> = {
 };
 
 function createBaseWatchRequest(): WatchRequest {
-  return {};
+  return { everyMs: 0, history: false };
 }
 
 export const WatchRequest: MessageFns<WatchRequest> = {
-  encode(_: WatchRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+  encode(message: WatchRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.everyMs !== 0) {
+      writer.uint32(8).uint32(message.everyMs);
+    }
+    if (message.history !== false) {
+      writer.uint32(16).bool(message.history);
+    }
     return writer;
   },
 
@@ -3841,6 +3875,22 @@ export const WatchRequest: MessageFns<WatchRequest> = {
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.everyMs = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.history = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3856,14 +3906,27 @@ export const WatchRequest: MessageFns<WatchRequest> = {
   create<I extends Exact<DeepPartial<WatchRequest>, I>>(base?: I): WatchRequest {
     return WatchRequest.fromPartial(base ?? ({} as any));
   },
-  fromPartial<I extends Exact<DeepPartial<WatchRequest>, I>>(_: I): WatchRequest {
+  fromPartial<I extends Exact<DeepPartial<WatchRequest>, I>>(object: I): WatchRequest {
     const message = createBaseWatchRequest();
+    message.everyMs = object.everyMs ?? 0;
+    message.history = object.history ?? false;
     return message;
   },
 };
 
 function createBaseWatchResponse(): WatchResponse {
-  return { timeMs: 0, nodes: [], functions: [], epoch: 0, decisions: [] };
+  return {
+    timeMs: 0,
+    nodes: [],
+    functions: [],
+    epoch: 0,
+    decisions: [],
+    jobs: [],
+    happened: [],
+    pilot: "",
+    httpUrl: "",
+    history: [],
+  };
 }
 
 export const WatchResponse: MessageFns<WatchResponse> = {
@@ -3882,6 +3945,21 @@ export const WatchResponse: MessageFns<WatchResponse> = {
     }
     for (const v of message.decisions) {
       ScaleDecision.encode(v!, writer.uint32(42).fork()).join();
+    }
+    for (const v of message.jobs) {
+      PilotJob.encode(v!, writer.uint32(50).fork()).join();
+    }
+    for (const v of message.happened) {
+      Happening.encode(v!, writer.uint32(58).fork()).join();
+    }
+    if (message.pilot !== "") {
+      writer.uint32(66).string(message.pilot);
+    }
+    if (message.httpUrl !== "") {
+      writer.uint32(74).string(message.httpUrl);
+    }
+    for (const v of message.history) {
+      FunctionHistory.encode(v!, writer.uint32(82).fork()).join();
     }
     return writer;
   },
@@ -3939,6 +4017,46 @@ export const WatchResponse: MessageFns<WatchResponse> = {
             message.decisions.push(ScaleDecision.decode(reader, reader.uint32()));
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.jobs.push(PilotJob.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.happened.push(Happening.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.pilot = reader.string();
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.httpUrl = reader.string();
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.history.push(FunctionHistory.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3961,6 +4079,11 @@ export const WatchResponse: MessageFns<WatchResponse> = {
     message.functions = object.functions?.map((e) => FunctionSummary.fromPartial(e)) || [];
     message.epoch = object.epoch ?? 0;
     message.decisions = object.decisions?.map((e) => ScaleDecision.fromPartial(e)) || [];
+    message.jobs = object.jobs?.map((e) => PilotJob.fromPartial(e)) || [];
+    message.happened = object.happened?.map((e) => Happening.fromPartial(e)) || [];
+    message.pilot = object.pilot ?? "";
+    message.httpUrl = object.httpUrl ?? "";
+    message.history = object.history?.map((e) => FunctionHistory.fromPartial(e)) || [];
     return message;
   },
 };

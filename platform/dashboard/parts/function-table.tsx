@@ -1,0 +1,78 @@
+/** One row a function: what comes, what waits, how long it takes, how many work on it, what went wrong, and why. */
+import type { FunctionSummary } from '#proto';
+import { countText, msText, rateText } from '../format.ts';
+import { recentMean } from '../series.ts';
+import { colourOf, linkTo, seriesOf, tick } from '../state.ts';
+import { Pips } from './pips.tsx';
+import { Spark } from './spark.tsx';
+
+export function FunctionTable({ functions }: { readonly functions: readonly FunctionSummary[] }) {
+  if (functions.length === 0) {
+    return (
+      <p class="quiet">
+        Nothing is deployed yet. <code>pilotfish deploy functions/echo</code>
+      </p>
+    );
+  }
+  return (
+    <div class="scroll">
+      <table class="functions">
+        <thead>
+          <tr>
+            <th>Function</th>
+            <th class="num">Events/s</th>
+            <th aria-label="Events/s, the last minute and a half" />
+            <th class="num">Waiting</th>
+            <th class="num">p50</th>
+            <th class="num">p99</th>
+            <th>Instances</th>
+            <th class="num">Errors/min</th>
+            <th class="num">Dead letters</th>
+            <th>Why</th>
+          </tr>
+        </thead>
+        <tbody>
+          {functions.map((summary) => (
+            <Row key={summary.name} summary={summary} />
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
+function Row({ summary }: { readonly summary: FunctionSummary }) {
+  const { name, latest, lag, instancesReady, instancesWanted, metrics, scaleReason, canary } = summary;
+  const { series } = seriesOf(name);
+  const served = tick.value > 0 ? (recentMean(series.served) ?? 0) : 0;
+  const errors = (recentMean(series.errors, 60) ?? 0) * 60;
+  const letters = metrics?.deadLetters ?? 0;
+  return (
+    <tr>
+      <th scope="row">
+        <i class={`dot c${colourOf.value.get(name) ?? 8}`} aria-hidden="true" />
+        <a href={linkTo('functions', name)}>{name}</a> <span class="quiet">v{latest?.number}</span>
+        {canary && canary.ended === '' && (
+          <span class="tag">
+            canary v{canary.number} {canary.percent} %
+          </span>
+        )}
+      </th>
+      <td class="num">{rateText(served)}</td>
+      <td>
+        <Spark values={series.served} label={`${name}: events a second in the last minute and a half`} />
+      </td>
+      <td class={lag > 0 ? 'num strong' : 'num'}>{lag < 0 ? 'unknown' : countText(lag)}</td>
+      <td class="num">{msText(metrics?.p50Ms ?? 0)}</td>
+      <td class="num">{msText(metrics?.p99Ms ?? 0)}</td>
+      <td>
+        <Pips ready={instancesReady} wanted={instancesWanted} max={metrics?.max ?? 0} />
+      </td>
+      <td class={errors > 0 ? 'num bad' : 'num'}>{rateText(errors)}</td>
+      <td class={letters > 0 ? 'num bad' : 'num'}>{countText(letters)}</td>
+      <td class="why" title={scaleReason}>
+        {scaleReason}
+      </td>
+    </tr>
+  );
+}

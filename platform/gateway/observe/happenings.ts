@@ -1,0 +1,87 @@
+/**
+ * What happened to the pilot, for those who look on: the last few hundred things. Changes that people made come out of
+ * the audit log, also those from before this gateway; the rest is what this gateway has seen.
+ */
+import type { Clock } from '#common';
+import type { Happening, TailAuditResponse } from '#proto';
+import type { Registry } from '#registry';
+import type { AuditLog } from '../access/index.ts';
+
+/** A day of a busy pilot; deploys that a continuous build makes each minute push out the oldest. */
+const happeningsMax = 500;
+/** A gateway's start waits no longer for them. */
+const earlierWaitMs = 2_000;
+
+/** What a change is called in a timeline; methods that are not here change nothing that one sees. */
+const words: Readonly<Record<string, readonly [kind: string, text: string]>> = {
+  DeleteFunction: ['deploy', 'removed'],
+  Rollback: ['deploy', 'rolled back'],
+  Promote: ['deploy', 'canary promoted'],
+  SetAlias: ['deploy', 'alias set'],
+  SetScale: ['scale', 'scaling set by hand'],
+  PauseTrigger: ['trigger', 'trigger paused or resumed'],
+  DrainNode: ['node', 'drained'],
+  RedriveDeadLetters: ['events', 'dead letters given back'],
+  PurgeDeadLetters: ['events', 'dead letters deleted'],
+  SetSecret: ['access', 'secret set'],
+  DeleteSecret: ['access', 'secret deleted'],
+  CreateToken: ['access', 'token made'],
+  RevokeToken: ['access', 'token revoked'],
+  RotateCertificates: ['access', 'certificates renewed'],
+};
+
+/** What people changed before this gateway began; an audit log that cannot be read now leaves some of it out. */
+export async function tellEarlier(
+  audit: Pick<AuditLog, 'read'>,
+  registry: Pick<Registry, 'list'>,
+  happenings: Happenings,
+): Promise<void> {
+  // A deployment names its function only inside its stream: the audit log does not know it.
+  for (const { name, versions } of registry.list()) {
+    for (const { number, createdAtMs } of versions) happenings.addDeploy(name, `v${number} deployed`, createdAtMs);
+  }
+  const signal = AbortSignal.timeout(earlierWaitMs);
+  try {
+    for await (const entry of audit.read({ sinceMs: 0, follow: false }, signal)) happenings.addAudit(entry);
+  } catch {
+    // What it would have told is left out.
+  }
+}
+
+export class Happenings {
+  readonly #clock: Clock;
+  readonly #recent: Happening[] = [];
+  #count = 0;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  add(kind: string, subject: string, text: string, level: 'info' | 'warn' = 'info'): void {
+    this.#push({ timeMs: this.#clock.now(), kind, subject, text, level });
+  }
+
+  addDeploy(functionName: string, text: string, timeMs: number): void {
+    this.#push({ timeMs, kind: 'deploy', subject: functionName, text, level: 'info' });
+  }
+
+  /** An entry of the audit log, as it is written or read again; refusals and failures changed nothing. */
+  addAudit({ what, about, who, outcome, timeMs }: TailAuditResponse): void {
+    const known = Object.hasOwn(words, what) ? words[what] : undefined;
+    if (!known || outcome !== 'ok') return;
+    const [kind, text] = known;
+    this.#push({ timeMs, kind, subject: about, text: `${text} by ${who}`, level: 'info' });
+  }
+
+  /** What came after the first `seen`, as far as it is kept, and how many there are now. */
+  since(seen: number): { readonly happened: Happening[]; readonly seen: number } {
+    const fresh = Math.min(this.#count - seen, this.#recent.length);
+    return { happened: fresh > 0 ? this.#recent.slice(-fresh) : [], seen: this.#count };
+  }
+
+  #push(happening: Happening): void {
+    this.#recent.push(happening);
+    if (this.#recent.length > happeningsMax) this.#recent.shift();
+    this.#count++;
+  }
+}
