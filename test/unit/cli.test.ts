@@ -61,6 +61,7 @@ test('the commands of the design are there', () => {
     'pilot logs',
     'pilot shrink',
     'pilot wait',
+    'dashboard',
     'deploy',
     'dev',
     'diff',
