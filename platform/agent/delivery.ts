@@ -156,15 +156,15 @@ export class Delivery {
 
   #publishOutputs(form: number, header: string, body: Uint8Array, run: CallRun): void {
     if (form === resultForms.none) return this.ack();
-    if (form === resultForms.single) {
-      const subject = this.#route.outputSubject(this.event);
-      if (subject === undefined) return this.ack();
-      this.#openOutputs = 1;
-      const id = this.#route.outputId(this.sequence, 0);
-      return this.#publish({ subject, data: body, id, lines: this.#route.outputLines(id) }, run);
-    }
     let outputs: EventOutput[];
     try {
+      if (form === resultForms.single) {
+        const subject = this.#route.outputSubject(this.event);
+        if (subject === undefined) return this.ack();
+        this.#openOutputs = 1;
+        const id = this.#route.outputId(this.sequence, 0);
+        return this.#publish({ subject, data: body, id, lines: this.#route.outputLines(id) }, run);
+      }
       outputs = this.#outputsOf(readOutputHeaders(header, body.length), body);
     } catch (error) {
       const { message } = PlatformError.from(error);

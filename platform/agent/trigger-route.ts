@@ -5,10 +5,11 @@ import {
   eventSubject,
   headerLines,
   type PulledEvent,
+  publishSubject,
   type StreamName,
   userSubject,
 } from '#broker';
-import type { Clock } from '#common';
+import { type Clock, isPlatformSubject } from '#common';
 import { compileTemplate } from '#model';
 import type { FunctionSpec, FunctionVersion, Trigger } from '#proto';
 import { cloudEventHeaders } from '#sdk';
@@ -128,9 +129,12 @@ export class TriggerRoute {
     return `${this.#idPrefix}${sequence}.${index}`;
   }
 
-  /** Stored subject of the event's result; undefined where the manifest names no output. */
+  /** Stored subject of the event's result; undefined where the manifest names no output. Throws `invalid` for one of the platform's. */
   outputSubject(event: PulledEvent): string | undefined {
-    return this.#outputOf === undefined ? undefined : eventSubject(this.#outputOf(this.#subjectOf(event)));
+    if (this.#outputOf === undefined) return undefined;
+    const subject = this.#outputOf(this.#subjectOf(event));
+    // Only what the platform publishes stands there; a template may be led there by an event's own tokens.
+    return isPlatformSubject(subject) ? publishSubject(subject) : eventSubject(subject);
   }
 
   subjectOf(event: PulledEvent): string {

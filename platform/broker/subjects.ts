@@ -14,7 +14,7 @@
  *   claim.chunk.<name>.<number>        CLAIMS        pieces of claimed payloads that found no folder
  */
 
-import { PlatformError } from '#common';
+import { isPlatformSubject, PlatformError } from '#common';
 
 export const streams = {
   events: 'EVENTS',
@@ -83,6 +83,11 @@ const subjectCharsMax = 256;
 
 /** Where an event published on `subject` is stored. Throws `invalid` for a blank, a wildcard or an empty token: NATS would be silent or close the line. */
 export function publishSubject(subject: string): string {
+  if (isPlatformSubject(subject)) {
+    throw new PlatformError('invalid', `${JSON.stringify(subject)} is for the platform's own events`, {
+      hint: 'Choose a subject with another first token.',
+    });
+  }
   if (subject.length <= subjectCharsMax && subject.split('.').every((token) => /^[^\s*>{}]+$/.test(token)))
     return eventSubject(subject);
   throw new PlatformError('invalid', `${JSON.stringify(subject)} is no subject to publish on`, {

@@ -8,6 +8,7 @@ export { checkTypes, type TypeCheck } from './check-types.ts';
 export { canonicalJson, sha256Hex, versionDigest } from './digest.ts';
 export { manifestFileName, parseManifest } from './manifest.ts';
 export { manifestJsonSchema } from './manifest-json-schema.ts';
-export { secretNamePattern } from './manifest-schema.ts';
+export { functionNamePattern, secretNamePattern, triggersMax } from './manifest-schema.ts';
 export { type Project, type ProjectFunction, readProject } from './project.ts';
 export { subjectProblem } from './subject-template.ts';
+export { triggerNamePattern } from './trigger-schema.ts';

@@ -7,7 +7,7 @@ import { triggerSchema } from './trigger-schema.ts';
 export const functionNamePattern = /^[a-z][a-z0-9-]{0,62}$/;
 
 /** More triggers than this are a wildcard that nobody wrote. */
-const triggersMax = 16;
+export const triggersMax = 16;
 /** The registry and every `list` stay readable; no pilot has come near. */
 export const functionsMax = 256;
 /** Instances share a process with their calls; past this a second instance is the answer. */

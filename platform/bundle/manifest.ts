@@ -1,4 +1,5 @@
 /** Reads `pilotfish.yaml`. Every error names file, line and column, and the nearest key or value that would be right. */
+import { readFileSync, statSync } from 'node:fs';
 import { type Document, isMap, isNode, isScalar, LineCounter, parseDocument, type YAMLParseError } from 'yaml';
 import type { z } from 'zod';
 import { messageOf, nearestName, PlatformError } from '#common';
@@ -33,10 +34,15 @@ interface Problem {
   readonly atKey?: boolean;
 }
 
+/** Throws `invalid` as `parseManifest`, and for a file that is too large before it is read. */
+export function parseManifestFile(file: string): ManifestFunction[] {
+  if (statSync(file).size > manifestBytesMax) throw tooLarge(file);
+  return parseManifest(readFileSync(file, 'utf8'), file);
+}
+
 /** Parses a manifest; throws `invalid` with one line a problem, "FILE:LINE:COLUMN: what". */
 export function parseManifest(text: string, file: string): ManifestFunction[] {
-  if (text.length > manifestBytesMax)
-    throw new PlatformError('invalid', `${file} is larger than a manifest may be, 1 MiB`);
+  if (text.length > manifestBytesMax) throw tooLarge(file);
   const lines = new LineCounter();
   const document = parseDocument(text, {
     lineCounter: lines,
@@ -162,6 +168,10 @@ function invalid(
   if (problems.length > problemsShownMax) shown.push(`... and ${problems.length - problemsShownMax} more`);
   const hints = [...new Set(problems.slice(0, problemsShownMax).map(({ hint }) => hint))].filter((hint) => hint !== '');
   return new PlatformError('invalid', shown.join('\n'), { hint: hints.join(' ') });
+}
+
+function tooLarge(file: string): PlatformError {
+  return new PlatformError('invalid', `${file} is larger than a manifest may be, 1 MiB`);
 }
 
 function unreadable(file: string, cause: unknown): PlatformError {

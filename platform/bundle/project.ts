@@ -1,10 +1,10 @@
 /** What `deploy PATH` means: a manifest, a folder with one, a folder with a single function, or a function's file. */
-import { type Dirent, existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { type Dirent, existsSync, readdirSync, statSync } from 'node:fs';
 import { basename, dirname, extname, join, resolve } from 'node:path';
 import { PlatformError } from '#common';
 import type { FunctionSpec } from '#proto';
 import { defaultSpec } from './function-spec.ts';
-import { manifestFileName, parseManifest } from './manifest.ts';
+import { manifestFileName, parseManifestFile } from './manifest.ts';
 import { functionNamePattern } from './manifest-schema.ts';
 
 export interface ProjectFunction {
@@ -44,7 +44,7 @@ function readFile(file: string): Project {
 }
 
 function readManifest(file: string): Project {
-  const functions = parseManifest(readFileSync(file, 'utf8'), file).map(({ spec, entry, files }) => {
+  const functions = parseManifestFile(file).map(({ spec, entry, files }) => {
     const folder = dirname(file);
     if (entry === undefined) return { spec, entry, folder, files };
     const absolute = resolve(dirname(file), entry);

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { count, duration, size } from './schema-units.ts';
 
 /** No hyphen: it separates function and trigger in a consumer's name. */
-const triggerNamePattern = /^[a-z][a-z0-9]{0,30}$/;
+export const triggerNamePattern = /^[a-z][a-z0-9]{0,30}$/;
 
 /** G11: parts a key; a window's events are bounded alike. */
 const partsMax = 65_536;

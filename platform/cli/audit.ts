@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import type { TailAuditResponse } from '#proto';
 import { type CommandFactory, type CommonOptions, durationMs, flag, newCommand, outputOf } from './command.ts';
 import { withPilot } from './connection.ts';
+import { printableCell } from './printable.ts';
 
 interface TailFlags extends CommonOptions {
   readonly follow?: boolean;
@@ -35,12 +36,7 @@ function jsonOf({ timeMs, ...rest }: TailAuditResponse): string {
 }
 
 function lineOf({ timeMs, who, role, from, what, about, outcome }: TailAuditResponse): string {
-  return [new Date(timeMs).toISOString(), outcome, `${who} (${role})`, from, what, printable(about)]
+  return [new Date(timeMs).toISOString(), outcome, `${who} (${role})`, from, what, printableCell(about)]
     .join('  ')
     .trimEnd();
-}
-
-/** What a caller sent may hold codes that a terminal obeys. */
-function printable(text: string): string {
-  return text.replaceAll(/\p{Cc}/gu, '\uFFFD');
 }

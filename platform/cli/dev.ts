@@ -12,7 +12,7 @@ import { type CommandFactory, type CommonOptions, flag, newCommand, outputOf } f
 import { withPilot } from './connection.ts';
 import type { CliContext } from './context.ts';
 import { lineText } from './logs.ts';
-import { type Output, paint } from './output.ts';
+import type { Output } from './output.ts';
 
 interface DevFlags extends CommonOptions {
   readonly skipTypes?: true;
@@ -95,15 +95,16 @@ class Rounds {
         this.#followLog(bundle.spec.name);
         if (change === 'unchanged') continue;
         const age = formatDuration(performance.now() - since);
-        output.note(
-          `${paint(context, context.stderr, 'green', bundle.spec.name)} version ${version?.number} serves, ${age} after ${what}`,
-        );
+        output.note(`version ${version?.number} serves, ${age} after ${what}`, {
+          style: 'green',
+          word: bundle.spec.name,
+        });
       }
       this.#checkTypes();
     } catch (thrown) {
       if (context.signal.aborted) return;
       const { message, hint } = PlatformError.from(thrown);
-      output.note(`${paint(context, context.stderr, 'red', 'error:')} ${message}`);
+      output.note(message, { style: 'red', word: 'error:' });
       if (hint) output.note(hint);
       output.note('what was deployed before still serves');
     }
@@ -135,7 +136,7 @@ class Rounds {
     execFile(process.execPath, [cliScript(), 'build', path, '-o', 'json'], options, (error, _, stderr) => {
       if (!error || options.signal.aborted) return;
       const problem = `${stderr.trim().split('\n').at(-1)}`;
-      output.note(`${paint(context, context.stderr, 'yellow', 'types:')} ${messageOfJson(problem)}`);
+      output.note(messageOfJson(problem), { style: 'yellow', word: 'types:' });
     });
   }
 }

@@ -8,6 +8,7 @@ import { type CommandFactory, type CommonOptions, flag, newCommand, outputOf, po
 import { suggestFunction, withPilot } from './connection.ts';
 import { type ExitCode, partialExitCode } from './context.ts';
 import { ageText, countText, type ListView } from './output.ts';
+import { printableCell } from './printable.ts';
 
 interface ListFlags extends CommonOptions {
   readonly limit: number;
@@ -167,7 +168,7 @@ function peekRows({ letter, payload, headers }: GetDeadLetterResponse): [string,
   return [
     ['sequence', String(letter.sequence)],
     ['written', new Date(letter.timeMs).toISOString()],
-    ['reason', printable(letter.reason)],
+    ['reason', letter.reason],
     [
       'function',
       `${letter.function} version ${letter.version} (${letter.digest.slice(0, 12)}), trigger ${letter.trigger}`,
@@ -177,7 +178,7 @@ function peekRows({ letter, payload, headers }: GetDeadLetterResponse): [string,
       `${letter.subject}, ${letter.eventSequence} in its stream, ${new Date(letter.eventTimeMs).toISOString()}`,
     ],
     ['redriven', letter.redrivable ? String(letter.redriven) : `${letter.redriven}; it cannot be`],
-    ...Object.entries(headers).map(([name, value]): [string, string] => ['header', printable(`${name}: ${value}`)]),
+    ...Object.entries(headers).map(([name, value]): [string, string] => ['header', printableCell(`${name}: ${value}`)]),
     ['payload', `${formatBytes(payload.length)} ${preview(payload)}`],
     ...letter.attempts.map((attempt): [string, string] => ['attempt', attemptText(attempt)]),
   ];
@@ -186,7 +187,7 @@ function peekRows({ letter, payload, headers }: GetDeadLetterResponse): [string,
 function attemptText({ timeMs, node, instance, durationMs, error, stack, lost }: FailedAttempt): string {
   const where = `${new Date(timeMs).toISOString()} ${instance || '-'} on ${node}, ${durationMs} ms${lost ? ', lost' : ''}`;
   const text = stack === '' ? error : stack;
-  return `${where}\n  ${text.split('\n').map(printable).join('\n  ')}`;
+  return `${where}\n${text}`;
 }
 
 function preview(payload: Uint8Array): string {
@@ -197,11 +198,5 @@ function preview(payload: Uint8Array): string {
 }
 
 function firstLine(text: string): string {
-  return printable(text.split('\n')[0] ?? '');
-}
-
-/** Errors are a function's own words: no control character of them reaches a terminal. */
-function printable(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: those are what is looked for.
-  return text.replace(/[\u0000-\u001f\u007f-\u009f]/g, '?');
+  return text.split('\n')[0] ?? '';
 }

@@ -4,7 +4,7 @@ import { errorCodes } from '#common';
 import { type CommandFactory, type CommonOptions, newCommand, outputOf } from './command.ts';
 import type { CliContext, ExitCode } from './context.ts';
 import { type Check, checks, type Finding } from './doctor-checks.ts';
-import { type ListView, paint } from './output.ts';
+import type { ListView } from './output.ts';
 
 interface Line extends Finding {
   readonly check: string;
@@ -22,7 +22,7 @@ async function examine(context: CliContext, options: CommonOptions): Promise<Exi
   const output = outputOf(context, options);
   const lines: Line[] = [];
   for (const check of checks) lines.push(...(await runCheck(context, check)));
-  await output.list(lines, view(context));
+  await output.list(lines, view);
   const failed = lines.filter(({ state }) => state === 'fail').length;
   output.note(failed === 0 ? 'all that a pilot needs is there' : `${failed} of ${lines.length} checks failed`);
   return failed === 0 ? 0 : errorCodes.internal.exit;
@@ -50,18 +50,13 @@ function adviceOf(error: unknown): string {
 
 const colours = { ok: 'green', warn: 'yellow', fail: 'red' } as const;
 
-/** Padded before it is painted: escape codes have a length but no width. */
-function padded(context: CliContext, state: string): string {
-  return context.stdout.isTTY ? state.padEnd('STATE'.length) : state;
-}
-
-const view = (context: CliContext): ListView<Line> => ({
+const view: ListView<Line> = {
   columns: [
     { title: 'CHECK', text: ({ check }) => check },
-    { title: 'STATE', text: ({ state }) => paint(context, context.stdout, colours[state], padded(context, state)) },
+    { title: 'STATE', text: ({ state }) => state, style: ({ state }) => colours[state] },
     { title: 'FOUND', text: ({ found, advice }) => (advice ? `${found}; ${advice}` : found) },
   ],
   name: ({ check }) => check,
   plain: (line) => line,
   empty: 'no checks',
-});
+};

@@ -3,6 +3,7 @@ import { type Command, CommanderError } from 'commander';
 import { errorCodes, PlatformError } from '#common';
 import { type CliContext, type ExitCode, interruptedExitCode } from './context.ts';
 import { paint } from './output.ts';
+import { printable } from './printable.ts';
 
 /** Prints the error, unless commander has only shown help, and returns the exit code. */
 export function printFailure(
@@ -24,14 +25,13 @@ export function printFailure(
 function print(context: CliContext, error: PlatformError, argv: readonly string[]): ExitCode {
   const { code, message, hint, foreignStack } = error;
   if (wantsJson(argv, context.env)) {
-    context.stderr.write(
-      `${JSON.stringify({ error: { code, message, hint, ...(foreignStack ? { stack: foreignStack } : {}) } })}\n`,
-    );
+    const told = { code, message, hint, ...(foreignStack ? { stack: foreignStack } : {}) };
+    context.stderr.write(`${printable(JSON.stringify({ error: told }))}\n`);
   } else {
-    context.stderr.write(`${paint(context, context.stderr, 'red', 'error:')} ${message}\n`);
-    if (foreignStack) context.stderr.write(`${foreignStack}\n`);
-    if (hint) context.stderr.write(`${hint}\n`);
-    if (code === 'internal') context.stderr.write(`${error.stack ?? ''}\n${causeText(error.cause)}`);
+    context.stderr.write(`${paint(context, context.stderr, 'red', 'error:')} ${printable(message)}\n`);
+    if (foreignStack) context.stderr.write(`${printable(foreignStack)}\n`);
+    if (hint) context.stderr.write(`${printable(hint)}\n`);
+    if (code === 'internal') context.stderr.write(printable(`${error.stack ?? ''}\n${causeText(error.cause)}`));
   }
   return errorCodes[code].exit;
 }

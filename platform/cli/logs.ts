@@ -5,6 +5,7 @@ import type { LogsResponse } from '#proto';
 import { type CommandFactory, type CommonOptions, flag, newCommand, outputOf } from './command.ts';
 import { suggestFunction, withPilot } from './connection.ts';
 import type { CliContext } from './context.ts';
+import { printableEntry } from './printable.ts';
 
 interface LogsFlags extends CommonOptions {
   readonly follow?: boolean;
@@ -61,5 +62,5 @@ export function parseSince(text: string, nowMs: number): number {
 }
 
 export function lineText({ timeMs, level, instance, node, message }: LogsResponse): string {
-  return `${new Date(timeMs).toISOString()} ${level.toUpperCase().padEnd(5)} ${node}/${instance} ${message}`;
+  return `${new Date(timeMs).toISOString()} ${level.toUpperCase().padEnd(5)} ${node}/${instance} ${printableEntry(message)}`;
 }

@@ -4,13 +4,17 @@
  */
 import { styleText } from 'node:util';
 import type { CliContext, CliStream } from './context.ts';
+import { printable, printableCell, printableEntry } from './printable.ts';
 
 export const outputFormats = ['table', 'wide', 'json', 'yaml', 'name'] as const;
 export type OutputFormat = (typeof outputFormats)[number];
 
+export type Style = 'red' | 'yellow' | 'green';
+
 export interface Column<T> {
   readonly title: string;
   readonly text: (item: T) => string;
+  readonly style?: (item: T) => Style;
   /** Shown with `-o wide` only. */
   readonly wide?: boolean;
 }
@@ -48,20 +52,23 @@ export class Output {
     return this.#context.stdout.isTTY === true;
   }
 
-  /** A line for people, on stderr. */
-  note(text: string): void {
-    this.#context.stderr.write(`${text}\n`);
+  /** A line for people, on stderr; its first word may be marked by a colour. */
+  note(text: string, mark?: { readonly style: Style; readonly word: string }): void {
+    const { stderr } = this.#context;
+    const word = mark ? `${paint(this.#context, stderr, mark.style, printable(mark.word))} ` : '';
+    stderr.write(`${word}${printable(text)}\n`);
   }
 
   /** A line of data. */
   line(text: string): void {
-    this.#context.stdout.write(`${text}\n`);
+    this.#context.stdout.write(`${printable(text)}\n`);
   }
 
-  /** Bytes exactly as they are. */
+  /** Bytes exactly as they are; on a terminal, which would obey some of them, as text. */
   bytes(data: Uint8Array): Promise<void> {
+    const shown = this.isTerminal ? printable(Buffer.from(data).toString('utf8')) : data;
     return new Promise((resolve, reject) => {
-      this.#context.stdout.write(data, (error) => (error ? reject(error) : resolve()));
+      this.#context.stdout.write(shown, (error) => (error ? reject(error) : resolve()));
     });
   }
 
@@ -79,14 +86,21 @@ export class Output {
 
   #columns<T>(items: readonly T[], view: ListView<T>): void {
     const columns = view.columns.filter(({ wide }) => this.format === 'wide' || wide !== true);
-    this.table([columns.map(({ title }) => title), ...items.map((item) => columns.map(({ text }) => text(item)))]);
+    const cellOf = ({ title, text, style }: Column<T>, item: T) => {
+      const cell = printableCell(text(item));
+      if (!style) return cell;
+      // Padded before it is painted: escape codes have a length but no width.
+      const padded = this.isTerminal ? cell.padEnd(title.length) : cell;
+      return paint(this.#context, this.#context.stdout, style(item), padded);
+    };
+    this.#rows([columns.map(({ title }) => title), ...items.map((item) => columns.map((each) => cellOf(each, item)))]);
   }
 
   /** One thing: `name` for `-o name`, `rows` (key, value) for people, `plain` for machines. */
   async one(name: string, plain: object, rows: readonly (readonly [string, string])[]): Promise<void> {
     if (this.format === 'json' || this.format === 'yaml') await this.#structured(plain);
     else if (this.format === 'name') this.line(name);
-    else this.table(rows);
+    else this.#rows(rows.map((row) => row.map(printableEntry)));
   }
 
   /** One thing told at length; for people in a pipe, too: machines take JSON. A section without rows says "none". */
@@ -96,19 +110,22 @@ export class Output {
     this.line(page.title);
     for (const { title, rows } of page.sections) {
       this.line(`\n${title}`);
-      for (const text of alignedRows(rows.length === 0 ? [['none']] : rows)) this.line(`  ${text}`);
+      for (const text of alignedRows(rows.length === 0 ? [['none']] : rows)) this.line(`  ${printableEntry(text)}`);
     }
   }
 
-  /** Aligned on a terminal, tabs in a pipe. */
-  table(rows: readonly (readonly string[])[]): void {
-    for (const text of this.isTerminal ? alignedRows(rows) : rows.map((row) => row.join('\t'))) this.line(text);
+  /** Aligned on a terminal, tabs in a pipe; the cells are printable. */
+  #rows(rows: readonly (readonly string[])[]): void {
+    const lines = this.isTerminal ? alignedRows(rows) : rows.map((row) => row.join('	'));
+    for (const text of lines)
+      this.#context.stdout.write(`${text}
+`);
   }
 
   async #structured(value: object): Promise<void> {
     const text =
       this.format === 'json' ? `${JSON.stringify(value, null, 2)}\n` : (await import('./yaml-text.ts')).yamlText(value);
-    this.#context.stdout.write(text);
+    this.#context.stdout.write(printable(text));
   }
 }
 
@@ -124,7 +141,7 @@ function alignedRows(rows: readonly (readonly string[])[]): string[] {
 }
 
 /** Coloured where the stream is a terminal and neither NO_COLOR nor TERM=dumb asks for plain text. */
-export function paint(context: CliContext, stream: CliStream, style: 'red' | 'yellow' | 'green', text: string): string {
+export function paint(context: CliContext, stream: CliStream, style: Style, text: string): string {
   const plain = stream.isTTY !== true || context.env['NO_COLOR'] || context.env['TERM'] === 'dumb';
   return plain ? text : styleText(style, text, { validateStream: false });
 }

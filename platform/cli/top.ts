@@ -5,6 +5,7 @@ import { type CommandFactory, type CommonOptions, flag, newCommand, outputOf, po
 import { withPilot } from './connection.ts';
 import type { CliContext } from './context.ts';
 import { countText, type Output } from './output.ts';
+import { printableCell } from './printable.ts';
 import { decisionText } from './scale-view.ts';
 
 interface TopFlags extends CommonOptions {
@@ -74,7 +75,7 @@ function screen({ timeMs, nodes, functions }: WatchResponse, recent: readonly Sc
     '',
     ...recent.map((decision) => `${decision.function.padEnd(widest)}  ${decisionText(decision)}`),
   ];
-  return home + lines.map((line) => `${line}${clearLine}\n`).join('') + clearBelow;
+  return home + lines.map((line) => `${printableCell(line)}${clearLine}\n`).join('') + clearBelow;
 }
 
 function functionLine(summary: FunctionSummary, widest: number): string {

@@ -6,5 +6,12 @@ export { type ErrorCode, errorCodes, type Fault, isErrorCode } from './error-cod
 export { messageOf, PlatformError, type PlatformErrorOptions } from './platform-error.ts';
 export { formatBytes, formatDuration, parseDurationMs, parseSizeBytes } from './quantities.ts';
 export { nearestName } from './suggestion.ts';
-export { cronSubject, fileSubject, httpSubject, isFileSubject } from './trigger-subject.ts';
+export {
+  cronSubject,
+  fileSubject,
+  httpSubject,
+  isFileSubject,
+  isPlatformSubject,
+  platformSubjects,
+} from './trigger-subject.ts';
 export { platformVersion } from './version.ts';

@@ -13,6 +13,14 @@ export function fileSubject(functionName: string, trigger: string, stem: string)
   return `${prefix}.file.${functionName}.${trigger}.${stem}`;
 }
 
+/** True for what nobody else may publish: a function takes such an event for what the platform saw. */
+export function isPlatformSubject(subject: string): boolean {
+  return subject === prefix || subject.startsWith(`${prefix}.`);
+}
+
+/** All of them, for the broker's own list of who may publish what. */
+export const platformSubjects = `${prefix}.>`;
+
 /** True for the events of such triggers. */
 export function isFileSubject(subject: string): boolean {
   return subject.startsWith(`${prefix}.file.`);

@@ -3,6 +3,7 @@ import { sha256 } from '#broker';
 import { formatBytes, PlatformError } from '#common';
 import type { ArtifactFile, Canary, DeployHeader, DeployRequest, FunctionSpec } from '#proto';
 import { artifactBytesMax } from '#rpc';
+import { checkSpec } from './check-spec.ts';
 
 export interface Deployment {
   readonly spec: FunctionSpec;
@@ -106,6 +107,7 @@ function checkHeader(header: DeployHeader): CheckedHeader {
       hint: 'Paths are relative to the function\'s folder, with letters, digits and "._@+-" between slashes.',
     });
   }
+  checkSpec(spec);
   const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
   if (bytes > artifactBytesMax) {
     throw new PlatformError(

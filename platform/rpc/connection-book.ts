@@ -3,6 +3,7 @@
  * connection; and whoever is not to be served any more can be cut off.
  */
 import type { TLSSocket } from 'node:tls';
+import { connectionsPerCallerMax } from './limits.ts';
 
 export interface Caller {
   /** Common name of the certificate: `owner`, `gateway`, `agent-n1`, or the id of a token. */
@@ -18,19 +19,30 @@ const unknownName = '';
 
 export class ConnectionBook {
   readonly #open = new Map<string, { readonly caller: Caller; readonly socket: TLSSocket }>();
+  /** Connections by their caller's name. */
+  readonly #counts = new Map<string, number>();
 
-  /** False where the certificate names nobody. The entry ends with the connection, before its port can be used again. */
+  /** False where the certificate names nobody, or somebody who has as many as he may. The entry ends with the connection, before its port can be used again. */
   add(socket: TLSSocket): boolean {
     const caller = callerOf(socket);
-    if (!caller) return false;
+    if (!caller || (this.#counts.get(caller.name) ?? 0) >= connectionsPerCallerMax) return false;
+    this.#count(caller.name, 1);
     this.#open.set(caller.address, { caller, socket });
-    socket.once('close', () => this.#open.delete(caller.address));
+    socket.once('close', () => {
+      this.#open.delete(caller.address);
+      this.#count(caller.name, -1);
+    });
     return true;
   }
 
   /** `address` as grpc-js writes it (`getPeer`). */
   callerAt(address: string): Caller {
     return this.#open.get(address)?.caller ?? { name: unknownName, address, validFromMs: 0 };
+  }
+
+  /** The caller at the other end; nobody where the book does not have it. */
+  callerOf({ remoteAddress = '', remotePort = 0 }: TLSSocket): Caller {
+    return this.callerAt(addressOf(remoteAddress, remotePort));
   }
 
   /** Ends all connections of one caller; returns how many there were. */
@@ -40,13 +52,19 @@ export class ConnectionBook {
     return theirs.length;
   }
 
+  #count(name: string, change: number): void {
+    const count = (this.#counts.get(name) ?? 0) + change;
+    if (count > 0) this.#counts.set(name, count);
+    else this.#counts.delete(name);
+  }
+
   get size(): number {
     return this.#open.size;
   }
 }
 
 /** Whoever is at the other end of a finished handshake; undefined where the certificate names nobody. */
-export function callerOf(socket: TLSSocket): Caller | undefined {
+function callerOf(socket: TLSSocket): Caller | undefined {
   const certificate = socket.getPeerX509Certificate();
   const name = commonName(certificate?.subject ?? '');
   if (!certificate || name === undefined) return undefined;

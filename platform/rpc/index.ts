@@ -7,7 +7,7 @@
 export type { Admission, AdmittedCall } from './admission.ts';
 export { type LinePeer, type LineServer, openLine, startLineServer } from './call-line.ts';
 export { type CallSettings, callUnary, openClient, type PeerAddress, readStream } from './channel.ts';
-export { type Caller, callerOf } from './connection-book.ts';
+export { type Caller, ConnectionBook } from './connection-book.ts';
 export {
   bidiStream,
   type CallContext,
@@ -17,12 +17,14 @@ export {
   serverStream,
   unary,
 } from './handlers.ts';
+export { HandshakeWatch } from './handshake-watch.ts';
 export {
   artifactBytesMax,
   artifactChunkBytes,
   callTimeoutMs,
   errorMessageCharsMax,
   errorStackCharsMax,
+  handshakeMsMax,
   invokePayloadBytesMax,
   keepaliveTimeMs,
   keepaliveTimeoutMs,

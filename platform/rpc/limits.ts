@@ -36,6 +36,9 @@ export const callTimeoutMs = 30_000;
 /** One connection an agent on a thousand nodes, and as many programs again. */
 export const connectionsMax = 2_048;
 
+/** Of them so many of one certificate: nobody's mistake takes the places of all others. */
+export const connectionsPerCallerMax = 512;
+
 /** A handshake takes milliseconds; whoever needs seconds holds a place and has no business here. */
 export const handshakeMsMax = 5_000;
 

@@ -2,11 +2,11 @@
  * The port of a gRPC server: mutual TLS 1.3 with bounds that hold before anybody has proved who he is. Everybody on the
  * machine can connect, so a connection that does not finish its handshake is given little time and little room.
  */
-import type { Socket } from 'node:net';
 import { createServer, type SecureContextOptions, type Server, type TLSSocket } from 'node:tls';
 import { messageOf, PlatformError } from '#common';
 import type { ConnectionBook } from './connection-book.ts';
-import { connectionsMax, handshakeMsMax, handshakesMax } from './limits.ts';
+import { HandshakeWatch } from './handshake-watch.ts';
+import { connectionsMax, handshakeMsMax } from './limits.ts';
 
 export interface SecureListenerOptions {
   readonly host: string;
@@ -20,8 +20,7 @@ export interface SecureListenerOptions {
 export class SecureListener {
   readonly #options: SecureListenerOptions;
   readonly #server: Server;
-  /** Connections whose handshake is under way, oldest first. */
-  readonly #shaking = new Set<Socket>();
+  readonly #handshakes: HandshakeWatch;
 
   constructor(options: SecureListenerOptions) {
     this.#options = options;
@@ -33,10 +32,8 @@ export class SecureListener {
       handshakeTimeout: handshakeMsMax,
     });
     this.#server.maxConnections = connectionsMax;
-    this.#server.prependListener('connection', (socket: Socket) => this.#watchHandshake(socket));
+    this.#handshakes = new HandshakeWatch(this.#server);
     this.#server.on('secureConnection', (socket) => this.#admit(socket));
-    // Refused certificates and cut connections: the peer is told by TLS, nobody else needs to know.
-    this.#server.on('tlsClientError', (_error, socket) => socket.destroy());
   }
 
   /** The port, once it is bound; throws `unavailable` where it is taken. */
@@ -62,29 +59,13 @@ export class SecureListener {
   /** Takes no more connections. */
   close(): void {
     this.#server.close();
-    for (const socket of this.#shaking) socket.destroy();
-  }
-
-  /** The oldest gives way: whoever opens many and says nothing only pushes out himself. */
-  #watchHandshake(socket: Socket): void {
-    this.#shaking.add(socket);
-    socket.once('close', () => this.#shaking.delete(socket));
-    if (this.#shaking.size <= handshakesMax) return;
-    const [oldest] = this.#shaking;
-    oldest?.destroy();
+    this.#handshakes.close();
   }
 
   #admit(socket: TLSSocket): void {
-    this.#settle(socket);
     socket.on('error', () => socket.destroy());
     // A peer that speaks no HTTP/2 cannot be answered in a way that it understands.
     if (socket.alpnProtocol !== 'h2' || !this.#options.book.add(socket)) return void socket.destroy();
     this.#options.onConnection(socket);
-  }
-
-  /** The TLS socket is another object than the one below it; both have the same ends. */
-  #settle({ remoteAddress, remotePort }: TLSSocket): void {
-    for (const socket of this.#shaking)
-      if (socket.remotePort === remotePort && socket.remoteAddress === remoteAddress) this.#shaking.delete(socket);
   }
 }

@@ -1,22 +1,27 @@
 /** What a gRPC port puts up with: strangers that say nothing, members that say too much, bytes that mean nothing. */
-import { once } from 'node:events';
+import { X509Certificate } from 'node:crypto';
+import { EventEmitter, once } from 'node:events';
 import { type ClientHttp2Session, connect as connectHttp2 } from 'node:http2';
 import { connect, type Socket } from 'node:net';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
+import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { GatewayClient, GatewayService, type InvokeRequest } from '#proto';
-import { callUnary, openClient, type RpcServer, startRpcServer, type TlsIdentity, unary } from '#rpc';
+import { ConnectionBook, callUnary, openClient, type RpcServer, startRpcServer, type TlsIdentity, unary } from '#rpc';
 import { type CertificateAuthority, gatewayServerName, loadCertificates } from '#security';
 import { eventually } from '../harness/eventually.ts';
 
 const serverName = gatewayServerName('test');
-/** As limits.ts has it. */
+/** As limits.ts has them. */
 const handshakesMax = 128;
+const connectionsPerCallerMax = 512;
+const streamsMax = 1_024;
 
 let server: RpcServer;
 let authority: CertificateAuthority;
 let member: TlsIdentity;
+let greedy: TlsIdentity;
 
 beforeAll(async () => {
   const { CertificateAuthority: Authority } = await loadCertificates();
@@ -26,6 +31,7 @@ beforeAll(async () => {
     ...(await authority.issue({ commonName, usage: ['server', 'client'], dnsNames }, Date.now())),
   });
   member = await issue('owner', []);
+  greedy = await issue('t-greedy', []);
   const invoke = unary((request: InvokeRequest) => ({
     payload: request.payload,
     headers: {},
@@ -212,5 +218,56 @@ describe('a member', () => {
     );
     session.destroy();
     expect(await echo()).toBe('hi');
+  });
+
+  it('who wants every place is given a share, and others get through', () => {
+    const book = new ConnectionBook();
+    /** What the book sees of a connection. */
+    const connection = (identity: TlsIdentity, remotePort: number) =>
+      Object.assign(new EventEmitter(), {
+        remoteAddress: '127.0.0.1',
+        remotePort,
+        getPeerX509Certificate: () => new X509Certificate(identity.cert),
+      });
+    const theirs = Array.from({ length: connectionsPerCallerMax + 20 }, (_, at) => connection(greedy, 1_024 + at));
+    const taken = theirs.filter((each) => book.add(each as unknown as TLSSocket));
+    expect(taken).toHaveLength(connectionsPerCallerMax);
+    expect(book.add(connection(member, 9) as unknown as TLSSocket)).toBe(true);
+    for (const each of taken) each.emit('close');
+    expect(book.size).toBe(1);
+    expect(book.add(connection(greedy, 10) as unknown as TLSSocket)).toBe(true);
+  });
+
+  it('whose small message is packed from a very large one is refused before it is unpacked', async () => {
+    open();
+    const bomb = gzipSync(Buffer.alloc(256 * 2 ** 20));
+    const message = Buffer.alloc(5 + bomb.length);
+    message[0] = 1;
+    message.writeUInt32BE(bomb.length, 1);
+    message.set(bomb, 5);
+    const before = process.memoryUsage.rss();
+    for (let number = 0; number < 3; number++) {
+      const stream = call({ 'grpc-encoding': 'gzip' });
+      const { promise, resolve } = Promise.withResolvers<string>();
+      const status = (headers: Record<string, unknown>) => {
+        if (headers['grpc-status'] !== undefined) resolve(String(headers['grpc-status']));
+      };
+      stream.on('response', status).on('trailers', status).resume();
+      stream.end(message);
+      // RESOURCE_EXHAUSTED
+      expect(await promise).toBe('8');
+    }
+    expect(process.memoryUsage.rss() - before).toBeLessThan(128 * 2 ** 20);
+    session.destroy();
+    expect(await echo()).toBe('hi');
+  });
+
+  it('who begins calls and never ends them keeps nobody from his own', async () => {
+    open();
+    await once(session, 'connect');
+    for (let number = 0; number < streamsMax; number++) call().write(Buffer.alloc(3));
+    expect(await echo()).toBe('hi');
+    session.destroy();
+    await eventually(() => server.connections.size === 0, { what: 'no connection is left', timeoutMs: 20_000 });
   });
 });

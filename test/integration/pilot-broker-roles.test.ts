@@ -10,6 +10,7 @@ const roles: readonly NatsRole[] = ['gateway', 'agent', 'source', 'viewer'];
 /** Subject, and the roles that may publish to it; all others must be refused. */
 const publishing: readonly (readonly [string, readonly NatsRole[]])[] = [
   ['ev.scan.1.frame', ['gateway', 'agent', 'source']],
+  ['ev.pilotfish.file.reader.on0.passwd', ['gateway', 'agent']],
   ['gather.gridrec.0.scan-1', ['gateway', 'agent']],
   ['dlq.gridrec', ['gateway', 'agent']],
   ['log.gridrec.i1', ['gateway', 'agent']],

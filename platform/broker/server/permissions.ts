@@ -2,11 +2,14 @@
  * What each role may say and hear on NATS: the whole table, allow lists only. A role that is not named for a subject is
  * refused by the server, whatever its process tries. Inboxes belong to a role, so that no role hears another's answers.
  */
+import { platformSubjects } from '#common';
 import { buckets, eventSubject, type NatsRole, type StreamName, streamSubjects, streams } from '../subjects.ts';
 
 export interface SubjectPermissions {
   readonly publish: readonly string[];
   readonly subscribe: readonly string[];
+  /** Not to be published, whatever `publish` says. */
+  readonly never?: readonly string[];
 }
 
 const api = '$JS.API';
@@ -47,6 +50,7 @@ export const rolePermissions: Record<NatsRole, SubjectPermissions> = {
   source: {
     publish: [streamSubjects.EVENTS, streamSubjects.CLAIMS, `${api}.INFO`, `${api}.STREAM.INFO.${streams.events}`],
     subscribe: ['_INBOX.source.>'],
+    never: [eventSubject(platformSubjects)],
   },
   /** Reads streams and writes none. */
   viewer: {
@@ -62,6 +66,7 @@ export function tokenPermissions(roles: readonly NatsRole[], subjects: readonly 
   return {
     publish: [...new Set(roles.flatMap((role) => rolePermissions[role].publish.flatMap(narrowed)))],
     subscribe: roles.flatMap((role) => rolePermissions[role].subscribe),
+    never: roles.flatMap((role) => rolePermissions[role].never ?? []),
   };
 }
 

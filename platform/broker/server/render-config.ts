@@ -105,6 +105,7 @@ function clusterConfig(host: string, { name, port, secret, routes, tls }: Cluste
   };
 }
 
-function userOf(nkey: string, { publish, subscribe }: SubjectPermissions) {
-  return { nkey, permissions: { publish: { allow: publish }, subscribe: { allow: subscribe } } };
+function userOf(nkey: string, { publish, subscribe, never = [] }: SubjectPermissions) {
+  const denied = never.length === 0 ? {} : { deny: never };
+  return { nkey, permissions: { publish: { allow: publish, ...denied }, subscribe: { allow: subscribe } } };
 }

@@ -7,10 +7,10 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { TLSSocket } from 'node:tls';
-import { type EventPublisher, encodeHeaders, messageIdHeader, publishSubject } from '#broker';
+import { type EventPublisher, encodeHeaders, eventSubject, messageIdHeader } from '#broker';
 import { PlatformError } from '#common';
 import type { FunctionSpec, InvokeResponse } from '#proto';
-import { type Caller, callerOf, contextOptions, type TlsIdentity } from '#rpc';
+import { type Caller, ConnectionBook, contextOptions, HandshakeWatch, handshakeMsMax, type TlsIdentity } from '#rpc';
 import type { Logger } from '#telemetry';
 import { errorBody, httpStatus } from './http-error.ts';
 import { eventHeaders, readRequestBody, requestId } from './http-request.ts';
@@ -48,17 +48,25 @@ export interface HttpDoorOptions {
 /** Requests at a time, and what their bodies may come to; more are told to come again (R6). */
 const requestsMax = 256;
 const bodyBytesMax = 256 * 2 ** 20;
-const connectionsMax = 512;
+const connectionsMax = 1_024;
 /** A caller that sends slower than this allows is cut off. */
 const requestMsMax = 120_000;
-const headersMsMax = 10_000;
+const headersMsMax = 5_000;
+/** How often Node looks for those that are late; its default of 30 s would be a bound of its own. */
+const lateCheckMs = 1_000;
+/** Headers of one request, and their bytes; Node's defaults, said because they are bounds. */
+const headersMax = 200;
+const headerBytesMax = 16 * 2 ** 10;
+/** A connection that asks for nothing more ends. */
+const idleMsMax = 5_000;
 const retryAfterSeconds = 2;
 
 export class HttpDoor {
   readonly #options: HttpDoorOptions;
   readonly #server: Server;
+  readonly #handshakes: HandshakeWatch;
+  readonly #book = new ConnectionBook();
   readonly #ending = new AbortController();
-  readonly #sockets = new Set<TLSSocket>();
   #requests = 0;
   #bodyBytes = 0;
 
@@ -71,14 +79,17 @@ export class HttpDoor {
         rejectUnauthorized: true,
         requestTimeout: requestMsMax,
         headersTimeout: headersMsMax,
+        keepAliveTimeout: idleMsMax,
+        connectionsCheckingInterval: lateCheckMs,
+        handshakeTimeout: handshakeMsMax,
+        maxHeaderSize: headerBytesMax,
       },
       (request, response) => void this.#serve(request, response),
     );
     this.#server.maxConnections = connectionsMax;
-    this.#server.on('secureConnection', (socket) => {
-      this.#sockets.add(socket);
-      socket.once('close', () => this.#sockets.delete(socket));
-    });
+    this.#server.maxHeadersCount = headersMax;
+    this.#handshakes = new HandshakeWatch(this.#server);
+    this.#server.prependListener('secureConnection', (socket: TLSSocket) => this.#know(socket));
   }
 
   static async open(options: HttpDoorOptions): Promise<HttpDoor> {
@@ -102,9 +113,7 @@ export class HttpDoor {
 
   /** Ends all connections of one caller; returns how many there were. */
   cut(name: string): number {
-    const theirs = [...this.#sockets].filter((socket) => callerOf(socket)?.name === name);
-    for (const socket of theirs) socket.destroy();
-    return theirs.length;
+    return this.#book.cut(name);
   }
 
   /** Connections to come get the new certificate. */
@@ -116,6 +125,7 @@ export class HttpDoor {
     this.#ending.abort();
     const closed = once(this.#server, 'close');
     this.#server.close();
+    this.#handshakes.close();
     this.#server.closeAllConnections();
     await closed;
   }
@@ -133,10 +143,10 @@ export class HttpDoor {
       const path = (request.url ?? '/').split('?', 1)[0] ?? '/';
       if (this.#options.pages.owns(path)) {
         if (this.#requests > requestsMax) throw tooMany();
-        return await this.#options.pages.serve(path, knownCaller(request), request, response);
+        return await this.#options.pages.serve(path, this.#callerOf(request), request, response);
       }
       const route = this.#routeOf(request, response, path);
-      leave = this.#options.admit(knownCaller(request), route);
+      leave = this.#options.admit(this.#callerOf(request), route);
       reserved = this.#reserve(route.trigger.http?.bodyBytesMax ?? 0);
       const headers = eventHeaders(request, path);
       const body = await readRequestBody(request, route.trigger.http?.bodyBytesMax ?? 0);
@@ -151,6 +161,15 @@ export class HttpDoor {
       this.#requests--;
       this.#bodyBytes -= reserved;
     }
+  }
+
+  #callerOf(request: IncomingMessage): Caller {
+    return this.#book.callerOf(request.socket as TLSSocket);
+  }
+
+  /** Before its first request is read. */
+  #know(socket: TLSSocket): void {
+    if (!this.#book.add(socket)) socket.destroy();
   }
 
   #routeOf(request: IncomingMessage, response: ServerResponse, path: string): HttpRoute {
@@ -203,7 +222,7 @@ export class HttpDoor {
       throw new PlatformError('no-capacity', 'the stream of events is full', { hint: 'Send it again a little later.' });
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const lines = encodeHeaders([[messageIdHeader, id], ...Object.entries(headers)]);
-    const subject = publishSubject(route.subject);
+    const subject = eventSubject(route.subject);
     this.#options.publisher.publish(subject, payload, lines, (error) => (error ? reject(error) : resolve()));
     await promise;
     response.writeHead(202, { 'Content-Type': 'application/json' });
@@ -222,10 +241,4 @@ export class HttpDoor {
 
 function tooMany(): PlatformError {
   return new PlatformError('no-capacity', 'too many requests at a time', { hint: 'Send it again a little later.' });
-}
-
-function knownCaller(request: IncomingMessage): Caller {
-  const caller = callerOf(request.socket as TLSSocket);
-  if (caller) return caller;
-  throw new PlatformError('unauthenticated', 'the certificate names nobody');
 }

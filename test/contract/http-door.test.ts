@@ -1,0 +1,138 @@
+/** What the door for HTTP puts up with: strangers that say nothing  and members that say it slowly or without end. */
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import { connect as connectTls, type TLSSocket } from 'node:tls';
+import { headers as natsHeaders } from '@nats-io/transport-node';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { PlatformError } from '#common';
+import { FunctionSpec, Trigger } from '#proto';
+import type { TlsIdentity } from '#rpc';
+import { type CertificateAuthority, gatewayServerName, loadCertificates } from '#security';
+import { createLogger } from '#telemetry';
+import { HttpDoor, type HttpRoute } from '../../platform/gateway/http/index.ts';
+
+/** As rpc/limits.ts has it. */
+const handshakesMax = 128;
+
+let authority: CertificateAuthority;
+let member: TlsIdentity;
+let door: HttpDoor;
+
+beforeAll(async () => {
+  const { CertificateAuthority: Authority } = await loadCertificates();
+  authority = await Authority.create('test', Date.now());
+  const issue = async (commonName: string, dnsNames: string[] = []): Promise<TlsIdentity> => ({
+    ca: authority.cert,
+    ...(await authority.issue({ commonName, usage: ['server', 'client'], dnsNames }, Date.now())),
+  });
+  member = await issue('owner');
+  const spec = FunctionSpec.fromPartial({
+    name: 'f',
+    triggers: [Trigger.fromPartial({ name: 'on0', http: { path: '/ask', answer: 'result', bodyBytesMax: 1_024 } })],
+  });
+  door = await HttpDoor.open({
+    host: '127.0.0.1',
+    port: 0,
+    tls: await issue('gateway', [gatewayServerName('test')]),
+    functions: () => [spec],
+    isPaused: () => false,
+    hasRoom: async () => true,
+    pages: { owns: () => false, serve: async () => undefined },
+    publisher: { publish: () => natsHeaders() } as never,
+    admit: ({ name }, _route: HttpRoute) => {
+      if (name === '') throw new PlatformError('unauthenticated', 'nobody');
+      return () => undefined;
+    },
+    call: async ({ payload }) => ({
+      payload,
+      headers: {},
+      instance: 'i',
+      node: 'n',
+      cold: false,
+      durationMs: 1,
+      version: 1,
+    }),
+    logger: createLogger({ pilot: 'test', node: 'n1', process: 'gateway' }),
+  });
+});
+afterAll(() => door.close());
+
+function tls(identity: TlsIdentity = member): TLSSocket {
+  const socket = connectTls({ host: '127.0.0.1', port: door.port, servername: gatewayServerName('test'), ...identity });
+  socket.on('error', () => undefined);
+  return socket;
+}
+
+/** Resolves with all that was said when the other end has closed the line. */
+async function closed(socket: Socket): Promise<string> {
+  const said: Buffer[] = [];
+  socket.on('error', () => undefined);
+  socket.on('data', (chunk: Buffer) => said.push(chunk));
+  if (!socket.closed) await new Promise<void>((resolve) => socket.once('close', () => resolve()));
+  return Buffer.concat(said).toString('latin1');
+}
+
+/** A request of a member who minds his manners. */
+async function ask(): Promise<string> {
+  const socket = tls();
+  const answer = closed(socket);
+  socket.write('POST /ask HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nConnection: close\r\n\r\nhi');
+  return await answer;
+}
+
+it('answers', async () => {
+  expect(await ask()).toMatch(/^HTTP\/1.1 200 .*\r\n\r\nhi$/s);
+});
+
+describe('a stranger', () => {
+  it('who opens connections and says nothing takes nobody the place', async () => {
+    const silent = Array.from({ length: handshakesMax + 40 }, () => connect(door.port, '127.0.0.1'));
+    await Promise.all(silent.slice(0, 20).map((socket) => closed(socket)));
+    expect(await ask()).toContain('200');
+    for (const socket of silent) socket.destroy();
+  });
+
+  it('without a certificate is not heard', async () => {
+    expect(await closed(tls({ ca: member.ca } as TlsIdentity))).toBe('');
+  });
+});
+
+describe('a member', () => {
+  it.each([
+    ['says nothing', ''],
+    ['never ends his headers', 'POST /ask HTTP/1.1\r\nHost: a\r\n'],
+  ])(
+    'who %s is cut off within seconds',
+    async (_what, begin) => {
+      const socket = tls();
+      await once(socket, 'secureConnect');
+      const end = closed(socket);
+      if (begin !== '') socket.write(begin);
+      const drip = begin === '' ? undefined : setInterval(() => socket.write('x-a: b\r\n'), 200);
+      const said = await end;
+      clearInterval(drip);
+      expect(said).toMatch(/^(HTTP\/1.1 408 .*)?$/s);
+      expect(await ask()).toContain('200');
+    },
+    40_000,
+  );
+
+  it('whose headers are too many or too long is told so', async () => {
+    for (const lines of [
+      `x-a: ${'b'.repeat(20_000)}`,
+      Array.from({ length: 2_000 }, (_, at) => `x-${at}: 1`).join('\r\n'),
+    ]) {
+      const socket = tls();
+      const said = closed(socket);
+      socket.write(`POST /ask HTTP/1.1\r\nHost: a\r\n${lines}\r\nContent-Length: 0\r\n\r\n`);
+      expect(await said).toMatch(/^HTTP\/1.1 (431|400)/);
+    }
+  });
+
+  it('whose body is over the limit is told so before it is sent, and his line is cut', async () => {
+    const socket = tls();
+    const said = closed(socket);
+    socket.write('POST /ask HTTP/1.1\r\nHost: a\r\nContent-Length: 99999999\r\n\r\n');
+    expect(await said).toMatch(/^HTTP\/1.1 413/);
+  });
+});
