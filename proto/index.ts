@@ -66,6 +66,12 @@ export {
   Window,
 } from './generated/pilotfish/v1/common.ts';
 export {
+  GetLatestEventRequest,
+  GetLatestEventResponse,
+  ListSubjectsRequest,
+  ListSubjectsResponse,
+} from './generated/pilotfish/v1/events.ts';
+export {
   DeadLetter,
   DeleteFunctionRequest,
   DeleteFunctionResponse,

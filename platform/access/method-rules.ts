@@ -53,6 +53,8 @@ export const methodRules: Readonly<Record<string, MethodRule>> = {
   ListCalls: reads(callers, byFunction),
   CancelCall: changes(callers, byCallId),
   Publish: reads(sources),
+  ListSubjects: reads(onlookers),
+  GetLatestEvent: reads(onlookers),
   ListNodes: reads(onlookers),
   WaitReady: reads(everybody),
   DrainNode: changes(owners),

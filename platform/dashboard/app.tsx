@@ -3,6 +3,7 @@ import { render } from 'preact';
 import { who } from './api.ts';
 import { FunctionPage } from './pages/function-page.tsx';
 import { OverviewPage } from './pages/overview-page.tsx';
+import { ScansPage } from './pages/scans-page.tsx';
 import { TimelinePage } from './pages/timeline-page.tsx';
 import { TopBar } from './parts/top-bar.tsx';
 import { followPilot, followRoute, reader, route, snapshot } from './state.ts';
@@ -28,6 +29,7 @@ function App() {
 function Page() {
   const [page = '', name] = route.value;
   if (page === 'functions' && name !== undefined) return <FunctionPage key={name} name={name} />;
+  if (page === 'scans') return <ScansPage chosen={name} />;
   if (page === 'timeline') return <TimelinePage />;
   return <OverviewPage />;
 }

@@ -26,7 +26,14 @@ import { invoke } from './invoke.ts';
 import { invokeStream } from './invoke-stream.ts';
 import { readLogs } from './logs.ts';
 import type { NodeScaling } from './node-scaling.ts';
-import { describeFunction, summaries, type WatchOptions, watch } from './observe/index.ts';
+import {
+  describeFunction,
+  getLatestEvent,
+  listSubjects,
+  summaries,
+  type WatchOptions,
+  watch,
+} from './observe/index.ts';
 import { getNodeScale, getScale, setScale } from './scale-service.ts';
 import { deleteSecret, listSecrets, setSecret } from './secrets.ts';
 import { listTriggers, pauseTrigger } from './triggers.ts';
@@ -94,6 +101,8 @@ export function gatewayService(options: GatewayServiceOptions): RpcServiceBindin
     waitCall: unary(({ callId, timeoutMs }: WaitCallRequest, { signal }) => calls.wait(callId, timeoutMs, signal)),
     listCalls: serverStream((request: ListCallsRequest, { signal }) => calls.list(request, signal)),
     cancelCall: unary(async ({ callId }: { callId: string }) => ({ call: await calls.cancel(callId) })),
+    listSubjects: unary((request: { pattern: string }) => listSubjects(request.pattern, options.manager)),
+    getLatestEvent: unary((request: { subject: string }) => getLatestEvent(request.subject, options.manager)),
     listNodes: unary(() => ({ nodes: fleet.list() })),
     waitReady: unary((request: WaitReadyRequest, { signal }) => waitReady(request, signal, options)),
     getScale: unary((request: { name: string }) => getScale(request.name, options)),

@@ -105,6 +105,27 @@ describe.skipIf(skipped)(`a dashboard${skipped ? ` (${skipped})` : ''}`, () => {
     expect(errors).toEqual([]);
   });
 
+  it('shows a scan with its parts, and the reconstruction itself as it is stored', { timeout: 60_000 }, async () => {
+    await page.goto(page.url().replace(/#.*/, '#/scans'));
+    await page.getByRole('link', { name: 'a', exact: true }).first().click({ timeout: seenMs });
+    await page.getByText('made by').waitFor({ timeout: seenMs });
+    const slices = page.getByText(/of 8$/).first();
+    await slices.waitFor({ timeout: seenMs });
+    // A slice is no grey area: inside and outside of the object differ.
+    const greys = async () =>
+      await page.evaluate<number>(`(() => {
+        const canvas = document.querySelector('.viewer canvas');
+        const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+        return new Set(data.filter((_, at) => at % 4 === 0)).size;
+      })()`);
+    await eventually(async () => (await greys()) > 50, { timeoutMs: seenMs, what: 'a slice is drawn' });
+    await page.getByLabel('Black').fill('98');
+    await eventually(async () => (await greys()) < 250, { timeoutMs: seenMs, what: 'the window is narrower' });
+    await page.getByLabel('Black').fill('0');
+    await picture(page, 'scan');
+    expect(errors).toEqual([]);
+  });
+
   it('takes payloads, headers, errors and log lines for text, whatever they hold', { timeout: 60_000 }, async () => {
     await using source = await pilot.events('source');
     await source.publish('odd.1', evil, { headers: { 'x-note': evil } });
@@ -149,6 +170,7 @@ describe.skipIf(skipped)(`a dashboard${skipped ? ` (${skipped})` : ''}`, () => {
       ['overview', '#/'],
       ['function', '#/functions/split'],
       ['timeline', '#/timeline'],
+      ['scan', '#/scans/a'],
     ]) {
       await small.goto(page.url().replace(/#.*/, hash ?? ''));
       await small.getByText('live', { exact: true }).waitFor({ timeout: seenMs });

@@ -34,6 +34,8 @@ const agreed: Record<Role, readonly string[] | 'all'> = {
     'ListFunctions',
     'GetFunction',
     'ListNodes',
+    'ListSubjects',
+    'GetLatestEvent',
     'Watch',
     'Logs',
     'ListDeadLetters',

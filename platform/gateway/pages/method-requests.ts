@@ -22,6 +22,8 @@ export const methodRequests = {
   Watch: z.strictObject({ everyMs: count.default(1_000), history: z.boolean().default(false) }),
   ListFunctions: z.strictObject({}),
   GetFunction: z.strictObject({ name }),
+  ListSubjects: z.strictObject({ pattern: name }),
+  GetLatestEvent: z.strictObject({ subject: name }),
   ListNodes: z.strictObject({}),
   GetScale: z.strictObject({ name }),
   SetScale: z.strictObject({ name, override: override.optional() }),

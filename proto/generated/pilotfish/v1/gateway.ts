@@ -44,6 +44,7 @@ import {
   WaitCallResponse,
 } from "./calls.ts";
 import { ArtifactFile, Canary, FunctionSpec, FunctionVersion, Instance, Node } from "./common.ts";
+import { GetLatestEventRequest, GetLatestEventResponse, ListSubjectsRequest, ListSubjectsResponse } from "./events.ts";
 import { FunctionHistory, FunctionMetrics, Happening, PilotJob } from "./observe.ts";
 import {
   GetNodeScaleRequest,
@@ -4881,6 +4882,27 @@ export const GatewayService = {
     responseSerialize: (value: PublishResponse): Buffer => Buffer.from(PublishResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): PublishResponse => PublishResponse.decode(value),
   },
+  listSubjects: {
+    path: "/pilotfish.v1.Gateway/ListSubjects" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListSubjectsRequest): Buffer => Buffer.from(ListSubjectsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListSubjectsRequest => ListSubjectsRequest.decode(value),
+    responseSerialize: (value: ListSubjectsResponse): Buffer =>
+      Buffer.from(ListSubjectsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListSubjectsResponse => ListSubjectsResponse.decode(value),
+  },
+  getLatestEvent: {
+    path: "/pilotfish.v1.Gateway/GetLatestEvent" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: GetLatestEventRequest): Buffer =>
+      Buffer.from(GetLatestEventRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): GetLatestEventRequest => GetLatestEventRequest.decode(value),
+    responseSerialize: (value: GetLatestEventResponse): Buffer =>
+      Buffer.from(GetLatestEventResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): GetLatestEventResponse => GetLatestEventResponse.decode(value),
+  },
   /** A certificate with a role, for a colleague or an instrument. */
   createToken: {
     path: "/pilotfish.v1.Gateway/CreateToken" as const,
@@ -4991,6 +5013,8 @@ export interface GatewayServer extends UntypedServiceImplementation {
   pauseTrigger: handleUnaryCall<PauseTriggerRequest, PauseTriggerResponse>;
   /** Stores an event; for clients without NATS. The stream's own rules hold: a full one refuses. */
   publish: handleUnaryCall<PublishRequest, PublishResponse>;
+  listSubjects: handleUnaryCall<ListSubjectsRequest, ListSubjectsResponse>;
+  getLatestEvent: handleUnaryCall<GetLatestEventRequest, GetLatestEventResponse>;
   /** A certificate with a role, for a colleague or an instrument. */
   createToken: handleUnaryCall<CreateTokenRequest, CreateTokenResponse>;
   listTokens: handleUnaryCall<ListTokensRequest, ListTokensResponse>;
@@ -5462,6 +5486,36 @@ export interface GatewayClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: PublishResponse) => void,
+  ): ClientUnaryCall;
+  listSubjects(
+    request: ListSubjectsRequest,
+    callback: (error: ServiceError | null, response: ListSubjectsResponse) => void,
+  ): ClientUnaryCall;
+  listSubjects(
+    request: ListSubjectsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListSubjectsResponse) => void,
+  ): ClientUnaryCall;
+  listSubjects(
+    request: ListSubjectsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListSubjectsResponse) => void,
+  ): ClientUnaryCall;
+  getLatestEvent(
+    request: GetLatestEventRequest,
+    callback: (error: ServiceError | null, response: GetLatestEventResponse) => void,
+  ): ClientUnaryCall;
+  getLatestEvent(
+    request: GetLatestEventRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: GetLatestEventResponse) => void,
+  ): ClientUnaryCall;
+  getLatestEvent(
+    request: GetLatestEventRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: GetLatestEventResponse) => void,
   ): ClientUnaryCall;
   /** A certificate with a role, for a colleague or an instrument. */
   createToken(

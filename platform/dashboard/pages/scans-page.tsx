@@ -1,0 +1,79 @@
+/** Scans that are coming in or were lately gathered; of the one that is chosen, its reconstruction. */
+import { countText, spanText } from '../format.ts';
+import { Bar } from '../parts/bar.tsx';
+import { SliceViewer } from '../parts/slice-viewer.tsx';
+import { type Scan, scansOf } from '../scans.ts';
+import { functions, linkTo, snapshot } from '../state.ts';
+
+export function ScansPage({ chosen }: { readonly chosen: string | undefined }) {
+  const scans = scansOf(functions.value);
+  return (
+    <>
+      <h1>{chosen === undefined ? 'Scans' : `Scan ${chosen}`}</h1>
+      {chosen !== undefined && <SliceViewer key={chosen} scan={chosen} />}
+      <h2>{chosen === undefined ? 'Coming in, and lately gathered' : 'Gathers'}</h2>
+      <ScanTable scans={scans.filter(({ id }) => chosen === undefined || id === chosen)} />
+      {chosen !== undefined && (
+        <p>
+          <a href={linkTo('scans')}>All scans</a>
+        </p>
+      )}
+    </>
+  );
+}
+
+function ScanTable({ scans }: { readonly scans: readonly Scan[] }) {
+  if (scans.length === 0) return <p class="quiet">No gather has seen a part since its agent began.</p>;
+  return (
+    <div class="scroll">
+      <table>
+        <thead>
+          <tr>
+            <th>Scan</th>
+            <th>Gathered by</th>
+            <th>Parts</th>
+            <th>Missing</th>
+            <th>Pieces complete</th>
+            <th>For</th>
+          </tr>
+        </thead>
+        <tbody>
+          {scans.map((scan) => (
+            <Row key={`${scan.functionName} ${scan.id}`} scan={scan} />
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
+function Row({ scan }: { readonly scan: Scan }) {
+  const { id, functionName, received, expected, keys, closed, incomplete, openedAtMs, lastPartAtMs } = scan;
+  const sum = (counts: Readonly<Record<string, number>>) =>
+    Object.values(counts).reduce((total, each) => total + each, 0);
+  const isOpen = closed < keys;
+  const missing = Math.max(0, sum(expected) - sum(received));
+  const until = isOpen ? (snapshot.value?.timeMs ?? lastPartAtMs) : lastPartAtMs;
+  const kinds = Object.entries(received).map(([kind, count]) => `${kind || 'parts'} ${count}`);
+  return (
+    <tr>
+      <th scope="row">
+        <a href={linkTo('scans', id)}>{id}</a>
+      </th>
+      <td>
+        <a href={linkTo('functions', functionName)}>{functionName}</a>
+      </td>
+      <td class="num" title={kinds.join(', ')}>
+        <Bar value={sum(received)} max={Math.max(sum(expected), sum(received))} label="Parts received" />
+        {countText(sum(received))}
+        {sum(expected) > 0 && <span class="quiet"> of {countText(sum(expected))}</span>}
+      </td>
+      <td class={!isOpen && missing > 0 ? 'num bad' : 'num'}>{isOpen ? '–' : countText(missing)}</td>
+      <td class="num">
+        {closed - incomplete} of {keys}
+        {incomplete > 0 && <b class="bad"> {incomplete} incomplete</b>}
+      </td>
+      <td class="num">{spanText(until - openedAtMs)}</td>
+    </tr>
+  );
+}
