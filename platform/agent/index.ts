@@ -5,7 +5,8 @@
  *   instance-starter.ts  host-pool.ts booted hosts, spawner-client.ts forks them, instance.ts one at work
  *   trigger-intake.ts  pull -> call; delivery.ts call -> outputs -> ack
  *   lease-keeper.ts    leases of held events; attempt-log.ts, dead-letter.ts what failed
- *   agent-service.ts   gRPC; invocation.ts synchronous calls; node-report.ts; registration.ts
+ *   agent-service.ts   gRPC; invocation.ts synchronous calls; node-report.ts,
+ *   node-usage.ts; registration.ts
  *   gather/            parts of a key, or events of a window, into one event, and back into a spool file
  *   sources/           events by the clock and from files: one owner each, under a lease
  */

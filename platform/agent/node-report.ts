@@ -10,6 +10,7 @@ import type {
 } from '#proto';
 import type { Agent } from './agent.ts';
 import type { Instance } from './instance.ts';
+import { NodeUsageMeter } from './node-usage.ts';
 
 /** Changes within this long leave in one report. */
 const gatherChangesMs = 25;
@@ -20,6 +21,7 @@ export class NodeReports {
   readonly #agent: Agent;
   readonly #clock: Clock;
   readonly #listeners = new Set<() => void>();
+  readonly #usage = new NodeUsageMeter();
 
   constructor(agent: Agent, clock: Clock) {
     this.#agent = agent;
@@ -50,8 +52,13 @@ export class NodeReports {
     };
   }
 
+  close(): void {
+    this.#usage.close();
+  }
+
   #node(): Node {
     const { config } = this.#agent;
+    const { cpu, memory } = this.#usage.current();
     return {
       id: config.node,
       address: config.host,
@@ -59,6 +66,8 @@ export class NodeReports {
       slots: config.slots,
       slotsUsed: this.#agent.slotsUsed(),
       memoryBytes: config.memoryBytes,
+      cpuUsed: cpu,
+      memoryUsed: memory,
       isolation: this.#agent.isolation(),
       version: platformVersion,
       instances: [

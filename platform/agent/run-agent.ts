@@ -115,6 +115,7 @@ export async function runAgent(options: RunAgentOptions): Promise<RunningAgent> 
       await agent.drain(graceMs);
       const leave = async () => {
         stopFollowing();
+        reports.close();
         claims.close();
         peers.close();
         await registration.close();

@@ -11,7 +11,7 @@ import { type Rate, type RateMemory, rateOf, rememberTotal } from './rate-window
 import { durationText } from './reason.ts';
 import { recommend } from './recommend.ts';
 import { rememberService, type ServiceMemory } from './service-time.ts';
-import type { ScalePolicy, ScaleSnapshot } from './signals.ts';
+import { busyNodeUse, type ScalePolicy, type ScaleSnapshot } from './signals.ts';
 import {
   type Recommendations,
   rememberRecommendation,
@@ -56,7 +56,7 @@ export function decide(snapshot: ScaleSnapshot, policy: ScalePolicy, memory: Sca
   const seen = remember(snapshot, memory);
   const rate = rateOf(seen.arrivals, snapshot.now, policy.tuning);
   const { wanted: asked, because } = recommend(snapshot, { rate, serviceMs: seen.service?.ms }, policy);
-  const reasons = [because];
+  const reasons = [because, ...busyNodes(snapshot)];
   const needed = bound(asked, { snapshot, policy, memory: seen, reasons });
   const recommendations = rememberRecommendation(seen.recommendations, {
     now: snapshot.now,
@@ -79,6 +79,12 @@ export function decide(snapshot: ScaleSnapshot, policy: ScalePolicy, memory: Sca
 function hasCome({ arrived }: ScaleSnapshot, { arrivals }: ScaleMemory): boolean {
   const last = arrivals.at(-1);
   return last !== undefined && arrived !== undefined && arrived > last.total;
+}
+
+/** More instances there will hardly do more; the scalability fit finds out whether they do, a person sees why not. */
+function busyNodes({ nodes }: ScaleSnapshot): string[] {
+  if (!nodes || nodes.cpu < busyNodeUse) return [];
+  return [`its nodes' cores are ${Math.round(100 * nodes.cpu)} % busy`];
 }
 
 /** Unknown is neither zero nor infinite. */

@@ -1,5 +1,13 @@
 /** Wanted instance counts, explained. */
 export { decide, noMemory, type ScaleDecision, type ScaleMemory } from './decide.ts';
 export { type ShareDemand, shareSlots } from './fair-share.ts';
-export { type Downstream, defaultTuning, type ScalePolicy, type ScaleSnapshot, type ScaleTuning } from './signals.ts';
+export {
+  busyNodeUse,
+  type Downstream,
+  defaultTuning,
+  type NodeUse,
+  type ScalePolicy,
+  type ScaleSnapshot,
+  type ScaleTuning,
+} from './signals.ts';
 export { fitUsl, type UslFit, type UslSample, uslConfidenceMin, uslThroughput } from './usl.ts';

@@ -22,9 +22,20 @@ export interface ScaleSnapshot {
   readonly startError: string;
   /** Wanted until now. */
   readonly current: number;
+  /** The nodes that run it; undefined where none does, or none says. */
+  readonly nodes?: NodeUse | undefined;
   /** Functions that this one's results trigger. */
   readonly downstream: readonly Downstream[];
 }
+
+/** Shares of nodes that are in use, 0 to 1, whoever uses them. */
+export interface NodeUse {
+  readonly cpu: number;
+  readonly memory: number;
+}
+
+/** From here on a node is busy: said in the reason, and passed over by placement where another one is not. */
+export const busyNodeUse = 0.9;
 
 /** A function further down, as the last round saw it. */
 export interface Downstream {

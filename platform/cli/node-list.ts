@@ -27,6 +27,11 @@ const nodesView: ListView<Node> = {
     { title: 'SLOTS', text: ({ slots, slotsUsed }) => `${slotsUsed}/${slots}` },
     { title: 'INSTANCES', text: ({ instances }) => String(instances.length) },
     { title: 'MEMORY', text: ({ memoryBytes }) => formatBytes(memoryBytes) },
+    {
+      title: 'BUSY',
+      text: ({ cpuUsed, memoryUsed }) => `${percent(cpuUsed)} cores, ${percent(memoryUsed)} memory`,
+      wide: true,
+    },
     { title: 'ISOLATION', text: ({ isolation }) => isolation?.tier ?? 'unknown' },
     {
       title: 'NOT ENFORCED',
@@ -40,6 +45,10 @@ const nodesView: ListView<Node> = {
   plain: nodeRecord,
   empty: 'no nodes yet',
 };
+
+function percent(share: number): string {
+  return `${Math.round(100 * share)} %`;
+}
 
 /** "echo x2, gridrec" */
 function functionsText(names: readonly string[]): string {

@@ -15,6 +15,7 @@ export function scaleRows(scale: GetScaleResponse): [string, string][] {
     ['arrivals', rateText(scale)],
     ['a call', scale.serviceMs > 0 ? `${msText(scale.serviceMs)}, p99 ${msText(scale.p99Ms)}` : 'not measured yet'],
     ['a start', scale.startMs > 0 ? msText(scale.startMs) : 'not seen yet'],
+    ['its nodes', nodesText(scale)],
     ['scalability', fitText(scale)],
   ];
 }
@@ -55,6 +56,14 @@ export function overrideText(override: ScaleOverride | undefined): string {
 function rateText({ ratePerSecond, rateMode, rateWindowMs }: GetScaleResponse): string {
   if (ratePerSecond < 0) return 'unknown';
   return `${Number(ratePerSecond.toPrecision(3))}/s over ${formatDuration(Math.round(rateWindowMs / 1_000) * 1_000)} (${rateMode})`;
+}
+
+function nodesText({ nodesCpuUsed, nodesMemoryUsed, localNode, localShare }: GetScaleResponse): string {
+  const percent = (share: number): string => `${Math.round(100 * share)} %`;
+  const data = localNode === '' ? '' : `${percent(localShare)} of its waiting data on ${localNode}`;
+  if (nodesCpuUsed < 0) return data || 'none';
+  const use = `cores ${percent(nodesCpuUsed)} busy, memory ${percent(nodesMemoryUsed)} used`;
+  return data === '' ? use : `${use}; ${data}`;
 }
 
 function fitText({ fit }: GetScaleResponse): string {

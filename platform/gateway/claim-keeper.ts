@@ -10,6 +10,7 @@ import { type Clock, messageOf } from '#common';
 import { patternCovers } from '#model';
 import type { Trim } from '#routing';
 import type { Logger } from '#telemetry';
+import { localShares, type Waiting } from './local-data.ts';
 
 export interface ClaimKeeperOptions {
   readonly connection: NatsConnection;
@@ -35,6 +36,8 @@ export interface ClaimNeeds {
 const sweepEveryMs = 60_000;
 /** Released in one round; the others follow in the next ones. */
 const releasesMax = 1_024;
+/** Each function in each round looks through all notes: past so many that costs more than a local read saves. */
+const lookedAtMax = 4_096;
 
 interface KeptNote extends ClaimNote {
   readonly timeMs: number;
@@ -65,6 +68,12 @@ export class ClaimKeeper {
 
   close(): void {
     this.#reader.close();
+  }
+
+  /** Node -> its share of the payloads that lie on nodes and are waited for; empty where there are none, or too many to look at. */
+  waitingOn(waiting: readonly Waiting[]): ReadonlyMap<string, number> {
+    if (this.#notes.size > lookedAtMax || waiting.length === 0) return new Map();
+    return localShares(this.#notes.values(), waiting);
   }
 
   /** After `trims` have been made of a stream that then begins with `firstSequence`. */

@@ -1,5 +1,6 @@
 /** What the nodes say of one version, put together so that no single node can talk the rest into anything. */
-import type { FunctionLoad, ReportResponse } from '#proto';
+import type { NodeUse } from '#autoscaler';
+import type { FunctionLoad, Node, ReportResponse } from '#proto';
 
 export interface VersionLoad {
   /** The middle one of the nodes' smoothed times, weighted by their calls; undefined before the first call. */
@@ -15,6 +16,8 @@ export interface VersionLoad {
   readonly endedByNode: ReadonlyMap<string, number>;
   /** Nodes that have run it, or hold an instance of it. */
   readonly warm: ReadonlySet<string>;
+  /** Of the nodes that run it, whoever keeps them busy: cores on average, memory of the fullest one. */
+  readonly nodes: NodeUse | undefined;
 }
 
 /** A node with millions of old calls knows no more of the present than one with a thousand. */
@@ -26,6 +29,7 @@ interface Gathered {
   readonly times: { value: number; weight: number }[];
   readonly endedByNode: Map<string, number>;
   readonly warm: Set<string>;
+  readonly hosts: Set<Node>;
   p99Ms: number;
   samples: number;
   startMs: number;
@@ -44,6 +48,7 @@ export function versionLoads(reports: readonly ReportResponse[]): Map<string, Ve
         times: [],
         endedByNode: new Map(),
         warm: new Set(),
+        hosts: new Set(),
         p99Ms: 0,
         samples: 0,
         startMs: 0,
@@ -60,12 +65,16 @@ export function versionLoads(reports: readonly ReportResponse[]): Map<string, Ve
     for (const { digest, state } of node.instances) {
       const entry = of(digest);
       entry.warm.add(node.id);
+      entry.hosts.add(node);
       if (state === 'ready') entry.ready++;
     }
     for (const load of loads) add(of(load.digest), node.id, load);
   }
   return new Map(
-    [...gathered].map(([digest, entry]) => [digest, { ...entry, serviceMs: weightedMedian(entry.times) }]),
+    [...gathered].map(([digest, entry]) => [
+      digest,
+      { ...entry, serviceMs: weightedMedian(entry.times), nodes: useOf([...entry.hosts]) },
+    ]),
   );
 }
 
@@ -83,6 +92,19 @@ function add(entry: Gathered, node: string, load: FunctionLoad): void {
   entry.startMs = Math.max(entry.startMs, Math.min(measure(load.startMs), serviceMsMax));
   entry.openKeys += measure(load.openKeys);
   entry.startError ||= load.startError;
+}
+
+/** A share is one, whatever a node says. */
+function share(value: number): number {
+  return Math.min(1, measure(value));
+}
+
+function useOf(hosts: readonly Node[]): NodeUse | undefined {
+  if (hosts.length === 0) return undefined;
+  return {
+    cpu: hosts.reduce((sum, { cpuUsed }) => sum + share(cpuUsed), 0) / hosts.length,
+    memory: hosts.reduce((most, { memoryUsed }) => Math.max(most, share(memoryUsed)), 0),
+  };
 }
 
 /** Not a number, negative or endless: nothing was measured. */

@@ -12,6 +12,7 @@ import type { DecisionLog } from './decision-log.ts';
 import { downstreamOf } from './downstream.ts';
 import { EndedCalls, type VersionLoad } from './function-load.ts';
 import { type FunctionLag, readFunctionLag } from './lag-reader.ts';
+import type { Waiting } from './local-data.ts';
 import { policyOf } from './scale-policy.ts';
 import { total } from './wanted-sets.ts';
 import type { WantedCount } from './wanted-versions.ts';
@@ -37,6 +38,7 @@ export interface FunctionScale {
   readonly concurrency: number;
   /** Instances that no node has room for. */
   readonly unplaced: number;
+  readonly waiting: readonly Waiting[];
 }
 
 export class FunctionScales {
@@ -134,6 +136,7 @@ export class FunctionScales {
         ready: load?.ready ?? 0,
         startError: load?.startError ?? '',
         current,
+        nodes: load?.nodes,
         downstream,
       },
       policy,
@@ -150,6 +153,7 @@ export class FunctionScales {
       load,
       concurrency: callsAtOnce(version.spec),
       unplaced: 0,
+      waiting: lag?.waiting ?? [],
     });
     if (wanted !== current) {
       logger.info({ function: name, from: current, to: wanted, reason }, 'scale');

@@ -3,6 +3,7 @@ import type { JetStreamManager } from '@nats-io/jetstream';
 import { consumerName, readLag, readOrderedLag, streams } from '#broker';
 import type { FunctionVersion } from '#proto';
 import type { TriggerStates } from '#registry';
+import type { Waiting } from './local-data.ts';
 import { triggerStream } from './trigger-stream.ts';
 
 export interface FunctionLag {
@@ -10,6 +11,8 @@ export interface FunctionLag {
   readonly ackPending: number;
   /** Deliveries and what waits for one: what has come since the consumers were made. With order, what has come and is not done. */
   readonly arrived: number;
+  /** Where what waits begins, by the subjects of its triggers. */
+  readonly waiting: readonly Waiting[];
 }
 
 /** Undefined when one of the consumers could not be read: part of a lag is no lag. */
@@ -29,11 +32,15 @@ export async function readFunctionLag(
         ? readOrderedLag(manager, version.function, trigger.name)
         : readLag(manager, triggerStream(trigger), consumer),
       readLag(manager, streams.retries, consumer),
-    ]);
+      trigger.subject,
+    ] as const);
   });
-  const sum = { pending: 0, ackPending: 0, arrived: 0 };
-  for (const [lag, retries] of await Promise.all(read)) {
+  const waiting: Waiting[] = [];
+  const sum = { pending: 0, ackPending: 0, arrived: 0, waiting };
+  for (const [lag, retries, pattern] of await Promise.all(read)) {
     if (!lag || !retries) return undefined;
+    // With order, what is done is in another stream: where the rest begins in this one is not known.
+    if ('ackFloor' in lag && typeof lag.ackFloor === 'number') waiting.push({ pattern, after: lag.ackFloor });
     // Retries that wait for their time are no work yet (design, "Parking"): only those that nobody has looked at count.
     sum.pending += lag.pending + retries.pending;
     sum.ackPending += lag.ackPending;

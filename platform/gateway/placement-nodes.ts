@@ -1,4 +1,5 @@
 /** The nodes as placement sees them. */
+import { busyNodeUse } from '#autoscaler';
 import type { Clock } from '#common';
 import type { PlacementNode } from '#placement';
 import type { NodeLink } from './node-link.ts';
@@ -14,5 +15,6 @@ export function nodesFor(links: readonly NodeLink[], trust: TrustMemory, clock: 
     gpus: entry.gpus,
     labels: entry.labels,
     remainingMs: endsAtMs === undefined ? undefined : endsAtMs - wallMs,
+    busy: Math.max(report?.node?.cpuUsed ?? 0, report?.node?.memoryUsed ?? 0) >= busyNodeUse,
   }));
 }

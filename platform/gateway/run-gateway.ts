@@ -75,8 +75,8 @@ export async function runGateway(
   });
   void followConnection(connection, fleet);
   let scaling: ScalingLoop | undefined;
-  scaling = new ScalingLoop({ registry, store, scales, triggerStates, fleet, manager, clock, logger, initial });
   const claims = await keepClaims(config, { connection, manager, fleet, clock, logger });
+  scaling = new ScalingLoop({ registry, store, scales, triggerStates, fleet, manager, clock, logger, initial, claims });
   const trimmer = new Trimmer({
     connection,
     manager,

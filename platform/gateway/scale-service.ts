@@ -40,11 +40,20 @@ export function getScale(name: string, { registry, scaling, scales }: ScaleServi
     p99Ms: load?.p99Ms ?? 0,
     startMs: load?.startMs ?? 0,
     roundMs: scaling.roundMs,
+    nodesCpuUsed: load?.nodes?.cpu ?? -1,
+    nodesMemoryUsed: load?.nodes?.memory ?? -1,
+    ...localOf(scaling.localOf(name)),
     concurrency: scale.concurrency,
     fit: decision.usl && { ...decision.usl, best: decision.usl.best ?? 0 },
     reason: scale.reason,
     decisions: [...scaling.decisions.of(name)],
   };
+}
+
+function localOf(local: ReadonlyMap<string, number> | undefined): { localNode: string; localShare: number } {
+  let most = { localNode: '', localShare: 0 };
+  for (const [localNode, localShare] of local ?? []) if (localShare > most.localShare) most = { localNode, localShare };
+  return most;
 }
 
 /** `scaling` is left out where the nodes belong to no scheduler, or the user has set no `--max-nodes`. */

@@ -4,6 +4,7 @@
  *   lag-reader.ts, function-load.ts, call-counts.ts  what is seen        scale-policy.ts   what holds
  *   function-scales.ts  one function's decision                          node-trust.ts     which nodes do what they are told
  *   wanted-sets.ts      what each node is told                           decision-log.ts   what was decided
+ *   local-data.ts       where what waits lies
  */
 import type { JetStreamManager } from '@nats-io/jetstream';
 import { type Clock, messageOf } from '#common';
@@ -14,6 +15,7 @@ import { drainMarginMs, neededMs } from '#routing';
 import type { Logger } from '#telemetry';
 import { CallCounts } from './call-counts.ts';
 import { CanaryWatch } from './canary-watch.ts';
+import type { ClaimKeeper } from './claim-keeper.ts';
 import { DecisionLog } from './decision-log.ts';
 import type { Fleet } from './fleet.ts';
 import { type VersionLoad, versionLoads } from './function-load.ts';
@@ -40,6 +42,8 @@ export interface ScalingLoopOptions {
   readonly logger: Logger;
   /** What the last gateway wanted. */
   readonly initial: WantedByFunction;
+  /** Says on which nodes the payloads lie that a function waits for. */
+  readonly claims: Pick<ClaimKeeper, 'waitingOn'>;
 }
 
 /** A round at least this often; a change on a node brings one sooner. */
@@ -87,6 +91,11 @@ export class ScalingLoop {
 
   drainMsOf(name: string): number | undefined {
     return this.#functions.drainMsOf(name);
+  }
+
+  /** On which nodes the payloads lie that it waits for. */
+  localOf(name: string): ReadonlyMap<string, number> {
+    return this.#options.claims.waitingOn(this.#functions.get(name)?.waiting ?? []);
   }
 
   /** Asks for a round now: something was deployed, or a node has changed. */
@@ -165,6 +174,7 @@ export class ScalingLoop {
       needMs: neededMs({ timeoutMs, samples: load?.samples ?? 0, p99Ms: load?.p99Ms ?? 0 }) + drainMarginMs,
       beside: pull ? undefined : version.function,
       warm: load?.warm,
+      local: this.localOf(version.function),
       current: pull ? this.#placedNow(version, reports) : (this.#wanted.get(id) ?? new Map()),
     };
   }

@@ -10,6 +10,8 @@ export interface PlacementNode {
   readonly labels?: Readonly<Record<string, string>> | undefined;
   /** Until the node's scheduler job ends, less the time to drain; undefined: no end is known. */
   readonly remainingMs?: number | undefined;
+  /** Its cores or its memory are nearly all in use, by whomever. */
+  readonly busy?: boolean | undefined;
 }
 
 export interface PlacementDemand extends ShareDemand {

@@ -12,6 +12,8 @@ import { NodeRoom, obstaclesTo } from './node-room.ts';
 const localWeight = 4;
 /** A node that has its artifact and code cache saves a fetch and a compile, no more. */
 const warmWeight = 1;
+/** A node that others keep busy gets its instances later than one that is idle, and gets them all the same. */
+const busyWeight = 2;
 /** Instances that leave their node in one round: draining many at once would be an outage of its own. */
 const movesMaxDefault = 4;
 
@@ -111,7 +113,8 @@ function fill({ demand, allowed, placed }: Plan, count: number, room: NodeRoom):
   const open = allowed.filter((at) => room.fits(at, demand) > 0);
   const packs = demand.strategy === 'pack';
   const bonus = room.nodes.map(
-    ({ id }) => (demand.local?.get(id) ?? 0) * localWeight + (demand.warm?.has(id) ? warmWeight : 0),
+    ({ id, busy }) =>
+      (demand.local?.get(id) ?? 0) * localWeight + (demand.warm?.has(id) ? warmWeight : 0) - (busy ? busyWeight : 0),
   );
   const counts = room.nodes.map(() => 0);
   for (const [at, count] of placed) counts[at] = count;

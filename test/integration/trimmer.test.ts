@@ -123,6 +123,8 @@ describe('ClaimKeeper', () => {
         sequence: 1,
       });
       expect({ files: files(), chunks: await stored('claim.chunk.>') }).toEqual({ files: 4, chunks: 3 });
+      const waiting = [{ pattern: 'scan.*', after: 0 }];
+      await eventually(() => keeper.waitingOn(waiting).get('n7') === 1, { timeoutMs: 10_000, what: 'a payload on n7' });
       await ack(member, streams.events, consumerName('watch', 'on0'), 2);
       await eventually(() => files() === 2, { timeoutMs: 10_000, what: 'two payloads gone' });
       await eventually(() => released.length > 0, { timeoutMs: 10_000, what: 'a node told to let go' });

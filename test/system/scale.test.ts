@@ -30,6 +30,8 @@ const waitsSettings = [
   'scale: { min: 1, max: 32, cooldown: 3s, drainTarget: 2s }',
 ];
 
+const drainTargetMs = 2_000;
+
 const before = { rate: 40, count: 240 };
 const step = { rate: 400, count: 4_000 };
 
@@ -65,10 +67,12 @@ it('a tenfold step: capacity follows, is not overdone, and goes back; nothing is
     decisions.filter(({ timeMs }) => timeMs >= steppedWallMs),
     20,
   );
-  const needed = Math.ceil((step.rate * serviceMs) / 1_000 / 0.8);
+  // What the step needs, and what the backlog needs that a machine with other work lets grow: both terms of the formula.
+  const backlog = watch.mostLag(steppedAt, publishedAt) * serviceMs;
+  const needed = Math.ceil(Math.max((step.rate * serviceMs) / 1_000 / 0.8, backlog / (drainTargetMs + serviceMs)));
   const most = watch.mostWanted(steppedAt, publishedAt);
   const doubledMs = watch.untilReady(steppedAt, 2 * wantedBefore);
-  const drainMs = (watch.mostLag(steppedAt, publishedAt) * serviceMs) / needed;
+  const drainMs = backlog / needed;
   await eventually(() => watch.last?.wanted === 1, { timeoutMs: 60_000, what: 'back at its minimum' });
   const backMs = performance.now() - publishedAt;
   await watch.close();

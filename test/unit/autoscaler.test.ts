@@ -95,6 +95,14 @@ const steadyMinute = (): ScaleMemory => ({
 });
 
 describe('decide()', () => {
+  it('says so where cores are busy, and goes by the work all the same', () => {
+    const snapshot = { ...idle, lag: { pending: 100, ackPending: 0 }, arrived: 100, nodes: { cpu: 0.97, memory: 0.5 } };
+    const busy = decide(snapshot, policy, noMemory);
+    const quiet = decide({ ...snapshot, nodes: { cpu: 0.5, memory: 0.5 } }, policy, noMemory);
+    expect(busy.reason).toBe(`${quiet.reason}; its nodes' cores are 97 % busy`);
+    expect(busy.wanted).toBe(quiet.wanted);
+  });
+
   it('gives the worked example of its README', () => {
     const snapshot = { ...idle, now: 60_000, arrived: 3_600, lag: { pending: 2_140, ackPending: 60 }, current: 2 };
     const decision = decide(snapshot, policy, steadyMinute());

@@ -44,6 +44,19 @@ describe('versionLoads()', () => {
     }
   });
 
+  it('knows how busy the nodes are that run it, and takes a share for one', () => {
+    const busy = (id: string, cpuUsed: number, memoryUsed: number): ReportResponse => ({
+      ...report(id, {}),
+      node: Node.fromPartial({ id, cpuUsed, memoryUsed, instances: [{ digest: 'd', state: 'ready' }] }),
+    });
+    const idle = report('n3', {});
+    expect(versionLoads([busy('n1', 0.9, 0.2), busy('n2', 7, 0.4), idle]).get('d')?.nodes).toEqual({
+      cpu: 0.95,
+      memory: 0.4,
+    });
+    expect(versionLoads([idle]).get('d')?.nodes).toBeUndefined();
+  });
+
   it('counts ended calls on, when an agent begins to count anew', () => {
     const ended = new EndedCalls();
     expect(ended.update(new Map([['n1', 10]]))).toBe(10);

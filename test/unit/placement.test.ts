@@ -153,6 +153,15 @@ describe('place()', () => {
     expect(placedAs(many, 'a')).toEqual({ n1: 2, n2: 2 });
   });
 
+  it('goes past a busy node while an idle one has room, and there in the end', () => {
+    const nodes = [
+      { ...two[0], id: 'n1', slots: 4, busy: true },
+      { ...two[1], id: 'n2', slots: 4 },
+    ];
+    expect(placedAs(place(nodes, [{ ...one, id: 'a', wanted: 2 }]), 'a')).toEqual({ n2: 2 });
+    expect(placedAs(place(nodes, [{ ...one, id: 'a', wanted: 8 }]), 'a')).toEqual({ n1: 4, n2: 4 });
+  });
+
   it('places nothing without its label, its GPU or its memory, and says what is short', () => {
     const nodes: PlacementNode[] = [
       { id: 'n1', slots: 8, memoryBytes: 1_000, labels: { rack: 'a' } },

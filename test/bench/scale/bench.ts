@@ -18,6 +18,8 @@ const slotsPerNode = 16;
 const processes = 2;
 const steadyMs = 10_000;
 const changes = 4;
+/** Rounds differ by less than this when nothing happens. */
+const calmFactor = 1.5;
 
 export interface ScaleRow {
   readonly agents: number;
@@ -85,8 +87,7 @@ async function measureSteady(
 ): Promise<Pick<ScaleRow, 'roundMs' | 'roundMsMax' | 'gatewayCpuPercent' | 'gatewayMiB' | 'brokerCpuPercent'>> {
   const gateway = pilot.pid('n1', 'gateway');
   const broker = pilot.pid('n1', 'nats-server');
-  // What the growth has left behind is done first.
-  await new Promise((resolve) => setTimeout(resolve, 3_000));
+  await calm(pilot);
   const rounds: number[] = [];
   const begun = { at: performance.now(), gateway: cpuNanoseconds(gateway), broker: cpuNanoseconds(broker) };
   while (performance.now() - begun.at < steadyMs) {
@@ -101,6 +102,21 @@ async function measureSteady(
     brokerCpuPercent: percent(cpuNanoseconds(broker), begun.broker),
     gatewayMiB: Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${gateway}/status`, 'utf8'))?.[1]) / 1_024,
   };
+}
+
+/** Until what the growth has left behind is done: rounds take what they took before, three times in a row. */
+async function calm(pilot: TestPilot): Promise<void> {
+  let last = Number.POSITIVE_INFINITY;
+  let alike = 0;
+  await eventually(
+    async () => {
+      const { roundMs } = await pilot.client.scale('f0');
+      if (roundMs !== last) alike = roundMs < calmFactor * last && last < calmFactor * roundMs ? alike + 1 : 0;
+      last = roundMs;
+      return alike >= 3;
+    },
+    { timeoutMs: 60_000, what: 'rounds that are alike' },
+  );
 }
 
 /** kill -9 of the gateway; until every agent follows the new one and has a set of it. */

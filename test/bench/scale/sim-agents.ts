@@ -68,7 +68,8 @@ async function startOne(number: number, liars: readonly number[]): Promise<void>
     startedAt: agent.startedAt,
   });
   agents.push({ agent, entry });
-  await nodes.put(node, entry);
+  // A broker that is busy is asked again within a second, as by agents.
+  await nodes.put(node, entry).catch(() => undefined);
 }
 
 /** As each agent does it: once a second. Spread over the second, as they are in truth. */

@@ -343,7 +343,12 @@ export interface Node {
   memoryBytes: number;
   instances: Instance[];
   version: string;
-  isolation: Isolation | undefined;
+  isolation:
+    | Isolation
+    | undefined;
+  /** Share of the machine that is in use, whoever uses it, 0 to 1: of the time of its cores over ten seconds, of its memory now. */
+  cpuUsed: number;
+  memoryUsed: number;
 }
 
 /** What a node can keep instances from, found out when its agent starts. */
@@ -3192,6 +3197,8 @@ function createBaseNode(): Node {
     instances: [],
     version: "",
     isolation: undefined,
+    cpuUsed: 0,
+    memoryUsed: 0,
   };
 }
 
@@ -3223,6 +3230,12 @@ export const Node: MessageFns<Node> = {
     }
     if (message.isolation !== undefined) {
       Isolation.encode(message.isolation, writer.uint32(74).fork()).join();
+    }
+    if (message.cpuUsed !== 0) {
+      writer.uint32(81).double(message.cpuUsed);
+    }
+    if (message.memoryUsed !== 0) {
+      writer.uint32(89).double(message.memoryUsed);
     }
     return writer;
   },
@@ -3312,6 +3325,22 @@ export const Node: MessageFns<Node> = {
             message.isolation = Isolation.decode(reader, reader.uint32());
             continue;
           }
+          case 10: {
+            if (tag !== 81) {
+              break;
+            }
+
+            message.cpuUsed = reader.double();
+            continue;
+          }
+          case 11: {
+            if (tag !== 89) {
+              break;
+            }
+
+            message.memoryUsed = reader.double();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3340,6 +3369,8 @@ export const Node: MessageFns<Node> = {
     message.isolation = (object.isolation !== undefined && object.isolation !== null)
       ? Isolation.fromPartial(object.isolation)
       : undefined;
+    message.cpuUsed = object.cpuUsed ?? 0;
+    message.memoryUsed = object.memoryUsed ?? 0;
     return message;
   },
 };

@@ -80,6 +80,12 @@ export interface GetScaleResponse {
   startMs: number;
   /** How long the last round of all functions took. */
   roundMs: number;
+  /** Of the nodes that run it, whoever keeps them busy, 0 to 1: cores on average, memory of the fullest one; -1 where none does. */
+  nodesCpuUsed: number;
+  nodesMemoryUsed: number;
+  /** Node with the most of its waiting claimed payloads, and their share there, 0 to 1; empty where none lie on nodes. */
+  localNode: string;
+  localShare: number;
 }
 
 export interface SetScaleRequest {
@@ -498,6 +504,10 @@ function createBaseGetScaleResponse(): GetScaleResponse {
     decisions: [],
     startMs: 0,
     roundMs: 0,
+    nodesCpuUsed: 0,
+    nodesMemoryUsed: 0,
+    localNode: "",
+    localShare: 0,
   };
 }
 
@@ -562,6 +572,18 @@ export const GetScaleResponse: MessageFns<GetScaleResponse> = {
     }
     if (message.roundMs !== 0) {
       writer.uint32(161).double(message.roundMs);
+    }
+    if (message.nodesCpuUsed !== 0) {
+      writer.uint32(169).double(message.nodesCpuUsed);
+    }
+    if (message.nodesMemoryUsed !== 0) {
+      writer.uint32(177).double(message.nodesMemoryUsed);
+    }
+    if (message.localNode !== "") {
+      writer.uint32(186).string(message.localNode);
+    }
+    if (message.localShare !== 0) {
+      writer.uint32(193).double(message.localShare);
     }
     return writer;
   },
@@ -739,6 +761,38 @@ export const GetScaleResponse: MessageFns<GetScaleResponse> = {
             message.roundMs = reader.double();
             continue;
           }
+          case 21: {
+            if (tag !== 169) {
+              break;
+            }
+
+            message.nodesCpuUsed = reader.double();
+            continue;
+          }
+          case 22: {
+            if (tag !== 177) {
+              break;
+            }
+
+            message.nodesMemoryUsed = reader.double();
+            continue;
+          }
+          case 23: {
+            if (tag !== 186) {
+              break;
+            }
+
+            message.localNode = reader.string();
+            continue;
+          }
+          case 24: {
+            if (tag !== 193) {
+              break;
+            }
+
+            message.localShare = reader.double();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -780,6 +834,10 @@ export const GetScaleResponse: MessageFns<GetScaleResponse> = {
     message.decisions = object.decisions?.map((e) => ScaleDecision.fromPartial(e)) || [];
     message.startMs = object.startMs ?? 0;
     message.roundMs = object.roundMs ?? 0;
+    message.nodesCpuUsed = object.nodesCpuUsed ?? 0;
+    message.nodesMemoryUsed = object.nodesMemoryUsed ?? 0;
+    message.localNode = object.localNode ?? "";
+    message.localShare = object.localShare ?? 0;
     return message;
   },
 };
