@@ -118,8 +118,18 @@ const pilotsCheck: Check = {
 
 async function reach(context: CliContext, id: string): Promise<Finding> {
   try {
-    const nodes = await withPilot(context, id, (pilot) => pilot.nodes());
+    const { nodes, isOpen } = await withPilot(context, id, async (pilot, { brokers }) => ({
+      nodes: await pilot.nodes(),
+      isOpen: brokers.some((broker) => !broker.startsWith('tls://') && !broker.includes('//127.')),
+    }));
     const ready = nodes.filter(({ state }) => state === 'ready').length;
+    if (ready === nodes.length && ready > 0 && isOpen) {
+      return {
+        state: 'warn',
+        found: `${id}: ${ready} nodes ready; events pass between them unencrypted (--plain-data)`,
+        advice: 'right only where nobody else is on that network',
+      };
+    }
     if (ready === nodes.length && ready > 0) return ok(`${id}: ${ready} nodes ready`);
     return {
       state: 'warn',

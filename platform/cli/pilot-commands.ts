@@ -64,6 +64,7 @@ export const pilotInfoCommand: CommandFactory = (context): Command =>
         directory: pilot.directory,
         gateway: connection ? { ...connection.gateway } : null,
         brokers: connection?.brokers ?? [],
+        events: connection ? eventsProtection(connection.brokers, pilot.resource) : null,
         // Files and not contents: what is printed ends up in logs.
         connectionFile: connection ? paths.connection : null,
         ca: paths.caCert,
@@ -75,6 +76,13 @@ export const pilotInfoCommand: CommandFactory = (context): Command =>
       const lines = Object.entries(record).flatMap(([name, value]) => infoLines(name, value));
       await output.one(pilot.pilot, record, lines);
     });
+
+/** Said in words: that something is not encrypted must not be read out of a URL. */
+function eventsProtection(brokers: readonly string[], resource: string): string {
+  if (brokers.every((broker) => broker.startsWith('tls://'))) return 'encrypted';
+  if (/^local(?::|$)/.test(resource)) return 'not encrypted: they stay on this machine';
+  return 'not encrypted: --plain-data was given';
+}
 
 function infoLines(name: string, value: unknown): [string, string][] {
   if (name === 'blocks')

@@ -20,6 +20,7 @@ export interface ScheduledUpFlags extends NodeFlags, ClaimsFlags {
   readonly keepNodes?: number;
   readonly interface?: string;
   readonly detach?: boolean;
+  readonly plainData?: boolean;
 }
 
 /** Tells queue and phases on stderr. An aborted signal cancels the job and takes everything back. */
@@ -34,6 +35,7 @@ export async function runScheduledUp(
   checkBrokers(flags.nodes, brokers);
   if (flags.renew) checkRenewal(flags, brokers);
   checkLimits(flags);
+  if (flags.plainData) output.note('--plain-data: events pass between nodes unencrypted; calls and commands do not');
   return await startScheduledPilot({
     home,
     resource: flags.resource,
@@ -41,6 +43,7 @@ export async function runScheduledUp(
     interface: flags.interface,
     storeBytes: flags.storeSize ?? defaultStoreBytes(home, brokers),
     claims: claimsOf(flags),
+    plainData: flags.plainData === true,
     brokers,
     renew: flags.renew === true,
     limits: { nodesMax: flags.maxNodes, nodeHoursMax: flags.nodeHours, keepAliveMs: flags.keepNodes },

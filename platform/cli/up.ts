@@ -27,6 +27,7 @@ export interface UpFlags extends CommonOptions, NodeFlags, ClaimsFlags {
   readonly brokers?: number;
   readonly interface?: string;
   readonly detach?: boolean;
+  readonly plainData?: boolean;
   readonly renew?: boolean;
   readonly maxNodes?: number;
   readonly nodeHours?: number;
@@ -48,6 +49,7 @@ export const upCommand: CommandFactory = (context): Command =>
           'pilotfish up --resource slurm:// --nodes 3 --walltime 1h --queue short --project phys123',
           'pilotfish up --resource slurm:// --walltime 2h --max-nodes 8 --node-hours 10',
           'pilotfish up --resource ssh://node1,node2 --nodes 2 --interface ib0',
+          'pilotfish up --resource slurm:// --nodes 3 --interface ib0 --plain-data    # a fabric that nobody else is on',
         ],
         pilot: false,
       }).addOption(
@@ -71,6 +73,9 @@ export const upCommand: CommandFactory = (context): Command =>
         .argParser(durationMs),
     )
     .addOption(flag('--renew', 'a successor job takes over before the walltime ends; needs --brokers 3'))
+    .addOption(
+      flag('--plain-data', 'do not encrypt events between nodes: for a network that is yours alone (docs/security.md)'),
+    )
     .addOption(flag('--detach', 'return once the job is submitted; `pilot wait` waits for it'))
     .addOption(
       flag(

@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import type { NodeConfig } from '#model';
-import { type BrokerRecord, pilotPaths, readBrokerRecords } from '#pilot';
+import { type BrokerRecord, isDataPlain, pilotPaths, readBrokerRecords } from '#pilot';
 import { writePrivate } from '#security';
 
 /**
@@ -38,8 +38,8 @@ export function readServers({ pilotDirectory, node, brokers, block }: NodeConfig
   const ready = readBrokerRecords(pilotPaths(pilotDirectory).brokers).filter(({ server }) => server !== '');
   if (ready.length < brokers) return undefined;
   const own = ready.findIndex((record) => record.node === node);
-  // Between machines the line is encrypted.
-  const scheme = block === undefined ? 'nats' : 'tls';
+  // Between machines the line is encrypted, unless the owner said otherwise.
+  const scheme = isDataPlain(pilotPaths(pilotDirectory).record, block) ? 'nats' : 'tls';
   // Nodes without one spread over all.
   const first = own >= 0 ? own : Number(/\d+$/.exec(node)?.[0] ?? 0) % ready.length;
   return [...ready.slice(first), ...ready.slice(0, first)].map(({ server }) => `${scheme}://${server}`);

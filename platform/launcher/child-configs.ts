@@ -10,7 +10,7 @@ import {
   type NodeConfig,
   natsUsersSchema,
 } from '#model';
-import { agentMember, brokerMember, gatewayMember, pilotPaths } from '#pilot';
+import { agentMember, brokerMember, gatewayMember, isDataPlain, pilotPaths } from '#pilot';
 import { gatewayServerName, readPrivate, serverNameOf } from '#security';
 import { readOtherGateways } from './broker-ports.ts';
 
@@ -26,7 +26,8 @@ export function serverConfigText(
   const serverName = serverNameOf(pilot, node);
   const tags = config.block === undefined ? {} : { tags: [blockTag(config.block)] };
   const others = cluster ? { cluster } : {};
-  const tls = config.block === undefined ? {} : { tls: tlsFiles(config.pilotDirectory, brokerMember(node)) };
+  const plain = isDataPlain(pilotPaths(config.pilotDirectory).record, config.block);
+  const tls = plain ? {} : { tls: tlsFiles(config.pilotDirectory, brokerMember(node)) };
   const known = { users, tokens, systemUser: system };
   return renderServerConfig({ serverName, host, storeBytes, ...known, ...where, ...others, ...tls, ...tags });
 }

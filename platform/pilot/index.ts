@@ -41,6 +41,7 @@ export { isAlive, killGroup } from './processes.ts';
 export { failedProgress, type LauncherProgress } from './progress.ts';
 export {
   type BrokerRecord,
+  isDataPlain,
   type LauncherRecord,
   type ProcessId,
   readBrokerRecords,

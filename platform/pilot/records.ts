@@ -15,6 +15,8 @@ const pilotRecordSchema = z.object({
   /** Name of the machine on which `up` ran: pids mean nothing elsewhere. */
   machine: z.string(),
   createdAtMs: z.number(),
+  /** `--plain-data`: clients and servers of the streams speak without TLS, between machines, too. */
+  plainData: z.boolean().optional(),
   limits: z
     .object({
       nodesMax: z.int().optional(),
@@ -60,6 +62,11 @@ export function readBrokerRecords(directory: string): BrokerRecord[] {
 
 export function readPilotRecord(path: string): PilotRecord | undefined {
   return readRecord(path, pilotRecordSchema);
+}
+
+/** True where the streams are to be read and written in the clear: on one machine, or where the owner said so by name. */
+export function isDataPlain(path: string, block: string | undefined): boolean {
+  return block === undefined || readPilotRecord(path)?.plainData === true;
 }
 
 export function readLauncherRecord(path: string): LauncherRecord | undefined {

@@ -29,6 +29,8 @@ export interface ScheduledPilotOptions {
   readonly storeBytes: number;
   readonly brokers: number;
   readonly claims: ClaimsShape;
+  /** The streams are not encrypted between nodes. */
+  readonly plainData: boolean;
   readonly limits: NodeLimits;
   /** A successor follows each job before its walltime ends. */
   readonly renew: boolean;
@@ -91,7 +93,7 @@ async function untilReady(
 function writeRecord(
   pilot: string,
   pilotDirectory: string,
-  { resource, limits }: Pick<ScheduledPilotOptions, 'resource' | 'limits'>,
+  { resource, limits, plainData }: Pick<ScheduledPilotOptions, 'resource' | 'limits' | 'plainData'>,
 ): void {
   const record: PilotRecord = {
     pilot,
@@ -100,6 +102,7 @@ function writeRecord(
     machine: hostname(),
     createdAtMs: Date.now(),
     limits,
+    ...(plainData ? { plainData } : {}),
     nodes: [],
   };
   makePrivateDirectory(pilotPaths(pilotDirectory).brokers);

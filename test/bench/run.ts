@@ -7,6 +7,7 @@ import { benchKernels } from './kernels.ts';
 import { type BenchReport, type BenchResult, table } from './report.ts';
 import { benchRuntime } from './runtime.ts';
 import { benchScale } from './scale/bench.ts';
+import { benchSecurity } from './security/bench.ts';
 import { benchSources } from './sources.ts';
 
 /** Each runs for a minute or so. */
@@ -17,6 +18,7 @@ const benches: Record<string, (options: BenchOptions) => Promise<BenchResult[] |
   kernels: benchKernels,
   runtime: benchRuntime,
   scale: benchScale,
+  security: benchSecurity,
   sources: benchSources,
 };
 

@@ -69,6 +69,7 @@ describe.skipIf(clusterMissing !== '')(`slurm:// (${clusterMissing || 'real'})`,
       state: 'running',
       nodesAlive: 2,
       brokers: [expect.stringMatching(/^tls:/)],
+      events: 'encrypted',
       blocks: [{ block: 'b1', state: 'RUNNING', nodes: ['n1', 'n2'], endsAt: expect.any(String) }],
     });
     expect((await cli('pub', 'numbers.{n}', '-d', '{n}', '--count', '50')).stderr).not.toContain('error');
@@ -96,9 +97,14 @@ describe.skipIf(clusterMissing !== '')(`slurm:// (${clusterMissing || 'real'})`,
       '--exclusive',
       '--walltime',
       '1h',
+      '--plain-data',
       '--max-nodes',
       '3',
     );
+    expect(await json('pilot', 'info')).toMatchObject({
+      brokers: [expect.stringMatching(/^nats:/)],
+      events: 'not encrypted: --plain-data was given',
+    });
     await cli('deploy', join(cluster.directory, 'pilotfish/functions/echo'));
     const extended = await cli('pilot', 'extend', '--nodes', '2');
     expect(extended.stdout).toBe('n2\nn3\n');
