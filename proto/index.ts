@@ -128,10 +128,10 @@ export {
   FunctionHistory,
   FunctionMetrics,
   GatherProgress,
+  GetUsageResponse,
   Happening,
   PilotJob,
-  ScanUse,
-  UserMetric,
+  UsageRow,
   VersionCounts,
   VersionMetrics,
 } from './generated/pilotfish/v1/observe.ts';

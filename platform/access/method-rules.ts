@@ -59,6 +59,7 @@ export const methodRules: Readonly<Record<string, MethodRule>> = {
   WaitReady: reads(everybody),
   DrainNode: changes(owners),
   Watch: reads(onlookers),
+  GetUsage: reads(onlookers),
   ListDeadLetters: reads(onlookers, byFunction),
   GetDeadLetter: reads(onlookers, byFunction),
   RedriveDeadLetters: changes(deployers, byFunction),

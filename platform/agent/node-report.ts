@@ -122,8 +122,6 @@ export class NodeReports {
       p50Ms: times.p50(),
       // A gather is its function's; the version that pulls shows it.
       gathers: pull ? this.#agent.gatherers.progress(version.function) : [],
-      scans: [],
-      userMetrics: [],
     };
   }
 }

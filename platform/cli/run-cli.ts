@@ -42,6 +42,7 @@ import { tailCommand } from './tail.ts';
 import { topCommand } from './top.ts';
 import { triggerListCommand, triggerPauseCommand, triggerResumeCommand } from './trigger.ts';
 import { upCommand } from './up.ts';
+import { usageCommand } from './usage.ts';
 import { versionCommand } from './version.ts';
 import { aliasSetCommand, promoteCommand, rollbackCommand, versionsCommand } from './versions.ts';
 
@@ -53,7 +54,7 @@ interface CommandGroup {
 }
 
 const groups: readonly CommandGroup[] = [
-  { title: 'Pilots:', commands: [upCommand, downCommand, dashboardCommand] },
+  { title: 'Pilots:', commands: [upCommand, downCommand, dashboardCommand, usageCommand] },
   {
     title: 'Pilots:',
     commands: [

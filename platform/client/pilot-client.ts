@@ -25,6 +25,7 @@ import {
   type Secret,
   type StoredCall,
   type TriggerSummary,
+  type UsageRow,
   type WatchRequest,
   type WatchResponse,
 } from '#proto';
@@ -239,6 +240,11 @@ export class PilotClient {
   /** Bounds, weight and pauses above the manifest's; undefined: the manifest's again. */
   async setScale(name: string, override: ScaleOverride | undefined): Promise<ScaleOverride | undefined> {
     return (await callUnary(this.#client.setScale.bind(this.#client), { name, override })).override;
+  }
+
+  /** What each version has done and held since the gateway began. */
+  async usage(): Promise<UsageRow[]> {
+    return (await callUnary(this.#client.getUsage.bind(this.#client), {})).rows;
   }
 
   async nodes(): Promise<Node[]> {

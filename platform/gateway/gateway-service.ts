@@ -25,6 +25,7 @@ import type { Fleet } from './fleet.ts';
 import { invoke } from './invoke.ts';
 import { invokeStream } from './invoke-stream.ts';
 import { readLogs } from './logs.ts';
+import type { UsageTotals } from './metrics/index.ts';
 import type { NodeScaling } from './node-scaling.ts';
 import {
   describeFunction,
@@ -46,6 +47,7 @@ export interface GatewayServiceOptions extends DeployOptions, WatchOptions {
   readonly calls: Calls;
   readonly access: Access;
   readonly urlOf: (path: string) => string;
+  readonly usage: UsageTotals;
 }
 
 /** Longest wait for nodes; a batch queue is waited for elsewhere. */
@@ -103,6 +105,10 @@ export function gatewayService(options: GatewayServiceOptions): RpcServiceBindin
     cancelCall: unary(async ({ callId }: { callId: string }) => ({ call: await calls.cancel(callId) })),
     listSubjects: unary((request: { pattern: string }) => listSubjects(request.pattern, options.manager)),
     getLatestEvent: unary((request: { subject: string }) => getLatestEvent(request.subject, options.manager)),
+    getUsage: unary(() => {
+      options.usage.add(fleet.reports());
+      return { rows: options.usage.rows(registry) };
+    }),
     listNodes: unary(() => ({ nodes: fleet.list() })),
     waitReady: unary((request: WaitReadyRequest, { signal }) => waitReady(request, signal, options)),
     getScale: unary((request: { name: string }) => getScale(request.name, options)),

@@ -15,6 +15,7 @@ import { Fleet } from './fleet.ts';
 import { gatewayService } from './gateway-service.ts';
 import { invoke } from './invoke.ts';
 import { JobWatch } from './job-watch.ts';
+import { metricsText, UsageTotals } from './metrics/index.ts';
 import { NodeScaling, type NodeScalingOptions } from './node-scaling.ts';
 import { DeadLetterCounts, Happenings, History, tellEarlier } from './observe/index.ts';
 import { openHttp } from './open-http.ts';
@@ -114,7 +115,8 @@ export async function runGateway(
     cut: (name) => server.connections.cut(name) + http.door.cut(name),
   });
   const view = { registry, fleet, scaling, clock, deadLetters: new DeadLetterCounts(manager, clock) };
-  const history = new History(view);
+  const usage = new UsageTotals();
+  const history = new History({ ...view, usage });
   access.audit.onEntry = (entry) => happenings.addAudit(entry);
   await tellEarlier(access.audit, registry, happenings);
   const nodeScaling = scaleNodes({ pilotDirectory: config.pilotDirectory, jobs, fleet, scaling, clock, logger });
@@ -135,6 +137,7 @@ export async function runGateway(
     access,
     happenings,
     history,
+    usage,
     jobs,
   });
   const http = await openHttp({
@@ -147,7 +150,13 @@ export async function runGateway(
     scaling,
     changes,
     gate: access.gate,
-    pages: new Pages({ methods: service[1], gate: access.gate, pilot: config.pilot, assets }),
+    pages: new Pages({
+      methods: service[1],
+      gate: access.gate,
+      pilot: config.pilot,
+      assets,
+      metrics: () => metricsText({ ...view, jobs, usage }),
+    }),
     tls,
     clock,
     logger,

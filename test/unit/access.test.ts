@@ -34,6 +34,7 @@ const agreed: Record<Role, readonly string[] | 'all'> = {
     'ListFunctions',
     'GetFunction',
     'ListNodes',
+    'GetUsage',
     'ListSubjects',
     'GetLatestEvent',
     'Watch',

@@ -54,6 +54,7 @@ const commands = leaves(createProgram(createContext().context, () => undefined))
 test('the commands of the design are there', () => {
   const expected = [
     'up',
+    'usage',
     'down',
     'pilot info',
     'pilot list',

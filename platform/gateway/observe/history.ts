@@ -1,6 +1,6 @@
 /** What each function measured in the last ten minutes, so that who opens a chart does not begin with an empty one. */
 import type { Clock } from '#common';
-import type { FunctionHistory } from '#proto';
+import type { FunctionHistory, ReportResponse } from '#proto';
 import { type FunctionViewOptions, summaries } from './function-view.ts';
 
 const sampleEveryMs = 2_000;
@@ -11,12 +11,18 @@ const functionsMax = 256;
 const values = ['ratePerSecond', 'handled', 'failed', 'lag', 'wanted', 'ready', 'p50Ms', 'p99Ms', 'started'] as const;
 type Sample = Readonly<Record<(typeof values)[number], number>>;
 
+export interface HistoryOptions extends FunctionViewOptions {
+  readonly clock: Clock;
+  /** What agents count is added up at each look, before one of them is lost. */
+  readonly usage: { add(reports: readonly ReportResponse[]): void };
+}
+
 export class History {
-  readonly #options: FunctionViewOptions & { readonly clock: Clock };
+  readonly #options: HistoryOptions;
   readonly #timer: NodeJS.Timeout;
   readonly #byFunction = new Map<string, FunctionHistory>();
 
-  constructor(options: FunctionViewOptions & { readonly clock: Clock }) {
+  constructor(options: HistoryOptions) {
     this.#options = options;
     this.#timer = setInterval(() => this.#sample(), sampleEveryMs);
   }
@@ -31,6 +37,7 @@ export class History {
 
   #sample(): void {
     const now = this.#options.clock.now();
+    this.#options.usage.add(this.#options.fleet.reports());
     const names = new Set<string>();
     for (const { name, handled, failed, lag, instancesWanted, instancesReady, metrics } of summaries(this.#options)) {
       names.add(name);

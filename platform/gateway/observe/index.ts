@@ -6,5 +6,6 @@ export { DeadLetterCounts } from './dead-letter-counts.ts';
 export { describeFunction, type FunctionViewOptions, summaries } from './function-view.ts';
 export { Happenings, tellEarlier } from './happenings.ts';
 export { History } from './history.ts';
+export { pilotJobs } from './pilot-jobs.ts';
 export { getLatestEvent, listSubjects } from './stored-events.ts';
 export { type WatchOptions, watch } from './watch.ts';

@@ -1,9 +1,10 @@
-/** Everything under /ui/: the dashboard's files, who the caller is, and the gateway's methods as JSON. */
+/** Everything under /ui/: the dashboard's files, who the caller is, and the gateway's methods as JSON; and /metrics. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { methodRules } from '#access';
 import { PlatformError } from '#common';
 import type { Caller } from '#rpc';
 import type { Gate } from '../access/index.ts';
+import { expositionType } from '../metrics/index.ts';
 import { MethodDoor, type MethodDoorOptions } from './method-door.ts';
 import { PageFiles, pageHeaders } from './page-files.ts';
 
@@ -12,11 +13,14 @@ export interface PagesOptions extends MethodDoorOptions {
   readonly pilot: string;
   /** Where the bundles lie. */
   readonly assets: string;
+  /** For Prometheus. */
+  readonly metrics: () => Promise<string>;
 }
 
 const root = '/ui/';
 const methodPrefix = '/ui/api/';
 const whoPath = '/ui/who';
+const metricsPath = '/metrics';
 
 export class Pages {
   readonly #options: PagesOptions;
@@ -31,7 +35,7 @@ export class Pages {
 
   /** True for paths that are answered here; no function's trigger gets them. */
   owns(path: string): boolean {
-    return path === '/' || path === '/ui' || path.startsWith(root);
+    return path === '/' || path === '/ui' || path === metricsPath || path.startsWith(root);
   }
 
   /** Throws `not-found`, `permission-denied` and what the methods throw. */
@@ -43,6 +47,11 @@ export class Pages {
     // Whoever may not watch has nothing to see.
     this.#options.gate.admit({ method: 'Watch', caller, request: {} })?.('ok');
     if (path === whoPath) return this.#who(caller, response);
+    if (path === metricsPath) {
+      const text = await this.#options.metrics();
+      response.writeHead(200, { 'Content-Type': expositionType }).end(text);
+      return;
+    }
     if (!path.startsWith(root)) {
       response.writeHead(302, { ...pageHeaders, Location: root }).end();
       return;

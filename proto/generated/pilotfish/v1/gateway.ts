@@ -45,7 +45,7 @@ import {
 } from "./calls.ts";
 import { ArtifactFile, Canary, FunctionSpec, FunctionVersion, Instance, Node } from "./common.ts";
 import { GetLatestEventRequest, GetLatestEventResponse, ListSubjectsRequest, ListSubjectsResponse } from "./events.ts";
-import { FunctionHistory, FunctionMetrics, Happening, PilotJob } from "./observe.ts";
+import { FunctionHistory, FunctionMetrics, GetUsageRequest, GetUsageResponse, Happening, PilotJob } from "./observe.ts";
 import {
   GetNodeScaleRequest,
   GetNodeScaleResponse,
@@ -4724,6 +4724,15 @@ export const GatewayService = {
     responseSerialize: (value: WatchResponse): Buffer => Buffer.from(WatchResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): WatchResponse => WatchResponse.decode(value),
   },
+  getUsage: {
+    path: "/pilotfish.v1.Gateway/GetUsage" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: GetUsageRequest): Buffer => Buffer.from(GetUsageRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): GetUsageRequest => GetUsageRequest.decode(value),
+    responseSerialize: (value: GetUsageResponse): Buffer => Buffer.from(GetUsageResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): GetUsageResponse => GetUsageResponse.decode(value),
+  },
   /** Why a function has as many instances as it has: signals, bounds, the last decisions. */
   getScale: {
     path: "/pilotfish.v1.Gateway/GetScale" as const,
@@ -4986,6 +4995,7 @@ export interface GatewayServer extends UntypedServiceImplementation {
   waitReady: handleUnaryCall<WaitReadyRequest, WaitReadyResponse>;
   /** The pilot's state at once and after every change, at most each 100 ms. */
   watch: handleServerStreamingCall<WatchRequest, WatchResponse>;
+  getUsage: handleUnaryCall<GetUsageRequest, GetUsageResponse>;
   /** Why a function has as many instances as it has: signals, bounds, the last decisions. */
   getScale: handleUnaryCall<GetScaleRequest, GetScaleResponse>;
   /** Bounds, weight and pauses that stand above the manifest's until they are reset. */
@@ -5269,6 +5279,21 @@ export interface GatewayClient extends Client {
     metadata?: Metadata,
     options?: Partial<CallOptions>,
   ): ClientReadableStream<WatchResponse>;
+  getUsage(
+    request: GetUsageRequest,
+    callback: (error: ServiceError | null, response: GetUsageResponse) => void,
+  ): ClientUnaryCall;
+  getUsage(
+    request: GetUsageRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: GetUsageResponse) => void,
+  ): ClientUnaryCall;
+  getUsage(
+    request: GetUsageRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: GetUsageResponse) => void,
+  ): ClientUnaryCall;
   /** Why a function has as many instances as it has: signals, bounds, the last decisions. */
   getScale(
     request: GetScaleRequest,

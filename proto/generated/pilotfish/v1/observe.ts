@@ -32,9 +32,6 @@ export interface VersionCounts {
   busySeconds: number;
   p50Ms: number;
   gathers: GatherProgress[];
-  /** By scan, newest last, at most 64. */
-  scans: ScanUse[];
-  userMetrics: UserMetric[];
 }
 
 /** One key of a gather, open or lately closed. */
@@ -61,31 +58,6 @@ export interface GatherProgress_ReceivedEntry {
 export interface GatherProgress_ExpectedEntry {
   key: string;
   value: number;
-}
-
-/** What one scan has cost a version: a scan is the key of a gather or of an order, up to its first dot. */
-export interface ScanUse {
-  scan: string;
-  events: number;
-  busySeconds: number;
-}
-
-/** What a function counts itself, with `ctx.metrics`. */
-export interface UserMetric {
-  name: string;
-  /** "counter", "gauge" or "histogram". */
-  kind: string;
-  help: string;
-  labels: { [key: string]: string };
-  value: number;
-  /** Of a histogram. */
-  durations: Durations | undefined;
-  count: number;
-}
-
-export interface UserMetric_LabelsEntry {
-  key: string;
-  value: string;
 }
 
 /** What is seen of a function besides its summary. */
@@ -161,6 +133,28 @@ export interface FunctionHistory {
   p50Ms: number[];
   p99Ms: number[];
   started: number[];
+}
+
+export interface GetUsageRequest {
+}
+
+export interface GetUsageResponse {
+  rows: UsageRow[];
+}
+
+/** What a version has done, and what it held to do it, since the gateway began. */
+export interface UsageRow {
+  function: string;
+  version: number;
+  digest: string;
+  events: number;
+  failed: number;
+  /** Core-seconds as shares of whole nodes. */
+  nodeSeconds: number;
+  /** Slots times the seconds that instances held them. */
+  slotSeconds: number;
+  /** Of those, while calls ran. */
+  busySeconds: number;
 }
 
 function createBaseDurations(): Durations {
@@ -245,17 +239,7 @@ export const Durations: MessageFns<Durations> = {
 };
 
 function createBaseVersionCounts(): VersionCounts {
-  return {
-    durations: undefined,
-    started: 0,
-    startFailures: 0,
-    slotSeconds: 0,
-    busySeconds: 0,
-    p50Ms: 0,
-    gathers: [],
-    scans: [],
-    userMetrics: [],
-  };
+  return { durations: undefined, started: 0, startFailures: 0, slotSeconds: 0, busySeconds: 0, p50Ms: 0, gathers: [] };
 }
 
 export const VersionCounts: MessageFns<VersionCounts> = {
@@ -280,12 +264,6 @@ export const VersionCounts: MessageFns<VersionCounts> = {
     }
     for (const v of message.gathers) {
       GatherProgress.encode(v!, writer.uint32(58).fork()).join();
-    }
-    for (const v of message.scans) {
-      ScanUse.encode(v!, writer.uint32(66).fork()).join();
-    }
-    for (const v of message.userMetrics) {
-      UserMetric.encode(v!, writer.uint32(74).fork()).join();
     }
     return writer;
   },
@@ -359,22 +337,6 @@ export const VersionCounts: MessageFns<VersionCounts> = {
             message.gathers.push(GatherProgress.decode(reader, reader.uint32()));
             continue;
           }
-          case 8: {
-            if (tag !== 66) {
-              break;
-            }
-
-            message.scans.push(ScanUse.decode(reader, reader.uint32()));
-            continue;
-          }
-          case 9: {
-            if (tag !== 74) {
-              break;
-            }
-
-            message.userMetrics.push(UserMetric.decode(reader, reader.uint32()));
-            continue;
-          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -401,8 +363,6 @@ export const VersionCounts: MessageFns<VersionCounts> = {
     message.busySeconds = object.busySeconds ?? 0;
     message.p50Ms = object.p50Ms ?? 0;
     message.gathers = object.gathers?.map((e) => GatherProgress.fromPartial(e)) || [];
-    message.scans = object.scans?.map((e) => ScanUse.fromPartial(e)) || [];
-    message.userMetrics = object.userMetrics?.map((e) => UserMetric.fromPartial(e)) || [];
     return message;
   },
 };
@@ -707,292 +667,6 @@ export const GatherProgress_ExpectedEntry: MessageFns<GatherProgress_ExpectedEnt
     const message = createBaseGatherProgress_ExpectedEntry();
     message.key = object.key ?? "";
     message.value = object.value ?? 0;
-    return message;
-  },
-};
-
-function createBaseScanUse(): ScanUse {
-  return { scan: "", events: 0, busySeconds: 0 };
-}
-
-export const ScanUse: MessageFns<ScanUse> = {
-  encode(message: ScanUse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    if (message.scan !== "") {
-      writer.uint32(10).string(message.scan);
-    }
-    if (message.events !== 0) {
-      writer.uint32(16).uint64(message.events);
-    }
-    if (message.busySeconds !== 0) {
-      writer.uint32(25).double(message.busySeconds);
-    }
-    return writer;
-  },
-
-  decode(input: BinaryReader | Uint8Array, length?: number): ScanUse {
-    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
-      const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseScanUse();
-      while (reader.pos < end) {
-        const tag = reader.uint32();
-        switch (tag >>> 3) {
-          case 1: {
-            if (tag !== 10) {
-              break;
-            }
-
-            message.scan = reader.string();
-            continue;
-          }
-          case 2: {
-            if (tag !== 16) {
-              break;
-            }
-
-            message.events = longToNumber(reader.uint64());
-            continue;
-          }
-          case 3: {
-            if (tag !== 25) {
-              break;
-            }
-
-            message.busySeconds = reader.double();
-            continue;
-          }
-        }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
-      }
-      return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
-  },
-
-  create<I extends Exact<DeepPartial<ScanUse>, I>>(base?: I): ScanUse {
-    return ScanUse.fromPartial(base ?? ({} as any));
-  },
-  fromPartial<I extends Exact<DeepPartial<ScanUse>, I>>(object: I): ScanUse {
-    const message = createBaseScanUse();
-    message.scan = object.scan ?? "";
-    message.events = object.events ?? 0;
-    message.busySeconds = object.busySeconds ?? 0;
-    return message;
-  },
-};
-
-function createBaseUserMetric(): UserMetric {
-  return { name: "", kind: "", help: "", labels: {}, value: 0, durations: undefined, count: 0 };
-}
-
-export const UserMetric: MessageFns<UserMetric> = {
-  encode(message: UserMetric, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    if (message.name !== "") {
-      writer.uint32(10).string(message.name);
-    }
-    if (message.kind !== "") {
-      writer.uint32(18).string(message.kind);
-    }
-    if (message.help !== "") {
-      writer.uint32(26).string(message.help);
-    }
-    globalThis.Object.entries(message.labels).forEach(([key, value]: [string, string]) => {
-      UserMetric_LabelsEntry.encode({ key: key as any, value }, writer.uint32(34).fork()).join();
-    });
-    if (message.value !== 0) {
-      writer.uint32(41).double(message.value);
-    }
-    if (message.durations !== undefined) {
-      Durations.encode(message.durations, writer.uint32(50).fork()).join();
-    }
-    if (message.count !== 0) {
-      writer.uint32(56).uint64(message.count);
-    }
-    return writer;
-  },
-
-  decode(input: BinaryReader | Uint8Array, length?: number): UserMetric {
-    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
-      const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseUserMetric();
-      while (reader.pos < end) {
-        const tag = reader.uint32();
-        switch (tag >>> 3) {
-          case 1: {
-            if (tag !== 10) {
-              break;
-            }
-
-            message.name = reader.string();
-            continue;
-          }
-          case 2: {
-            if (tag !== 18) {
-              break;
-            }
-
-            message.kind = reader.string();
-            continue;
-          }
-          case 3: {
-            if (tag !== 26) {
-              break;
-            }
-
-            message.help = reader.string();
-            continue;
-          }
-          case 4: {
-            if (tag !== 34) {
-              break;
-            }
-
-            const entry4 = UserMetric_LabelsEntry.decode(reader, reader.uint32());
-            if (entry4.value !== undefined) {
-              message.labels[entry4.key] = entry4.value;
-            }
-            continue;
-          }
-          case 5: {
-            if (tag !== 41) {
-              break;
-            }
-
-            message.value = reader.double();
-            continue;
-          }
-          case 6: {
-            if (tag !== 50) {
-              break;
-            }
-
-            message.durations = Durations.decode(reader, reader.uint32());
-            continue;
-          }
-          case 7: {
-            if (tag !== 56) {
-              break;
-            }
-
-            message.count = longToNumber(reader.uint64());
-            continue;
-          }
-        }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
-      }
-      return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
-  },
-
-  create<I extends Exact<DeepPartial<UserMetric>, I>>(base?: I): UserMetric {
-    return UserMetric.fromPartial(base ?? ({} as any));
-  },
-  fromPartial<I extends Exact<DeepPartial<UserMetric>, I>>(object: I): UserMetric {
-    const message = createBaseUserMetric();
-    message.name = object.name ?? "";
-    message.kind = object.kind ?? "";
-    message.help = object.help ?? "";
-    message.labels = (globalThis.Object.entries(object.labels ?? {}) as [string, string][]).reduce(
-      (acc: { [key: string]: string }, [key, value]: [string, string]) => {
-        if (value !== undefined) {
-          acc[key] = globalThis.String(value);
-        }
-        return acc;
-      },
-      {},
-    );
-    message.value = object.value ?? 0;
-    message.durations = (object.durations !== undefined && object.durations !== null)
-      ? Durations.fromPartial(object.durations)
-      : undefined;
-    message.count = object.count ?? 0;
-    return message;
-  },
-};
-
-function createBaseUserMetric_LabelsEntry(): UserMetric_LabelsEntry {
-  return { key: "", value: "" };
-}
-
-export const UserMetric_LabelsEntry: MessageFns<UserMetric_LabelsEntry> = {
-  encode(message: UserMetric_LabelsEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    if (message.key !== "") {
-      writer.uint32(10).string(message.key);
-    }
-    if (message.value !== "") {
-      writer.uint32(18).string(message.value);
-    }
-    return writer;
-  },
-
-  decode(input: BinaryReader | Uint8Array, length?: number): UserMetric_LabelsEntry {
-    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
-      const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseUserMetric_LabelsEntry();
-      while (reader.pos < end) {
-        const tag = reader.uint32();
-        switch (tag >>> 3) {
-          case 1: {
-            if (tag !== 10) {
-              break;
-            }
-
-            message.key = reader.string();
-            continue;
-          }
-          case 2: {
-            if (tag !== 18) {
-              break;
-            }
-
-            message.value = reader.string();
-            continue;
-          }
-        }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
-      }
-      return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
-  },
-
-  create<I extends Exact<DeepPartial<UserMetric_LabelsEntry>, I>>(base?: I): UserMetric_LabelsEntry {
-    return UserMetric_LabelsEntry.fromPartial(base ?? ({} as any));
-  },
-  fromPartial<I extends Exact<DeepPartial<UserMetric_LabelsEntry>, I>>(object: I): UserMetric_LabelsEntry {
-    const message = createBaseUserMetric_LabelsEntry();
-    message.key = object.key ?? "";
-    message.value = object.value ?? "";
     return message;
   },
 };
@@ -1892,6 +1566,243 @@ export const FunctionHistory: MessageFns<FunctionHistory> = {
     message.p50Ms = object.p50Ms?.map((e) => e) || [];
     message.p99Ms = object.p99Ms?.map((e) => e) || [];
     message.started = object.started?.map((e) => e) || [];
+    return message;
+  },
+};
+
+function createBaseGetUsageRequest(): GetUsageRequest {
+  return {};
+}
+
+export const GetUsageRequest: MessageFns<GetUsageRequest> = {
+  encode(_: GetUsageRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetUsageRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetUsageRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<GetUsageRequest>, I>>(base?: I): GetUsageRequest {
+    return GetUsageRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<GetUsageRequest>, I>>(_: I): GetUsageRequest {
+    const message = createBaseGetUsageRequest();
+    return message;
+  },
+};
+
+function createBaseGetUsageResponse(): GetUsageResponse {
+  return { rows: [] };
+}
+
+export const GetUsageResponse: MessageFns<GetUsageResponse> = {
+  encode(message: GetUsageResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.rows) {
+      UsageRow.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetUsageResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetUsageResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.rows.push(UsageRow.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<GetUsageResponse>, I>>(base?: I): GetUsageResponse {
+    return GetUsageResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<GetUsageResponse>, I>>(object: I): GetUsageResponse {
+    const message = createBaseGetUsageResponse();
+    message.rows = object.rows?.map((e) => UsageRow.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseUsageRow(): UsageRow {
+  return { function: "", version: 0, digest: "", events: 0, failed: 0, nodeSeconds: 0, slotSeconds: 0, busySeconds: 0 };
+}
+
+export const UsageRow: MessageFns<UsageRow> = {
+  encode(message: UsageRow, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.function !== "") {
+      writer.uint32(10).string(message.function);
+    }
+    if (message.version !== 0) {
+      writer.uint32(16).uint32(message.version);
+    }
+    if (message.digest !== "") {
+      writer.uint32(26).string(message.digest);
+    }
+    if (message.events !== 0) {
+      writer.uint32(32).uint64(message.events);
+    }
+    if (message.failed !== 0) {
+      writer.uint32(40).uint64(message.failed);
+    }
+    if (message.nodeSeconds !== 0) {
+      writer.uint32(49).double(message.nodeSeconds);
+    }
+    if (message.slotSeconds !== 0) {
+      writer.uint32(57).double(message.slotSeconds);
+    }
+    if (message.busySeconds !== 0) {
+      writer.uint32(65).double(message.busySeconds);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UsageRow {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUsageRow();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.function = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.version = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.digest = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.events = longToNumber(reader.uint64());
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.failed = longToNumber(reader.uint64());
+            continue;
+          }
+          case 6: {
+            if (tag !== 49) {
+              break;
+            }
+
+            message.nodeSeconds = reader.double();
+            continue;
+          }
+          case 7: {
+            if (tag !== 57) {
+              break;
+            }
+
+            message.slotSeconds = reader.double();
+            continue;
+          }
+          case 8: {
+            if (tag !== 65) {
+              break;
+            }
+
+            message.busySeconds = reader.double();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<UsageRow>, I>>(base?: I): UsageRow {
+    return UsageRow.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<UsageRow>, I>>(object: I): UsageRow {
+    const message = createBaseUsageRow();
+    message.function = object.function ?? "";
+    message.version = object.version ?? 0;
+    message.digest = object.digest ?? "";
+    message.events = object.events ?? 0;
+    message.failed = object.failed ?? 0;
+    message.nodeSeconds = object.nodeSeconds ?? 0;
+    message.slotSeconds = object.slotSeconds ?? 0;
+    message.busySeconds = object.busySeconds ?? 0;
     return message;
   },
 };

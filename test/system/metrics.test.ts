@@ -1,0 +1,128 @@
+/** What monitoring reads of a pilot, and its accounting: the shipped settings, rules and panels before a real Prometheus. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { eventually } from '../harness/eventually.ts';
+import { FunctionFolder } from '../harness/functions.ts';
+import { post } from '../harness/https.ts';
+import { TestPilot } from '../harness/pilot.ts';
+import { checkMetrics, checkRules, missingPrometheus, startPrometheus } from '../harness/prometheus.ts';
+import { untilResults } from '../harness/results.ts';
+
+const missing = missingPrometheus();
+const seenMs = 30_000;
+const events = 40;
+let pilot: TestPilot;
+let gateway: string;
+const functions = new FunctionFolder();
+
+beforeAll(async () => {
+  pilot = await TestPilot.start({ walltime: '2h' });
+  await functions.deploy(
+    pilot,
+    'counted',
+    `async (event) => {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      if (event.text() === '0') throw new Reject('no');
+      return event.text();
+    }`,
+    ['on: [{ subject: "count.*" }]', 'output: "counted.{1}"', 'retry: { attempts: 1 }'],
+  );
+  await using source = await pilot.events('source');
+  for (let at = 0; at < events; at++) await source.publish(`count.${at}`, String(at));
+  await source.flush();
+  await untilResults(pilot, 'counted', events - 1);
+  for await (const { httpUrl } of pilot.client.watch(AbortSignal.timeout(seenMs))) {
+    gateway = httpUrl;
+    break;
+  }
+});
+
+afterAll(async () => {
+  await pilot?.[Symbol.asyncDispose]();
+  functions[Symbol.dispose]();
+});
+
+async function metrics(): Promise<string> {
+  const { status, text, headers } = await post(pilot.connection, `${gateway}/metrics`, '', { method: 'GET' });
+  expect([status, headers['content-type']]).toEqual([200, 'text/plain; version=0.0.4; charset=utf-8']);
+  return text;
+}
+
+describe('/metrics', () => {
+  it('counts every event once, by function, version and outcome, and in one bucket', async () => {
+    const labels = 'function="counted",version="1"';
+    const lines = [
+      `pilotfish_invocations_total{${labels},outcome="ok"} ${events - 1}`,
+      `pilotfish_invocations_total{${labels},outcome="failed"} 1`,
+      `pilotfish_invocation_duration_seconds_count{${labels}} ${events}`,
+      `pilotfish_invocation_duration_seconds_bucket{${labels},le="+Inf"} ${events}`,
+    ];
+    const counted = async () => {
+      const text = await metrics();
+      return lines.every((line) => text.includes(`${line}\n`));
+    };
+    // Agents tell of counters alone each half second.
+    await eventually(counted, { timeoutMs: seenMs, what: 'all events are counted' });
+    const text = await metrics();
+    expect(text).toContain('pilotfish_function_dead_letters{function="counted"} 1');
+  });
+
+  it('has labels of bounded number only', async () => {
+    const labels = new Set([...(await metrics()).matchAll(/[{,](\w+)="/g)].map(([, name]) => name));
+    expect([...labels].sort()).toEqual(['block', 'function', 'le', 'node', 'outcome', 'state', 'version']);
+  });
+
+  it('is closed to whoever may not look', async () => {
+    const file = join(functions.path, 'source.json');
+    const made = await pilot.cli(['auth', 'token', 'create', '--role', 'publish', '--out', file]);
+    expect(made.code, made.stderr).toBe(0);
+    const { tls } = JSON.parse(readFileSync(file, 'utf8')) as { tls: object };
+    expect((await post(pilot.connection, `${gateway}/metrics`, '', { method: 'GET', tls })).status).toBe(403);
+  });
+
+  it.skipIf(missing)(`is what promtool accepts${missing ? ` (${missing})` : ''}`, async () => {
+    expect(checkMetrics(await metrics())).toBe('');
+    expect(checkRules()).toContain('SUCCESS');
+  });
+
+  it.skipIf(missing)(
+    `is read by Prometheus as the shipped files have it, and fills every panel${missing ? ` (${missing})` : ''}`,
+    { timeout: 60_000 },
+    async () => {
+      await using prometheus = await startPrometheus(pilot.connection, gateway);
+      const up = async () => (await prometheus.query('up{job="pilotfish"} == 1')).length === 1;
+      await eventually(up, { timeoutMs: seenMs, what: 'Prometheus has read the pilot' });
+      const panels = JSON.parse(
+        readFileSync(join(import.meta.dirname, '../../deploy/monitoring/grafana-dashboard.json'), 'utf8'),
+      ) as { panels: { title: string; targets: { expr: string }[] }[] };
+      for (const { title, targets } of panels.panels) {
+        for (const { expr } of targets) {
+          const filled = async () => (await prometheus.query(expr.replaceAll('$function', '.*'))).length > 0;
+          await eventually(filled, { timeoutMs: seenMs, what: `"${title}" shows something` });
+        }
+      }
+      const [sum] = await prometheus.query('sum(pilotfish_invocations_total)');
+      expect(sum?.value[1]).toBe(String(events));
+    },
+  );
+});
+
+describe('pilotfish usage', () => {
+  it('tells events and seconds, as a table, as JSON and as CSV', async () => {
+    const json = await pilot.cli(['usage', '-o', 'json']);
+    expect(json.code, json.stderr).toBe(0);
+    const { items } = JSON.parse(json.stdout) as { items: Record<string, number>[] };
+    expect(items).toEqual([
+      expect.objectContaining({ function: 'counted', version: 1, events: events - 1, failed: 1 }),
+    ]);
+    const [{ busySeconds = 0, slotSeconds = 0, nodeSeconds = 0 } = {}] = items;
+    // Each call waits for 20 ms; timers may fire a millisecond early.
+    expect(busySeconds).toBeGreaterThan(events * 0.018);
+    // A node of two slots: a slot is half of it.
+    expect(nodeSeconds).toBeCloseTo(slotSeconds / 2, 6);
+    const csv = await pilot.cli(['usage', '-o', 'csv']);
+    expect(csv.stdout).toMatch(/^function,version,events,failed,nodeSeconds,slotSeconds,busySeconds\ncounted,1,39,1,/);
+    expect((await pilot.cli(['usage'])).stdout).toMatch(/counted\t1\t39\t1/);
+  });
+});
