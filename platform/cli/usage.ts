@@ -34,7 +34,7 @@ const view: ListView<UsageRow> = {
   columns: [
     { title: 'FUNCTION', text: (row) => row.function },
     { title: 'VERSION', text: (row) => String(row.version) },
-    { title: 'EVENTS', text: (row) => countText(row.events) },
+    { title: 'HANDLED', text: (row) => countText(row.events) },
     { title: 'FAILED', text: (row) => countText(row.failed) },
     { title: 'NODE-S', text: (row) => row.nodeSeconds.toFixed(1) },
     { title: 'CORE-S', text: (row) => row.slotSeconds.toFixed(1) },
