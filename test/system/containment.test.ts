@@ -258,3 +258,59 @@ it('what has ended leaves nothing behind', async () => {
     { timeoutMs: 10_000, what: 'no scratch directory of an instance that has ended' },
   );
 });
+
+describe('a function reaches nothing of others through its context', () => {
+  it('neither their state, however its keys are called', async () => {
+    const handler = `async (event, ctx) => {
+      if (ctx.function.name === 'keeps') return void (await ctx.state.set('k', 'mine'));
+      const keys = ['k', 'keeps.k', 'keeps/k', '../keeps/k', '*', '>', 'keeps.>', ''];
+      const found = [];
+      for (const key of keys) found.push(await ctx.state.get(key).then((entry) => entry?.text() ?? 'none', () => 'refused'));
+      return [...new Set(found)].sort().join();
+    }`;
+    for (const name of ['keeps', 'peeks']) await functions.deploy(pilot, name, handler);
+    await pilot.client.invoke('keeps', Buffer.alloc(0));
+    const { payload } = await pilot.client.invoke('peeks', Buffer.alloc(0));
+    expect(payload.toString()).toMatch(/^(none|refused|none,refused)$/);
+  });
+
+  it("nor subjects of the platform's own events, nor the registry, by no way of publishing", async () => {
+    const before = JSON.stringify(await pilot.client.get('neighbour').then(({ versions }) => versions));
+    await functions.deploy(
+      pilot,
+      'forges',
+      `async (event, ctx) => {
+        const subject = event.text();
+        if (subject.startsWith('out:')) return new Output('x', { subject: subject.slice(4) });
+        await ctx.publish(subject, 'x');
+        return 'published';
+      }`,
+    );
+    const forge = (subject: string) =>
+      pilot.client.invoke('forges', Buffer.from(subject)).then(
+        ({ payload }) => payload.toString(),
+        (error: Error) => error.message,
+      );
+    for (const way of ['', 'out:']) {
+      expect(await forge(`${way}pilotfish.file.neighbour.on0.passwd`)).toContain("platform's own events");
+      for (const subject of ['>', 'a.*', 'a b', '', 'a\r\nPUB ev.x 1', '.'])
+        expect(await forge(way + subject)).toContain('no subject');
+    }
+    // Stored as an event of that name, below the users' own subjects: nobody takes it for the registry.
+    expect(await forge('$KV.registry.alias.neighbour.latest')).toBe('published');
+    expect(JSON.stringify(await pilot.client.get('neighbour').then(({ versions }) => versions))).toBe(before);
+  });
+
+  it("nor the pilot's keys, with which it could ask the streams itself", async () => {
+    const keys = join(pilot.directory, 'keys');
+    for (const path of [
+      join(keys, 'agent.seed'),
+      join(keys, 'gateway.seed'),
+      join(pilot.directory, 'connection.json'),
+    ]) {
+      expect(existsSync(path)).toBe(true);
+      const handler = `() => process.getBuiltinModule('fs').readFileSync(${JSON.stringify(path)}, 'utf8').length`;
+      expect((await failureOf('steals', handler)).message).toMatch(/restricted|denied/i);
+    }
+  });
+});
