@@ -107,7 +107,7 @@ function bareSpawn(): Promise<number> {
 /** A host that has booted; its boot is not counted, as it is not while a pilot waits for events. */
 async function fromPool(node: HostNode, one: HostedFunction): Promise<number> {
   const host = node.fork();
-  await eventually(() => host.booted, { timeoutMs: 10_000, what: 'a host that waits' });
+  await eventually(() => host.booted, { timeoutMs: 60_000, what: 'a host that waits' });
   let instance: Awaited<ReturnType<typeof node.load>> | undefined;
   const time = await timed(async () => {
     instance = await node.load(host, one);
@@ -146,7 +146,7 @@ async function threaded(): Promise<number> {
 async function hostMemory(node: HostNode): Promise<BenchResult> {
   node.pool.prepare(memoryBytes);
   const hosts = Array.from({ length: 5 }, () => node.fork());
-  for (const host of hosts) await eventually(() => host.booted, { timeoutMs: 10_000, what: 'a host that waits' });
+  for (const host of hosts) await eventually(() => host.booted, { timeoutMs: 60_000, what: 'a host that waits' });
   const samples = hosts.map(({ pid }) => privateMegabytes(pid));
   for (const host of hosts) host.kill('SIGKILL');
   return compare('host-private-mb', 'MB', samples, [1]);
