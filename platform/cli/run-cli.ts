@@ -6,6 +6,7 @@ import { benchReportCommand, benchRunCommand } from './bench.ts';
 import { buildCommand } from './build.ts';
 import { callsCancelCommand, callsGetCommand, callsListCommand, callsWaitCommand } from './calls.ts';
 import type { CommandFactory, CommonOptions } from './command.ts';
+import { completionCommands } from './completion.ts';
 import { type CliContext, type ExitCode, interruptedExitCode } from './context.ts';
 import { dashboardCommand } from './dashboard.ts';
 import { deployCommand } from './deploy.ts';
@@ -144,6 +145,11 @@ const groups: readonly CommandGroup[] = [
     under: { name: 'bench', summary: 'measure how a pilot scales, and write a report' },
   },
   { title: 'Setup:', commands: [doctorCommand, versionCommand] },
+  {
+    title: 'Setup:',
+    commands: completionCommands,
+    under: { name: 'completion', summary: 'words as one types, with the names of the pilot' },
+  },
 ];
 
 /** `argv` without program and script. Never throws. */
