@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { ArtifactStore, connectNats, inboxPrefix, openBuckets, openClaimFolder, readSeed } from '#broker';
 import { type Clock, systemClock } from '#common';
 import type { AgentConfig, ChildMessage } from '#model';
+import { locateBrokers } from '#pilot';
 import { readTls, startLineServer, startRpcServer, type TlsIdentity } from '#rpc';
 import { brokerServerName } from '#security';
 import { createLogger } from '#telemetry';
@@ -43,6 +44,10 @@ export interface RunningAgent {
   close(graceMs: number): Promise<void>;
 }
 
+function locateOf({ brokersDirectory, brokers }: AgentConfig): (() => readonly string[]) | undefined {
+  return brokersDirectory === undefined ? undefined : () => locateBrokers(brokersDirectory, brokers[0] ?? '');
+}
+
 export async function runAgent(options: RunAgentOptions): Promise<RunningAgent> {
   const { config, toLauncher } = options;
   const clock: Clock = systemClock;
@@ -59,6 +64,7 @@ export async function runAgent(options: RunAgentOptions): Promise<RunningAgent> 
       member: config.node,
       tls: { ca: readTls(config.tls).ca, serverName: brokerServerName(config.pilot) },
       firstAttemptsMax: -1,
+      locate: locateOf(config),
     }),
     SpawnerClient.start({
       script: options.spawnerScript,

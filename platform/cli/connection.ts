@@ -1,5 +1,5 @@
 /** Connects to the pilot that a command means. Loads gRPC, NATS and the like only when a command needs a pilot. */
-import type { EventClient, PilotClient } from '#client';
+import type { EventClient, PilotClient, SourceOptions } from '#client';
 import { nearestName, PlatformError, platformVersion } from '#common';
 import type { Connection } from '#model';
 import type { CliContext } from './context.ts';
@@ -7,8 +7,8 @@ import type { CliContext } from './context.ts';
 /** A pilot's addresses for as long as a command runs. */
 interface OpenConnection extends AsyncDisposable {
   readonly connection: Connection;
-  /** The way leads through ssh: nothing else of the pilot can be reached. */
-  readonly isTunnel: boolean;
+  /** How programs stay with the pilot while it moves. */
+  readonly options: SourceOptions;
 }
 
 /** The connection of `--pilot` (an id, or a colleague's file), or of the only pilot there is; throws as `resolvePilot` and `readConnection` do. */
@@ -16,11 +16,12 @@ async function openConnection(context: CliContext, wanted: string | undefined): 
   const { readConnection, readConnectionFile, resolveHome, resolvePilot } = await import('#pilot');
   if (context.via !== undefined) return await openTunnel(context, context.via, wanted);
   const isFile = wanted?.includes('/') || wanted?.endsWith('.json');
-  const connection = isFile
-    ? readConnectionFile(wanted ?? '')
-    : readConnection(resolvePilot(resolveHome(context.env), wanted));
+  const read = () =>
+    isFile ? readConnectionFile(wanted ?? '') : readConnection(resolvePilot(resolveHome(context.env), wanted));
+  const connection = read();
   noteVersions(context, connection);
-  return { connection, isTunnel: false, [Symbol.asyncDispose]: async () => undefined };
+  const options = { locateBrokers: () => attempt(() => read().brokers) };
+  return { connection, options, [Symbol.asyncDispose]: async () => undefined };
 }
 
 async function openTunnel(context: CliContext, via: string, pilot: string | undefined): Promise<OpenConnection> {
@@ -28,7 +29,18 @@ async function openTunnel(context: CliContext, via: string, pilot: string | unde
   const onTrouble = (what: string) => context.stderr.write(`note: ${what}\n`);
   const tunnel = await Tunnel.open({ via: parseVia(via), pilot, onTrouble });
   noteVersions(context, tunnel.connection);
-  return { connection: tunnel.connection, isTunnel: true, [Symbol.asyncDispose]: () => tunnel[Symbol.asyncDispose]() };
+  // Nothing else of the pilot can be reached; where its ports lead, the tunnel looks up.
+  const options = { onlyTheseBrokers: true };
+  return { connection: tunnel.connection, options, [Symbol.asyncDispose]: () => tunnel[Symbol.asyncDispose]() };
+}
+
+/** None while the pilot's files are being replaced. */
+function attempt(read: () => readonly string[]): readonly string[] {
+  try {
+    return read();
+  } catch {
+    return [];
+  }
 }
 
 /** For commands that look after a pilot's jobs and files, which are not here. */
@@ -72,7 +84,7 @@ export async function withEvents<T>(
 ): Promise<T> {
   await using opened = await openConnection(context, wanted);
   const { connectEvents } = await import('#client');
-  await using events = await connectEvents(opened.connection, role, { onlyTheseBrokers: opened.isTunnel });
+  await using events = await connectEvents(opened.connection, role, opened.options);
   return await use(events);
 }
 
@@ -84,9 +96,8 @@ export async function withSources<T>(
   use: (sources: readonly EventClient[]) => Promise<T>,
 ): Promise<T> {
   await using opened = new AsyncDisposableStack();
-  const { connection, isTunnel } = opened.use(await openConnection(context, wanted));
+  const { connection, options } = opened.use(await openConnection(context, wanted));
   const { connectEvents } = await import('#client');
-  const options = { onlyTheseBrokers: isTunnel };
   const sources: EventClient[] = [];
   while (sources.length < count) sources.push(opened.use(await connectEvents(connection, 'source', options)));
   return await use(sources);

@@ -41,6 +41,8 @@ export interface SourceOptions {
   readonly claimOverBytes?: number;
   /** Only the brokers of the connection are asked, and not those that they name: behind a tunnel nobody reaches these. */
   readonly onlyTheseBrokers?: boolean;
+  /** Asked while no broker answers: where they are now. A pilot whose job was put back into the queue comes back elsewhere. */
+  readonly locateBrokers?: () => readonly string[];
 }
 
 export interface ReadOptions {
@@ -58,7 +60,7 @@ const sizeHeader = 'Nats-Msg-Size';
 export async function connectEvents(
   connection: Connection,
   role: 'source' | 'viewer',
-  { onlyTheseBrokers, ...options }: SourceOptions = {},
+  { onlyTheseBrokers, locateBrokers, ...options }: SourceOptions = {},
 ): Promise<EventClient> {
   if (connection.seeds[role] === '') {
     throw new PlatformError('permission-denied', `this token does not open the streams as ${role}`, {
@@ -75,6 +77,7 @@ export async function connectEvents(
     member,
     tls: { ca: connection.tls.ca, serverName: brokerServerName(connection.pilot) },
     onlyThese: onlyTheseBrokers,
+    locate: locateBrokers,
   });
   const client = new EventClient(nats, role, member, { claims: connection.claims, ...options });
   if (role === 'source') await client.open();

@@ -13,7 +13,7 @@ import {
 } from '#broker';
 import type { Clock } from '#common';
 import type { GatewayConfig } from '#model';
-import { isRetired } from '#pilot';
+import { isRetired, locateBrokers, pilotPaths } from '#pilot';
 import { GatewayEpoch } from '#registry';
 import { brokerServerName } from '#security';
 import type { Logger } from '#telemetry';
@@ -41,6 +41,7 @@ export async function takeOver(
     member: config.node,
     tls: { ca: readFileSync(config.tls.ca, 'utf8'), serverName: brokerServerName(config.pilot) },
     firstAttemptsMax: -1,
+    locate: () => locateBrokers(pilotPaths(config.pilotDirectory).brokers, config.brokers[0] ?? ''),
   });
   const topology: TopologyOptions = { storeBytes: config.storeBytes, replicas: config.brokerReplicas };
   const ask = <T>(what: string, question: () => Promise<T>) => untilAnswered(question, { what, clock, logger, signal });

@@ -53,6 +53,7 @@ export function agentConfig(config: NodeConfig, brokers: string[], runDirectory:
     nodeDirectory,
     runDirectory,
     brokers,
+    brokersDirectory: paths.brokers,
     seedFile: paths.seed('agent'),
     tls,
     claims,

@@ -32,6 +32,7 @@ import {
   removeDirectory,
   runPaths,
 } from './run-directory.ts';
+import { watchStore } from './store-watch.ts';
 import { type ChildName, type ChildOptions, SupervisedChild } from './supervised-child.ts';
 
 export interface LauncherOptions {
@@ -181,8 +182,12 @@ export class Launcher {
     );
     writeBrokerRecord(config, { ...record, server: address });
     const { users: file } = pilotPaths(config.pilotDirectory);
-    const stopFollowing = followUsers({ file, reload: () => server.reload(writeConfig), logger: this.#options.logger });
+    const { logger } = this.#options;
+    const stopFollowing = followUsers({ file, reload: () => server.reload(writeConfig), logger });
     this.#stopSignal.signal.addEventListener('abort', stopFollowing, { once: true });
+    const watch = { logFile: paths.log('nats-server'), storeDirectory: paths.store, logger };
+    const stopWatching = watchStore({ ...watch, restart: () => server.restart(serverGraceMs) });
+    this.#stopSignal.signal.addEventListener('abort', stopWatching, { once: true });
     onProgress({ phase: 'broker', ms: this.#elapsedMs() });
   }
 

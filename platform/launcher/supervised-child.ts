@@ -130,6 +130,15 @@ export class SupervisedChild {
     this.#child?.kill('SIGHUP');
   }
 
+  /** Ends it, and starts it as after a death. */
+  restart(graceMs: number): void {
+    const child = this.#child;
+    if (!child || this.#process === undefined) return;
+    child.kill('SIGTERM');
+    const timer = setTimeout(() => child.kill('SIGKILL'), graceMs);
+    child.once('exit', () => clearTimeout(timer));
+  }
+
   /** For a launcher in a hurry. */
   kill(): void {
     this.#stopping = true;

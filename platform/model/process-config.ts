@@ -60,6 +60,8 @@ export const agentConfigSchema = z.strictObject({
   /** Private, node-local, gone with the launcher: sockets, spools, instances' scratch. */
   runDirectory: z.string(),
   brokers: z.array(z.string()).min(1),
+  /** Where servers write down their addresses, should they come back with others. */
+  brokersDirectory: z.string().optional(),
   seedFile: z.string(),
   tls: tlsFiles,
   claims: claimsSchema,

@@ -43,6 +43,7 @@ export {
   type BrokerRecord,
   isDataPlain,
   type LauncherRecord,
+  locateBrokers,
   type ProcessId,
   readBrokerRecords,
   readLauncherRecord,

@@ -60,6 +60,12 @@ export function readBrokerRecords(directory: string): BrokerRecord[] {
     .sort((a, b) => a.node.localeCompare(b.node, 'en', { numeric: true }));
 }
 
+/** URLs of all servers that are ready, spoken to as the given one is. */
+export function locateBrokers(directory: string, like: string): string[] {
+  const scheme = /^\w+:\/\//.exec(like)?.[0] ?? '';
+  return readBrokerRecords(directory).flatMap(({ server }) => (server === '' ? [] : `${scheme}${server}`));
+}
+
 export function readPilotRecord(path: string): PilotRecord | undefined {
   return readRecord(path, pilotRecordSchema);
 }

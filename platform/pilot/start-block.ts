@@ -33,6 +33,8 @@ export async function startBlock(
       directory,
       outputFile: paths.output,
       nodeScript: paths.nodeScript,
+      // Addresses of servers that have ended must not be taken for those that are about to start.
+      staleFiles: nodes.slice(0, order.brokers).map((node) => pilotPaths(pilotDirectory).broker(node)),
       otherJobs: listBlocks(pilotDirectory).flatMap((other) => (other.stopping ? [] : (other.job ?? []))),
     });
     writePrivate(paths.job, `${job}\n`);

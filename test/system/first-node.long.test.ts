@@ -61,7 +61,7 @@ describe.skipIf(clusterMissing !== '')(
       await pilot.deploy(...steady);
       const host = (await pilot.hostOf('n1')) ?? '';
       const published = pilot.publish('steady', 600, 10);
-      await until('events run', async () => (await pilot.json('get', 'steady')).summary?.handled > 20);
+      await pilot.cli(['tail', 'done.steady.*', '--from', 'all', '--count', '20']);
       await cluster.node('crash', host);
       // Slurm ends the job of a lost first node, and runs it again on the nodes that are left.
       await until('the job is requeued', async () => (await pilot.blocks())[0]?.state !== 'RUNNING');
@@ -79,7 +79,7 @@ describe.skipIf(clusterMissing !== '')(
       await pilot.up('--nodes', '2', '--cores-per-node', '2', '--walltime', '1h');
       await pilot.deploy(...steady);
       const published = pilot.publish('steady', 400, 20);
-      await until('events run', async () => (await pilot.json('get', 'steady')).summary?.handled > 20);
+      await pilot.cli(['tail', 'done.steady.*', '--from', 'all', '--count', '20']);
       const job = (await pilot.blocks())[0]?.job ?? '';
       expect(await cluster.asRoot(['scontrol', 'requeue', job])).toMatchObject({ code: 0 });
       await until('the job is queued', async () => (await pilot.blocks())[0]?.state !== 'RUNNING');

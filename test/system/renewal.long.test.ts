@@ -16,6 +16,7 @@ interface BlockLine {
 describe.skipIf(clusterMissing !== '')(`--renew on slurm:// (${clusterMissing || 'real'})`, () => {
   test('the stream runs on over the ends of two jobs, though the gateway is killed in the middle', async () => {
     await using cluster = await TestCluster.start({ kind: 'slurm', nodes: 4 });
+    await cluster.sshd('ctl');
     const cli = async (...args: string[]) => {
       const result = await cluster.cli(args, { timeoutMs: 400_000 });
       expect(result, result.stderr).toMatchObject({ code: 0 });
@@ -50,6 +51,23 @@ describe.skipIf(clusterMissing !== '')(`--renew on slurm:// (${clusterMissing ||
     const count = 4_000;
     const published = cli('pub', 'numbers.{n}', '-d', '{n}', '--count', String(count), '--rate', '20/s');
 
+    // From a laptop, all the time: the tunnel follows the pilot from block to block.
+    const far = cluster.cli(
+      [
+        'tail',
+        'echoed.*',
+        '--from',
+        'all',
+        '--count',
+        String(count),
+        '-o',
+        'name',
+        '--via',
+        `ssh://ctl${cluster.home}`,
+      ],
+      { env: { PILOTFISH_HOME: join(cluster.directory, 'home', cluster.user, 'laptop') }, timeoutMs: 500_000 },
+    );
+
     await until('b2', /RUNNING/);
     process.kill(actingGateway(cluster), 'SIGKILL');
     await until('b1', /COMPLETED|TIMEOUT/);
@@ -62,6 +80,9 @@ describe.skipIf(clusterMissing !== '')(`--renew on slurm:// (${clusterMissing ||
       .split('\n');
     const subjects = events.map((line) => (JSON.parse(line) as { subject: string }).subject);
     expect({ all: subjects.length, distinct: new Set(subjects).size }).toEqual({ all: count, distinct: count });
+    const seen = await far;
+    expect(seen, seen.stderr).toMatchObject({ code: 0 });
+    expect(new Set(seen.stdout.trim().split('\n')).size, seen.stderr).toBe(count);
     expect(JSON.parse(await cli('pilot', 'list', '-o', 'json')).items).toMatchObject([{ state: 'running', nodes: 3 }]);
     await cli('down');
     expect(readdirSync(join(cluster.home, 'pilots'))).toEqual([]);

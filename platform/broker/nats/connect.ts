@@ -10,6 +10,7 @@ import {
 } from '@nats-io/transport-node';
 import { PlatformError } from '#common';
 import { inboxPrefix, type NatsRole } from '../subjects.ts';
+import { followServers, type LocateServers } from './follow-servers.ts';
 
 export interface NatsOptions {
   readonly servers: readonly string[];
@@ -22,6 +23,8 @@ export interface NatsOptions {
   readonly tls?: { readonly ca: string; readonly serverName: string };
   /** Servers that these name are not asked: they cannot be reached from here. */
   readonly onlyThese?: boolean | undefined;
+  /** Asked while no server answers. */
+  readonly locate?: LocateServers | undefined;
   /** Attempts to connect at first; -1 for as long as the process lives. */
   readonly firstAttemptsMax?: number;
 }
@@ -40,7 +43,7 @@ export async function connectNats(options: NatsOptions): Promise<NatsConnection>
   const { servers, role, member } = options;
   const encrypted = servers.some((server) => server.startsWith('tls://')) ? tlsOptions(options) : undefined;
   try {
-    return await connect({
+    const connection = await connect({
       servers: [...servers],
       // A node's processes are told theirs in order, its own server first; programs spread over all.
       noRandomize: role === 'agent' || role === 'gateway',
@@ -60,6 +63,8 @@ export async function connectNats(options: NatsOptions): Promise<NatsConnection>
       ignoreAuthErrorAbort: true,
       ignoreClusterUpdates: options.onlyThese === true,
     });
+    if (options.locate) void followServers(connection, options.locate);
+    return connection;
   } catch (error) {
     if (error instanceof AuthorizationError || error instanceof UserAuthenticationExpiredError) {
       throw new PlatformError('unauthenticated', "the pilot's servers do not know these keys", {

@@ -11,6 +11,7 @@ export function renderJobScript(dialect: Pick<Dialect, 'directives' | 'launch'>,
     ...dialect.directives(job),
     // The job's own start on its own clock: the walltime counts from here where the scheduler cannot be asked.
     `date +%s.%N > ${shellQuote(`${job.directory}/started`)}`,
+    ...(job.staleFiles ?? []).map((path) => `rm -f ${shellQuote(path)}`),
     ...moduleLines(job.modules ?? []),
     ...environment,
     ...dialect.launch(job),

@@ -29,6 +29,8 @@ export interface JobRequest extends NodeRequest {
   readonly outputFile: string;
   /** Run once on each node, with the node's place in the job, from 0, as its one argument. */
   readonly nodeScript: string;
+  /** Removed when the job starts: what an earlier run of it has left, should the scheduler have put it back into the queue. */
+  readonly staleFiles?: readonly string[];
   /** Ids of the pilot's other jobs that live: where hosts are named by hand, theirs are taken. */
   readonly otherJobs?: readonly string[];
 }

@@ -54,7 +54,8 @@ function chooseHosts(hosts: readonly string[], job: JobRequest): readonly string
 
 async function start(run: RunCommand, job: JobRequest, index: number): Promise<string> {
   const dialect = { directives: () => [], launch: () => [`exec /bin/sh ${shellQuote(job.nodeScript)} ${index}`] };
-  const script = renderJobScript(dialect, job);
+  // Each host begins when it likes, and never a second time.
+  const script = renderJobScript(dialect, { ...job, staleFiles: [] });
   // A session of its own with nothing of ssh's held open, so that ssh returns; its pid is the shell's.
   const text = `cd ${shellQuote(job.directory)} && setsid /bin/bash -c ${shellQuote(script)} ${shellQuote(job.directory)} </dev/null >>${shellQuote(job.outputFile)} 2>&1 & echo $!`;
   const { stdout, stderr } = await run(['/bin/sh', '-c', text]);
