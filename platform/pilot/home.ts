@@ -13,7 +13,7 @@
  *   HOME/pilots/<id>/nodes/<node>/        node.json, launcher.json, agent.json, logs/, jetstream/
  */
 import { join, resolve } from 'node:path';
-import { PlatformError } from '#common';
+import { messageOf, PlatformError } from '#common';
 import { makePrivateDirectory } from '#security';
 
 /** Values of the environment that say where a user keeps state. */
@@ -33,11 +33,20 @@ export function resolveHome(settings: HomeSettings): string {
   });
 }
 
-/** Makes HOME and what is directly below it, 0700. */
+/** Makes HOME and what is directly below it, 0700. Throws `invalid` where nothing can be written. */
 export function openHome(home: string): void {
-  makePrivateDirectory(home, { recursive: true });
-  makePrivateDirectory(pilotsDirectory(home));
-  makePrivateDirectory(codeCacheDirectory(home));
+  try {
+    makePrivateDirectory(home, { recursive: true });
+    makePrivateDirectory(pilotsDirectory(home));
+    makePrivateDirectory(codeCacheDirectory(home));
+  } catch (error) {
+    const [, why] = /^(?:EROFS|EACCES|ENOSPC|EDQUOT|ENOTDIR): ([^,]+)/.exec(messageOf(error)) ?? [];
+    if (why === undefined) throw error;
+    throw new PlatformError('invalid', `${home} cannot be written: ${why}`, {
+      cause: error,
+      hint: 'Set PILOTFISH_HOME to a directory of your own that the nodes see, too.',
+    });
+  }
 }
 
 /** For NODE_COMPILE_CACHE: never a place that a function may write, because its code would become ours. */

@@ -1,5 +1,5 @@
 /**
- * The pilot's own job is hit, with its gateway and brokers: power cuts, a requeue, a full work directory. Nothing that was
+ * The pilot's own job is hit, with its gateway and brokers: power cuts and a requeue. Nothing that was
  * stored is lost; at the end no process, job or file is left.
  */
 import { afterEach, describe, expect, test, vi } from 'vitest';
@@ -55,20 +55,19 @@ describe.skipIf(clusterMissing !== '')(
       await pilot.nothingIsLeft();
     });
 
-    test('with three brokers, the first node loses its power: another gateway acts until Slurm requeues the job, and all of it runs again', async () => {
-      await start(4);
+    test('with three brokers, the first node loses its power: another gateway acts, the job lives on, and nothing is lost', async () => {
+      await start(3);
       await pilot.up('--nodes', '3', '--cores-per-node', '2', '--brokers', '3', '--walltime', '1h');
       await pilot.deploy(...steady);
       const host = (await pilot.hostOf('n1')) ?? '';
-      const published = pilot.publish('steady', 600, 10);
+      const published = pilot.publish('steady', 600, 20);
       await pilot.cli(['tail', 'done.steady.*', '--from', 'all', '--count', '20']);
       await cluster.node('crash', host);
-      // Slurm ends the job of a lost first node, and runs it again on the nodes that are left.
-      await until('the job is requeued', async () => (await pilot.blocks())[0]?.state !== 'RUNNING');
-      await until('the job runs again', async () => (await pilot.blocks())[0]?.state === 'RUNNING');
-      await untilNodes(3);
+      await untilNodes(2);
       await published;
       await pilot.expectDone('steady', 600);
+      expect((await pilot.blocks())[0]?.state).toBe('RUNNING');
+      expect(await pilot.state()).toBe('running');
       await pilot.cli(['down']);
       await cluster.node('boot', host);
       await pilot.nothingIsLeft();

@@ -48,14 +48,22 @@ describe.skipIf(clusterMissing !== '')(`a work directory that takes nothing more
 
   test('read-only: `up` says so, and submits nothing', async () => {
     await remount('ro');
-    expect(await start()).toMatchObject({ code: 3, stdout: '', stderr: expect.stringContaining('read-only') });
+    expect(await start()).toMatchObject({
+      code: 3,
+      stdout: '',
+      stderr: expect.stringContaining('cannot be written: read-only file system'),
+    });
     await remount('rw');
     await pilot.nothingIsLeft();
   });
 
   test('full at the start: `up` says so, and leaves nothing', async () => {
     await fill();
-    expect(await start()).toMatchObject({ stdout: '', stderr: expect.stringMatching(/no (?:space|room)/i) });
+    expect(await start()).toMatchObject({
+      stdout: '',
+      code: 8,
+      stderr: expect.stringMatching(/nearly full: \d+ bytes are free/),
+    });
     await pilot.nothingIsLeft();
   });
 
