@@ -1,5 +1,5 @@
 /** A pilot in jobs of a test cluster, as its plain user has it: commands, functions, numbered events, and that nothing is left. */
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'vitest';
@@ -107,7 +107,7 @@ export class ClusterPilot {
         const left = [
           ...this.cluster.userProcesses(),
           ...(await this.cluster.asRoot(['squeue', '--noheader', '--format=%i %T'])).stdout.split('\n').filter(Boolean),
-          ...readdirSync(join(this.cluster.home, 'pilots')),
+          ...namesIn(join(this.cluster.home, 'pilots')),
           ...readdirSync(tmpdir()).filter((name) => name.startsWith('pilotfish-via-')),
         ];
         if (left.length > 0) throw new Error(left.join(', '));
@@ -130,4 +130,9 @@ export class ClusterPilot {
     if (!record || !line) throw new Error(`no process is the gateway at ${gateway.address}`);
     return { node: record.node, pid: Number(line.split(' ')[0]) };
   }
+}
+
+/** None where a pilot has never been. */
+function namesIn(directory: string): string[] {
+  return existsSync(directory) ? readdirSync(directory) : [];
 }
