@@ -1,19 +1,23 @@
 /** What an instance is told of an event, as JSON built by hand: it is made once an event. */
 import { headersOf, messageIdHeader, ownHeaders, type PulledEvent } from '#broker';
-import { claimHeader } from '#claims';
 import type { Delivery } from './delivery.ts';
 import type { TriggerRoute } from './trigger-route.ts';
 
 /** `rest`: further fields, with a comma before each. */
-export function callHeader(delivery: Delivery, route: TriggerRoute, timeoutMs: number, rest: string): string {
+export function callHeader(
+  delivery: Pick<Delivery, 'event' | 'name' | 'attempt'>,
+  route: TriggerRoute,
+  timeoutMs: number,
+  rest: string,
+): string {
   const { event } = delivery;
   const subject = JSON.stringify(route.subjectOf(event));
-  const id = route.idOf(delivery.sequence);
-  return `{"s":${subject},"i":"${id}","q":${delivery.sequence},"t":${event.timeMs},"a":${delivery.attempt},"d":${timeoutMs}${rest}}`;
+  const id = route.idOf(delivery.name);
+  return `{"s":${subject},"i":"${id}","q":${event.streamSequence},"t":${event.timeMs},"a":${delivery.attempt},"d":${timeoutMs}${rest}}`;
 }
 
 /** Of no use to a handler, which is given what they stand for. */
-const hiddenHeader = new RegExp(`^(Nats-|${claimHeader}$)`);
+const hiddenHeader = /^(Nats-|Pilotfish-(Claim|Pack))/;
 
 /** The event's own headers, without the stream's bookkeeping. */
 export function ownHeaderText(event: PulledEvent): string {

@@ -23,6 +23,8 @@ export interface Call {
   readonly body: Uint8Array;
   /** The body is empty: the header says where the payload lies. */
   readonly claimed?: boolean;
+  /** The body is a pack of so many events, which are answered together. */
+  readonly packed?: number | undefined;
   readonly timeoutMs: number;
   /** Called once, unless the call was abandoned with its instance. */
   readonly settle: (outcome: CallOutcome, ran: CallRun) => void;

@@ -49,6 +49,7 @@ export function deadLetterBody(record: AttemptRecord, event: PulledEvent, route:
       event: {
         stream: route.stream,
         sequence: event.streamSequence,
+        member: event.member,
         subject: userSubject(event.subject),
         time: event.timeMs,
         headers,

@@ -4,8 +4,10 @@
  */
 import {
   deadLetterSubject,
+  type EventName,
   encodeHeaders,
   encodeRetry,
+  eventName,
   headerLines,
   leaseMs,
   messageIdHeader,
@@ -15,12 +17,12 @@ import {
   retryId,
   retrySubject,
 } from '#broker';
-import { claimHeader } from '#claims';
 import { backoffMs, messageOf, PlatformError } from '#common';
 import { type ErrorHeader, type OutputHeader, readOutputHeaders, resultForms } from '#frames';
 import type { CallOutcome, CallRun } from './call.ts';
 import type { StoredOutput } from './claims/output-store.ts';
 import { type AttemptRecord, deadLetterBody, type FailedAttempt, failuresOf } from './dead-letter.ts';
+import { traceHeaders } from './trace-headers.ts';
 import type { TriggerRoute } from './trigger-route.ts';
 
 /**
@@ -44,7 +46,8 @@ type EventOutput = Pick<StoredOutput, 'subject' | 'data' | 'id' | 'lines'>;
 const emptyPayload = new Uint8Array(0);
 
 export class Delivery {
-  readonly sequence: number;
+  /** Its place in the stream, with that in its pack if it came in one. */
+  readonly name: EventName;
   readonly event: PulledEvent;
   /** Changes when the server gives us the same event again: the newest delivery's subject counts. */
   ackSubject: string;
@@ -60,7 +63,7 @@ export class Delivery {
 
   constructor(event: PulledEvent, route: TriggerRoute) {
     this.event = event;
-    this.sequence = event.streamSequence;
+    this.name = eventName(event);
     this.ackSubject = event.ackSubject;
     this.deliveries = event.deliveries;
     this.leaseUntil = route.leases.provenAt + leaseMs;
@@ -70,6 +73,11 @@ export class Delivery {
   /** 1 for the first try; instances that were lost under it do not count. */
   get attempt(): number {
     return failuresOf(this.earlier) + 1;
+  }
+
+  /** Nobody has had it before. */
+  get isFirst(): boolean {
+    return this.deliveries === 1 && this.event.retry === undefined;
   }
 
   /** False for an event that lay on the line, or in a stopped process, for longer than its lease. */
@@ -82,6 +90,11 @@ export class Delivery {
     this.ackSubject = event.ackSubject;
     this.deliveries = event.deliveries;
     this.leaseUntil = this.#route.leases.provenAt + leaseMs;
+  }
+
+  /** It has been acked, given back or given up. */
+  get isOver(): boolean {
+    return this.#over;
   }
 
   /** Cut off from the broker for longer than the lease: somebody else has the event now, and we say nothing more of it. */
@@ -114,12 +127,12 @@ export class Delivery {
     const redriven = this.event.retry?.redriven ?? 0;
     const again = redriven > 0 ? `.r${redriven}` : '';
     const headers = encodeHeaders([
-      [messageIdHeader, `dlq.${this.#route.idOf(this.sequence)}${again}`],
+      [messageIdHeader, `dlq.${this.#route.idOf(this.name)}${again}`],
       ['Pilotfish-Version', this.#route.versionText],
     ]);
     this.#route.publisher.publish(deadLetterSubject(this.#route.functionName), body, headers, (error) => {
       if (error) return this.nak(refusedBackoff.maxMs);
-      this.#route.attempts.forget(this.sequence);
+      this.#route.attempts.forget(this.name);
       this.ack();
     });
   }
@@ -162,8 +175,9 @@ export class Delivery {
         const subject = this.#route.outputSubject(this.event);
         if (subject === undefined) return this.ack();
         this.#openOutputs = 1;
-        const id = this.#route.outputId(this.sequence, 0);
-        return this.#publish({ subject, data: body, id, lines: this.#route.outputLines(id) }, run);
+        const id = this.#route.outputId(this.name, 0);
+        const lines = this.#route.outputLines(id) + headerLines(traceHeaders(this.event));
+        return this.#publish({ subject, data: body, id, lines }, run);
       }
       outputs = this.#outputsOf(readOutputHeaders(header, body.length), body);
     } catch (error) {
@@ -177,17 +191,19 @@ export class Delivery {
 
   #outputsOf(headers: readonly OutputHeader[], body: Uint8Array): EventOutput[] {
     let at = 0;
+    const trace = traceHeaders(this.event);
     return headers.flatMap((output, index) => {
       const data = body.subarray(at, at + output.length);
       at += output.length;
       const subject =
         output.subject === undefined ? this.#route.outputSubject(this.event) : publishSubject(output.subject);
       if (subject === undefined) return [];
-      const id = this.#route.outputId(this.sequence, index);
+      const id = this.#route.outputId(this.name, index);
       const own = authorHeaders(output.headers);
       // What the author says of an attribute stands.
       const said = new Set(own.map(([name]) => name.toLowerCase()));
-      const attributes = (this.#route.cloudEvents?.(id) ?? []).filter(([name]) => !said.has(name));
+      const given = [...(this.#route.cloudEvents?.(id) ?? []), ...trace];
+      const attributes = given.filter(([name]) => !said.has(name));
       return [{ subject, data, id, lines: this.#route.versionLines + headerLines([...attributes, ...own]) }];
     });
   }
@@ -199,7 +215,7 @@ export class Delivery {
       if (error) this.#refusal = error;
       if (--this.#openOutputs > 0) return;
       if (this.#refusal === undefined) {
-        if (this.earlier.length > 0) this.#route.attempts.forget(this.sequence);
+        if (this.earlier.length > 0) this.#route.attempts.forget(this.name);
         return this.ack();
       }
       // What will be refused each time is the function's failure; a full stream is not, it is waited for (R8).
@@ -242,7 +258,7 @@ export class Delivery {
       functionName,
       instance: instance || node,
       level: 'error',
-      call: this.#route.idOf(this.sequence),
+      call: this.#route.idOf(this.name),
       text,
     });
   }
@@ -254,27 +270,32 @@ export class Delivery {
 
   /** Only once the attempt is on record may the event come again. */
   async #giveBack(record: readonly FailedAttempt[], delayMs: number): Promise<void> {
-    const { attempts, logger, functionName, parking, clock } = this.#route;
+    const { attempts, logger, functionName } = this.#route;
     try {
-      await attempts.record(this.sequence, record);
+      await attempts.record(this.name, record);
     } catch (error) {
       logger.warn({ function: functionName, error: messageOf(error) }, 'attempt not recorded');
     }
     this.earlier = record;
-    if (this.#route.again || this.event.retry || parking.mayWait(clock.monotonic(), delayMs)) return this.nak(delayMs);
-    this.#park(record.length, delayMs);
+    if (this.waitsWhereItIs(delayMs)) return this.nak(delayMs);
+    this.park(String(record.length), delayMs);
   }
 
-  /** Moves the event to the RETRIES stream: stored there first, then acked here (R2). */
-  #park(attempt: number, delayMs: number): void {
+  protected waitsWhereItIs(delayMs: number): boolean {
+    const { again, parking, clock } = this.#route;
+    return again !== undefined || this.event.retry !== undefined || parking.mayWait(clock.monotonic(), delayMs);
+  }
+
+  /** Moves the event to the RETRIES stream: stored there first, then acked here (R2). Once for each reason (R3). */
+  park(reason: string, delayMs: number): void {
     const { publisher, functionName, triggerName, stream, clock } = this.#route;
-    const { subject, timeMs, message } = this.event;
+    const { subject, timeMs, message, streamSequence: sequence, member } = this.event;
     const mark = { notBeforeMs: clock.now() + Math.round(delayMs), redriven: 0 };
     const headers = encodeRetry(
-      { stream, sequence: this.sequence, timeMs, subject },
+      { stream, sequence, member, timeMs, subject },
       mark,
       ownHeaders(this.event),
-      retryId(this.#route.idOf(this.sequence), String(attempt)),
+      retryId(this.#route.idOf(this.name), reason),
     );
     publisher.publish(retrySubject(functionName, triggerName), message.data, headers, (error) => {
       // No room to park: it waits where it is, like before.
@@ -284,8 +305,8 @@ export class Delivery {
   }
 }
 
-/** A result that passes its event's headers on must not claim that event's payload as well. */
-const platformHeader = new RegExp(`^(nats-|pilotfish-version$|${claimHeader}$)`, 'i');
+/** A result that passes its event's headers on must not claim that event's payload as well, or say that it is a pack. */
+const platformHeader = /^(nats-|pilotfish-(version$|claim|pack))/i;
 
 /** A function's own headers; the platform's and the broker's are not for it to set. */
 function authorHeaders(headers: Readonly<Record<string, string>> = {}): [string, string][] {

@@ -54,6 +54,8 @@ export class FunctionPool {
   readonly #options: FunctionPoolOptions;
   readonly #waiting: Call[] = [];
   #heldBytes = 0;
+  /** Smoothed: more than one where calls are packs. */
+  #eventsEach = 1;
   #startFailures = 0;
   #noStartBefore = 0;
 
@@ -92,7 +94,8 @@ export class FunctionPool {
   }
 
   get depth(): number {
-    return pipelineDepth(this.serviceMs, callsAtOnce(this.version.spec));
+    // A pack is one call, however many events it has.
+    return pipelineDepth(this.serviceMs, Math.ceil(callsAtOnce(this.version.spec) / this.#eventsEach));
   }
 
   /** True while a start that has just failed should not be tried again. */
@@ -188,17 +191,17 @@ export class FunctionPool {
     this.#heldBytes += call.body.length;
     const settle = (outcome: CallOutcome, run: CallRun) => {
       this.#heldBytes -= call.body.length;
-      this.#measure(outcome, run);
+      this.#measure(outcome, run, call.packed ?? 1);
       call.settle(outcome, run);
     };
     // Written out: a spread takes twice as long, once an event.
-    const { header, body, timeoutMs, claimed = false, onChunk } = call;
+    const { header, body, timeoutMs, claimed = false, packed, onChunk } = call;
     return onChunk
       ? { header, body, timeoutMs, claimed, onChunk, settle }
-      : { header, body, timeoutMs, claimed, settle };
+      : { header, body, timeoutMs, claimed, packed, settle };
   }
 
-  #measure(outcome: CallOutcome, run: CallRun): void {
+  #measure(outcome: CallOutcome, run: CallRun, events: number): void {
     if (outcome.kind === 'unstartable') return;
     if (outcome.kind === 'result') this.handled++;
     else this.failed++;
@@ -206,6 +209,7 @@ export class FunctionPool {
     this.times.add(run.ms);
     this.counts.addCall(run.ms);
     const weight = Math.max(smoothing, 1 / (this.handled + this.failed));
+    this.#eventsEach += weight * (events - this.#eventsEach);
     this.serviceMs = this.serviceMs === undefined ? run.ms : this.serviceMs + weight * (run.ms - this.serviceMs);
   }
 }

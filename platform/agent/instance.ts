@@ -6,6 +6,7 @@ import type { Socket } from 'node:net';
 import { type Clock, messageOf } from '#common';
 import {
   callForms,
+  callPacked,
   codeCacheUses,
   type ErrorHeader,
   type Frame,
@@ -145,12 +146,13 @@ export class Instance {
   }
 
   #handOver(id: number, call: Call, file: BodyFile | undefined): void {
+    const packed = call.packed ? callPacked : 0;
     const form = call.claimed ? callForms.claimed : callForms.inline;
-    if (file === undefined) return this.#writer?.write(frameTypes.call, id, form, call.header, call.body);
+    if (file === undefined) return this.#writer?.write(frameTypes.call, id, form | packed, call.header, call.body);
     this.#writer?.write(
       frameTypes.call,
       id,
-      callForms.file,
+      callForms.file | packed,
       `${call.header.slice(0, -1)},"f":${JSON.stringify(file.path)},"n":${call.body.length}}`,
     );
   }

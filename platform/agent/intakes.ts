@@ -2,7 +2,7 @@
  * Two intakes a trigger: plain triggers read EVENTS, gather triggers the gather events of their closed keys; beside it
  * each has the intake of its parked and redriven events. A trigger with order has its shards instead of the first.
  */
-import type { JetStreamManager } from '@nats-io/jetstream';
+import { type JetStreamManager, jetstreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import {
   type Buckets,
@@ -15,6 +15,7 @@ import {
 } from '#broker';
 import type { Clock } from '#common';
 import { compileTemplate } from '#model';
+import { packLeftHeader, readLeft } from '#packs';
 import type { FunctionVersion, Trigger } from '#proto';
 import { compileFilter } from '#routing';
 import type { Logger } from '#telemetry';
@@ -99,6 +100,7 @@ function createIntake(options: IntakeOptions, trigger: Trigger, parking: Parking
     retries,
     filter: gathered ? undefined : compileFilter(trigger.filter),
     claims,
+    readLeft: async (sequence) => leftIn(await jetstreamManager(connection, { checkAPI: false }), sequence),
     route: (released) => createRoute(options, trigger, stream, { released, parking }),
     puller: (onEvent) =>
       new EventPuller({
@@ -113,6 +115,12 @@ function createIntake(options: IntakeOptions, trigger: Trigger, parking: Parking
       ? { fetchParts: (event) => fetchGathered(event, { connection, inbox: options.inbox, spoolDirectory, claims }) }
       : {}),
   });
+}
+
+/** Asked of the stream's leader: a follower may not have the message yet, and that would say that it is gone. */
+async function leftIn(manager: JetStreamManager, sequence: number): Promise<readonly number[] | undefined> {
+  const stored = await manager.streams.getMessage(streams.events, { seq: sequence });
+  return stored ? readLeft(stored.header.get(packLeftHeader)) : undefined;
 }
 
 function createRoute(

@@ -1,6 +1,6 @@
 /**
  * The calls inside one instance, in the order in which they were handed over: the oldest `concurrency` of them run, the
- * others wait in its socket. A call's clock starts when it begins to run.
+ * others wait in its socket. A pack counts each of its events. A call's clock starts when it begins to run.
  */
 import type { BodyFile } from './body-files.ts';
 import type { Call } from './call.ts';
@@ -17,6 +17,7 @@ export class RunningCalls {
   readonly #concurrency: number;
   /** By the id of their frame. */
   readonly #calls = new Map<number, RunningCall>();
+  #events = 0;
   #nextId = 1;
 
   constructor(concurrency: number) {
@@ -32,7 +33,8 @@ export class RunningCalls {
     const id = this.#nextId;
     // Ids are a u32 on the wire; an instance that lived for four billion calls starts again at one.
     this.#nextId = id === 0xffff_ffff ? 1 : id + 1;
-    this.#calls.set(id, { call, startedAt: this.#calls.size < this.#concurrency ? now : 0, file });
+    this.#calls.set(id, { call, startedAt: this.#events < this.#concurrency ? now : 0, file });
+    this.#events += eventsOf(call);
     return id;
   }
 
@@ -41,6 +43,7 @@ export class RunningCalls {
     const ended = this.#calls.get(id);
     if (!ended) return undefined;
     this.#calls.delete(id);
+    this.#events -= eventsOf(ended.call);
     this.#promote(now);
     return ended;
   }
@@ -66,24 +69,32 @@ export class RunningCalls {
   /** Takes all of them out: those that ran, and those that never began. */
   clear(): { readonly ran: readonly RunningCall[]; readonly unstarted: readonly RunningCall[] } {
     const all = [...this.#calls.values()];
+    const running = [...this.#running()].length;
     this.#calls.clear();
-    return { ran: all.slice(0, this.#concurrency), unstarted: all.slice(this.#concurrency) };
+    this.#events = 0;
+    return { ran: all.slice(0, running), unstarted: all.slice(running) };
   }
 
   /** Once an event: a plain loop. */
   #promote(now: number): void {
-    let position = 0;
+    let ahead = 0;
     for (const running of this.#calls.values()) {
-      if (position++ >= this.#concurrency) return;
+      if (ahead >= this.#concurrency) return;
+      ahead += eventsOf(running.call);
       if (running.startedAt === 0) running.startedAt = now;
     }
   }
 
   *#running(): Generator<[number, RunningCall], void, void> {
-    let position = 0;
+    let ahead = 0;
     for (const entry of this.#calls) {
-      if (position++ >= this.#concurrency) return;
+      if (ahead >= this.#concurrency) return;
+      ahead += eventsOf(entry[1].call);
       yield entry;
     }
   }
+}
+
+function eventsOf({ packed = 1 }: Call): number {
+  return packed;
 }

@@ -1,5 +1,13 @@
 /** Pulls one trigger's events by its function's credit and turns each into a call. */
-import { decodeRetry, type EventPuller, ownHeaders, type PulledEvent } from '#broker';
+import {
+  decodeRetry,
+  type EventName,
+  type EventPuller,
+  eventName,
+  isPack,
+  ownHeaders,
+  type PulledEvent,
+} from '#broker';
 import { PlatformError } from '#common';
 import { type EventFilter, goesToCanary, type ReplayAnchor, replayWaitMs } from '#routing';
 import { callHeader, ownHeaderText } from './call-header.ts';
@@ -9,6 +17,8 @@ import { Delivery } from './delivery.ts';
 import type { FunctionPool } from './function-pool.ts';
 import { type GatheredSpool, gatherRefusal } from './gather/spool.ts';
 import { PacedEvents } from './paced-events.ts';
+import type { ReadLeft } from './packs/pack-ending.ts';
+import { runPack } from './packs/pack-run.ts';
 import type { TriggerRoute } from './trigger-route.ts';
 
 export interface TriggerIntakeOptions {
@@ -19,6 +29,8 @@ export interface TriggerIntakeOptions {
   readonly retries: boolean;
   /** Which events the function is given; the others count as done. */
   readonly filter?: EventFilter | undefined;
+  /** What a stored pack of results does not hold. */
+  readonly readLeft: ReadLeft;
   /** Brings claimed payloads into reach. */
   readonly claims: Pick<ClaimLocator, 'locate'>;
   /** For a gather trigger: brings the parts of a gather event into a spool file. */
@@ -43,12 +55,13 @@ const noPayload = new Uint8Array(0);
 export class TriggerIntake {
   readonly route: TriggerRoute;
   readonly puller: EventPuller;
-  /** By stream sequence: an event that comes again while we hold it is not run twice. */
-  readonly held = new Map<number, Delivery>();
+  /** An event that comes again while we hold it is not run twice. */
+  readonly held = new Map<EventName, Delivery>();
   /** Of 100 events that come here, so many are for the same trigger of another version. */
   canary: { readonly intake: TriggerIntake; readonly percent: number } | undefined;
   readonly #pool: FunctionPool;
   readonly #claims: TriggerIntakeOptions['claims'];
+  readonly #readLeft: ReadLeft;
   readonly #fetchParts: ((event: PulledEvent) => Promise<GatheredSpool>) | undefined;
   readonly #timeoutMs: number;
   readonly #retries: boolean;
@@ -61,13 +74,14 @@ export class TriggerIntake {
   constructor(options: TriggerIntakeOptions) {
     this.#pool = options.pool;
     this.#claims = options.claims;
+    this.#readLeft = options.readLeft;
     this.#fetchParts = options.fetchParts;
     this.#retries = options.retries;
     this.#filter = options.filter;
     this.#timeoutMs = options.pool.version.spec?.timeoutMs ?? 30_000;
     this.route = options.route((delivery) => {
       // Only the delivery we hold: an abandoned one of the same sequence may end after its successor came.
-      if (this.held.get(delivery.sequence) === delivery) this.held.delete(delivery.sequence);
+      if (this.held.get(delivery.name) === delivery) this.held.delete(delivery.name);
       this.#paced.forget(delivery);
     });
     this.puller = options.puller((event) => this.#receive(event));
@@ -110,7 +124,8 @@ export class TriggerIntake {
     // Only this platform writes there: whatever it is, it is no event, and nobody can make it one.
     if (!event) return void this.route.connection.publish(pulled.ackSubject, '+TERM');
     const { canary } = this;
-    const known = this.held.get(event.streamSequence) ?? canary?.intake.held.get(event.streamSequence);
+    const name = eventName(event);
+    const known = this.held.get(name) ?? canary?.intake.held.get(name);
     if (known) return known.renew(event);
     if (canary && goesToCanary(event.streamSequence, canary.percent) && canary.intake.#hasRoom)
       canary.intake.#take(event);
@@ -126,10 +141,12 @@ export class TriggerIntake {
     const delivery = new Delivery(event, this.route);
     // Somebody else has it by now: it is neither run nor given back.
     if (!delivery.leased) return;
-    this.held.set(delivery.sequence, delivery);
+    this.held.set(delivery.name, delivery);
     if (!this.#pulling) return delivery.nak(1);
     if (this.#paused) return delivery.nak(pausedNakMs);
-    if (this.#filter && !this.#filter(this.route.subjectOf(event), ownHeaders(event))) return delivery.ack();
+    // Of a pack each member is asked for when it is opened.
+    if (this.#filter && !isPack(event) && !this.#filter(this.route.subjectOf(event), ownHeaders(event)))
+      return delivery.ack();
     // Taken on here it could outlast the node; elsewhere there may be time (R7).
     if (!this.#pool.hasTime) return delivery.nak(1);
     // A pull from before the scale-in brought it: it is for the nodes that are meant to run the function, and wakes nobody here.
@@ -148,7 +165,7 @@ export class TriggerIntake {
 
   /** A redelivery: its record says how often it has failed. */
   #receiveAgain(delivery: Delivery): void {
-    this.route.attempts.read(delivery.sequence).then(
+    this.route.attempts.read(delivery.name).then(
       (earlier) => {
         delivery.earlier = earlier;
         this.#submit(delivery);
@@ -165,6 +182,11 @@ export class TriggerIntake {
       return;
     }
     const { event } = delivery;
+    if (isPack(event)) {
+      const { route } = this;
+      const [pool, timeoutMs, filter, readLeft] = [this.#pool, this.#timeoutMs, this.#filter, this.#readLeft];
+      return runPack({ delivery, route, pool, timeoutMs, filter, readLeft });
+    }
     const claimed = fetchClaimed(event, this.#claims);
     if (claimed !== undefined) return this.#submitFetched(delivery, claimed);
     this.#run(delivery, ownHeaderText(event), event.message.data, undefined);
@@ -184,7 +206,7 @@ export class TriggerIntake {
       (spool) => {
         this.#pool.fetching--;
         // Given up meanwhile, cut off from the broker: somebody else has it.
-        if (this.held.get(delivery.sequence) !== delivery) return spool.remove();
+        if (this.held.get(delivery.name) !== delivery) return spool.remove();
         this.#run(delivery, spool.text, noPayload, spool);
       },
       (error: unknown) => {

@@ -1,6 +1,7 @@
 /** All that is the same for every event of one trigger of one function version, worked out once. */
 import type { NatsConnection } from '@nats-io/transport-node';
 import {
+  type EventName,
   type EventPublisher,
   eventSubject,
   headerLines,
@@ -108,8 +109,8 @@ export class TriggerRoute {
     this.#idPrefix = `${version.function}.${trigger.name}.${options.stream}.`;
   }
 
-  idOf(sequence: number): string {
-    return this.#idPrefix + sequence;
+  idOf(event: EventName): string {
+    return this.#idPrefix + event;
   }
 
   /** Header lines of a single output, without its message id. */
@@ -124,9 +125,9 @@ export class TriggerRoute {
     return wanted && ((id) => resultAttributes(wanted, id, this.clock.now()));
   }
 
-  /** R3: trigger, stream, sequence and output index. */
-  outputId(sequence: number, index: number): string {
-    return `${this.#idPrefix}${sequence}.${index}`;
+  /** R3: trigger, stream, sequence and output index; the results of a pack are one message, without an index. */
+  outputId(event: EventName, index: number | 'pack'): string {
+    return `${this.#idPrefix}${event}.${index}`;
   }
 
   /** Stored subject of the event's result; undefined where the manifest names no output. Throws `invalid` for one of the platform's. */

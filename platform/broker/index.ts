@@ -21,6 +21,7 @@ export {
   headersOf,
   messageIdHeader,
 } from './nats/message-headers.ts';
+export { type EventName, eventName, isPack, membersOf } from './nats/packed-event.ts';
 export { type ReadStart, type ReadStreamOptions, readStream } from './nats/read-stream.ts';
 export {
   decodeRetry,

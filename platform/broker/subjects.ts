@@ -205,9 +205,9 @@ export const registryKeys = {
   httpPort: (node: string) => `http.${node}`,
 } as const;
 
-/** attempts.<function>.<trigger>.<stream sequence> */
-export function attemptsKey(functionName: string, trigger: string, sequence: number): string {
-  return `${functionName}.${trigger}.${sequence}`;
+/** attempts.<function>.<trigger>.<stream sequence>, "-" and the place in its pack behind it for a member of one. */
+export function attemptsKey(functionName: string, trigger: string, event: number | string): string {
+  return `${functionName}.${trigger}.${event}`;
 }
 
 /** Key of a gather trigger's lease and watermark. */

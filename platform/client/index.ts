@@ -1,6 +1,7 @@
 /**
  * `pilotfish/client`: what programs import to use a pilot. `pilot-client.ts` speaks with the gateway, `event-client.ts` with the
- * streams (`publish-window.ts` bounds what is under way, `claim-window.ts` large payloads), `limits.ts` holds the bounds.
+ * streams (`publish-window.ts` bounds what is under way, `claim-window.ts` large payloads, `packer.ts` gathers small ones),
+ * `limits.ts` holds the bounds.
  */
 export { connectEvents, EventClient, type ReadOptions, type SourceOptions, type StoredEvent } from './event-client.ts';
 export { bytesInFlightMax, publishesInFlightMax } from './limits.ts';

@@ -37,3 +37,12 @@ export const bulkMsMax = 10 * 60_000;
 export const claimOverBytesDefault = 2 ** 20;
 /** Files that one source writes at once: enough to keep a disk busy, few enough to bound what waits in memory. */
 export const claimWritesAtOnce = 4;
+
+/** An event above this gains little from a pack: its own cost is that of its bytes. */
+export const packedBytesMax = 16 * 2 ** 10;
+/** Payloads and headers of a pack: 256 events of half a kilobyte. */
+export const packBytesMax = 128 * 2 ** 10;
+/** The longest that an event waits for others. */
+export const packWaitMs = 1;
+/** Subjects with a pack begun; one more sends the oldest. */
+export const openPacksMax = 256;

@@ -14,10 +14,11 @@ import {
   readPubAck,
   userSubject,
 } from '#broker';
-import { type Claim, claimHeader, dtypeHeader, encodeClaim, shapeHeader } from '#claims';
+import { type Claim, claimHeader, encodeClaim } from '#claims';
 import { backoffMs, type Clock, formatBytes, PlatformError } from '#common';
 import type { Claims } from '#model';
 import { ClaimWindow } from './claim-window.ts';
+import { mayBePacked, userHeaders } from './event-headers.ts';
 import {
   bytesInFlightMax,
   claimOverBytesDefault,
@@ -26,6 +27,7 @@ import {
   refusedBackoff,
   refusedMsMax,
 } from './limits.ts';
+import { Packer } from './packer.ts';
 import { StreamRoom } from './stream-room.ts';
 
 export interface PublishOptions {
@@ -57,6 +59,8 @@ export interface PublishWindowOptions {
   readonly claims?: Claims | undefined;
   /** Larger payloads than this are claimed. Default 1 MiB. */
   readonly claimOverBytes?: number | undefined;
+  /** Small events of a subject go many to a message. */
+  readonly pack?: boolean | undefined;
 }
 
 type EncodedHeaders = ReturnType<typeof encodeHeadersWithId>;
@@ -67,12 +71,21 @@ interface Entry {
   readonly headers: EncodedHeaders;
   readonly startedAt: number;
   readonly claim: { readonly claim: Claim; readonly subject: string } | undefined;
+  /** More than one in a pack. */
+  readonly events: number;
   tries: number;
+}
+
+interface EntryOptions {
+  readonly id?: string;
+  /** Headers, checked. */
+  readonly pairs: readonly [string, string][];
+  readonly claim?: Claim | undefined;
+  readonly events: number;
 }
 
 const encoder = new TextEncoder();
 const noPayload = new Uint8Array(0);
-const reservedName = /^(nats-|pilotfish-claim$)/i;
 /** Around a payload: headers and the subject. The broker counts them too. */
 const envelopeBytes = 64 * 2 ** 10;
 
@@ -93,11 +106,17 @@ export class PublishWindow {
   #retried = 0;
   #held = 0;
   #failure: PlatformError | undefined;
+  readonly #packer: Packer | undefined;
   #claims: { readonly writer: ClaimWriter; readonly window: ClaimWindow } | undefined;
 
   constructor(options: PublishWindowOptions) {
     this.#options = options;
     this.#publisher = new EventPublisher(options);
+    if (options.pack) {
+      this.#packer = new Packer((subject, payload, pairs, events) =>
+        this.#publish(this.#entry(subject, payload, { pairs, events })),
+      );
+    }
     this.#room = new StreamRoom({ ...options, onRoom: () => this.#wake() });
     this.#lostCheck = setInterval(() => this.#publisher.checkLost(), lostCheckMs);
     void this.#watchReconnects();
@@ -119,8 +138,25 @@ export class PublishWindow {
   }
 
   async publish(subject: string, data: Uint8Array | string, options: PublishOptions): Promise<void> {
+    if (this.#packer) {
+      const payload = typeof data === 'string' ? encoder.encode(data) : data;
+      if (Packer.fits(payload) && mayBePacked(options)) return this.#pack(this.#packer, subject, payload, options);
+      await this.#packer.flush(subject);
+    }
     const prepared = this.#prepare(subject, data, options);
-    const entry = prepared instanceof Promise ? await prepared : prepared;
+    await this.#publish(prepared instanceof Promise ? await prepared : prepared);
+  }
+
+  #pack(packer: Packer, subject: string, payload: Uint8Array, options: PublishOptions): Promise<void> {
+    publishSubject(subject);
+    const pairs = userHeaders(options);
+    headerLines(pairs);
+    const headers = pairs.length === 0 ? '' : JSON.stringify(Object.fromEntries(pairs));
+    // The caller may write over it while others of its pack are awaited.
+    return packer.add(subject, { headers, payload: Buffer.from(payload) });
+  }
+
+  async #publish(entry: Entry): Promise<void> {
     const bytes = entry.payload.byteLength;
     if (this.#queue.length === 0 && this.#hasRoom(bytes)) this.#reserve(bytes);
     else {
@@ -129,11 +165,12 @@ export class PublishWindow {
       await new Promise<void>((admit) => this.#queue.push({ bytes, since, admit }));
     }
     if (this.#failure) throw this.#failure;
-    this.#sent++;
+    this.#sent += entry.events;
     this.#send(entry);
   }
 
   async flush(signal?: AbortSignal): Promise<void> {
+    await this.#packer?.flush();
     const interrupted = () => this.#wakeFlushes();
     signal?.addEventListener('abort', interrupted, { once: true });
     while (this.#inFlight > 0 && !this.#failure && !signal?.aborted)
@@ -145,6 +182,7 @@ export class PublishWindow {
 
   close(): void {
     clearInterval(this.#lostCheck);
+    this.#packer?.close();
     this.#closing.abort();
     this.#room.close();
     this.#failure ??= new PlatformError('unavailable', 'the connection was closed');
@@ -156,15 +194,18 @@ export class PublishWindow {
   #prepare(subject: string, data: Uint8Array | string, options: PublishOptions): Entry | Promise<Entry> {
     const payload = typeof data === 'string' ? encoder.encode(data) : data;
     const { claimOverBytes = claimOverBytesDefault } = this.#options;
-    const entry = (sent: Uint8Array, claim?: Claim) => this.#entry(subject, sent, options, claim);
+    const entry = (sent: Uint8Array, claim?: Claim) => {
+      const pairs = userHeaders(options);
+      if (claim) pairs.push([claimHeader, encodeClaim(claim)]);
+      return this.#entry(subject, sent, { ...options, pairs, claim, events: 1 });
+    };
     if (!this.#claims || payload.byteLength <= claimOverBytes) return entry(payload);
     // What is wrong with subject, id or headers is said before a file is written.
     entry(noPayload);
     return this.#claims.window.claim(payload, () => this.#held++).then((claim) => entry(noPayload, claim));
   }
 
-  #entry(subject: string, payload: Uint8Array, options: PublishOptions, claim: Claim | undefined): Entry {
-    const { id } = options;
+  #entry(subject: string, payload: Uint8Array, { id, pairs, claim, events }: EntryOptions): Entry {
     const stored = publishSubject(subject);
     if (payload.byteLength > messageBytesMax - envelopeBytes) {
       const sizes = `${formatBytes(payload.byteLength)}; the limit is ${formatBytes(messageBytesMax - envelopeBytes)}`;
@@ -181,9 +222,10 @@ export class PublishWindow {
     return {
       subject: stored,
       payload,
-      headers: encodeHeadersWithId(messageId, userHeaderLines(options, claim)),
+      headers: encodeHeadersWithId(messageId, headerLines(pairs)),
       startedAt: this.#options.clock.monotonic(),
       claim: claim && { claim, subject },
+      events,
       tries: 0,
     };
   }
@@ -208,7 +250,7 @@ export class PublishWindow {
 
   #settled(entry: Entry, error: PlatformError | undefined): void {
     if (!error) {
-      this.#acked++;
+      this.#acked += entry.events;
     } else if (this.#closing.signal.aborted) {
       return;
     } else if (error.retryable && this.#options.clock.monotonic() - entry.startedAt < refusedMsMax) {
@@ -284,18 +326,4 @@ export class PublishWindow {
     this.#flushes = [];
     for (const resolve of flushes) resolve();
   }
-}
-
-function userHeaderLines({ headers = {}, dtype, shape }: PublishOptions, claim: Claim | undefined): string {
-  const pairs = Object.entries(headers);
-  const reserved = pairs.find(([name]) => reservedName.test(name));
-  if (reserved) {
-    throw new PlatformError('invalid', `header "${reserved[0]}" is not for sources to set`, {
-      hint: `Choose a name that does not begin with "Nats-" and is not "${claimHeader}".`,
-    });
-  }
-  if (dtype !== undefined) pairs.push([dtypeHeader, dtype]);
-  if (shape !== undefined) pairs.push([shapeHeader, shape.join(',')]);
-  if (claim) pairs.push([claimHeader, encodeClaim(claim)]);
-  return pairs.length === 0 ? '' : headerLines(pairs);
 }

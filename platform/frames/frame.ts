@@ -56,6 +56,9 @@ export const bodyFileBytesMin = 256 * 2 ** 10;
 /** Flags of a `call`: its payload is the frame's body, the start of the file that the header's `f` names, or claimed (`c`). */
 export const callForms = { inline: 0, file: 1, claimed: 2 } as const;
 
+/** Beside a call's form: the payload is a pack, whose members are handled in batches and answered together. */
+export const callPacked = 4;
+
 /** A code cache's file ends with the SHA-256 of what is before it. */
 export const codeCacheDigestBytes = 32;
 
@@ -78,6 +81,8 @@ export const resultForms = {
   single: 1,
   /** The header lists the outputs, whose bytes follow each other in the body. */
   several: 2,
+  /** The body is a pack with one member for each of the call's; headers are a PackedResultHeader, none where the payload is the output. */
+  packed: 3,
 } as const;
 
 export interface Frame {

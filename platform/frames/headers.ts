@@ -121,6 +121,13 @@ export interface ErrorHeader {
   readonly retryAfterMs?: number;
 }
 
+/** What became of a member of a pack, where that is not one output. */
+export type PackedResultHeader =
+  | { readonly none: true }
+  /** Their bytes follow each other in the payload. */
+  | { readonly outputs: readonly OutputHeader[] }
+  | { readonly error: ErrorHeader };
+
 export interface LogHeader {
   readonly level: string;
   readonly call: string;

@@ -178,7 +178,8 @@ interface PinningStream {
 function addPin(pins: Map<number, Pin>, { message, sequence }: StoredMessage): void {
   const id = decodeHeaders(message)[messageIdHeader] ?? '';
   const [, , , stream, of] = id.split('.');
-  if (stream !== undefined && of !== undefined) pins.set(sequence, { stream, of: Number(of) });
+  // Of a pack's member ("12-3") the pack counts.
+  if (stream !== undefined && of !== undefined) pins.set(sequence, { stream, of: Number.parseInt(of, 10) });
 }
 
 function follow(

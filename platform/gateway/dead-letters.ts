@@ -5,6 +5,7 @@ import {
   deadLetterSubject,
   type EventOrigin,
   encodeRetry,
+  eventName,
   eventSubject,
   readStream,
   retryId,
@@ -51,6 +52,8 @@ interface LetterBody {
   readonly event: {
     readonly stream: EventOrigin['stream'];
     readonly sequence: number;
+    /** Its place in the pack of that sequence. */
+    readonly member?: number;
     readonly subject: string;
     readonly time: number;
     readonly headers: Record<string, string>;
@@ -107,7 +110,7 @@ export async function redriveDeadLetters(
       continue;
     }
     const origin = { ...event, timeMs: event.time, subject: storedSubject(event) };
-    const eventId = `${request.function}.${trigger}.${event.stream}.${event.sequence}`;
+    const eventId = eventIdOf(letter.body);
     const mark = { notBeforeMs: 0, redriven: redriven + 1 };
     const headers = encodeRetry(origin, mark, event.headers, retryId(eventId, `r${letter.sequence}`));
     await js.publish(retrySubject(request.function, trigger), Buffer.from(event.data, 'base64'), { headers });
@@ -179,6 +182,12 @@ function storedSubject({ stream, subject }: LetterBody['event']): string {
   return stream === streams.events ? eventSubject(subject) : subject;
 }
 
+/** As the function was told it. */
+function eventIdOf({ function: name, trigger, event }: LetterBody): string {
+  const { stream, sequence, member } = event;
+  return `${name}.${trigger}.${stream}.${eventName({ streamSequence: sequence, ...(member === undefined ? {} : { member }) })}`;
+}
+
 function isRedrivable({ function: name, trigger, event }: LetterBody, registry: Registry): boolean {
   const whole = event.bytes !== undefined && (event.bytes === 0 || event.data !== '');
   const known = registry.list().find((entry) => entry.name === name);
@@ -199,6 +208,7 @@ function describe({ sequence, timeMs, body }: Letter, registry: Registry, stacks
     traceparent: body.traceparent,
     subject: event.subject,
     eventSequence: event.sequence,
+    eventId: eventIdOf(body),
     eventBytes: event.bytes ?? 0,
     eventTimeMs: event.time,
     redrivable: isRedrivable(body, registry),

@@ -67,17 +67,21 @@ export class EventDoor {
   }
 }
 
-/** Throws `invalid` for a header that would end another one, or that the broker keeps for itself. */
+const reservedName = /^(nats-|pilotfish-(claim|pack))/i;
+
+/** Throws `invalid` for a header that would end another one, or that the platform keeps for itself. */
 function headersOf({ headers, messageId }: PublishRequest) {
   headerLines([...Object.entries(headers), ['id', messageId]]);
-  const reserved = Object.keys(headers).find((name) => /^nats-/i.test(name));
+  const reserved = Object.keys(headers).find((name) => reservedName.test(name));
   if (reserved !== undefined || messageId.length > idCharsMax) {
     throw new PlatformError(
       'invalid',
       reserved === undefined
         ? `the message id has ${messageId.length} characters`
-        : `the header "${reserved}" is the broker's own`,
-      { hint: `Headers beginning with "Nats-" are kept; an id has ${idCharsMax} characters at most.` },
+        : `the header "${reserved}" is the platform's own`,
+      {
+        hint: `Headers beginning with "Nats-", "Pilotfish-Claim" and "Pilotfish-Pack" are kept; an id has ${idCharsMax} characters at most.`,
+      },
     );
   }
   const built = createHeaders();

@@ -6,6 +6,7 @@ import { PlatformError } from '#common';
 import type { LoadHeader } from '#frames';
 import type { FunctionDefinition, FunctionEvent, FunctionResult } from '#sdk';
 import { BatchContext, HostContext, HostEvent, type HostLink, type LazyCall } from './call-context.ts';
+import { handlePack, requireResults } from './handle-pack.ts';
 
 type Handler = Extract<FunctionDefinition, { handle: unknown }>;
 type BatchHandler = Extract<FunctionDefinition, { handleBatch: unknown }>;
@@ -17,6 +18,8 @@ export interface CallSink {
   /** Sends the pieces one by one; settles once the call has been answered, well or not. */
   streamed(call: LazyCall, pieces: AsyncIterable<FunctionResult>): Promise<void>;
   failed(call: LazyCall, error: unknown): void;
+  /** One result, or what it failed with, for each member of the pack. */
+  packed(call: LazyCall, results: readonly (FunctionResult | Error)[]): void;
   /** Nothing runs and nothing waits. */
   idle(): void;
 }
@@ -27,10 +30,16 @@ interface WaitingCall {
   readonly body: Uint8Array | undefined;
 }
 
+interface WaitingPack {
+  readonly call: LazyCall;
+  readonly pack: Uint8Array;
+}
+
 export class CallRunner {
   /** By the id of their frame. */
   readonly running = new Map<number, LazyCall>();
   readonly #waiting: WaitingCall[] = [];
+  readonly #packs: WaitingPack[] = [];
   readonly #definition: FunctionDefinition;
   readonly #link: HostLink;
   readonly #sink: CallSink;
@@ -46,7 +55,7 @@ export class CallRunner {
   }
 
   get isIdle(): boolean {
-    return this.running.size === 0 && this.#waiting.length === 0;
+    return this.running.size === 0 && this.#waiting.length === 0 && this.#packs.length === 0;
   }
 
   receive(call: LazyCall, body: Uint8Array | undefined): void {
@@ -54,12 +63,17 @@ export class CallRunner {
     this.#runWaiting();
   }
 
+  /** Its members are given in batches, one after the other, and answered together. */
+  receivePack(call: LazyCall, pack: Uint8Array): void {
+    this.#packs.push({ call, pack });
+    this.#runWaiting();
+  }
+
   /** Nobody waits for the call any more; one that has not begun is answered at once. */
   cancel(frameId: number): void {
     const running = this.running.get(frameId);
     if (running) return running.cancel();
-    const at = this.#waiting.findIndex(({ call }) => call.frameId === frameId);
-    const [waiting] = at < 0 ? [] : this.#waiting.splice(at, 1);
+    const waiting = takeOut(this.#waiting, frameId) ?? takeOut(this.#packs, frameId);
     if (waiting)
       this.#sink.failed(waiting.call, new PlatformError('cancelled', 'the call was cancelled before it began'));
   }
@@ -72,6 +86,10 @@ export class CallRunner {
         this.#runOne(this.#definition, next);
       }
     } else this.#runBatches(this.#definition);
+    while (this.#packs.length > 0 && this.#batches < this.#load.concurrency) {
+      const next = this.#packs.shift();
+      if (next) void this.#runPack(next);
+    }
     if (this.isIdle) this.#sink.idle();
   }
 
@@ -130,6 +148,20 @@ export class CallRunner {
     this.#runWaiting();
   }
 
+  async #runPack({ call, pack }: WaitingPack): Promise<void> {
+    this.#batches++;
+    this.running.set(call.frameId, call);
+    try {
+      const results = await handlePack(this.#definition, { call, pack, link: this.#link });
+      this.#sink.packed(call, results);
+    } catch (error) {
+      this.#sink.failed(call, error);
+    }
+    this.#end(call);
+    this.#batches--;
+    this.#runWaiting();
+  }
+
   #answer(call: LazyCall, answer: Answer): void {
     if (isAsyncIterable(answer)) {
       void this.#sink.streamed(call, answer).then(() => this.#next(call));
@@ -155,12 +187,9 @@ export class CallRunner {
   }
 }
 
-function requireResults(results: unknown, count: number): asserts results is readonly (FunctionResult | Error)[] {
-  if (Array.isArray(results) && results.length === count) return;
-  const what = Array.isArray(results) ? `${results.length} results` : `${typeof results} instead of an array`;
-  throw new PlatformError('function-failed', `handleBatch returned ${what} for ${count} events`, {
-    hint: 'Return one result an event, in order: a value, undefined, or an Error for an event that failed.',
-  });
+function takeOut<T extends { readonly call: LazyCall }>(waiting: T[], frameId: number): T | undefined {
+  const at = waiting.findIndex(({ call }) => call.frameId === frameId);
+  return at < 0 ? undefined : waiting.splice(at, 1)[0];
 }
 
 function isThenable(value: unknown): value is Promise<Answer> {

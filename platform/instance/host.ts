@@ -7,6 +7,7 @@ import { inspect } from 'node:util';
 import { messageOf, PlatformError } from '#common';
 import {
   callForms,
+  callPacked,
   type ErrorHeader,
   type Frame,
   FrameReader,
@@ -26,7 +27,7 @@ import { CallRunner, type CallSink } from './call-runner.ts';
 import { captureConsole } from './capture-console.ts';
 import { loadFunction } from './load-function.ts';
 import { type Redact, redactor } from './redact.ts';
-import { sendPieces, sendResult } from './send-result.ts';
+import { sendPacked, sendPieces, sendResult } from './send-result.ts';
 import { StateClient } from './state-client.ts';
 
 /** A log line or an error's text is cut to this before it leaves the process. */
@@ -98,7 +99,7 @@ class Host implements HostLink, CallSink {
       token,
       subject,
       messageId: options.id ?? `${call.header.i}.publish.${call.publishes++}`,
-      headers: { ...options.headers },
+      headers: { ...traceOf(call.header.h), ...options.headers },
     };
     const settled = Promise.withResolvers<void>();
     this.#publishes.set(token, settled);
@@ -124,10 +125,16 @@ class Host implements HostLink, CallSink {
   }
 
   failed(call: LazyCall, error: unknown): void {
-    const failure = readFailure(error);
-    if (failure.kind === 'reject') this.#sendError(call.frameId, 'rejected', error);
-    else if (failure.kind === 'retry') this.#sendError(call.frameId, 'retry', error, failure.afterMs);
-    else this.#sendError(call.frameId, 'failed', error);
+    this.#writer.write(frameTypes.error, call.frameId, 0, JSON.stringify(this.#errorHeader(error)));
+  }
+
+  packed(call: LazyCall, results: readonly (FunctionResult | Error)[]): void {
+    try {
+      const errorHeader = (error: Error) => this.#errorHeader(error);
+      sendPacked({ writer: this.#writer, frameId: call.frameId, files: this.#files, errorHeader }, results);
+    } catch (error) {
+      this.failed(call, error);
+    }
   }
 
   idle(): void {
@@ -155,10 +162,12 @@ class Host implements HostLink, CallSink {
   }
 
   #receiveCall(call: LazyCall, { flags, body }: Frame): void {
-    if (flags === callForms.claimed) return this.#runner?.receive(call, undefined);
-    if (flags === callForms.inline) return this.#runner?.receive(call, body);
-    const { f: path = '', n: length = 0 } = call.header;
-    this.#runner?.receive(call, this.#payloads.read(path, length));
+    const form = flags & ~callPacked;
+    if (form === callForms.claimed) return this.#runner?.receive(call, undefined);
+    const { f: path = '', n: length = 0 } = form === callForms.file ? call.header : {};
+    const payload = form === callForms.file ? this.#payloads.read(path, length) : body;
+    if (flags & callPacked) this.#runner?.receivePack(call, payload);
+    else this.#runner?.receive(call, payload);
   }
 
   async #load(load: LoadHeader): Promise<void> {
@@ -184,14 +193,21 @@ class Host implements HostLink, CallSink {
     }
   }
 
-  #sendError(frameId: number, kind: ErrorHeader['kind'], error: unknown, retryAfterMs?: number): void {
-    const header: ErrorHeader = {
-      kind,
-      message: this.#text(messageOf(error)),
-      stack: this.#text(error instanceof Error ? (error.stack ?? '') : ''),
-      ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
-    };
-    this.#writer.write(frameTypes.error, frameId, 0, JSON.stringify(header));
+  /** What a handler's error says of its event. */
+  #errorHeader(error: unknown): ErrorHeader {
+    const failure = readFailure(error);
+    if (failure.kind === 'reject') return this.#describe('rejected', error);
+    if (failure.kind === 'retry') return { ...this.#describe('retry', error), ...retryAfter(failure.afterMs) };
+    return this.#describe('failed', error);
+  }
+
+  #describe(kind: ErrorHeader['kind'], error: unknown): ErrorHeader {
+    const stack = this.#text(error instanceof Error ? (error.stack ?? '') : '');
+    return { kind, message: this.#text(messageOf(error)), stack };
+  }
+
+  #sendError(frameId: number, kind: ErrorHeader['kind'], error: unknown): void {
+    this.#writer.write(frameTypes.error, frameId, 0, JSON.stringify(this.#describe(kind, error)));
   }
 
   /** What may leave the process as text. */
@@ -226,6 +242,15 @@ class Host implements HostLink, CallSink {
     this.#writer.flush();
     setImmediate(() => process.exit(1));
   }
+}
+
+/** What an event causes belongs to its trace. */
+function traceOf({ traceparent, tracestate }: Readonly<Record<string, string>> = {}): Record<string, string> {
+  return { ...(traceparent ? { traceparent } : {}), ...(tracestate ? { tracestate } : {}) };
+}
+
+function retryAfter(retryAfterMs: number | undefined): Partial<ErrorHeader> {
+  return retryAfterMs === undefined ? {} : { retryAfterMs };
 }
 
 function safeJson(value: unknown): string {

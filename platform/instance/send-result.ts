@@ -1,13 +1,24 @@
 /** Writes a call's result as a frame; the usual single output without header costs no JSON. */
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
-import { type FrameWriter, frameBytesMax, frameTypes, type OutputHeader, resultForms, resultInFile } from '#frames';
+import {
+  type ErrorHeader,
+  type FrameWriter,
+  frameBytesMax,
+  frameTypes,
+  type OutputHeader,
+  type PackedResultHeader,
+  resultForms,
+  resultInFile,
+} from '#frames';
+import { encodePack, type PackMember } from '#packs';
 import { type EncodedOutput, encodeResult, type FunctionResult, outputs } from '#sdk';
 import type { ResultFiles } from './body-files.ts';
 import type { LazyCall } from './call-context.ts';
 
 /** Pieces that the agent has not taken yet; past it the generator waits (R6). */
 const piecesAheadBytesMax = 4 * 2 ** 20;
+const noPayload = new Uint8Array(0);
 
 /** Throws when the result cannot be encoded or is over the frame's limit: the call then fails with that. */
 export function sendResult(writer: FrameWriter, frameId: number, result: FunctionResult, files?: ResultFiles): void {
@@ -18,15 +29,53 @@ export function sendResult(writer: FrameWriter, frameId: number, result: Functio
   if (encoded.length === 1 && only && isPlain(only)) {
     return sendSingle(writer, frameId, only.data, files);
   }
-  const headers = encoded.map(
-    (output): OutputHeader => ({
-      length: output.data.length,
-      ...(output.subject === undefined ? {} : { subject: output.subject }),
-      ...(Object.keys(output.headers).length === 0 ? {} : { headers: output.headers }),
-    }),
-  );
+  const headers = encoded.map(outputHeader);
   const body = Buffer.concat(encoded.map((output) => output.data));
   writer.write(frameTypes.result, frameId, resultForms.several, JSON.stringify(headers), body);
+}
+
+export interface PackSink {
+  readonly writer: FrameWriter;
+  readonly frameId: number;
+  readonly files: ResultFiles;
+  readonly errorHeader: (error: Error) => ErrorHeader;
+}
+
+/** The results of a pack's members as one pack. Throws as `sendResult`. */
+export function sendPacked(
+  { writer, frameId, files, errorHeader }: PackSink,
+  results: readonly (FunctionResult | Error)[],
+): void {
+  const pack = encodePack(results.map((result) => packedResult(result, errorHeader)));
+  const left = files.put(pack);
+  if (left) writer.write(frameTypes.result, frameId, resultForms.packed | resultInFile, JSON.stringify(left));
+  else writer.write(frameTypes.result, frameId, resultForms.packed, '', pack);
+}
+
+function packedResult(result: FunctionResult | Error, errorHeader: PackSink['errorHeader']): PackMember {
+  if (result instanceof Uint8Array) return { headers: '', payload: result };
+  if (result === undefined) return described({ none: true });
+  if (result instanceof Error) return described({ error: errorHeader(result) });
+  try {
+    const encoded = encodeResult(result);
+    const [only] = encoded;
+    if (encoded.length === 1 && only && isPlain(only)) return { headers: '', payload: only.data };
+    return described({ outputs: encoded.map(outputHeader) }, Buffer.concat(encoded.map(({ data }) => data)));
+  } catch (error) {
+    return described({ error: errorHeader(error instanceof Error ? error : new Error(String(error))) });
+  }
+}
+
+function described(header: PackedResultHeader, payload: Uint8Array = noPayload): PackMember {
+  return { headers: JSON.stringify(header), payload };
+}
+
+function outputHeader(output: EncodedOutput): OutputHeader {
+  return {
+    length: output.data.length,
+    ...(output.subject === undefined ? {} : { subject: output.subject }),
+    ...(Object.keys(output.headers).length === 0 ? {} : { headers: output.headers }),
+  };
 }
 
 function sendSingle(writer: FrameWriter, frameId: number, data: Uint8Array, files?: ResultFiles): void {

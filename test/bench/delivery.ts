@@ -1,5 +1,5 @@
 /**
- * What delivery costs: small events against the tuned loop (as `events`), 2 MiB frames through the stream against the same
+ * What delivery costs: small events against the tuned loop (as `events`), the same in packs, 2 MiB frames through the stream against the same
  * loop by the clock, the same frames as claims, and the agent's memory while a million events wait.
  */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -12,6 +12,7 @@ import { eventually } from '../harness/eventually.ts';
 import { TestPilot } from '../harness/pilot.ts';
 import { benchEvents, openBaseline } from './events.ts';
 
+import { benchPacks } from './packs.ts';
 import { type BenchResult, compare } from './report.ts';
 import type { BenchOptions } from './run.ts';
 import { privateMegabytes } from './runtime/start.ts';
@@ -28,7 +29,7 @@ const agentMegabytesMax = 150;
 
 export async function benchDelivery(options: BenchOptions): Promise<BenchResult[]> {
   const echo = (await benchEvents(options)).filter(({ name }) => name === 'echo128-vs-tuned');
-  return [...echo, ...(await benchFrames(options.runs)), await benchPending()];
+  return [...echo, await benchPacks(options.runs), ...(await benchFrames(options.runs)), await benchPending()];
 }
 
 /**

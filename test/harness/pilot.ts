@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { connectEvents, connectPilot, type EventClient, type PilotClient } from '#client';
+import { connectEvents, connectPilot, type EventClient, type PilotClient, type SourceOptions } from '#client';
 import { type Connection, connectionSchema } from '#model';
 import { eventually } from './eventually.ts';
 
@@ -102,8 +102,8 @@ export class TestPilot {
     return runCli(args, { PILOTFISH_HOME: this.home, PILOTFISH_PILOT: this.id }, input);
   }
 
-  events(role: 'source' | 'viewer'): Promise<EventClient> {
-    return connectEvents(this.connection, role);
+  events(role: 'source' | 'viewer', options: SourceOptions = {}): Promise<EventClient> {
+    return connectEvents(this.connection, role, options);
   }
 
   /** What a node's launcher has written down of its processes. */

@@ -4,8 +4,9 @@ import { describe, expect, it } from 'vitest';
 import type { Call } from '../../platform/agent/call.ts';
 import { RunningCalls } from '../../platform/agent/running-calls.ts';
 
-const callOf = (header: string, timeoutMs = 100): Call => ({
+const callOf = (header: string, timeoutMs = 100, packed?: number): Call => ({
   header,
+  packed,
   body: new Uint8Array(),
   timeoutMs,
   settle: () => undefined,
@@ -21,6 +22,18 @@ describe('RunningCalls', () => {
     calls.remove(first, 50);
     expect(calls.get(second)?.startedAt).toBe(50);
     expect(calls.late(115)).toEqual([]);
+  });
+
+  it('counts each event of a pack: the next pack waits where one fills the batch', () => {
+    const calls = new RunningCalls(64);
+    const first = calls.add(callOf('a', 100, 256), undefined, 10);
+    const second = calls.add(callOf('b', 100, 256), undefined, 20);
+    expect([calls.get(first)?.startedAt, calls.get(second)?.startedAt]).toEqual([10, 0]);
+    calls.remove(first, 50);
+    expect(calls.get(second)?.startedAt).toBe(50);
+    calls.add(callOf('c', 100, 256), undefined, 60);
+    const { ran, unstarted } = calls.clear();
+    expect([ran.length, unstarted.length]).toEqual([1, 1]);
   });
 
   it('keeps, for any order of hand-overs and ends, the oldest running and each call in one place', () => {

@@ -39,6 +39,7 @@ async function receive(deliveries: number, fetched: (giveUp: () => void) => Prom
     pool,
     retries: false,
     claims: noClaims,
+    readLeft: async () => undefined,
     puller: (onEvent) => {
       give = onEvent;
       return undefined as never;

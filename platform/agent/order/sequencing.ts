@@ -10,6 +10,7 @@ import {
   decodeHeaders,
   type EventPublisher,
   encodeRetry,
+  eventName,
   eventSubject,
   gatherKey,
   orderSubject,
@@ -20,6 +21,7 @@ import {
 } from '#broker';
 import { type Clock, messageOf, type PlatformError } from '#common';
 import { compileTemplate } from '#model';
+import { decodePack, packHeader, readMemberHeaders } from '#packs';
 import type { Trigger } from '#proto';
 import { compileFilter, type EventFilter, shardOf } from '#routing';
 import type { Logger } from '#telemetry';
@@ -50,6 +52,13 @@ interface Waiting {
   readonly stored: StoredMessage;
   /** Monotonic time of the next try, for one that was refused. */
   tryAt: number | undefined;
+}
+
+/** One event of a message: itself, or a member of a pack. */
+interface LineEvent {
+  readonly member?: number;
+  readonly payload: Uint8Array;
+  readonly headers: Record<string, string>;
 }
 
 /** Read and not yet stored; past either bound nothing more is read (R6). */
@@ -141,30 +150,44 @@ export class Sequencing {
   }
 
   #receive(stored: StoredMessage): void {
-    const { origin } = this.#options;
-    const { message, sequence, timeMs } = stored;
+    const { message, sequence } = stored;
     this.#next = sequence + 1;
     const subject = userSubject(message.subject);
     const own = decodeHeaders(message);
-    if (this.#filter && !this.#filter(subject, own)) return;
     const shard = shardOf(this.#keyOf(subject));
+    for (const event of this.#eventsIn(stored, own)) this.#putInLine(shard, stored, event);
+    if (this.#waiting < waitingMax && this.#waitingBytes < waitingBytesMax) return;
+    this.#reader?.close();
+    this.#reader = undefined;
+  }
+
+  /** A pack stands in line as its members do; one that cannot be opened as itself: who pulls it says so. */
+  #eventsIn({ message }: StoredMessage, own: Record<string, string>): LineEvent[] {
+    const alone = { payload: message.data, headers: own };
+    const events = own[packHeader] === undefined ? [alone] : (openedPack(message.data) ?? [alone]);
+    const subject = userSubject(message.subject);
+    return events.filter(({ headers }) => this.#filter === undefined || this.#filter(subject, headers));
+  }
+
+  #putInLine(shard: number, stored: StoredMessage, { member, payload, headers: own }: LineEvent): void {
+    const { origin } = this.#options;
+    const { message, sequence, timeMs } = stored;
+    const named = { sequence, ...(member === undefined ? {} : { member }) };
+    const name = eventName({ streamSequence: sequence, ...named });
     // The id names the event, so that it is in line once; the copy remembers where it was first stored (R3).
     const headers = encodeRetry(
-      { stream: streams.events, sequence, timeMs, subject: message.subject },
+      { stream: streams.events, ...named, timeMs, subject: message.subject },
       { notBeforeMs: 0, redriven: 0 },
       own,
-      `order.${origin.version.function}.${origin.trigger}.${sequence}`,
+      `order.${origin.version.function}.${origin.trigger}.${name}`,
     );
-    const waiting: Waiting = { sequence, payload: message.data, headers, stored, tryAt: undefined };
+    const waiting: Waiting = { sequence, payload, headers, stored, tryAt: undefined };
     const line = this.#lines.get(shard);
     if (line) line.push(waiting);
     else this.#lines.set(shard, [waiting]);
     this.#waiting++;
-    this.#waitingBytes += message.data.length;
+    this.#waitingBytes += payload.length;
     if (!line) this.#send(shard);
-    if (this.#waiting < waitingMax && this.#waitingBytes < waitingBytesMax) return;
-    this.#reader?.close();
-    this.#reader = undefined;
   }
 
   #send(shard: number): void {
@@ -214,5 +237,17 @@ export class Sequencing {
     } finally {
       this.#writingMark = false;
     }
+  }
+}
+
+function openedPack(payload: Uint8Array): LineEvent[] | undefined {
+  try {
+    return decodePack(payload).map(({ headers, payload: own }, member) => ({
+      member,
+      payload: own,
+      headers: readMemberHeaders(headers),
+    }));
+  } catch {
+    return undefined;
   }
 }

@@ -8,7 +8,16 @@
  */
 import type { JetStreamManager } from '@nats-io/jetstream';
 import type { KV } from '@nats-io/kv';
-import { decodeRetry, type EventPuller, openShardConsumer, type PulledEvent, type ShardPlace } from '#broker';
+import {
+  decodeRetry,
+  type EventName,
+  type EventPuller,
+  eventName,
+  isPack,
+  openShardConsumer,
+  type PulledEvent,
+  type ShardPlace,
+} from '#broker';
 import { type Clock, messageOf, PlatformError } from '#common';
 import { KeyGate } from '#routing';
 import type { Logger } from '#telemetry';
@@ -61,7 +70,7 @@ interface Session {
 }
 
 export class ShardIntake {
-  readonly held = new Map<number, Delivery>();
+  readonly held = new Map<EventName, Delivery>();
   readonly #options: ShardIntakeOptions;
   readonly #route: TriggerRoute;
   readonly #gate = new KeyGate<Delivery>();
@@ -204,12 +213,12 @@ export class ShardIntake {
     const event = decodeRetry(pulled);
     // Only this platform writes there: whatever it is, it is no event, and nobody can make it one.
     if (!event) return void this.#route.connection.publish(pulled.ackSubject, '+TERM');
-    const known = this.held.get(event.streamSequence);
+    const known = this.held.get(eventName(event));
     if (known) return known.renew(event);
     const delivery = new Delivery(event, this.#route);
     // It lay on the line for too long: a new consumer gives it, and all behind it, once more.
     if (!delivery.leased) return this.reset();
-    this.held.set(delivery.sequence, delivery);
+    this.held.set(delivery.name, delivery);
     const bytes = event.message.data.length;
     this.#heldBytes += bytes;
     this.#bytesEach += (bytes - this.#bytesEach) / 8;
@@ -221,10 +230,10 @@ export class ShardIntake {
   #start(delivery: Delivery): void {
     this.#running.add(delivery);
     if (!this.#unread.delete(delivery)) return this.#submit(delivery);
-    this.#route.attempts.read(delivery.sequence).then(
+    this.#route.attempts.read(delivery.name).then(
       (earlier) => {
         delivery.earlier = earlier;
-        if (this.held.get(delivery.sequence) === delivery) this.#submit(delivery);
+        if (this.held.get(delivery.name) === delivery) this.#submit(delivery);
       },
       () => {
         this.#unread.add(delivery);
@@ -235,11 +244,13 @@ export class ShardIntake {
 
   #submit(delivery: Delivery): void {
     const { event } = delivery;
+    // Whoever put it in line could not open it; those that can be opened stand there as their members.
+    if (isPack(event)) return delivery.deadLetter('the pack cannot be read', delivery.earlier);
     const claimed = fetchClaimed(event, this.#options.claims);
     if (claimed === undefined) return this.#call(delivery, ownHeaderText(event), event.message.data);
     claimed.then(
       (fetched) => {
-        if (this.held.get(delivery.sequence) !== delivery) return fetched.remove();
+        if (this.held.get(delivery.name) !== delivery) return fetched.remove();
         this.#call(delivery, fetched.text, noPayload, fetched);
       },
       (thrown: unknown) => {
@@ -273,7 +284,7 @@ export class ShardIntake {
     if (this.#leaving) return delivery.abandon();
     const timer = setTimeout(
       () => {
-        if (this.held.get(delivery.sequence) !== delivery) return;
+        if (this.held.get(delivery.name) !== delivery) return;
         this.#gate.again(this.#keyOf(delivery));
         this.update();
       },
@@ -285,8 +296,8 @@ export class ShardIntake {
   #released(delivery: Delivery): void {
     this.#running.delete(delivery);
     this.#unread.delete(delivery);
-    if (this.held.get(delivery.sequence) !== delivery) return;
-    this.held.delete(delivery.sequence);
+    if (this.held.get(delivery.name) !== delivery) return;
+    this.held.delete(delivery.name);
     this.#heldBytes -= delivery.event.message.data.length;
     this.#gate.done(this.#keyOf(delivery), delivery);
     this.update();

@@ -6,6 +6,7 @@ import type { MsgHdrs } from '@nats-io/transport-node';
 import { type StreamName, streams } from '../subjects.ts';
 import type { PulledEvent } from './event-puller.ts';
 import { decodeHeaders, encodeHeaders, messageIdHeader } from './message-headers.ts';
+import { type EventName, eventName } from './packed-event.ts';
 
 export interface RetryMark {
   /** Not to be tried before this time, milliseconds since 1970. */
@@ -18,6 +19,8 @@ export interface RetryMark {
 export interface EventOrigin {
   readonly stream: StreamName;
   readonly sequence: number;
+  /** Its place in the pack that the sequence names. */
+  readonly member?: number | undefined;
   readonly timeMs: number;
   /** Stored subject. */
   readonly subject: string;
@@ -43,7 +46,7 @@ export function encodeRetry(
   const own = Object.entries(others).filter(([name]) => !name.startsWith('Nats-') && !retryHeaders.has(name));
   return encodeHeaders([
     [messageIdHeader, id],
-    [originHeader, `${origin.stream} ${origin.sequence} ${origin.timeMs} ${origin.subject}`],
+    [originHeader, `${origin.stream} ${nameOf(origin)} ${origin.timeMs} ${origin.subject}`],
     [notBeforeHeader, String(mark.notBeforeMs)],
     [redrivenHeader, String(mark.redriven)],
     ...(ownId === undefined ? [] : ([[idHeader, ownId]] as [string, string][])),
@@ -56,23 +59,36 @@ export function retryId(eventId: string, reason: string): string {
   return `retry.${eventId}.${reason}`;
 }
 
+function nameOf({ sequence, member }: EventOrigin): EventName {
+  return eventName({ streamSequence: sequence, ...(member === undefined ? {} : { member }) });
+}
+
 /** Where the event was first stored that a message of RETRIES or ORDERED stands for; undefined for one that is none. */
 export function originOf(stored: MsgHdrs | undefined): EventOrigin | undefined {
-  const [stream, sequence, timeMs, subject] = (decodeHeaders({ headers: stored })[originHeader] ?? '').split(' ');
-  const known = Object.values(streams).find((name) => name === stream);
-  return subject && known ? { stream: known, sequence: Number(sequence), timeMs: Number(timeMs), subject } : undefined;
+  return parseOrigin(decodeHeaders({ headers: stored })[originHeader]);
+}
+
+function parseOrigin(text: string | undefined): EventOrigin | undefined {
+  const [stream, name = '', timeMs, subject] = (text ?? '').split(' ');
+  const known = Object.values(streams).find((each) => each === stream);
+  if (!subject || !known) return undefined;
+  const [sequence, member] = name.split('-');
+  const own = member === undefined ? {} : { member: Number(member) };
+  return { stream: known, sequence: Number(sequence), ...own, timeMs: Number(timeMs), subject };
 }
 
 /** The event that a message of the RETRIES stream stands for; undefined for one that is none. */
 export function decodeRetry(pulled: PulledEvent): PulledEvent | undefined {
   const headers = decodeHeaders(pulled.message);
-  const [stream, sequence, timeMs, subject] = (headers[originHeader] ?? '').split(' ');
-  if (!subject || !Object.values<string>(streams).includes(stream ?? '')) return undefined;
+  const origin = parseOrigin(headers[originHeader]);
+  if (!origin) return undefined;
+  const { sequence, member, timeMs, subject } = origin;
   return {
     ...pulled,
     subject,
-    streamSequence: Number(sequence),
-    timeMs: Number(timeMs),
+    streamSequence: sequence,
+    ...(member === undefined ? {} : { member }),
+    timeMs,
     retry: {
       notBeforeMs: Number(headers[notBeforeHeader] ?? 0),
       redriven: Number(headers[redrivenHeader] ?? 0),

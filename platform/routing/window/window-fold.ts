@@ -1,5 +1,6 @@
 /** Folds a stream's headers into windows and closes each once. Pure, like the fold of gathers, and run by the same owner. */
 
+import { packHeader } from '#packs';
 import type { GatherSummary } from '../gather/gather-event.ts';
 import type { FoldCounts, FoldEffect, StoredPart, StreamFold } from '../gather/gather-fold.ts';
 import { openBytesShareMax, openKeysMax } from '../gather/limits.ts';
@@ -58,6 +59,8 @@ export class WindowFold implements StreamFold {
     if (part.sequence <= this.#lastFolded) return [];
     this.#lastFolded = part.sequence;
     const headers = lowerCased(part.headers);
+    // Only its payload tells how many events it is, and of what time: headers are all that is read here.
+    if (headers[packHeader.toLowerCase()] !== undefined) return this.#refuse('a pack is not for windows', part);
     if (this.#rules.filter && !this.#rules.filter(part.subject, headers)) return [];
     const timeMs = this.#timeOf(part, headers);
     if (typeof timeMs === 'string') return this.#refuse(timeMs, part);

@@ -273,6 +273,8 @@ export interface DeadLetter {
   eventTimeMs: number;
   /** False for a late or refused part of a gather, and for a payload too large for a letter. */
   redrivable: boolean;
+  /** As its function was told it: the id of the event in logs and headers. */
+  eventId: string;
 }
 
 export interface FailedAttempt {
@@ -2765,6 +2767,7 @@ function createBaseDeadLetter(): DeadLetter {
     eventBytes: 0,
     eventTimeMs: 0,
     redrivable: false,
+    eventId: "",
   };
 }
 
@@ -2814,6 +2817,9 @@ export const DeadLetter: MessageFns<DeadLetter> = {
     }
     if (message.redrivable !== false) {
       writer.uint32(120).bool(message.redrivable);
+    }
+    if (message.eventId !== "") {
+      writer.uint32(130).string(message.eventId);
     }
     return writer;
   },
@@ -2951,6 +2957,14 @@ export const DeadLetter: MessageFns<DeadLetter> = {
             message.redrivable = reader.bool();
             continue;
           }
+          case 16: {
+            if (tag !== 130) {
+              break;
+            }
+
+            message.eventId = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2983,6 +2997,7 @@ export const DeadLetter: MessageFns<DeadLetter> = {
     message.eventBytes = object.eventBytes ?? 0;
     message.eventTimeMs = object.eventTimeMs ?? 0;
     message.redrivable = object.redrivable ?? false;
+    message.eventId = object.eventId ?? "";
     return message;
   },
 };

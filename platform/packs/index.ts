@@ -1,0 +1,16 @@
+/** Packs: many small events in one message (`pack.ts`). The client makes them, agents and readers open them. */
+export {
+  decodePack,
+  describePack,
+  encodeLeft,
+  encodePack,
+  isPlainPack,
+  memberCount,
+  type PackMember,
+  packedBytes,
+  packHeader,
+  packLeftHeader,
+  packMembersMax,
+  readLeft,
+  readMemberHeaders,
+} from './pack.ts';
