@@ -81,6 +81,8 @@ async function ask(
     ':path': path,
     'content-type': 'application/grpc',
     te: 'trailers',
+    // Some wait as long as they are told, minutes at most: a caller says how long it cares.
+    'grpc-timeout': '5S',
   });
   stream.on('error', () => undefined);
   const { promise, resolve, reject } = Promise.withResolvers<void>();
