@@ -21,6 +21,7 @@ export async function openHdf5(path: string): Promise<File> {
   // Loaded when a file is there to be read: it is the largest part of whatever bundles it.
   const { default: h5wasm } = await import('h5wasm/node');
   const library = await h5wasm.ready;
+  onOwnStack = restoringStack(library as unknown as Ccall);
   // HDF5 then throws its error text instead of printing it and going on with invalid handles.
   library.activate_throwing_error_handler();
   const files = library.FS as unknown as OpenFiles;
@@ -31,7 +32,7 @@ export async function openHdf5(path: string): Promise<File> {
     const opened = own();
     const close = file.close.bind(file);
     file.close = () => {
-      const status = close();
+      const status = attempt(path, close);
       if (opened.some((stream) => files.streams.includes(stream))) halfOpen.add(place);
       closeLeft(files, (stream) => opened.includes(stream) || errorText.test(stream.path));
       return status;
@@ -69,6 +70,36 @@ function closeLeft(files: OpenFiles, isLeft: (stream: OpenFile) => boolean): voi
   for (const stream of files.streams) if (stream && isLeft(stream)) files.close(stream);
 }
 
+interface Ccall {
+  /** Calls the member of that name, with a "_" before it. */
+  ccall(name: string, result: null, types: readonly string[], values: readonly string[]): void;
+  _onOwnStack?: () => void;
+}
+
+/** Replaced once the library is there. */
+let onOwnStack = <Result>(read: () => Result): Result => read();
+
+/**
+ * An error thrown through HDF5 also leaves its stack pointer where it was. After some thousand damaged files the stack would have
+ * grown into other memory, and good files be read wrongly. `ccall` puts the pointer back when what it calls returns, if only it
+ * had room there for a text; so the reading is what it calls, and the error is kept until it has returned.
+ */
+function restoringStack(library: Ccall): typeof onOwnStack {
+  return (read) => {
+    let outcome: { readonly value: ReturnType<typeof read> } | { readonly error: unknown } | undefined;
+    library._onOwnStack = () => {
+      try {
+        outcome = { value: read() };
+      } catch (error) {
+        outcome = { error };
+      }
+    };
+    library.ccall('onOwnStack', null, ['string'], ['']);
+    if (outcome && 'value' in outcome) return outcome.value;
+    throw outcome?.error;
+  };
+}
+
 export function readValues(dataset: Dataset, name: string, path: string): Float64Array {
   const value = attempt(path, () => dataset.value);
   // Scalars come bare, 64-bit integers as bigint; angles and counts fit a double.
@@ -86,7 +117,9 @@ export function findDataset(file: File, name: string, path: string): Dataset | u
     if (!attempt(path, () => group.keys()).includes(step)) return undefined;
     const entity = attempt(path, () => group.get(step));
     if (isDataset(entity) && i === steps.length - 1) {
-      assertReadableFilters(entity.filters, name, path);
+      // The library keeps the metadata it has read once: shape and type are then there for whoever asks.
+      const { filters } = attempt(path, () => ({ filters: entity.filters, metadata: entity.metadata }));
+      assertReadableFilters(filters, name, path);
       return entity;
     }
     if (!isGroup(entity)) return undefined;
@@ -119,7 +152,7 @@ export function toNumbers(
 
 export function attempt<Result>(path: string, read: () => Result): Result {
   try {
-    return read();
+    return onOwnStack(read);
   } catch (error) {
     const text = error instanceof Error ? error.message : String(error);
     const truncated = /truncated/i.test(text);

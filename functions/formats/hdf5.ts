@@ -112,9 +112,11 @@ function readTheta(file: File, angles: number, path: string): Float64Array {
   if (degrees.length !== angles) {
     throw new FormatError('shape', `${path} has ${angles} projections but ${degrees.length} angles.`);
   }
-  const bad = degrees.findIndex((angle) => !Number.isFinite(angle));
+  // Looked at afterwards: the largest numbers of degrees are infinite once they are multiplied.
+  const theta = degrees.map((angle) => (angle * Math.PI) / 180);
+  const bad = theta.findIndex((angle) => !Number.isFinite(angle));
   if (bad >= 0) throw new FormatError('shape', `Angle ${bad} of ${path} is ${degrees[bad]}.`);
-  return degrees.map((angle) => (angle * Math.PI) / 180);
+  return theta;
 }
 
 function readRotation(file: File, angles: number, path: string): Float64Array {

@@ -132,8 +132,8 @@ function readAngles(folder: string, count: number): Float64Array {
     throw new FormatError('shape', `${file} has ${lines.length} angles for ${count} projections.`);
   }
   return Float64Array.from(lines, (line, at) => {
-    const degrees = Number(line);
-    if (Number.isFinite(degrees)) return (degrees * Math.PI) / 180;
+    const radians = (Number(line) * Math.PI) / 180;
+    if (Number.isFinite(radians)) return radians;
     throw new FormatError('shape', `${file}: angle ${at} is "${line.slice(0, 40)}".`);
   });
 }

@@ -39,6 +39,10 @@ export function decideAccess(
     const hint = rule ? `It takes the role ${rule.roles.join(' or ')}.` : 'No role may.';
     return refused(`the role "${role}" may not call ${method}`, hint);
   }
+  if (rule.wholePilot && caller.token && caller.token.functions.length > 0) {
+    const hint = `It is for ${caller.token.functions.join(', ')}, and this is about all functions.`;
+    return refused(`this token may not call ${method}`, hint);
+  }
   if (!rule.functionOf || request === undefined) return { allowed: true, role };
   return decideFunction(caller.token?.functions ?? [], rule.functionOf(request as never), role);
 }

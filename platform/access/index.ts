@@ -12,4 +12,5 @@ export {
 } from './decide-access.ts';
 export { type MethodRule, methodRules, ruleOf } from './method-rules.ts';
 export { isRole, type Role, roles } from './roles.ts';
+export { type StreamRole, streamRolesOf } from './stream-roles.ts';
 export { matchesAny, parseToken, type Token, tokenLimits, tokenSchema } from './token.ts';

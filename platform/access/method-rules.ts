@@ -8,6 +8,8 @@ export interface MethodRule {
   readonly roles: readonly Role[];
   /** The function a request names, for tokens that are good for some functions only. Left off: it names none. */
   readonly functionOf?: (request: never) => string;
+  /** It is about all functions at once: nothing for a token that is good for some of them. */
+  readonly wholePilot?: true;
   /** What changes something is written into the audit log; so is every refusal. */
   readonly changes: boolean;
 }
@@ -17,7 +19,6 @@ const onlookers: readonly Role[] = ['admin', 'deploy', 'view'];
 const callers: readonly Role[] = ['admin', 'deploy', 'invoke'];
 const sources: readonly Role[] = ['admin', 'deploy', 'publish'];
 const deployers: readonly Role[] = ['admin', 'deploy'];
-const owners: readonly Role[] = ['admin'];
 
 const byName = (request: { name: string }) => request.name;
 const byFunction = (request: { function: string }) => request.function;
@@ -34,6 +35,12 @@ const changes = (roles: readonly Role[], functionOf?: MethodRule['functionOf']):
 function rule(roles: readonly Role[], changing: boolean, functionOf?: MethodRule['functionOf']): MethodRule {
   return { roles, changes: changing, ...(functionOf ? { functionOf } : {}) };
 }
+
+/** Events belong to subjects, and a subject to no one function. */
+const readsEvents: MethodRule = { ...reads(onlookers), wholePilot: true };
+/** Whoever could make tokens could make himself one without bounds. */
+const ownerReads: MethodRule = { ...reads(['admin']), wholePilot: true };
+const ownerChanges: MethodRule = { ...changes(['admin']), wholePilot: true };
 
 export const methodRules: Readonly<Record<string, MethodRule>> = {
   // The function's name comes inside the stream: the handler asks once it has read it.
@@ -53,11 +60,11 @@ export const methodRules: Readonly<Record<string, MethodRule>> = {
   ListCalls: reads(callers, byFunction),
   CancelCall: changes(callers, byCallId),
   Publish: reads(sources),
-  ListSubjects: reads(onlookers),
-  GetLatestEvent: reads(onlookers),
+  ListSubjects: readsEvents,
+  GetLatestEvent: readsEvents,
   ListNodes: reads(onlookers),
   WaitReady: reads(everybody),
-  DrainNode: changes(owners),
+  DrainNode: ownerChanges,
   Watch: reads(onlookers),
   GetUsage: reads(onlookers),
   ListDeadLetters: reads(onlookers, byFunction),
@@ -70,14 +77,14 @@ export const methodRules: Readonly<Record<string, MethodRule>> = {
   SetScale: changes(deployers, byName),
   ListTriggers: reads(onlookers),
   PauseTrigger: changes(deployers, byFunction),
-  SetSecret: changes(owners),
+  SetSecret: ownerChanges,
   ListSecrets: reads(onlookers),
-  DeleteSecret: changes(owners),
-  CreateToken: changes(owners),
-  ListTokens: reads(owners),
-  RevokeToken: changes(owners),
-  RotateCertificates: changes(owners),
-  TailAudit: reads(owners),
+  DeleteSecret: ownerChanges,
+  CreateToken: ownerChanges,
+  ListTokens: ownerReads,
+  RevokeToken: ownerChanges,
+  RotateCertificates: ownerChanges,
+  TailAudit: ownerReads,
 };
 
 /** Undefined for a method that has no rule: to be refused. */

@@ -1,5 +1,6 @@
 /** What an entry of a function's `on` may say. Which of it goes together is checked in `trigger-spec.ts`. */
 import { z } from 'zod';
+import { httpPathPattern } from '#common';
 import { count, duration, size } from './schema-units.ts';
 
 /** No hyphen: it separates function and trigger in a consumer's name. */
@@ -95,7 +96,7 @@ const httpSchema = z
   .strictObject({
     path: z
       .string()
-      .regex(/^(\/(\*|[A-Za-z0-9_-]+)){1,8}$/, 'is no path: one to eight segments of letters, digits, "-", "_", or "*"')
+      .regex(httpPathPattern, 'is no path: one to eight segments of letters, digits, "-", "_", or "*"')
       .describe('Each "*" stands for one segment: "/scans/*".'),
     answer: z
       .enum(['result', 'accepted'])

@@ -1,7 +1,15 @@
 /** Turns one entry of a function's `on` into the trigger that the pilot keeps: one source of events each, and what goes with it. */
 import { isAbsolute, normalize } from 'node:path';
 import { Cron } from 'croner';
-import { cronSubject, fileSubject, httpSubject, messageOf, parseSizeBytes } from '#common';
+import {
+  cronSubject,
+  fileSubject,
+  gatewayPathsText,
+  httpSubject,
+  isGatewayPath,
+  messageOf,
+  parseSizeBytes,
+} from '#common';
 import { Trigger, type TriggerFilter, type TriggerStart } from '#proto';
 import { durationMs, SpecProblem } from './spec-problem.ts';
 import { placeholders, subjectProblem, subjectWithin, templateProblem } from './subject-template.ts';
@@ -166,6 +174,8 @@ function resolveFiles(files: NonNullable<TriggerManifest['files']>, path: Path):
 }
 
 function resolveHttp(http: NonNullable<TriggerManifest['http']>, path: Path): NonNullable<Trigger['http']> {
+  if (isGatewayPath(http.path))
+    throw new SpecProblem([...path, 'path'], `"${http.path}" is taken: ${gatewayPathsText}`);
   const bytes = parseSizeBytes(http.bodyMax);
   // An answer takes the way of an invocation, which is bounded closer.
   const most = http.answer === 'result' ? 8 * 2 ** 20 : bodyBytesMax;

@@ -2,7 +2,7 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { resolve } from 'node:path';
 import { Command } from 'commander';
-import { roles } from '#access';
+import { isRole, roles, type StreamRole, streamRolesOf } from '#access';
 import { formatDuration, PlatformError } from '#common';
 import type { Connection } from '#model';
 import type { Token } from '#proto';
@@ -21,7 +21,6 @@ interface CreateFlags extends CommonOptions {
 
 const ttlDefault = '8h';
 const roleNames = Object.keys(roles);
-const streamRoles = new Set(['admin', 'deploy', 'publish', 'view']);
 
 const tokenCreateCommand: CommandFactory = (context): Command =>
   newCommand({
@@ -44,18 +43,19 @@ const tokenCreateCommand: CommandFactory = (context): Command =>
     )
     .addOption(flag('--out <file>', 'where to write it; default is the id of the token, in this folder'))
     .action(async (flags: CreateFlags) => {
-      const { role } = flags;
-      if (role === undefined) {
+      const { role, functions = [] } = flags;
+      if (role === undefined || !isRole(role)) {
         throw new PlatformError('usage', 'a token needs a role', { hint: `--role ${roleNames.join('|')}` });
       }
       const { createNatsKey, writePrivate } = await import('#security');
+      const opens = streamRolesOf({ role, functions });
       const pair = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-      const natsKey = streamRoles.has(role) ? createNatsKey() : undefined;
+      const natsKey = opens.length > 0 ? createNatsKey() : undefined;
       const made = await withPilot(context, flags.pilot, async (pilot, connection) => {
         const answer = await pilot.access.createToken({
           name: flags.name ?? '',
           role,
-          functions: [...(flags.functions ?? [])],
+          functions: [...functions],
           subjects: [...(flags.subjects ?? [])],
           ttlMs: flags.ttl,
           publicKey: pair.publicKey.export({ type: 'spki', format: 'der' }),
@@ -66,12 +66,7 @@ const tokenCreateCommand: CommandFactory = (context): Command =>
       if (!made.token) throw new PlatformError('internal', 'the gateway answered without a token');
       const key = pair.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
       const file = resolve(flags.out ?? `${made.token.id}.json`);
-      const connection = connectionFor(
-        made.connection,
-        { cert: made.certificate, key },
-        made.token.role,
-        natsKey?.seed,
-      );
+      const connection = connectionFor(made.connection, { cert: made.certificate, key }, opens, natsKey?.seed);
       writePrivate(file, JSON.stringify(connection, undefined, 2));
       const output = outputOf(context, flags);
       await output.one(made.token.id, { ...plain(made.token), file }, [
@@ -96,10 +91,10 @@ export const tokenCommand: CommandFactory = (context, report): Command => {
 function connectionFor(
   owner: Connection,
   { cert, key }: { readonly cert: string; readonly key: string },
-  role: string,
+  opens: readonly StreamRole[],
   seed = '',
 ): Connection {
-  const seeds = { source: role === 'view' ? '' : seed, viewer: role === 'publish' ? '' : seed };
+  const seeds = { source: opens.includes('source') ? seed : '', viewer: opens.includes('viewer') ? seed : '' };
   return { ...owner, tls: { ca: owner.tls.ca, cert, key }, seeds };
 }
 

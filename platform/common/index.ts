@@ -3,6 +3,7 @@ export { type BackoffPolicy, backoffMs } from './backoff.ts';
 export { type Clock, systemClock } from './clock.ts';
 export { withDeadline } from './deadline.ts';
 export { type ErrorCode, errorCodes, type Fault, isErrorCode } from './error-codes.ts';
+export { gatewayPathsText, httpPathPattern, isGatewayPath } from './http-paths.ts';
 export { messageOf, PlatformError, type PlatformErrorOptions } from './platform-error.ts';
 export { formatBytes, formatDuration, parseDurationMs, parseSizeBytes } from './quantities.ts';
 export { nearestName } from './suggestion.ts';

@@ -56,6 +56,7 @@ export async function openHttp(options: OpenHttpOptions): Promise<OpenHttp> {
     call: ({ functionName, payload, headers, signal }) =>
       invoke({ function: functionName, version: '', payload, headers, timeoutMs: 0 }, signal, options),
     pages: options.pages,
+    clock,
     logger,
   });
   await bucket.put(key, String(door.port));

@@ -53,8 +53,13 @@ function guarded(handler: AnyHandler, admission: Admission | undefined, book: Co
       return callback ? callback(error) : call.emit('error', error);
     }
     if (!callback) {
-      call.once('finish', () => tell?.('ok'));
-      call.once('cancelled', () => tell?.('cancelled'));
+      // A stream may be cancelled after it has finished, and must not be let go of twice.
+      const once = (outcome: ErrorCode | 'ok') => {
+        tell?.(outcome);
+        tell = undefined;
+      };
+      call.once('finish', () => once('ok'));
+      call.once('cancelled', () => once('cancelled'));
       return handler(call);
     }
     if (!tell) return handler(call, callback);

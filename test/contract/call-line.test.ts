@@ -8,12 +8,13 @@ import { PlatformError, systemClock } from '#common';
 import { resultForms } from '#frames';
 import type { FunctionVersion } from '#proto';
 import { type LinePeer, type LineServer, openLine, startLineServer, type TlsIdentity } from '#rpc';
-import { agentServerName, loadCertificates } from '#security';
+import { agentServerName } from '#security';
 import { createLogger } from '#telemetry';
 import type { Call } from '../../platform/agent/call.ts';
 import { CallLine as AgentLine, type CallLineOptions } from '../../platform/agent/call-line.ts';
 import { CallLine } from '../../platform/gateway/call-line.ts';
 import { eventually } from '../harness/eventually.ts';
+import { createMembers } from '../harness/members.ts';
 
 const token = 'only the gateway knows';
 const serverName = agentServerName('test', 'n1');
@@ -27,10 +28,7 @@ const waiting: Call[] = [];
 let cancelled = 0;
 
 async function identityOf(pilot: string): Promise<TlsIdentity> {
-  const { CertificateAuthority } = await loadCertificates();
-  const ca = await CertificateAuthority.create(pilot, Date.now());
-  const names = { commonName: 'agent', usage: ['server', 'client'] as ('server' | 'client')[], dnsNames: [serverName] };
-  return { ca: ca.cert, ...(await ca.issue(names, Date.now())) };
+  return (await createMembers(pilot)).issue('agent', [serverName]);
 }
 
 /** Answers by the function's name; the agent around it is not of interest here. */

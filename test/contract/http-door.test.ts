@@ -1,31 +1,33 @@
 /** What the door for HTTP puts up with: strangers that say nothing  and members that say it slowly or without end. */
 import { once } from 'node:events';
-import { connect, type Socket } from 'node:net';
-import { connect as connectTls, type TLSSocket } from 'node:tls';
+import { connect } from 'node:net';
+import type { TLSSocket } from 'node:tls';
 import { headers as natsHeaders } from '@nats-io/transport-node';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { PlatformError } from '#common';
 import { FunctionSpec, Trigger } from '#proto';
 import type { TlsIdentity } from '#rpc';
-import { type CertificateAuthority, gatewayServerName, loadCertificates } from '#security';
+import { gatewayServerName } from '#security';
 import { createLogger } from '#telemetry';
 import { HttpDoor, type HttpRoute } from '../../platform/gateway/http/index.ts';
+import { eventually } from '../harness/eventually.ts';
+import { closed, createMembers, openLine } from '../harness/members.ts';
 
 /** As rpc/limits.ts has it. */
 const handshakesMax = 128;
+/** As http-door.ts has it. */
+const requestsPerSecondMax = 10_000;
 
-let authority: CertificateAuthority;
 let member: TlsIdentity;
+let greedy: TlsIdentity;
 let door: HttpDoor;
+/** The door's clock stands still within one. */
+let second = 0;
 
 beforeAll(async () => {
-  const { CertificateAuthority: Authority } = await loadCertificates();
-  authority = await Authority.create('test', Date.now());
-  const issue = async (commonName: string, dnsNames: string[] = []): Promise<TlsIdentity> => ({
-    ca: authority.cert,
-    ...(await authority.issue({ commonName, usage: ['server', 'client'], dnsNames }, Date.now())),
-  });
+  const { issue } = await createMembers();
   member = await issue('owner');
+  greedy = await issue('t-greedy');
   const spec = FunctionSpec.fromPartial({
     name: 'f',
     triggers: [Trigger.fromPartial({ name: 'on0', http: { path: '/ask', answer: 'result', bodyBytesMax: 1_024 } })],
@@ -52,24 +54,14 @@ beforeAll(async () => {
       durationMs: 1,
       version: 1,
     }),
+    clock: { monotonic: () => second * 1_000 },
     logger: createLogger({ pilot: 'test', node: 'n1', process: 'gateway' }),
   });
 });
 afterAll(() => door.close());
 
 function tls(identity: TlsIdentity = member): TLSSocket {
-  const socket = connectTls({ host: '127.0.0.1', port: door.port, servername: gatewayServerName('test'), ...identity });
-  socket.on('error', () => undefined);
-  return socket;
-}
-
-/** Resolves with all that was said when the other end has closed the line. */
-async function closed(socket: Socket): Promise<string> {
-  const said: Buffer[] = [];
-  socket.on('error', () => undefined);
-  socket.on('data', (chunk: Buffer) => said.push(chunk));
-  if (!socket.closed) await new Promise<void>((resolve) => socket.once('close', () => resolve()));
-  return Buffer.concat(said).toString('latin1');
+  return openLine({ port: door.port, servername: gatewayServerName('test'), identity });
 }
 
 /** A request of a member who minds his manners. */
@@ -135,4 +127,33 @@ describe('a member', () => {
     socket.write('POST /ask HTTP/1.1\r\nHost: a\r\nContent-Length: 99999999\r\n\r\n');
     expect(await said).toMatch(/^HTTP\/1.1 413/);
   });
+
+  it('who sends more requests in a second than he may is told so, and others get through', async () => {
+    const request = 'POST /ask HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n';
+    const socket = tls(greedy);
+    let answered = 0;
+    let refusal = '';
+    socket.on('data', (chunk: Buffer) => {
+      const text = chunk.toString('latin1');
+      answered += text.split('HTTP/1.1 200 ').length - 1;
+      if (text.includes('HTTP/1.1 503 ')) refusal = text;
+    });
+    const end = closed(socket);
+    // A hundred at a time: more at once is another bound.
+    const batch = 100;
+    for (let sent = 0; sent < requestsPerSecondMax; sent += batch) {
+      socket.write(request.repeat(batch));
+      await eventually(() => answered >= sent + batch, { what: `${sent + batch} answers`, timeoutMs: 30_000 });
+    }
+    socket.write(request);
+    await end;
+    expect(refusal).toContain('too many requests in a second');
+    expect(refusal).toMatch(/retry-after: \d/i);
+    expect(await ask()).toContain('200');
+    second += 1;
+    const next = tls(greedy);
+    const said = closed(next);
+    next.write(request.replace('Host: a', 'Host: a\r\nConnection: close'));
+    expect(await said).toContain('HTTP/1.1 200 ');
+  }, 60_000);
 });

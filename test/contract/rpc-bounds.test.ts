@@ -2,15 +2,16 @@
 import { X509Certificate } from 'node:crypto';
 import { EventEmitter, once } from 'node:events';
 import { type ClientHttp2Session, connect as connectHttp2 } from 'node:http2';
-import { connect, type Socket } from 'node:net';
-import { connect as connectTls, type TLSSocket } from 'node:tls';
+import { connect } from 'node:net';
+import type { TLSSocket } from 'node:tls';
 import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { GatewayClient, GatewayService, type InvokeRequest } from '#proto';
-import { ConnectionBook, callUnary, openClient, type RpcServer, startRpcServer, type TlsIdentity, unary } from '#rpc';
+import { GatewayClient, GatewayService } from '#proto';
+import { ConnectionBook, callUnary, openClient, type RpcServer, startRpcServer, type TlsIdentity } from '#rpc';
 import { type CertificateAuthority, gatewayServerName, loadCertificates } from '#security';
 import { eventually } from '../harness/eventually.ts';
+import { closed, createMembers, echoInvoke, openLine } from '../harness/members.ts';
 
 const serverName = gatewayServerName('test');
 /** As limits.ts has them. */
@@ -24,28 +25,15 @@ let member: TlsIdentity;
 let greedy: TlsIdentity;
 
 beforeAll(async () => {
-  const { CertificateAuthority: Authority } = await loadCertificates();
-  authority = await Authority.create('test', Date.now());
-  const issue = async (commonName: string, dnsNames: string[]) => ({
-    ca: authority.cert,
-    ...(await authority.issue({ commonName, usage: ['server', 'client'], dnsNames }, Date.now())),
-  });
-  member = await issue('owner', []);
-  greedy = await issue('t-greedy', []);
-  const invoke = unary((request: InvokeRequest) => ({
-    payload: request.payload,
-    headers: {},
-    instance: 'i',
-    node: 'n',
-    cold: false,
-    durationMs: 1,
-    version: 1,
-  }));
+  const members = await createMembers();
+  ({ authority } = members);
+  member = await members.issue('owner');
+  greedy = await members.issue('t-greedy');
   server = await startRpcServer({
     host: '127.0.0.1',
     port: 0,
-    tls: await issue('gateway', [serverName]),
-    services: [[GatewayService, { invoke }]],
+    tls: await members.issue('gateway', [serverName]),
+    services: [[GatewayService, { invoke: echoInvoke }]],
     reflection: false,
   });
 });
@@ -63,7 +51,7 @@ async function echo(): Promise<string> {
 }
 
 function tls(identity: Partial<TlsIdentity>, alpn: string[] = ['h2']): TLSSocket {
-  return connectTls({ host: '127.0.0.1', port: server.port, servername: serverName, ...identity, ALPNProtocols: alpn });
+  return openLine({ port: server.port, servername: serverName, identity, alpn });
 }
 
 /** One frame of HTTP/2 (RFC 9113, 4.1). */
@@ -74,16 +62,6 @@ function frame(type: number, flags: number, stream: number, payload: readonly nu
   header[4] = flags;
   header.writeUInt32BE(stream, 5);
   return Buffer.concat([header, Buffer.from(payload)]);
-}
-
-/** Resolves when the other end has closed the line. */
-function closed(socket: Socket): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  socket.on('error', () => undefined);
-  socket.resume();
-  if (socket.destroyed) resolve();
-  else socket.once('close', () => resolve());
-  return promise;
 }
 
 describe('before a handshake', () => {

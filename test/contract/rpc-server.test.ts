@@ -19,7 +19,8 @@ import {
   toServiceError,
   unary,
 } from '#rpc';
-import { gatewayServerName, loadCertificates } from '#security';
+import { gatewayServerName } from '#security';
+import { createMembers } from '../harness/members.ts';
 
 const serverName = gatewayServerName('test');
 const responsesWhole = 2_000;
@@ -31,15 +32,6 @@ let seenPeer = '';
 let responses = responsesWhole;
 let ended = false;
 let aborted = false;
-
-async function authority(pilot: string) {
-  const { CertificateAuthority } = await loadCertificates();
-  const ca = await CertificateAuthority.create(pilot, Date.now());
-  return async (commonName: string, dnsNames: string[] = []): Promise<TlsIdentity> => ({
-    ca: ca.cert,
-    ...(await ca.issue({ commonName, usage: ['server', 'client'], dnsNames }, Date.now())),
-  });
-}
 
 const implementation = {
   invoke: unary(async (request: InvokeRequest, { peer, signal }) => {
@@ -66,9 +58,9 @@ const implementation = {
 };
 
 beforeAll(async () => {
-  const issue = await authority('test');
+  const { issue } = await createMembers();
   member = await issue('owner');
-  stranger = await (await authority('other'))('owner');
+  stranger = await (await createMembers('other')).issue('owner');
   const tls = await issue('gateway', [serverName]);
   server = await startRpcServer({
     host: '127.0.0.1',

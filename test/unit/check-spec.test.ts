@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parseManifest, sha256Hex } from '#bundle';
-import { DeployRequest, type FunctionSpec } from '#proto';
+import { DeployRequest, type FunctionSpec, Trigger } from '#proto';
 import { checkSpec } from '../../platform/gateway/check-spec.ts';
 import { receiveDeployment } from '../../platform/gateway/receive-deployment.ts';
 
@@ -50,6 +50,10 @@ describe('names that would reach further', () => {
     { secrets: ['../KEY'] },
     { kind: 'shell' },
     { output: 'a b' },
+    { triggers: [Trigger.fromPartial({ name: 'on0', subject: 'a', http: { path: '/ui/api/Invoke' } })] },
+    { triggers: [Trigger.fromPartial({ name: 'on0', subject: 'a', http: { path: '/metrics' } })] },
+    { triggers: [Trigger.fromPartial({ name: 'on0', subject: 'a', http: { path: '/' } })] },
+    { triggers: [Trigger.fromPartial({ name: 'on0', subject: 'a', http: { path: '/a/../ui' } })] },
   ])('%j is refused', async (changed) => {
     await expect(deploy({ ...good(), ...changed })).rejects.toMatchObject({ code: 'invalid' });
   });

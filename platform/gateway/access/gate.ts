@@ -1,4 +1,4 @@
-/** The gate before the gateway's methods: asks the table, bounds what one token may have under way, writes the audit log. */
+/** The gate before the gateway's methods: asks the table, bounds what one caller may have under way, writes the audit log. */
 import { type AccessDecision, decideAccess, decideFunction, decideSubject, type Role, ruleOf } from '#access';
 import { type Clock, type ErrorCode, PlatformError } from '#common';
 import type { Admission, AdmittedCall } from '#rpc';
@@ -11,10 +11,15 @@ export interface GateOptions {
   readonly clock: Clock;
 }
 
-/** Calls one token may have open at once; the owner's are bounded by the connection. */
-const callsOpenMax = 128;
-/** Calls one token may make in a second, after a burst of as many. */
-const callsPerSecondMax = 2_000;
+interface CallBounds {
+  readonly openMax: number;
+  /** After a burst of as many. */
+  readonly perSecondMax: number;
+}
+
+const tokenBounds: CallBounds = { openMax: 128, perSecondMax: 2_000 };
+/** The owner's own programs, all together: several times what a gateway answers, so that only a loop without end meets it. */
+const ownerBounds: CallBounds = { openMax: 16_384, perSecondMax: 50_000 };
 /** Refusals of one caller that are written down in a second: a loop of them must not push out what mattered. */
 const refusalsPerSecondMax = 5;
 
@@ -34,18 +39,17 @@ export class Gate implements Admission {
     this.#options = options;
   }
 
-  /** Throws `permission-denied`; `no-capacity` where the token has too much under way. */
-  admit(call: AdmittedCall): ((outcome: ErrorCode | 'ok') => void) | undefined {
+  /** Throws `permission-denied`; `no-capacity` where the caller has too much under way. The outcome is to be told once. */
+  admit(call: AdmittedCall): (outcome: ErrorCode | 'ok') => void {
     const { method, caller, request } = call;
     const { tokens, clock } = this.#options;
     const moment = { nowMs: clock.now(), ownersSinceMs: tokens.ownersSinceMs };
     const decision = decideAccess(method, { ...caller, token: tokens.get(caller.name) }, request, moment);
     if (!decision.allowed) throw this.#refuse(call, decision);
-    const account = decision.role === 'admin' ? undefined : this.#charge(call, decision.role);
+    const account = this.#charge(call, decision.role);
     const changes = ruleOf(method)?.changes === true;
-    if (!account && !changes) return undefined;
     return (outcome) => {
-      if (account) this.#release(caller.name, account);
+      this.#release(caller.name, account);
       if (changes) this.#write(call, decision.role, outcome);
     };
   }
@@ -80,13 +84,14 @@ export class Gate implements Admission {
   }
 
   #charge(call: AdmittedCall, role: Role): Account {
-    const account = this.#account(call.caller.name);
-    if (account.open >= callsOpenMax || account.calls >= callsPerSecondMax) {
+    const { name } = call.caller;
+    const account = this.#account(name);
+    const { openMax, perSecondMax } = this.#options.tokens.get(name) ? tokenBounds : ownerBounds;
+    if (account.open >= openMax || account.calls >= perSecondMax) {
       account.refusals += 1;
       if (account.refusals <= refusalsPerSecondMax) this.#write(call, role, 'no-capacity');
-      const reason =
-        account.open >= callsOpenMax ? `${callsOpenMax} calls open` : `${callsPerSecondMax} calls a second`;
-      throw new PlatformError('no-capacity', `the token "${call.caller.name}" has ${reason}, and may have no more`, {
+      const reason = account.open >= openMax ? `${openMax} calls open` : `${perSecondMax} calls a second`;
+      throw new PlatformError('no-capacity', `"${name}" has ${reason}, and may have no more`, {
         hint: 'Wait for answers, or send events instead: their streams hold thousands.',
       });
     }

@@ -1,5 +1,5 @@
 /** Tells the launchers which tokens may use the streams: they give them to their servers, and take them away again. */
-import type { Token } from '#access';
+import { streamRolesOf, type Token } from '#access';
 import { type NatsUsers, natsUsersSchema, type TokenUser } from '#model';
 import { createNatsKey, readPrivate, writePrivate } from '#security';
 
@@ -28,14 +28,8 @@ export class NatsUsersFile {
   }
 }
 
-/** What a token may do on the streams follows from its role: whoever deploys may run code that does both. */
-function userOf({ id, role, natsKey, subjects }: Token): TokenUser[] {
-  if (natsKey === '') return [];
-  const may =
-    role === 'view'
-      ? (['viewer'] as const)
-      : role === 'publish'
-        ? (['source'] as const)
-        : (['source', 'viewer'] as const);
-  return [{ id, key: natsKey, roles: [...may], subjects: [...subjects] }];
+function userOf(token: Token): TokenUser[] {
+  const { id, natsKey, subjects } = token;
+  const roles = streamRolesOf(token);
+  return natsKey === '' || roles.length === 0 ? [] : [{ id, key: natsKey, roles: [...roles], subjects: [...subjects] }];
 }

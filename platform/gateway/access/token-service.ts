@@ -1,7 +1,7 @@
 /** Makes and revokes tokens. The secret halves of their keys never come here. */
 import { randomInt } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { isRole, roles, type Token, tokenLimits, tokenSchema } from '#access';
+import { isRole, roles, streamRolesOf, type Token, tokenLimits, tokenSchema } from '#access';
 import { type Clock, nearestName, PlatformError } from '#common';
 import type { CreateTokenRequest, CreateTokenResponse, Token as TokenMessage } from '#proto';
 import { isPublicNatsKey, loadCertificates, readPrivate } from '#security';
@@ -79,8 +79,9 @@ function tokenOf(request: CreateTokenRequest, nowMs: number): Token {
     throw new PlatformError('usage', `a token is good for ${ttlMs} ms; more than 0 and at most 30 days are possible`);
   }
   if (natsKey !== '' && !isPublicNatsKey(natsKey)) throw new PlatformError('usage', 'the NATS key is no public nkey');
-  if (natsKey !== '' && role === 'invoke') {
-    throw new PlatformError('usage', 'the role "invoke" opens no stream', { hint: 'Leave the NATS key out.' });
+  if (natsKey !== '' && streamRolesOf({ role, functions: request.functions }).length === 0) {
+    const which = request.functions.length > 0 ? ' for some functions' : '';
+    throw new PlatformError('usage', `the role "${role}"${which} opens no stream`, { hint: 'Leave the NATS key out.' });
   }
   const id = `t-${Array.from({ length: 8 }, () => idLetters[randomInt(idLetters.length)]).join('')}`;
   const { name, functions, subjects } = request;

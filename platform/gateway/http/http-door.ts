@@ -8,13 +8,14 @@ import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { type EventPublisher, encodeHeaders, eventSubject, messageIdHeader } from '#broker';
-import { PlatformError } from '#common';
+import { type Clock, PlatformError } from '#common';
 import type { FunctionSpec, InvokeResponse } from '#proto';
 import { type Caller, ConnectionBook, contextOptions, HandshakeWatch, handshakeMsMax, type TlsIdentity } from '#rpc';
 import type { Logger } from '#telemetry';
 import { errorBody, httpStatus } from './http-error.ts';
 import { eventHeaders, readRequestBody, requestId } from './http-request.ts';
 import { findRoute, type HttpRoute } from './http-route.ts';
+import { RequestRates } from './request-rates.ts';
 
 export interface HttpCall {
   readonly functionName: string;
@@ -42,11 +43,14 @@ export interface HttpDoorOptions {
     owns(path: string): boolean;
     serve(path: string, caller: Caller, request: IncomingMessage, response: ServerResponse): Promise<void>;
   };
+  readonly clock: Pick<Clock, 'monotonic'>;
   readonly logger: Logger;
 }
 
 /** Requests at a time, and what their bodies may come to; more are told to come again (R6). */
 const requestsMax = 256;
+/** Of one certificate, the owner's too: more than this door answers on a large node, so that only a loop meets it. */
+const requestsPerSecondMax = 10_000;
 const bodyBytesMax = 256 * 2 ** 20;
 const connectionsMax = 1_024;
 /** A caller that sends slower than this allows is cut off. */
@@ -66,6 +70,7 @@ export class HttpDoor {
   readonly #server: Server;
   readonly #handshakes: HandshakeWatch;
   readonly #book = new ConnectionBook();
+  readonly #rates = new RequestRates(requestsPerSecondMax);
   readonly #ending = new AbortController();
   #requests = 0;
   #bodyBytes = 0;
@@ -140,9 +145,11 @@ export class HttpDoor {
     let reserved = 0;
     let leave = (): void => undefined;
     try {
+      if (!this.#rates.take(this.#callerOf(request).name, this.#options.clock.monotonic()))
+        throw tooMany('in a second');
       const path = (request.url ?? '/').split('?', 1)[0] ?? '/';
       if (this.#options.pages.owns(path)) {
-        if (this.#requests > requestsMax) throw tooMany();
+        if (this.#requests > requestsMax) throw tooMany('at a time');
         return await this.#options.pages.serve(path, this.#callerOf(request), request, response);
       }
       const route = this.#routeOf(request, response, path);
@@ -187,7 +194,7 @@ export class HttpDoor {
   }
 
   #reserve(bytes: number): number {
-    if (this.#requests > requestsMax || this.#bodyBytes + bytes > bodyBytesMax) throw tooMany();
+    if (this.#requests > requestsMax || this.#bodyBytes + bytes > bodyBytesMax) throw tooMany('at a time');
     this.#bodyBytes += bytes;
     return bytes;
   }
@@ -239,6 +246,6 @@ export class HttpDoor {
   }
 }
 
-function tooMany(): PlatformError {
-  return new PlatformError('no-capacity', 'too many requests at a time', { hint: 'Send it again a little later.' });
+function tooMany(when: string): PlatformError {
+  return new PlatformError('no-capacity', `too many requests ${when}`, { hint: 'Send it again a little later.' });
 }

@@ -1,7 +1,7 @@
 /** Everything under /ui/: the dashboard's files, who the caller is, and the gateway's methods as JSON; and /metrics. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { methodRules } from '#access';
-import { PlatformError } from '#common';
+import { isGatewayPath, PlatformError } from '#common';
 import type { Caller } from '#rpc';
 import type { Gate } from '../access/index.ts';
 import { expositionType } from '../metrics/index.ts';
@@ -21,6 +21,8 @@ const root = '/ui/';
 const methodPrefix = '/ui/api/';
 const whoPath = '/ui/who';
 const metricsPath = '/metrics';
+/** Lead to the dashboard. */
+const homePaths: ReadonlySet<string> = new Set(['/', '/ui']);
 
 export class Pages {
   readonly #options: PagesOptions;
@@ -35,7 +37,7 @@ export class Pages {
 
   /** True for paths that are answered here; no function's trigger gets them. */
   owns(path: string): boolean {
-    return path === '/' || path === '/ui' || path === metricsPath || path.startsWith(root);
+    return isGatewayPath(path);
   }
 
   /** Throws `not-found`, `permission-denied` and what the methods throw. */
@@ -52,7 +54,7 @@ export class Pages {
       response.writeHead(200, { 'Content-Type': expositionType }).end(text);
       return;
     }
-    if (!path.startsWith(root)) {
+    if (homePaths.has(path)) {
       response.writeHead(302, { ...pageHeaders, Location: root }).end();
       return;
     }

@@ -10,10 +10,11 @@ import { Client, credentials, Server, ServerCredentials } from '@grpc/grpc-js';
 import { jetstreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { connectNats, ensureConsumer, ensureStreams, readLag, streams } from '#broker';
-import { GatewayClient, GatewayService, type InvokeRequest } from '#proto';
-import { callUnary, openClient, startRpcServer, unary } from '#rpc';
-import { brokerServerName, gatewayServerName, loadCertificates } from '#security';
+import { GatewayClient, GatewayService } from '#proto';
+import { callUnary, openClient, startRpcServer } from '#rpc';
+import { brokerServerName, gatewayServerName } from '#security';
 import { eventually } from '../../harness/eventually.ts';
+import { createMembers, echoInvoke } from '../../harness/members.ts';
 import { startTestServer, type TestServer } from '../../harness/nats-server.ts';
 import { cpuNanoseconds } from '../cpu.ts';
 import { type BenchResult, compare } from '../report.ts';
@@ -43,17 +44,8 @@ const loads: readonly Load[] = [
 ];
 
 export async function benchSecurity({ runs }: BenchOptions): Promise<BenchResult[]> {
-  const { CertificateAuthority } = await loadCertificates();
-  const now = Date.now();
-  const authority = await CertificateAuthority.create(pilot, now);
-  const issue = async (name: string, dnsName: string) => ({
-    ca: authority.cert,
-    ...(await authority.issue(
-      { commonName: name, usage: ['server', 'client'], dnsNames: [dnsName], addresses: ['127.0.0.1'] },
-      now,
-    )),
-  });
-  await using encrypted = await Side.start(await issue('broker', brokerServerName(pilot)));
+  const { issue } = await createMembers(pilot);
+  await using encrypted = await Side.start(await issue('broker', [brokerServerName(pilot)]));
   await using plain = await Side.start(undefined);
   const results: BenchResult[] = [];
   for (const load of loads) {
@@ -73,7 +65,7 @@ export async function benchSecurity({ runs }: BenchOptions): Promise<BenchResult
     results.push(compare(`cpu-${load.name}-tls-vs-plain`, 'us/event', ...pick('cpuMicroseconds')));
     results.push(compare(`rate-${load.name}-tls-vs-plain`, 'events/s', ...pick('perSecond')));
   }
-  results.push(await benchInvokes(await issue('gateway', gatewayServerName(pilot)), runs));
+  results.push(await benchInvokes(await issue('gateway', [gatewayServerName(pilot)]), runs));
   return results;
 }
 
@@ -169,15 +161,7 @@ async function ready(line: ChildProcess): Promise<void> {
 /** Client and server in this one process, on both sides. */
 async function benchInvokes(tls: { ca: string; cert: string; key: string }, runs: number): Promise<BenchResult> {
   const handlers = {
-    invoke: unary(({ payload }: InvokeRequest) => ({
-      payload,
-      headers: {},
-      instance: 'i',
-      node: 'n',
-      cold: false,
-      durationMs: 1,
-      version: 1,
-    })),
+    invoke: echoInvoke,
   };
   const secure = await startRpcServer({
     host: '127.0.0.1',

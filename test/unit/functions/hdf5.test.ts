@@ -46,6 +46,22 @@ describe('openDataExchange()', () => {
     expect(() => scan.readFrame('dark', 3)).toThrow(/no dark frame 3/);
   });
 
+  it('reads a good file after thousands of damaged ones', async () => {
+    const good = dataExchangeFixture('plain');
+    const cut = write('cut-often.h5', good.subarray(0, good.length - 600));
+    // Each left some of the library's stack behind; three thousand were more than there is.
+    for (let time = 0; time < 3_000; time++) await refusal(cut);
+    using scan = await openDataExchange(write('after.h5', good));
+    expect(scan.readFrame('projection', 3)[0]).toBe(3_000);
+  });
+
+  it('refuses an angle that is infinite in radians', async () => {
+    const bytes = Buffer.from(dataExchangeFixture('plain'));
+    const at = bytes.indexOf(Buffer.from(Float64Array.of(45, 90).buffer));
+    bytes.writeDoubleLE(1.7e308, at);
+    expect(await refusal(write('far.h5', bytes))).toMatchObject({ code: 'shape', message: /Angle 1 of .* 1.7e\+308/ });
+  });
+
   it('keeps nothing open of a damaged file, and does not read another one for it', async () => {
     const bytes = Buffer.from(dataExchangeFixture('plain'));
     const open = () => readdirSync('/proc/self/fd').length;
