@@ -2,11 +2,17 @@
 import { SourceMap } from 'node:module';
 import type { ArtifactStore } from '#broker';
 
-/** Frames of the instance host itself tell an author nothing, and name paths of the pilot. */
-const hostFrame = /^\s+at .*instance\.cjs:\d+/;
+/** Frames of the instance host and of Node's queue of promises tell an author nothing; the host's name paths of the pilot. */
+const hostFrame = /^\s+at .*(instance\.cjs:\d+|\(node:internal\/process\/task_queues:\d+)/;
 
 /** Name and place in a bundle, as V8 writes them. */
 const bundleFrame = /pilotfish-function:(\d+):(\d+)/;
+
+/** A frame of a function with a name that the minifier may have given: methods have theirs with a dot, and keep it. */
+const namedFrame = /^(\s+at (?:async |new )?)([\w$]+)(?= \(pilotfish-function:\d+:\d+\))/;
+
+/** What a place of a call begins with. */
+const callPattern = /^(?:(?:new|await)\s+)*([\w$]+)\s*[(<]/;
 
 /** True for a text in which a stack of a bundle stands. */
 export function holdsStack(text: string): boolean {
@@ -43,16 +49,27 @@ export class StackMap {
     // Stacks that come while the map is fetched wait for the same one.
     this.#map ??= this.#load();
     const map = await this.#map;
-    return stack
-      .split('\n')
-      .filter((line) => !hostFrame.test(line))
-      .map((line) =>
-        map
-          ? line.replace(bundleFrame, (whole, row, column) => originOf(map, Number(row), Number(column)) ?? whole)
-          : line,
-      )
-      .join('\n');
+    const lines = stack.split('\n').filter((line) => !hostFrame.test(line));
+    if (!map) return lines.join('\n');
+    return lines.map((line, at) => place(map, named(map, line, lines[at + 1] ?? ''))).join('\n');
   }
+}
+
+function place(map: SourceMap, line: string): string {
+  return line.replace(bundleFrame, (whole, row, column) => originOf(map, Number(row), Number(column)) ?? whole);
+}
+
+/** A map does not say whose body a place is in; but the next frame stands where that function was called, by its name. */
+function named(map: SourceMap, line: string, caller: string): string {
+  const [, row, column] = bundleFrame.exec(caller) ?? [];
+  if (row === undefined || !namedFrame.test(line)) return line;
+  const entry = map.findEntry(Number(row) - 1, Number(column) - 1);
+  if (!('originalSource' in entry)) return line;
+  const { sources, sourcesContent } = map.payload;
+  const source = sourcesContent[sources.indexOf(entry.originalSource)] ?? '';
+  const called = source.split('\n')[entry.originalLine]?.slice(entry.originalColumn);
+  const name = callPattern.exec(called ?? '')?.[1];
+  return name === undefined ? line : line.replace(namedFrame, (_whole, start) => `${start}${name}`);
 }
 
 function originOf(map: SourceMap, line: number, column: number): string | undefined {

@@ -17,7 +17,7 @@ const testCommand: Readonly<Record<Template, string>> = {
   map: 'npx vitest run',
   batch: 'npx vitest run',
   gather: 'npx vitest run',
-  wasm: '',
+  wasm: 'npx vitest run',
   python: 'python3 -m unittest',
   source: 'npx vitest run',
 };
@@ -43,7 +43,7 @@ export const initCommand: CommandFactory = (context): Command =>
       ]);
       const sample = files.find((file) => file.startsWith('sample.'));
       const python = flags.template === 'python' ? `PYTHONPATH=${join(installation(), 'python')} ` : '';
-      if (testCommand[flags.template]) output.note(`test: cd ${name} && ${python}${testCommand[flags.template]}`);
+      output.note(`test: cd ${name} && ${python}${testCommand[flags.template]}`);
       output.note(
         sample === undefined
           ? `next: pilotfish source run ${name}/source.ts --count 10`
@@ -77,7 +77,7 @@ export function createProject(name: string, template: Template): string[] {
     PYTHON: join(dist, 'python'),
   };
   mkdirSync(folder, { recursive: true });
-  const sources = template === 'wasm' || template === 'python' ? [template] : ['common', template];
+  const sources = template === 'python' ? [template] : ['common', template];
   const files = sources.flatMap((source) => fill(join(dist, 'templates', source), folder, values));
   copyFileSync(join(dist, 'pilotfish.schema.json'), join(folder, 'pilotfish.schema.json'));
   return [...files, 'pilotfish.schema.json'].sort();

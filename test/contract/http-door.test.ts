@@ -11,13 +11,14 @@ import { gatewayServerName } from '#security';
 import { createLogger } from '#telemetry';
 import { HttpDoor, type HttpRoute } from '../../platform/gateway/http/index.ts';
 import { eventually } from '../harness/eventually.ts';
-import { closed, createMembers, openLine } from '../harness/members.ts';
+import { closed, createMembers, type Members, openLine, strangersTo } from '../harness/members.ts';
 
 /** As rpc/limits.ts has it. */
 const handshakesMax = 128;
 /** As http-door.ts has it. */
 const requestsPerSecondMax = 10_000;
 
+let members: Members;
 let member: TlsIdentity;
 let greedy: TlsIdentity;
 let door: HttpDoor;
@@ -25,7 +26,8 @@ let door: HttpDoor;
 let second = 0;
 
 beforeAll(async () => {
-  const { issue } = await createMembers();
+  members = await createMembers();
+  const { issue } = members;
   member = await issue('owner');
   greedy = await issue('t-greedy');
   const spec = FunctionSpec.fromPartial({
@@ -60,7 +62,7 @@ beforeAll(async () => {
 });
 afterAll(() => door.close());
 
-function tls(identity: TlsIdentity = member): TLSSocket {
+function tls(identity: Partial<TlsIdentity> = member): TLSSocket {
   return openLine({ port: door.port, servername: gatewayServerName('test'), identity });
 }
 
@@ -84,8 +86,10 @@ describe('a stranger', () => {
     for (const socket of silent) socket.destroy();
   });
 
-  it('without a certificate is not heard', async () => {
-    expect(await closed(tls({ ca: member.ca } as TlsIdentity))).toBe('');
+  it('is not heard, whatever certificate he shows', async () => {
+    for (const [what, identity] of Object.entries(await strangersTo(members)))
+      expect(await closed(tls({ ca: member.ca, ...identity })), what).toBe('');
+    expect(await ask()).toContain('200');
   });
 });
 

@@ -2,16 +2,16 @@
 import { X509Certificate } from 'node:crypto';
 import { EventEmitter, once } from 'node:events';
 import { type ClientHttp2Session, connect as connectHttp2 } from 'node:http2';
-import { connect } from 'node:net';
+import { type AddressInfo, connect, createServer } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { GatewayClient, GatewayService } from '#proto';
 import { ConnectionBook, callUnary, openClient, type RpcServer, startRpcServer, type TlsIdentity } from '#rpc';
-import { type CertificateAuthority, gatewayServerName, loadCertificates } from '#security';
+import { type CertificateAuthority, gatewayServerName } from '#security';
 import { eventually } from '../harness/eventually.ts';
-import { closed, createMembers, echoInvoke, openLine } from '../harness/members.ts';
+import { closed, createMembers, echoInvoke, type Members, openLine, strangersTo } from '../harness/members.ts';
 
 const serverName = gatewayServerName('test');
 /** As limits.ts has them. */
@@ -20,12 +20,13 @@ const connectionsPerCallerMax = 512;
 const streamsMax = 1_024;
 
 let server: RpcServer;
+let members: Members;
 let authority: CertificateAuthority;
 let member: TlsIdentity;
 let greedy: TlsIdentity;
 
 beforeAll(async () => {
-  const members = await createMembers();
+  members = await createMembers();
   ({ authority } = members);
   member = await members.issue('owner');
   greedy = await members.issue('t-greedy');
@@ -40,8 +41,8 @@ beforeAll(async () => {
 afterAll(() => server.close(1_000));
 
 /** A call of a member who minds his manners. */
-async function echo(): Promise<string> {
-  const client = openClient(GatewayClient, { address: server.address, serverName, tls: member });
+async function echo(address = server.address): Promise<string> {
+  const client = openClient(GatewayClient, { address, serverName, tls: member });
   const request = { function: 'echo', version: '', payload: Buffer.from('hi'), headers: {}, timeoutMs: 0 };
   try {
     return (await callUnary(client.invoke.bind(client), request, { timeoutMs: 20_000 })).payload.toString();
@@ -98,24 +99,40 @@ describe('before a handshake', () => {
   });
 });
 
-describe('certificates that open nothing', () => {
-  it('self-signed, of another authority, expired, for servers only, and none', async () => {
-    const { CertificateAuthority: Authority } = await loadCertificates();
-    const now = Date.now();
-    const other = await Authority.create('test', now);
-    const request = { commonName: 'owner', usage: ['client' as const] };
-    const identities: Partial<TlsIdentity>[] = [
-      { cert: other.cert, key: other.key },
-      await other.issue(request, now),
-      await authority.issue({ ...request, validMs: 1_000 }, now - 3_600_000),
-      await authority.issue({ commonName: 'agent-n1', usage: ['server'] }, now),
-      {},
-    ];
-    const before = server.connections.size;
-    for (const identity of identities) await closed(tls({ ca: authority.cert, ...identity }));
-    expect(server.connections.size).toBe(before);
+describe('what opens nothing', () => {
+  it('certificates: self-signed, of another authority, expired, not good yet, for servers only, and none', async () => {
+    await eventually(() => server.connections.size === 0, { what: 'the last member has gone', timeoutMs: 20_000 });
+    for (const [what, identity] of Object.entries(await strangersTo(members)))
+      expect(await closed(tls({ ca: authority.cert, ...identity })), what).toBe('');
+    expect(server.connections.size).toBe(0);
     await closed(tls(member, ['http/1.1']));
     expect(await echo()).toBe('hi');
+  });
+
+  it('all that a member has said before, said again', async () => {
+    const said: Buffer[] = [];
+    const listener = createServer((from) => {
+      const to = connect(server.port, '127.0.0.1');
+      from.on('data', (chunk: Buffer) => said.push(chunk)).on('error', () => undefined);
+      to.on('error', () => undefined);
+      from.pipe(to).pipe(from);
+    });
+    listener.listen(0, '127.0.0.1');
+    await once(listener, 'listening');
+    const { port } = listener.address() as AddressInfo;
+    expect(await echo(`127.0.0.1:${port}`)).toBe('hi');
+    listener.close();
+    expect(said.length).toBeGreaterThan(1);
+    await eventually(() => server.connections.size === 0, { what: 'the member has gone', timeoutMs: 20_000 });
+    const replay = connect(server.port, '127.0.0.1');
+    const end = closed(replay);
+    let admitted = 0;
+    replay.on('data', () => {
+      admitted = Math.max(admitted, server.connections.size);
+    });
+    for (const chunk of said) replay.write(chunk);
+    await end;
+    expect(admitted).toBe(0);
   });
 });
 
@@ -146,6 +163,17 @@ describe('a member', () => {
     // Method POST, scheme https, path "/": from HPACK's static table.
     for (let stream = 1; stream < 20_000 && !socket.destroyed; stream += 2)
       socket.write(Buffer.concat([frame(1, 4, stream, [0x83, 0x87, 0x84]), frame(3, 0, stream, [0, 0, 0, 8])]));
+    await end;
+    expect(await echo()).toBe('hi');
+  });
+
+  it('who begins headers and then says nothing more is cut off', async () => {
+    const socket = tls(member);
+    await once(socket, 'secureConnect');
+    const end = closed(socket);
+    // Headers whose end (flag 4) never comes; pings are not answered either.
+    socket.write('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
+    socket.write(Buffer.concat([frame(4, 0, 0, []), frame(1, 0, 1, [0x83])]));
     await end;
     expect(await echo()).toBe('hi');
   });

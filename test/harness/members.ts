@@ -21,6 +21,22 @@ export async function createMembers(pilot = 'test'): Promise<Members> {
   return { authority, issue };
 }
 
+/** Certificates of every kind that should open nothing, and none. */
+export async function strangersTo({ authority }: Members): Promise<Record<string, Partial<TlsIdentity>>> {
+  const { CertificateAuthority: Authority } = await loadCertificates();
+  const now = Date.now();
+  const other = await Authority.create('test', now);
+  const owner = { commonName: 'owner', usage: ['client' as const] };
+  return {
+    'self-signed': { cert: other.cert, key: other.key },
+    'of another authority': await other.issue(owner, now),
+    expired: await authority.issue({ ...owner, validMs: 1_000 }, now - 3_600_000),
+    'not good yet': await authority.issue(owner, now + 86_400_000),
+    'for serving only': await authority.issue({ commonName: 'agent-n1', usage: ['server'] }, now),
+    none: {},
+  };
+}
+
 export interface Line {
   readonly port: number;
   readonly servername: string;

@@ -46,7 +46,7 @@ it.each([
       const env = { ...process.env, PYTHONPATH: join(root, 'dist/python'), PYTHONDONTWRITEBYTECODE: '1' };
       const { stderr } = await run('python3', ['-m', 'unittest'], { cwd: here, env });
       expect(stderr).toContain('OK');
-    } else if (template !== 'wasm') {
+    } else {
       const { stdout } = await run(process.execPath, [join(root, 'node_modules/vitest/vitest.mjs'), 'run'], {
         cwd: here,
       });

@@ -105,6 +105,8 @@ describe.skipIf(clusterMissing !== '')(`slurm:// (${clusterMissing || 'real'})`,
       brokers: [expect.stringMatching(/^nats:/)],
       events: 'not encrypted: --plain-data was given',
     });
+    // Its exit code is about the login node, too.
+    expect((await cluster.cli(['doctor'])).stdout).toContain('unencrypted (--plain-data)');
     await cli('deploy', join(cluster.directory, 'pilotfish/functions/echo'));
     const extended = await cli('pilot', 'extend', '--nodes', '2');
     expect(extended.stdout).toBe('n2\nn3\n');

@@ -7,6 +7,7 @@ import type { Command } from 'commander';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { type CliContext, createProgram, runCli } from '#cli';
 import { errorCodes, platformVersion } from '#common';
+import { pilotFinding } from '../../platform/cli/doctor-checks.ts';
 
 let home = '';
 beforeEach(() => {
@@ -272,4 +273,21 @@ test('`doctor` names what is missing and what to do, and ends with 1', async () 
   expect(code).toBe(1);
   expect(server).toMatchObject({ state: 'fail', advice: expect.stringContaining('PILOTFISH_NATS_SERVER') });
   expect(items.find(({ check }) => check === 'esbuild')).toMatchObject({ state: 'ok' });
+});
+
+test('`doctor` says of a pilot whether its nodes are ready, and whether events pass between them unencrypted', () => {
+  const nodes = [{ state: 'ready' }, { state: 'ready' }];
+  const encrypted = ['tls://10.0.0.1:4222', 'tls://10.0.0.2:4222'];
+  expect(pilotFinding('p-1', nodes, encrypted)).toMatchObject({ state: 'ok', found: 'p-1: 2 nodes ready' });
+  expect(pilotFinding('p-1', nodes, ['nats://127.0.0.1:4222'])).toMatchObject({ state: 'ok' });
+  expect(pilotFinding('p-1', nodes, ['nats://10.0.0.1:4222', ...encrypted])).toMatchObject({
+    state: 'warn',
+    found: expect.stringContaining('unencrypted (--plain-data)'),
+    advice: expect.stringContaining('nobody else'),
+  });
+  expect(pilotFinding('p-1', [...nodes, { state: 'lost' }], encrypted)).toMatchObject({
+    state: 'warn',
+    found: 'p-1: 2 of 3 nodes ready',
+  });
+  expect(pilotFinding('p-1', [], encrypted).state).toBe('warn');
 });

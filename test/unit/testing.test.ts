@@ -1,6 +1,7 @@
 /** `pilotfish/testing` gives a function what the real host gives it. */
+import { compileString } from 'assemblyscript/asc';
 import { defineFunction, Output, outputs, Reject, Retry } from 'pilotfish/sdk';
-import { testFunction } from 'pilotfish/testing';
+import { moduleFunction, testFunction } from 'pilotfish/testing';
 import { expect, test } from 'vitest';
 
 test('outputs, logs, publishes and state are there to be looked at', async () => {
@@ -95,4 +96,34 @@ test('state under compare-and-set conflicts like the real one', async () => {
     },
   });
   expect(await testFunction(definition).event()).toMatchObject({ text: 'StateConflict' });
+});
+
+test('a WASM module says what it says to the real host', async () => {
+  const { binary, stderr } = await compileString(
+    `@external("pilotfish", "log") declare function log(level: i32, at: usize, length: i32): void;
+    @external("pilotfish", "emit") declare function emit(to: usize, toLength: i32, at: usize, length: i32): void;
+    @external("pilotfish", "fail") declare function fail(kind: i32, at: usize, length: i32): void;
+    @external("pilotfish", "config") declare function config(at: usize, room: i32): i32;
+    const room = memory.data(256);
+    export function alloc(length: i32): usize { return room; }
+    export function handle(at: usize, length: i32): u64 {
+      log(2, at, length);
+      if (load<u8>(at) == 33) fail(1, at, length);
+      if (load<u8>(at) == 63) abort("asked");
+      emit(at, 1, at, length);
+      return ((room + 128) as u64) << 32 | (config(room + 128, 128) as u64);
+    }`,
+    { optimizeLevel: 1 },
+  );
+  expect(String(stderr)).toBe('');
+  const t = testFunction(moduleFunction(binary ?? new Uint8Array(), { a: 1 }));
+  const outcome = await t.event({ data: 'x' });
+  expect(outcome).toMatchObject({ kind: 'done', text: '{"a":1}' });
+  expect(outcome.kind === 'done' && outcome.outputs[1]).toMatchObject({ subject: 'x', data: Uint8Array.of(120) });
+  expect(t.logs).toMatchObject([{ level: 'warn', message: 'x' }]);
+  expect(await t.event({ data: '!' })).toMatchObject({ kind: 'reject' });
+  expect(await t.event({ data: '?' })).toMatchObject({
+    kind: 'failed',
+    error: { message: expect.stringMatching(/^asked at .*:\d+:\d+$/) },
+  });
 });

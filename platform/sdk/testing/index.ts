@@ -7,5 +7,6 @@
  */
 export { type FunctionTester, type TestOptions, testFunction } from './function-tester.ts';
 export { MemoryState } from './memory-state.ts';
+export { moduleFunction } from './module-function.ts';
 export { TestClock } from './test-clock.ts';
 export type { LogLine, PublishedEvent, TestEvent, TestOutcome, TestOutput, TestPart } from './test-types.ts';

@@ -1,4 +1,5 @@
-// What we use of the WebAssembly JavaScript API: the browser's library has it, but with a hundred globals that Node has not.
+// What we use of the WebAssembly JavaScript API, here and in projects made by `pilotfish init`: the browser's library has it, but
+// with a hundred globals that Node has not.
 // biome-ignore lint/style/noNamespace: the standard's own name for them.
 declare namespace WebAssembly {
   interface ModuleImportDescriptor {
