@@ -17,7 +17,7 @@ const testCommand: Readonly<Record<Template, string>> = {
   map: 'npx vitest run',
   batch: 'npx vitest run',
   gather: 'npx vitest run',
-  wasm: 'npx vitest run',
+  wasm: 'npm install assemblyscript && npx vitest run',
   python: 'python3 -m unittest',
   source: 'npx vitest run',
 };

@@ -52,7 +52,7 @@ export async function openHttp(options: OpenHttpOptions): Promise<OpenHttp> {
       return asked.answer;
     },
     publisher,
-    admit: (caller, route) => admit(gate, caller, route),
+    admit: (caller, route) => admitRoute(gate, caller, route),
     call: ({ functionName, payload, headers, signal }) =>
       invoke({ function: functionName, version: '', payload, headers, timeoutMs: 0 }, signal, options),
     pages: options.pages,
@@ -76,7 +76,7 @@ async function hasRoom(manager: JetStreamManager): Promise<boolean> {
 }
 
 /** A POST that is answered with a result is a call of the function; any other publishes an event for it. */
-function admit(gate: Gate, caller: Caller, { functionName, trigger, subject }: HttpRoute): () => void {
+export function admitRoute(gate: Gate, caller: Caller, { functionName, trigger, subject }: HttpRoute): () => void {
   const request = { function: functionName };
   const calls = trigger.http?.answer === 'result';
   const settle = gate.admit({ method: calls ? 'Invoke' : 'Publish', caller, request });

@@ -3,7 +3,8 @@
  * connection; and whoever is not to be served any more can be cut off.
  */
 import type { TLSSocket } from 'node:tls';
-import { connectionsPerCallerMax } from './limits.ts';
+import { CallerRates } from './caller-rates.ts';
+import { connectionsPerCallerMax, connectionsPerSecondMax } from './limits.ts';
 
 export interface Caller {
   /** Common name of the certificate: `owner`, `gateway`, `agent-n1`, or the id of a token. */
@@ -21,11 +22,19 @@ export class ConnectionBook {
   readonly #open = new Map<string, { readonly caller: Caller; readonly socket: TLSSocket }>();
   /** Connections by their caller's name. */
   readonly #counts = new Map<string, number>();
+  readonly #rates = new CallerRates(connectionsPerSecondMax);
+  readonly #now: () => number;
 
-  /** False where the certificate names nobody, or somebody who has as many as he may. The entry ends with the connection, before its port can be used again. */
+  /** `now` in milliseconds that only grow. */
+  constructor(now: () => number = () => performance.now()) {
+    this.#now = now;
+  }
+
+  /** False where the certificate names nobody, or somebody who has as many, or comes as often, as he may. The entry ends with the connection, before its port can be used again. */
   add(socket: TLSSocket): boolean {
     const caller = callerOf(socket);
     if (!caller || (this.#counts.get(caller.name) ?? 0) >= connectionsPerCallerMax) return false;
+    if (!this.#rates.take(caller.name, this.#now())) return false;
     this.#count(caller.name, 1);
     this.#open.set(caller.address, { caller, socket });
     socket.once('close', () => {

@@ -39,6 +39,9 @@ export const connectionsMax = 2_048;
 /** Of them so many of one certificate: nobody's mistake takes the places of all others. */
 export const connectionsPerCallerMax = 512;
 
+/** So many new ones of one certificate in a second: all of them come back at once, but nobody spends the port's handshakes on and on. */
+export const connectionsPerSecondMax = 512;
+
 /** A handshake takes milliseconds; whoever needs seconds holds a place and has no business here. */
 export const handshakeMsMax = 5_000;
 

@@ -227,7 +227,8 @@ describe('a member', () => {
   });
 
   it('who wants every place is given a share, and others get through', () => {
-    const book = new ConnectionBook();
+    let nowMs = 0;
+    const book = new ConnectionBook(() => nowMs);
     /** What the book sees of a connection. */
     const connection = (identity: TlsIdentity, remotePort: number) =>
       Object.assign(new EventEmitter(), {
@@ -241,6 +242,9 @@ describe('a member', () => {
     expect(book.add(connection(member, 9) as unknown as TLSSocket)).toBe(true);
     for (const each of taken) each.emit('close');
     expect(book.size).toBe(1);
+    // He has come as often as he may in this second.
+    expect(book.add(connection(greedy, 10) as unknown as TLSSocket)).toBe(false);
+    nowMs += 1_000;
     expect(book.add(connection(greedy, 10) as unknown as TLSSocket)).toBe(true);
   });
 

@@ -1,4 +1,4 @@
-// Needs `npm install assemblyscript vitest`.
+// The compiler has to be here: npm install assemblyscript
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { compileString } from 'assemblyscript/asc';

@@ -10,12 +10,19 @@ import type { TLSSocket } from 'node:tls';
 import { type EventPublisher, encodeHeaders, eventSubject, messageIdHeader } from '#broker';
 import { type Clock, PlatformError } from '#common';
 import type { FunctionSpec, InvokeResponse } from '#proto';
-import { type Caller, ConnectionBook, contextOptions, HandshakeWatch, handshakeMsMax, type TlsIdentity } from '#rpc';
+import {
+  type Caller,
+  CallerRates,
+  ConnectionBook,
+  contextOptions,
+  HandshakeWatch,
+  handshakeMsMax,
+  type TlsIdentity,
+} from '#rpc';
 import type { Logger } from '#telemetry';
 import { errorBody, httpStatus } from './http-error.ts';
 import { eventHeaders, readRequestBody, requestId } from './http-request.ts';
 import { findRoute, type HttpRoute } from './http-route.ts';
-import { RequestRates } from './request-rates.ts';
 
 export interface HttpCall {
   readonly functionName: string;
@@ -70,7 +77,7 @@ export class HttpDoor {
   readonly #server: Server;
   readonly #handshakes: HandshakeWatch;
   readonly #book = new ConnectionBook();
-  readonly #rates = new RequestRates(requestsPerSecondMax);
+  readonly #rates = new CallerRates(requestsPerSecondMax);
   readonly #ending = new AbortController();
   #requests = 0;
   #bodyBytes = 0;

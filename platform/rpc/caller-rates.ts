@@ -1,6 +1,6 @@
-/** How many requests each caller sends in a second, those for paths that nobody serves included: no other bound counts them. */
+/** How often each caller has done something in the present second: connected, or asked. */
 
-export class RequestRates {
+export class CallerRates {
   readonly #perSecondMax: number;
   readonly #counts = new Map<string, number>();
   #sinceMs = Number.NEGATIVE_INFINITY;
@@ -9,7 +9,7 @@ export class RequestRates {
     this.#perSecondMax = perSecondMax;
   }
 
-  /** False where the caller has had as many in the present second as he may. */
+  /** False where the caller has done it as often in the present second as he may. */
   take(callerName: string, nowMs: number): boolean {
     if (nowMs - this.#sinceMs >= 1_000) {
       // All at once: nothing is kept of callers that have gone.
