@@ -243,7 +243,7 @@ export class Agent {
       logger,
       node: config.node,
       spoolDirectory: join(config.runDirectory, 'spool'),
-      stacks: new StackMap(artifacts, version.sourceMapDigest),
+      stacks: new StackMap(artifacts, version.sourceMapDigest, version.spec?.kind === 'wasm'),
       manager: this.#manager,
       start: (pool) => this.#startIfFree(pool),
       hasTime: (pool) => this.hasTimeFor(pool),

@@ -8,6 +8,9 @@ const hostFrame = /^\s+at .*(instance\.cjs:\d+|\(node:internal\/process\/task_qu
 /** Name and place in a bundle, as V8 writes them. */
 const bundleFrame = /pilotfish-function:(\d+):(\d+)/;
 
+/** A place in a module's bytes. Its map has them as columns of one line. */
+const moduleFrame = /wasm:\/\/wasm\/[\w-]+:wasm-function\[\d+\]:(0x[\da-f]+)/;
+
 /** A frame of a function with a name that the minifier may have given: methods have theirs with a dot, and keep it. */
 const namedFrame = /^(\s+at (?:async |new )?)([\w$]+)(?= \(pilotfish-function:\d+:\d+\))/;
 
@@ -16,19 +19,21 @@ const callPattern = /^(?:(?:new|await)\s+)*([\w$]+)\s*[(<]/;
 
 /** True for a text in which a stack of a bundle stands. */
 export function holdsStack(text: string): boolean {
-  return bundleFrame.test(text);
+  return bundleFrame.test(text) || moduleFrame.test(text);
 }
 
 /** Loaded once a function and only after its first error: a map is several times its bundle. */
 export class StackMap {
   readonly #store: ArtifactStore;
   readonly #digest: string;
+  readonly #isModule: boolean;
   #map: Promise<SourceMap | undefined> | undefined;
 
-  /** `digest` names the map in the artifact store; empty when there is none. */
-  constructor(store: ArtifactStore, digest: string) {
+  /** `digest` names the map in the artifact store; empty when there is none. `isModule`: it is a map of a WASM module. */
+  constructor(store: ArtifactStore, digest: string, isModule = false) {
     this.#store = store;
     this.#digest = digest;
+    this.#isModule = isModule;
   }
 
   async #load(): Promise<SourceMap | undefined> {
@@ -51,12 +56,17 @@ export class StackMap {
     const map = await this.#map;
     const lines = stack.split('\n').filter((line) => !hostFrame.test(line));
     if (!map) return lines.join('\n');
+    if (this.#isModule) return lines.map((line) => placeInModule(map, line)).join('\n');
     return lines.map((line, at) => place(map, named(map, line, lines[at + 1] ?? ''))).join('\n');
   }
 }
 
 function place(map: SourceMap, line: string): string {
   return line.replace(bundleFrame, (whole, row, column) => originOf(map, Number(row), Number(column)) ?? whole);
+}
+
+function placeInModule(map: SourceMap, line: string): string {
+  return line.replace(moduleFrame, (whole, offset) => originOf(map, 1, Number(offset) + 1) ?? whole);
 }
 
 /** A map does not say whose body a place is in; but the next frame stands where that function was called, by its name. */

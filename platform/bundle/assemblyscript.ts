@@ -9,8 +9,14 @@ export function isAssemblyScript(path: string): boolean {
   return path.endsWith('.as.ts');
 }
 
+export interface CompiledModule {
+  readonly module: Uint8Array;
+  /** From places in the module's bytes to the author's files. */
+  readonly sourceMap: Uint8Array;
+}
+
 /** `entry` is absolute, `folder` the one that paths in messages are relative to. Throws `invalid` with file, line, column and frame. */
-export async function compileAssemblyScript(entry: string, folder: string): Promise<Uint8Array> {
+export async function compileAssemblyScript(entry: string, folder: string): Promise<CompiledModule> {
   const asc = await loadCompiler(entry);
   const outputs = new Map<string, Uint8Array | string>();
   let messages = '';
@@ -25,7 +31,8 @@ export async function compileAssemblyScript(entry: string, folder: string): Prom
     },
   });
   const module = outputs.get(outputName);
-  if (!error && module instanceof Uint8Array) return module;
+  if (!error && module instanceof Uint8Array)
+    return { module, sourceMap: Buffer.from(outputs.get(`${outputName}.map`) ?? '') };
   throw new PlatformError('invalid', messages.trim() || `${basename(entry)} does not compile`, { cause: error });
 }
 
@@ -34,6 +41,8 @@ const outputName = 'function.wasm';
 function* compilerArguments(entry: string, folder: string): Generator<string> {
   yield relative(folder, entry);
   yield* ['--baseDir', folder, '--outFile', outputName, '--noColors', ...flags];
+  // Names of functions and a map for stacks of traps; the code is the same.
+  yield* ['--debug', '--sourceMap'];
 }
 
 interface CompilerIo {

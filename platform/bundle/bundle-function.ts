@@ -56,5 +56,6 @@ async function bundleParts({ spec, entry, folder, files }: ProjectFunction): Pro
   }
   if (entry === undefined) throw new PlatformError('invalid', `${spec.name} has no entry`);
   if (spec.kind !== 'wasm') return bundleTypescript(entry, spec);
-  return { artifact: await bundleWasm(entry, spec), sourceMap: noBytes, files: [], inputs: [], warnings: [] };
+  const { module, sourceMap } = await bundleWasm(entry, spec);
+  return { artifact: module, sourceMap, files: [], inputs: [], warnings: [] };
 }

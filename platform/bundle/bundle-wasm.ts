@@ -4,12 +4,15 @@ import { basename, dirname } from 'node:path';
 import { formatBytes, PlatformError } from '#common';
 import type { FunctionSpec } from '#proto';
 import { checkWasmModule, wasmMemoryBytesMax, wasmMemoryBytesMin } from '#wasm-abi';
-import { compileAssemblyScript, isAssemblyScript } from './assemblyscript.ts';
+import { type CompiledModule, compileAssemblyScript, isAssemblyScript } from './assemblyscript.ts';
 
 /** Throws `invalid` for a module that does not keep to the ABI (platform/instance/ABI.md) or wants more memory than it may have. */
-export async function bundleWasm(entry: string, spec: FunctionSpec): Promise<Uint8Array> {
+export async function bundleWasm(entry: string, spec: FunctionSpec): Promise<CompiledModule> {
   const name = basename(entry);
-  const module = isAssemblyScript(entry) ? await compileAssemblyScript(entry, dirname(entry)) : readFileSync(entry);
+  const compiled = isAssemblyScript(entry)
+    ? await compileAssemblyScript(entry, dirname(entry))
+    : { module: readFileSync(entry), sourceMap: new Uint8Array(0) };
+  const { module } = compiled;
   const problems = checkWasmModule(module);
   if (problems.length > 0) {
     throw new PlatformError('invalid', problems.map((problem) => `${name}: ${problem}`).join('\n'), {
@@ -26,7 +29,7 @@ export async function bundleWasm(entry: string, spec: FunctionSpec): Promise<Uin
       { hint: 'Raise resources.memory in the manifest, or build the module with a lower maximum.' },
     );
   }
-  return module;
+  return compiled;
 }
 
 /** A maximum of all that 32 bits can address is no limit, only a toolchain's default. */

@@ -25,7 +25,9 @@ export function wasmImports(folder: string, files: Map<string, BundledFile>): Pl
       onLoad({ filter: /.*/, namespace }, async ({ path }) => {
         try {
           const source = resolve(folder, path);
-          const module = isAssemblyScript(path) ? await compileAssemblyScript(source, folder) : readFileSync(source);
+          const module = isAssemblyScript(path)
+            ? (await compileAssemblyScript(source, folder)).module
+            : readFileSync(source);
           // Below node_modules or a sister folder a path may lead upwards: on a node it is a name and no more.
           const name = `${path.replaceAll('../', 'up/')}${isAssemblyScript(path) ? '.wasm' : ''}`;
           if (!WebAssembly.validate(module)) throw new Error('it is not a WebAssembly module, or cut off');

@@ -24,7 +24,7 @@ export async function loadKernel(name: keyof typeof sources): Promise<WebAssembl
     bytes = new Uint8Array(readFileSync(cached));
   } catch {
     // Not compiled yet.
-    bytes = new Uint8Array(await compileAssemblyScript(join(folder, sources[name]), folder));
+    bytes = new Uint8Array((await compileAssemblyScript(join(folder, sources[name]), folder)).module);
     mkdirSync(join(root, '.cache/kernels'), { recursive: true });
     writeFileSync(`${cached}.${process.pid}`, bytes);
     renameSync(`${cached}.${process.pid}`, cached);

@@ -81,6 +81,7 @@ export function handle(pointer: usize, length: i32): u64 {
     await expect(pilot.client.invoke('trap', Buffer.from('x'))).rejects.toMatchObject({
       code: 'function-failed',
       message: expect.stringContaining('unreachable'),
+      foreignStack: expect.stringMatching(/at trap\.as\/handle \(trap\.as\.ts:7:/),
     });
     expect((await pilot.client.invoke('trap', Buffer.from('1'))).payload.toString()).toBe('1');
     await expect(pilot.client.invoke('trap', Buffer.from('a'))).rejects.toMatchObject({

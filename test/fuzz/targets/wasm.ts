@@ -18,7 +18,7 @@ export const wasm: FuzzTarget = {
   async open() {
     const folder = mkdtempSync(join(tmpdir(), 'pilotfish-fuzz-'));
     writeFileSync(join(folder, 'a.as.ts'), source);
-    const good = await compileAssemblyScript(join(folder, 'a.as.ts'), folder);
+    const { module: good } = await compileAssemblyScript(join(folder, 'a.as.ts'), folder);
     rmSync(folder, { recursive: true });
     if (checkWasmModule(good).length > 0) throw new Error(`the good one is refused: ${checkWasmModule(good).join()}`);
     const noise = fc.uint8Array({ maxLength: 200 }).map((bytes) => Buffer.concat([good.subarray(0, 8), bytes]));
