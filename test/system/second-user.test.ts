@@ -34,6 +34,7 @@ const why = isRoot ? 'other users cannot read this clone' : 'only root can becom
 
 interface Told {
   readonly directories: readonly string[];
+  readonly files: readonly string[];
   readonly addresses: readonly string[];
   readonly sockets: readonly string[];
   readonly pids: readonly number[];
@@ -123,6 +124,9 @@ describe.skipIf(!readable)(`another user of the machine (skipped where ${why})`,
     const open = join(base, 'open');
     mkdirSync(open);
     chmodSync(open, 0o777);
+    const plain = join(open, 'plain');
+    writeFileSync(plain, '');
+    chmodSync(plain, 0o666);
     const { CertificateAuthority } = await loadCertificates();
     const authority = await CertificateAuthority.create('open', Date.now());
     const server = createSecureServer(await authority.issue({ commonName: 'open', usage: ['server'] }, Date.now()));
@@ -133,6 +137,7 @@ describe.skipIf(!readable)(`another user of the machine (skipped where ${why})`,
     await once(his, 'spawn');
     const gains = await tryAll({
       directories: [open],
+      files: [plain],
       addresses: [`127.0.0.1:${port}`],
       sockets: [],
       pids: [his.pid ?? 0],
@@ -140,7 +145,7 @@ describe.skipIf(!readable)(`another user of the machine (skipped where ${why})`,
     his.kill('SIGKILL');
     server.close();
     expect(gains.map(({ what }) => what)).toEqual(
-      expect.arrayContaining(['list', 'write', 'signal', 'read environ', 'speak with the server at']),
+      expect.arrayContaining(['list', 'write', 'read', 'change', 'signal', 'read environ', 'speak with the server at']),
     );
   }, 60_000);
 
@@ -148,14 +153,31 @@ describe.skipIf(!readable)(`another user of the machine (skipped where ${why})`,
     const launcher = JSON.parse(readFileSync(join(pilotDirectory, 'nodes/n1/launcher.json'), 'utf8')) as {
       runDirectory: string;
     };
+    // A frame on its way through tmpfs, and one that an event claims.
+    const frame = join(home, 'frame');
+    writeFileSync(frame, Buffer.alloc(2 * 2 ** 20, 1), { mode: 0o600 });
+    chownSync(frame, owner, owner);
+    expect(await cli('invoke', 'echo', '-f', frame)).toMatchObject({ code: 0 });
+    expect(await cli('pub', 'numbers.1', '-f', frame)).toMatchObject({ code: 0 });
     const pids = pidsOf(owner);
     const everything = readdirSync(launcher.runDirectory, { recursive: true, withFileTypes: true });
     const told = {
       directories: [env.PILOTFISH_HOME, pilotDirectory, join(pilotDirectory, 'keys'), launcher.runDirectory],
+      files: [...new Set([home, launcher.runDirectory, '/dev/shm', tmpdir()].flatMap((each) => filesOf(owner, each)))],
       addresses: listening(pids),
       sockets: everything.filter((entry) => entry.isSocket()).map((entry) => join(entry.parentPath, entry.name)),
       pids,
     };
+    const names = told.files.join('\n');
+    for (const kind of [
+      /keys\/ca\.key/,
+      /connection\.json/,
+      /artifacts\/[0-9a-f]{64}/,
+      /\.log$/m,
+      /scratch\//,
+      /claims?\//,
+    ])
+      expect(names).toMatch(kind);
     expect(told.addresses.length).toBeGreaterThanOrEqual(3);
     expect(pids.length).toBeGreaterThanOrEqual(4);
     const gains = await tryAll(told);
@@ -198,6 +220,20 @@ describe.skipIf(!readable)(`another user of the machine (skipped where ${why})`,
     await eventually(() => pidsOf(owner).length === 0, { what: 'no process of the owner is left', timeoutMs: 20_000 });
   }, 60_000);
 });
+
+/** Every file of this user below the directory. What is gone meanwhile, as others' temporary files are, is left out. */
+function filesOf(user: number, directory: string): string[] {
+  try {
+    return readdirSync(directory, { withFileTypes: true }).flatMap((entry) => {
+      const path = join(directory, entry.name);
+      if (entry.isSymbolicLink() || statSync(path, { throwIfNoEntry: false })?.uid !== user) return [];
+      return entry.isDirectory() ? filesOf(user, path) : entry.isFile() ? [path] : [];
+    });
+  } catch {
+    // Gone since it was listed.
+    return [];
+  }
+}
 
 /** host:port of every TCP socket that these processes listen on. */
 function listening(pids: readonly number[]): string[] {
