@@ -183,7 +183,7 @@ export async function runGateway(
       await calls.close();
       await scaling?.close();
       await trimmer.close();
-      await access.audit.close();
+      await access.close();
       claims.close();
       fleet.close();
       await taken.epoch.release();

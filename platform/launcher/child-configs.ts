@@ -7,6 +7,7 @@ import {
   type Connection,
   connectionSchema,
   type GatewayConfig,
+  type NatsUsers,
   type NodeConfig,
   natsUsersSchema,
 } from '#model';
@@ -19,9 +20,8 @@ export function serverConfigText(
   where: { readonly port: number; readonly portsDirectory: string; readonly storeDirectory: string },
   cluster: ClusterOptions | undefined,
 ): string {
-  const { system, tokens, ...users } = natsUsersSchema.parse(
-    JSON.parse(readPrivate(pilotPaths(config.pilotDirectory).users)),
-  );
+  const { system, tokens: all, ...users } = readUsers(config);
+  const tokens = all.filter(({ expiresAtMs }) => expiresAtMs > Date.now());
   const { pilot, node, storeBytes, host } = config;
   const serverName = serverNameOf(pilot, node);
   const tags = config.block === undefined ? {} : { tags: [blockTag(config.block)] };
@@ -30,6 +30,16 @@ export function serverConfigText(
   const tls = plain ? {} : { tls: tlsFiles(config.pilotDirectory, brokerMember(node)) };
   const known = { users, tokens, systemUser: system };
   return renderServerConfig({ serverName, host, storeBytes, ...known, ...where, ...others, ...tls, ...tags });
+}
+
+/** When the next of the tokens ends that open the streams now; Infinity where none does. */
+export function nextTokenEnd(config: NodeConfig): number {
+  const now = Date.now();
+  return Math.min(...readUsers(config).tokens.flatMap(({ expiresAtMs }) => (expiresAtMs > now ? expiresAtMs : [])));
+}
+
+function readUsers({ pilotDirectory }: NodeConfig): NatsUsers {
+  return natsUsersSchema.parse(JSON.parse(readPrivate(pilotPaths(pilotDirectory).users)));
 }
 
 /** How this node's server finds the others; undefined where it is the only one. `route` is host:port of its own end. */

@@ -19,7 +19,15 @@ import {
 import { makePrivateDirectory, writePrivate } from '#security';
 import type { Logger } from '#telemetry';
 import { chooseBrokerPorts, readRoutes, readServers, writeBrokerRecord } from './broker-ports.ts';
-import { agentConfig, clusterOf, connectionOf, gatewayConfig, portOf, serverConfigText } from './child-configs.ts';
+import {
+  agentConfig,
+  clusterOf,
+  connectionOf,
+  gatewayConfig,
+  nextTokenEnd,
+  portOf,
+  serverConfigText,
+} from './child-configs.ts';
 import { keepLogsBounded } from './child-logs.ts';
 import { followUsers } from './follow-users.ts';
 import { probeParentDeath } from './parent-death.ts';
@@ -183,7 +191,8 @@ export class Launcher {
     writeBrokerRecord(config, { ...record, server: address });
     const { users: file } = pilotPaths(config.pilotDirectory);
     const { logger } = this.#options;
-    const stopFollowing = followUsers({ file, reload: () => server.reload(writeConfig), logger });
+    const nextEnd = () => nextTokenEnd(config);
+    const stopFollowing = followUsers({ file, nextEnd, reload: () => server.reload(writeConfig), logger });
     this.#stopSignal.signal.addEventListener('abort', stopFollowing, { once: true });
     const watch = { logFile: paths.log('nats-server'), storeDirectory: paths.store, logger };
     const stopWatching = watchStore({ ...watch, restart: () => server.restart(serverGraceMs) });

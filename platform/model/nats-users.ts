@@ -8,6 +8,7 @@ const tokenUserSchema = z.strictObject({
   roles: z.array(z.enum(['source', 'viewer'])).min(1),
   /** Subjects it may publish to, as users write them; empty for all. */
   subjects: z.array(z.string()),
+  expiresAtMs: z.number(),
 });
 export type TokenUser = z.infer<typeof tokenUserSchema>;
 

@@ -37,7 +37,11 @@ export interface Access {
   readonly gate: Gate;
   readonly methods: AccessMethods;
   readonly audit: AuditLog;
+  close(): Promise<void>;
 }
+
+/** A token's streams and connections end this long after its time, at most. */
+const endCheckMs = 1_000;
 
 export async function openAccess(options: AccessOptions): Promise<Access> {
   const { connection, manager, bucket, files, clock, logger, renew, cut } = options;
@@ -49,5 +53,14 @@ export async function openAccess(options: AccessOptions): Promise<Access> {
   const events = new EventDoor({ connection, manager, clock });
   const gate = new Gate({ tokens, audit, clock });
   const methods = accessMethods({ gate, events, tokens, service, users, audit, files, renew, cut, clock });
-  return { gate, methods, audit };
+  const endCheck = setInterval(() => service.cutEnded(), endCheckMs);
+  return {
+    gate,
+    methods,
+    audit,
+    close() {
+      clearInterval(endCheck);
+      return audit.close();
+    },
+  };
 }

@@ -29,7 +29,7 @@ export class NatsUsersFile {
 }
 
 function userOf(token: Token): TokenUser[] {
-  const { id, natsKey, subjects } = token;
+  const { id, natsKey: key, subjects, expiresAtMs } = token;
   const roles = streamRolesOf(token);
-  return natsKey === '' || roles.length === 0 ? [] : [{ id, key: natsKey, roles: [...roles], subjects: [...subjects] }];
+  return key === '' || roles.length === 0 ? [] : [{ id, key, roles: [...roles], subjects: [...subjects], expiresAtMs }];
 }

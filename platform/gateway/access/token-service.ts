@@ -24,6 +24,8 @@ const publicKeyBytesMax = 256;
 
 export class TokenService {
   readonly #options: TokenServiceOptions;
+  /** Ended tokens whose connections were ended. */
+  #cut: ReadonlySet<string> = new Set();
 
   constructor(options: TokenServiceOptions) {
     this.#options = options;
@@ -50,6 +52,14 @@ export class TokenService {
     await tokens.remove(id);
     users.write(tokens.list());
     return cut(id);
+  }
+
+  /** What a token has open ends with it; nothing new is let in with its certificate. To be asked often. */
+  cutEnded(): void {
+    const { tokens, cut, clock } = this.#options;
+    const ended = tokens.list().filter(({ expiresAtMs }) => expiresAtMs <= clock.now());
+    for (const { id } of ended) if (!this.#cut.has(id)) cut(id);
+    this.#cut = new Set(ended.map(({ id }) => id));
   }
 
   async #sign(token: Token, publicKey: Uint8Array, nowMs: number): Promise<string> {
