@@ -5,6 +5,8 @@ import type { ScaleDecision } from '#proto';
 export const nodesName = '(nodes)';
 
 const decisionsMax = 100;
+/** What still cannot be done is said again after this. */
+const repeatMs = 60_000;
 /** Of all functions together, for a watcher that looks again a moment later. */
 const recentMax = 1_000;
 
@@ -12,6 +14,12 @@ export class DecisionLog {
   readonly #byFunction = new Map<string, ScaleDecision[]>();
   readonly #recent: ScaleDecision[] = [];
   #count = 0;
+
+  /** False for what was decided a moment ago and could not be done: a full pilot decides the same each round. */
+  isNews({ function: name, from, to, timeMs }: ScaleDecision): boolean {
+    const last = this.#byFunction.get(name)?.at(-1);
+    return last?.from !== from || last.to !== to || timeMs - last.timeMs >= repeatMs;
+  }
 
   add(decision: ScaleDecision): void {
     const own = this.#byFunction.get(decision.function) ?? [];

@@ -155,9 +155,10 @@ export class FunctionScales {
       unplaced: 0,
       waiting: lag?.waiting ?? [],
     });
-    if (wanted !== current) {
+    const decided = { timeMs: clock.now(), function: name, from: current, to: wanted, reason };
+    if (wanted !== current && decisions.isNews(decided)) {
       logger.info({ function: name, from: current, to: wanted, reason }, 'scale');
-      decisions.add({ timeMs: clock.now(), function: name, from: current, to: wanted, reason });
+      decisions.add(decided);
     }
     return decision;
   }

@@ -140,6 +140,21 @@ describe('DecisionLog', () => {
     log.forget('f');
     expect(log.of('f')).toEqual([]);
   });
+
+  it('takes what cannot be done for news once a minute, and what is different at once', () => {
+    const log = new DecisionLog();
+    const decided = (timeMs: number, from: number, to: number) => ({ timeMs, function: 'f', from, to, reason: '' });
+    const said: number[] = [];
+    for (let timeMs = 0; timeMs < 150_000; timeMs += 300) {
+      const decision = decided(timeMs, 0, 2);
+      if (!log.isNews(decision)) continue;
+      log.add(decision);
+      said.push(timeMs);
+    }
+    expect(said).toEqual([0, 60_000, 120_000]);
+    expect(log.isNews(decided(150_000, 0, 3))).toBe(true);
+    expect(log.isNews({ ...decided(150_000, 0, 2), function: 'g' })).toBe(true);
+  });
 });
 
 it('restMs() follows the cost of a round, but a round that waited for a dead broker is not rested from for long', () => {
