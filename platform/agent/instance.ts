@@ -182,8 +182,14 @@ export class Instance {
   /** Ends the process now; calls that ran in it are lost, the others unstarted. */
   end(reason: string): void {
     if (this.phase === 'stopped') return;
-    this.#endReason ??= reason;
+    this.#takeNoMore(reason);
     this.#options.kill('SIGKILL');
+  }
+
+  /** Its process lives on for a while after the signal, and what it still says (`ready`, too) must win it no call. */
+  #takeNoMore(reason: string): void {
+    this.phase = 'draining';
+    this.#endReason ??= reason;
   }
 
   /** Ends it for what its function did: to its events that is an end of its own, which is counted (R4). */
@@ -208,7 +214,7 @@ export class Instance {
 
   /** Asks it to leave first: a function may have something to put away. One that does not listen is ended all the same. */
   #terminate(reason: string): void {
-    this.#endReason ??= reason;
+    this.#takeNoMore(reason);
     if (this.#stopTimer) return;
     this.#options.kill('SIGTERM');
     this.#stopTimer = setTimeout(() => this.#options.kill('SIGKILL'), terminateGraceMs);

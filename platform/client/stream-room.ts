@@ -65,19 +65,21 @@ export class StreamRoom {
     const room = await this.#readRoom();
     this.#asking = false;
     this.#askedAt = this.#options.clock.monotonic();
-    this.#budget = room === undefined ? Number.POSITIVE_INFINITY : budgetOf(room);
+    // Without an answer the last one stands: a server that is too busy to answer may be full.
+    if (room !== undefined) this.#budget = budgetOf(room);
     this.#untouched = true;
     if (!this.#closed) this.#options.onRoom();
   }
 
-  /** Undefined when the server did not say: the stream itself then refuses what is too much. */
+  /** Infinity for a stream without a limit; undefined when the server did not answer. */
   async #readRoom(): Promise<number | undefined> {
     try {
       const answer = await this.#options.connection.request(streamInfoSubject(streams.events), undefined, {
         timeout: askTimeoutMs,
       });
       const { config, state } = answer.json<{ config?: { max_bytes: number }; state?: { bytes: number } }>();
-      return config && state && config.max_bytes > 0 ? sourceShare * config.max_bytes - state.bytes : undefined;
+      if (!config || !state) return undefined;
+      return config.max_bytes > 0 ? sourceShare * config.max_bytes - state.bytes : Number.POSITIVE_INFINITY;
     } catch {
       return undefined;
     }
