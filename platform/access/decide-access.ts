@@ -1,6 +1,6 @@
 /** One call, one answer: may this caller do that? Pure; the caller's token comes out of the token book. */
 import { matchSubject } from '#model';
-import { ruleOf } from './method-rules.ts';
+import { methodRules, ruleOf } from './method-rules.ts';
 import type { Role } from './roles.ts';
 import { matchesAny, type Token } from './token.ts';
 
@@ -39,12 +39,20 @@ export function decideAccess(
     const hint = rule ? `It takes the role ${rule.roles.join(' or ')}.` : 'No role may.';
     return refused(`the role "${role}" may not call ${method}`, hint);
   }
-  if (rule.wholePilot && caller.token && caller.token.functions.length > 0) {
-    const hint = `It is for ${caller.token.functions.join(', ')}, and this is about all functions.`;
+  const functions = caller.token?.functions ?? [];
+  if (rule.wholePilot && functions.length > 0) {
+    const hint = `It is for ${functions.join(', ')}, and this is about all functions.`;
     return refused(`this token may not call ${method}`, hint);
   }
   if (!rule.functionOf || request === undefined) return { allowed: true, role };
-  return decideFunction(caller.token?.functions ?? [], rule.functionOf(request as never), role);
+  return decideFunction(functions, rule.functionOf(request as never), role);
+}
+
+/** Methods that such a caller may call with one request or another, so that nobody is offered what is refused anyway. */
+export function methodsOf(role: Role, functions: readonly string[]): string[] {
+  return Object.entries(methodRules).flatMap(([method, { roles, wholePilot = false }]) =>
+    roles.includes(role) && !(wholePilot && functions.length > 0) ? method : [],
+  );
 }
 
 /** For calls that name their function later than at their start. */

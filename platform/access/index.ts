@@ -9,6 +9,7 @@ export {
   decideAccess,
   decideFunction,
   decideSubject,
+  methodsOf,
 } from './decide-access.ts';
 export { type MethodRule, methodRules, ruleOf } from './method-rules.ts';
 export { isRole, type Role, roles } from './roles.ts';

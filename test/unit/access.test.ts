@@ -6,6 +6,7 @@ import {
   isRole,
   matchesAny,
   methodRules,
+  methodsOf,
   parseToken,
   type Role,
   roles,
@@ -107,12 +108,14 @@ describe('the table of methods', () => {
       const { allowed } = decideAccess(method, callerOf(token({ role })), undefined, moment);
       const wanted = role === 'admin' || agreed[method]?.split(' ').includes(role);
       expect(allowed, method).toBe(wanted);
+      expect(methodsOf(role, []).includes(method), method).toBe(wanted);
     }
   });
 
   it.each(everyRole)('gives %s for some functions nothing that is about all', (role) => {
     const caller = callerOf(token({ role, functions: ['recon-*'] }));
     for (const method of aboutAll) expect(decideAccess(method, caller, {}, moment).allowed, method).toBe(false);
+    expect(methodsOf(role, ['recon-*']).filter((method) => aboutAll.includes(method))).toEqual([]);
     const some = { name: 'recon-a', function: 'recon-a', callId: 'recon-a.1', call: { function: 'recon-a' } };
     for (const method of methods.filter((each) => !aboutAll.includes(each))) {
       const wanted = role === 'admin' || agreed[method]?.split(' ').includes(role);

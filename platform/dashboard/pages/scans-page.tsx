@@ -3,14 +3,14 @@ import { countText, spanText } from '../format.ts';
 import { Bar } from '../parts/bar.tsx';
 import { SliceViewer } from '../parts/slice-viewer.tsx';
 import { type Scan, scansOf } from '../scans.ts';
-import { functions, linkTo, snapshot } from '../state.ts';
+import { functions, linkTo, may, snapshot } from '../state.ts';
 
 export function ScansPage({ chosen }: { readonly chosen: string | undefined }) {
   const scans = scansOf(functions.value);
   return (
     <>
       <h1>{chosen === undefined ? 'Scans' : `Scan ${chosen}`}</h1>
-      {chosen !== undefined && <SliceViewer key={chosen} scan={chosen} />}
+      {chosen !== undefined && may('GetLatestEvent') && <SliceViewer key={chosen} scan={chosen} />}
       <h2>{chosen === undefined ? 'Coming in, and lately gathered' : 'Gathers'}</h2>
       <ScanTable scans={scans.filter(({ id }) => chosen === undefined || id === chosen)} />
       {chosen !== undefined && (

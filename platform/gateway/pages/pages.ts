@@ -1,6 +1,6 @@
 /** Everything under /ui/: the dashboard's files, who the caller is, and the gateway's methods as JSON; and /metrics. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { methodRules } from '#access';
+import { methodsOf } from '#access';
 import { isGatewayPath, PlatformError } from '#common';
 import type { Caller } from '#rpc';
 import type { Gate } from '../access/index.ts';
@@ -67,7 +67,7 @@ export class Pages {
   #who(caller: Caller, response: ServerResponse): void {
     const { gate, pilot } = this.#options;
     const { role, functions } = gate.roleOf(caller.name);
-    const methods = Object.entries(methodRules).flatMap(([method, { roles }]) => (roles.includes(role) ? method : []));
+    const methods = methodsOf(role, functions);
     response.writeHead(200, { ...pageHeaders, 'Content-Type': 'application/json', 'Cache-Control': 'no-store' });
     response.end(JSON.stringify({ pilot, name: caller.name, role, functions, methods }));
   }
