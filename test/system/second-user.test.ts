@@ -185,6 +185,26 @@ describe.skipIf(!readable)(`another user of the machine (skipped where ${why})`,
     expect(gains).toHaveLength(1);
   }, 120_000);
 
+  it('finds nothing secret in the arguments of a process, nor would root in its environment or in a log', () => {
+    const keys = join(pilotDirectory, 'keys');
+    const secrets = readdirSync(keys)
+      .filter((name) => !name.endsWith('.pem') && !name.endsWith('.json'))
+      .flatMap((name) => readFileSync(join(keys, name), 'utf8').split('\n'))
+      .filter((line) => line.length > 16 && !line.startsWith('-----'));
+    expect(secrets.length).toBeGreaterThanOrEqual(6);
+    const logs = readdirSync(join(pilotDirectory, 'nodes/n1/logs')).map((name) =>
+      join(pilotDirectory, 'nodes/n1/logs', name),
+    );
+    const said = pidsOf(owner).flatMap((pid) => [`/proc/${pid}/cmdline`, `/proc/${pid}/environ`]);
+    for (const file of [...said, ...logs]) {
+      const text = textOf(file);
+      expect(
+        secrets.filter((secret) => text.includes(secret)),
+        file,
+      ).toEqual([]);
+    }
+  });
+
   it('is a stranger to the pilot when he runs the command line himself', async () => {
     const asStranger = await runAs(stranger, [join(root, 'dist/cli.mjs'), 'list'], { ...env, HOME: '/nonexistent' });
     expect(asStranger.code).not.toBe(0);
@@ -220,6 +240,15 @@ describe.skipIf(!readable)(`another user of the machine (skipped where ${why})`,
     await eventually(() => pidsOf(owner).length === 0, { what: 'no process of the owner is left', timeoutMs: 20_000 });
   }, 60_000);
 });
+
+/** Empty where a process has ended since it was listed. */
+function textOf(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    return '';
+  }
+}
 
 /** Every file of this user below the directory. What is gone meanwhile, as others' temporary files are, is left out. */
 function filesOf(user: number, directory: string): string[] {
