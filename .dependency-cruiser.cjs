@@ -7,7 +7,7 @@ const floors = [
   ['cli'],
   ['gateway', 'agent', 'instance', 'spawner', 'launcher', 'dashboard'],
   ['client', 'registry', 'routing', 'autoscaler', 'placement', 'access'],
-  ['broker', 'claims', 'packs', 'pilot', 'bundle', 'rpc', 'security', 'telemetry', 'frames', 'wasm-abi'],
+  ['broker', 'claims', 'packs', 'pilot', 'bundle', 'rpc', 'security', 'telemetry', 'tracing', 'frames', 'wasm-abi'],
   ['model'],
   ['common', 'sdk'],
 ];

@@ -21,6 +21,7 @@ const entries = {
   'cli.mjs': 'platform/bin/cli.ts',
   'gateway.mjs': 'platform/bin/gateway.ts',
   'agent.mjs': 'platform/bin/agent.ts',
+  'tracing.mjs': 'platform/bin/tracing.ts',
   'launcher.mjs': 'platform/bin/launcher.ts',
   'spawner.mjs': 'platform/bin/spawner.ts',
   'demo.mjs': 'deploy/demo/demo.ts',

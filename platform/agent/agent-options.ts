@@ -4,6 +4,7 @@ import type { ArtifactStore, Buckets } from '#broker';
 import type { ClaimFolder } from '#claims';
 import type { Logger } from '#telemetry';
 import type { InstanceStarterOptions } from './instance-starter.ts';
+import type { Traces } from './traces/traces.ts';
 
 export interface AgentOptions
   extends Pick<
@@ -14,6 +15,8 @@ export interface AgentOptions
   readonly buckets: Buckets;
   readonly artifacts: ArtifactStore;
   readonly logger: Logger;
+  /** Where nothing is traced: undefined. */
+  readonly traces?: Traces | undefined;
   /** Where this node leaves large payloads; undefined where they go into the stream. */
   readonly claimFolder: ClaimFolder | undefined;
   /** Reads a claimed payload of another node. */

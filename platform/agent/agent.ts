@@ -228,7 +228,7 @@ export class Agent {
   }
 
   #host(version: FunctionVersion): HostedVersion {
-    const { connection, buckets, clock, logger, config, artifacts } = this.#options;
+    const { connection, buckets, clock, logger, config, artifacts, traces } = this.#options;
     const hosted = new HostedVersion({
       version,
       connection,
@@ -239,6 +239,7 @@ export class Agent {
       claims: this.#claims,
       leases: this.#leases,
       logs: this.logs,
+      traces,
       clock,
       logger,
       node: config.node,

@@ -5,15 +5,16 @@ import type { TriggerRoute } from './trigger-route.ts';
 
 /** `rest`: further fields, with a comma before each. */
 export function callHeader(
-  delivery: Pick<Delivery, 'event' | 'name' | 'attempt'>,
+  delivery: Pick<Delivery, 'event' | 'name' | 'attempt'> & Partial<Pick<Delivery, 'trace'>>,
   route: TriggerRoute,
   timeoutMs: number,
   rest: string,
 ): string {
-  const { event } = delivery;
+  const { event, trace } = delivery;
+  const caused = trace === undefined ? '' : `,"p":"${trace.traceparent}"`;
   const subject = JSON.stringify(route.subjectOf(event));
   const id = route.idOf(delivery.name);
-  return `{"s":${subject},"i":"${id}","q":${event.streamSequence},"t":${event.timeMs},"a":${delivery.attempt},"d":${timeoutMs}${rest}}`;
+  return `{"s":${subject},"i":"${id}","q":${event.streamSequence},"t":${event.timeMs},"a":${delivery.attempt},"d":${timeoutMs}${caused}${rest}}`;
 }
 
 /** Of no use to a handler, which is given what they stand for. */

@@ -23,6 +23,8 @@ export interface AttemptRecord {
   readonly reason: string;
   readonly attempts: readonly FailedAttempt[];
   readonly deliveries: number;
+  /** Of the trace that it belongs to; empty where there is none. */
+  readonly traceparent: string;
 }
 
 /** Stacks are cut to this: an error with a megabyte of stack must not be refused by the stream. */
@@ -45,7 +47,7 @@ export function deadLetterBody(record: AttemptRecord, event: PulledEvent, route:
       deliveries: record.deliveries,
       redriven: event.retry?.redriven ?? 0,
       attempts: record.attempts.map((attempt) => ({ ...attempt, stack: attempt.stack.slice(0, stackCharsMax) })),
-      traceparent: headers['traceparent'] ?? '',
+      traceparent: record.traceparent,
       event: {
         stream: route.stream,
         sequence: event.streamSequence,

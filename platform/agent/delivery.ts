@@ -17,12 +17,13 @@ import {
   retryId,
   retrySubject,
 } from '#broker';
-import { backoffMs, messageOf, PlatformError } from '#common';
+import { backoffMs, messageOf, PlatformError, parseTraceparent } from '#common';
 import { type ErrorHeader, type OutputHeader, readOutputHeaders, resultForms } from '#frames';
 import type { CallOutcome, CallRun } from './call.ts';
 import type { StoredOutput } from './claims/output-store.ts';
 import { type AttemptRecord, deadLetterBody, type FailedAttempt, failuresOf } from './dead-letter.ts';
 import { traceHeaders } from './trace-headers.ts';
+import type { EventTrace } from './traces/event-trace.ts';
 import type { TriggerRoute } from './trigger-route.ts';
 
 /**
@@ -56,6 +57,8 @@ export class Delivery {
   deliveries: number;
   /** Failed attempts before this one. */
   earlier: readonly FailedAttempt[] = [];
+  /** Where it is traced. */
+  trace: EventTrace | undefined;
   readonly #route: TriggerRoute;
   #openOutputs = 0;
   #refusal: PlatformError | undefined;
@@ -85,6 +88,13 @@ export class Delivery {
     return this.#route.clock.monotonic() < this.leaseUntil;
   }
 
+  /** It is about to be handed to an instance. */
+  beginTrace(): void {
+    // With order it is tried again while it stays here.
+    this.trace?.end(this.#route.clock.now());
+    this.trace = this.#route.traces?.begin(this.event, this.#route, this.#route.idOf(this.name), this.attempt);
+  }
+
   /** The same event came again to this agent: its lease is new. */
   renew(event: PulledEvent): void {
     this.ackSubject = event.ackSubject;
@@ -105,6 +115,7 @@ export class Delivery {
   /** What the call came to. */
   settle(outcome: CallOutcome, run: CallRun): void {
     if (this.#over) return;
+    this.trace?.handled(outcome, run, this.#route.clock.now());
     switch (outcome.kind) {
       case 'result':
         return this.#publishOutputs(outcome.form, outcome.header, outcome.body, run);
@@ -121,7 +132,8 @@ export class Delivery {
 
   /** Refused for good before or instead of a call. */
   deadLetter(reason: string, attempts: readonly FailedAttempt[]): void {
-    const record: AttemptRecord = { reason, attempts, deliveries: this.deliveries };
+    const trace = this.#traceHeaders();
+    const record: AttemptRecord = { reason, attempts, deliveries: this.deliveries, traceparent: trace[0]?.[1] ?? '' };
     const body = deadLetterBody(record, this.event, this.#route);
     // The id makes the dead letter appear once, however often the event comes back; after a redrive it is a new one.
     const redriven = this.event.retry?.redriven ?? 0;
@@ -129,6 +141,7 @@ export class Delivery {
     const headers = encodeHeaders([
       [messageIdHeader, `dlq.${this.#route.idOf(this.name)}${again}`],
       ['Pilotfish-Version', this.#route.versionText],
+      ...trace,
     ]);
     this.#route.publisher.publish(deadLetterSubject(this.#route.functionName), body, headers, (error) => {
       if (error) return this.nak(refusedBackoff.maxMs);
@@ -164,7 +177,13 @@ export class Delivery {
   #end(): void {
     if (this.#over) return;
     this.#over = true;
+    this.trace?.end(this.#route.clock.now());
     this.#route.released(this);
+  }
+
+  /** Of what comes of the event. */
+  #traceHeaders(): [string, string][] {
+    return this.trace?.headers ?? traceHeaders(this.event);
   }
 
   #publishOutputs(form: number, header: string, body: Uint8Array, run: CallRun): void {
@@ -176,7 +195,7 @@ export class Delivery {
         if (subject === undefined) return this.ack();
         this.#openOutputs = 1;
         const id = this.#route.outputId(this.name, 0);
-        const lines = this.#route.outputLines(id) + headerLines(traceHeaders(this.event));
+        const lines = this.#route.outputLines(id) + headerLines(this.#traceHeaders());
         return this.#publish({ subject, data: body, id, lines }, run);
       }
       outputs = this.#outputsOf(readOutputHeaders(header, body.length), body);
@@ -191,7 +210,7 @@ export class Delivery {
 
   #outputsOf(headers: readonly OutputHeader[], body: Uint8Array): EventOutput[] {
     let at = 0;
-    const trace = traceHeaders(this.event);
+    const trace = this.#traceHeaders();
     return headers.flatMap((output, index) => {
       const data = body.subarray(at, at + output.length);
       at += output.length;
@@ -259,6 +278,7 @@ export class Delivery {
       instance: instance || node,
       level: 'error',
       call: this.#route.idOf(this.name),
+      trace: parseTraceparent(this.#traceHeaders()[0]?.[1])?.traceId ?? '',
       text,
     });
   }

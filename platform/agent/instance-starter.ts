@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { type Buckets, headerLines, publishSubject, type StateValues } from '#broker';
 import { type Clock, messageOf } from '#common';
-import type { FunctionKind, LoadHeader, PublishHeader } from '#frames';
+import type { FunctionKind, LoadHeader, LogHeader, PublishHeader } from '#frames';
 import { callsAtOnce } from '#model';
 import type { FunctionVersion } from '#proto';
 import type { Logger } from '#telemetry';
@@ -82,8 +82,8 @@ export class InstanceStarter {
     const id = host?.id ?? this.#hosts.nextId();
     const takeCores = () => this.#cores.take(version.spec?.resources?.cpu || 1);
     let cores = spare ? undefined : takeCores();
-    const log = (level: string, call: string, text: string) =>
-      this.#log(version, { functionName: version.function, instance: id, level, call, text });
+    const log = (line: LogHeader, text: string) =>
+      this.#log(version, { functionName: version.function, instance: id, ...line, text });
     const instance: Instance = new Instance({
       id,
       clock,
@@ -99,7 +99,7 @@ export class InstanceStarter {
           events.onEnded(ended, reason, unstarted);
         },
         onCodeCacheRejected: () => this.#codeCache.replace(version, this.#loadHeader('', version, {})),
-        onLog: (_, level, call, text) => log(level, call, text),
+        onLog: (_, line, text) => log(line, text),
         onPublish: (publish, data, done) => this.#publish(publish, data, done),
         onState: (state, value) => this.#state.run(version.function, state, value),
       },
@@ -120,7 +120,7 @@ export class InstanceStarter {
             if (cores) host?.pin(cores);
             instance.connect(socket, early, load);
           },
-          output: (level, text) => log(level, '', text),
+          output: (level, text) => log({ level, call: '' }, text),
           ended: (reason) => instance.processEnded(reason),
         });
       },

@@ -14,6 +14,7 @@ import {
   FrameWriter,
   frameTypes,
   type LoadHeader,
+  type LogHeader,
   type PublishedHeader,
   type PublishHeader,
   type ResultFileHeader,
@@ -39,7 +40,7 @@ export interface InstanceEvents {
   readonly onRoom: (instance: Instance) => void;
   /** `unstarted` had been handed over but never ran; they belong to another instance now. */
   readonly onEnded: (instance: Instance, reason: string, unstarted: Call[]) => void;
-  readonly onLog: (instance: Instance, level: string, call: string, text: string) => void;
+  readonly onLog: (instance: Instance, line: LogHeader, text: string) => void;
   /** ctx.publish(): `done` is told an empty text once the stream has stored it, else why not. */
   readonly onPublish: (publish: PublishHeader, data: Uint8Array, done: (error: string) => void) => void;
   /** ctx.state: one operation on one key. Never rejects: an error is an answer. */
@@ -253,7 +254,7 @@ export class Instance {
         return frame.id === 0 ? this.#failLoad(readErrorHeader(frame.header)) : this.#settle(frame.id, frame);
       case frameTypes.log: {
         const header = readLogHeader(frame.header);
-        return this.#options.events.onLog(this, header.level, header.call, Buffer.from(frame.body).toString('utf8'));
+        return this.#options.events.onLog(this, header, Buffer.from(frame.body).toString('utf8'));
       }
       case frameTypes.chunk:
         return this.#calls.get(frame.id)?.call.onChunk?.(frame.body);

@@ -30,6 +30,7 @@ import type { LogSink } from './log-sink.ts';
 import { ShardIntake } from './order/shard-intake.ts';
 import { ShardIntakes } from './order/shard-intakes.ts';
 import { Parking } from './parking.ts';
+import type { Traces } from './traces/traces.ts';
 import { TriggerIntake } from './trigger-intake.ts';
 import { plainSubject, TriggerRoute, type TriggerRouteOptions } from './trigger-route.ts';
 
@@ -48,6 +49,7 @@ export interface IntakeOptions {
   readonly node: string;
   readonly spoolDirectory: string;
   readonly logs: LogSink;
+  readonly traces?: Traces | undefined;
   readonly mapStack: (stack: string) => Promise<string>;
 }
 
@@ -145,6 +147,7 @@ function createRoute(
     logs: options.logs,
     mapStack: options.mapStack,
     parking: new Parking(),
+    traces: options.traces,
     subjectOf: trigger.gather || trigger.window ? gatheredSubject : plainSubject,
     ...own,
   });

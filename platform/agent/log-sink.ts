@@ -11,6 +11,8 @@ export interface LogLine {
   readonly level: string;
   /** Id of the call, empty outside of one. */
   readonly call: string;
+  /** Id of the trace that the call belongs to; left off where there is none. */
+  readonly trace?: string;
   readonly text: string;
 }
 
@@ -31,6 +33,7 @@ export interface LogEntry {
   readonly level: string;
   /** Id of the call, empty outside of one. */
   readonly call: string;
+  readonly trace?: string | undefined;
   readonly text: string;
 }
 
@@ -46,7 +49,7 @@ export class LogSink {
     this.#node = node;
   }
 
-  write({ functionName, instance, level, call, text }: LogEntry): void {
+  write({ functionName, instance, level, call, trace, text }: LogEntry): void {
     const budget = this.#refill(functionName);
     if (budget.tokens < 1) {
       budget.dropped++;
@@ -58,12 +61,13 @@ export class LogSink {
       this.#publish({ functionName, instance, level: 'warn', call: '', text: notice });
       budget.dropped = 0;
     }
-    this.#publish({ functionName, instance, level, call, text: text.slice(0, textCharsMax) });
+    this.#publish({ functionName, instance, level, call, trace, text: text.slice(0, textCharsMax) });
   }
 
-  #publish({ functionName, instance, level, call, text }: LogEntry): void {
+  #publish({ functionName, instance, level, call, trace, text }: LogEntry): void {
     if (this.#connection.isClosed()) return;
-    const line: LogLine = { time: this.#clock.now(), node: this.#node, level, call, text };
+    const own = { time: this.#clock.now(), node: this.#node, level, call };
+    const line: LogLine = { ...own, ...(trace ? { trace } : {}), text };
     this.#connection.publish(logSubject(functionName, instance), JSON.stringify(line));
   }
 

@@ -22,6 +22,7 @@ import { probeIsolation } from './isolation/index.ts';
 import { NodeReports } from './node-report.ts';
 import { Registration } from './registration.ts';
 import { SpawnerClient } from './spawner-client.ts';
+import { openTraces } from './traces/traces.ts';
 
 export interface RunAgentOptions {
   readonly config: AgentConfig;
@@ -29,6 +30,8 @@ export interface RunAgentOptions {
   readonly spawnerScript: string;
   readonly hostScript: string;
   readonly confineScript: string;
+  /** Loaded where traces are wanted. */
+  readonly tracingScript: string;
   readonly nodeBinary: string;
   /** What of it a manifest names is handed on to instances. */
   readonly environment: Readonly<Record<string, string | undefined>>;
@@ -77,8 +80,10 @@ export async function runAgent(options: RunAgentOptions): Promise<RunningAgent> 
   const tls = readTls(config.tls);
   const peers = new PeerClaims({ pilot: config.pilot, nodes: buckets.nodes, tls });
   const claims = new ClaimService(claimFolder, clock);
+  const traces = await openTraces(config, options.tracingScript, clock);
   const agent = new Agent({
     config,
+    traces,
     connection,
     buckets,
     artifacts: ArtifactStore.lazy(connection),
@@ -125,7 +130,7 @@ export async function runAgent(options: RunAgentOptions): Promise<RunningAgent> 
         claims.close();
         peers.close();
         await registration.close();
-        await agent.close();
+        await Promise.all([agent.close(), traces?.close()]);
         await Promise.all([server.close(500), lines.close()]);
         await connection.close();
       };

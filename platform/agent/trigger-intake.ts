@@ -224,6 +224,7 @@ export class TriggerIntake {
   }
 
   #run(delivery: Delivery, text: string, body: Uint8Array, spool: FetchedCall | undefined): void {
+    delivery.beginTrace();
     const taken = this.#pool.submit({
       header: callHeader(delivery, this.route, this.#timeoutMs, text),
       body,

@@ -21,6 +21,7 @@ import type { Delivery } from './delivery.ts';
 import type { LeaseKeeper } from './lease-keeper.ts';
 import type { LogSink } from './log-sink.ts';
 import type { Parking } from './parking.ts';
+import type { Traces } from './traces/traces.ts';
 
 export interface TriggerRouteOptions {
   readonly version: FunctionVersion;
@@ -39,6 +40,7 @@ export interface TriggerRouteOptions {
   readonly mapStack: (stack: string) => Promise<string>;
   /** How many failed events of the trigger wait in its own stream. */
   readonly parking: Parking;
+  readonly traces?: Traces | undefined;
   /** The event is over for this agent. */
   readonly released: (delivery: Delivery) => void;
   /** With order: keeps an event that is to be tried again, and its key, for so long. */
@@ -68,6 +70,7 @@ export class TriggerRoute {
   readonly mapStack: (stack: string) => Promise<string>;
   readonly released: (delivery: Delivery) => void;
   readonly parking: Parking;
+  readonly traces: Traces | undefined;
   readonly again: ((delivery: Delivery, delayMs: number) => void) | undefined;
   /** Attributes of each result, where the manifest wants CloudEvents. */
   readonly #cloudEvents: FunctionSpec['cloudEvents'];
@@ -99,6 +102,7 @@ export class TriggerRoute {
     this.mapStack = options.mapStack;
     this.released = options.released;
     this.parking = options.parking;
+    this.traces = options.traces;
     this.again = options.again;
     this.#cloudEvents = version.spec?.cloudEvents;
     this.versionLines = headerLines([['Pilotfish-Version', this.versionText]]);

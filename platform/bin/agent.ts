@@ -16,6 +16,7 @@ await runProcess('agent', async (stop) => {
     spawnerScript: join(import.meta.dirname, 'spawner.mjs'),
     hostScript: join(import.meta.dirname, 'instance.cjs'),
     confineScript: join(import.meta.dirname, 'confine.pl'),
+    tracingScript: join(import.meta.dirname, 'tracing.mjs'),
     nodeBinary: process.execPath,
     environment: process.env,
     toLauncher: link.send,

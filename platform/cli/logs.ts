@@ -10,6 +10,8 @@ import { printableEntry } from './printable.ts';
 interface LogsFlags extends CommonOptions {
   readonly follow?: boolean;
   readonly since?: string;
+  readonly call?: string;
+  readonly instance?: string;
   readonly level?: 'debug' | 'info' | 'warn' | 'error';
 }
 
@@ -21,6 +23,8 @@ export const logsCommand: CommandFactory = (context): Command =>
       'pilotfish logs echo',
       'pilotfish logs echo -f --since 5m',
       'pilotfish logs echo --level error',
+      'pilotfish logs echo --call echo.main.EVENTS.17',
+      'pilotfish logs echo --instance n1-i3 --since 1h',
       'pilotfish logs echo -o json',
     ],
   })
@@ -32,6 +36,8 @@ export const logsCommand: CommandFactory = (context): Command =>
     .addOption(
       flag('--level <level>', 'only lines of this level and worse').choices(['debug', 'info', 'warn', 'error']),
     )
+    .addOption(flag('--call <id>', 'only lines of this event or call'))
+    .addOption(flag('--instance <id>', 'only lines of this instance'))
     .action((name: string, flags: LogsFlags) => printLogs(context, name, flags));
 
 async function printLogs(context: CliContext, name: string, flags: LogsFlags): Promise<void> {
@@ -44,6 +50,8 @@ async function printLogs(context: CliContext, name: string, flags: LogsFlags): P
       // A function that is not there has no lines either: the difference is worth a call.
       await pilot.get(name);
       for await (const line of pilot.logs(name, options)) {
+        if (flags.call !== undefined && line.callId !== flags.call) continue;
+        if (flags.instance !== undefined && line.instance !== flags.instance) continue;
         output.line(output.isJson ? JSON.stringify(line) : lineText(line));
       }
       context.signal.throwIfAborted();

@@ -9,8 +9,9 @@ import { distDirectory } from './launcher-command.ts';
 import { type NodeFlags, nodeRequest } from './node-flags.ts';
 import type { Output } from './output.ts';
 import { phaseText } from './phase-text.ts';
+import { type TraceFlags, tracesOf } from './trace-flags.ts';
 
-export interface ScheduledUpFlags extends NodeFlags, ClaimsFlags {
+export interface ScheduledUpFlags extends NodeFlags, ClaimsFlags, TraceFlags {
   readonly resource: string;
   readonly storeSize?: number;
   readonly brokers?: number;
@@ -43,6 +44,7 @@ export async function runScheduledUp(
     interface: flags.interface,
     storeBytes: flags.storeSize ?? defaultStoreBytes(home, brokers),
     claims: claimsOf(flags),
+    traces: tracesOf(flags),
     plainData: flags.plainData === true,
     brokers,
     renew: flags.renew === true,

@@ -20,8 +20,9 @@ import { addNodeFlags, type NodeFlags, sizeBytes } from './node-flags.ts';
 import type { Output } from './output.ts';
 import { phaseText } from './phase-text.ts';
 import { runScheduledUp } from './scheduled-up.ts';
+import { addTraceFlags, type TraceFlags, tracesOf } from './trace-flags.ts';
 
-export interface UpFlags extends CommonOptions, NodeFlags, ClaimsFlags {
+export interface UpFlags extends CommonOptions, NodeFlags, ClaimsFlags, TraceFlags {
   readonly resource: string;
   readonly storeSize?: number;
   readonly brokers?: number;
@@ -35,26 +36,29 @@ export interface UpFlags extends CommonOptions, NodeFlags, ClaimsFlags {
 }
 
 export const upCommand: CommandFactory = (context): Command =>
-  addClaimsFlags(
-    addNodeFlags(
-      newCommand({
-        name: 'up',
-        summary: 'bring a pilot up and wait until it is ready',
-        examples: [
-          'pilotfish up',
-          'pilotfish up --nodes 2 --cores-per-node 4',
-          'pilotfish up --store-size 512MiB',
-          'pilotfish up --nodes 4 --brokers 3',
-          'pilotfish up --claims node --claims-directory /local/scratch',
-          'pilotfish up --resource slurm:// --nodes 3 --walltime 1h --queue short --project phys123',
-          'pilotfish up --resource slurm:// --walltime 2h --max-nodes 8 --node-hours 10',
-          'pilotfish up --resource ssh://node1,node2 --nodes 2 --interface ib0',
-          'pilotfish up --resource slurm:// --nodes 3 --interface ib0 --plain-data    # a fabric that nobody else is on',
-        ],
-        pilot: false,
-      }).addOption(
-        flag('--resource <url>', 'where its nodes are: local://, slurm://, sge://, pbs://, ssh://a,b').default(
-          'local://',
+  addTraceFlags(
+    addClaimsFlags(
+      addNodeFlags(
+        newCommand({
+          name: 'up',
+          summary: 'bring a pilot up and wait until it is ready',
+          examples: [
+            'pilotfish up',
+            'pilotfish up --nodes 2 --cores-per-node 4',
+            'pilotfish up --store-size 512MiB',
+            'pilotfish up --nodes 4 --brokers 3',
+            'pilotfish up --traces http://127.0.0.1:4318 --trace-ratio 0.01',
+            'pilotfish up --claims node --claims-directory /local/scratch',
+            'pilotfish up --resource slurm:// --nodes 3 --walltime 1h --queue short --project phys123',
+            'pilotfish up --resource slurm:// --walltime 2h --max-nodes 8 --node-hours 10',
+            'pilotfish up --resource ssh://node1,node2 --nodes 2 --interface ib0',
+            'pilotfish up --resource slurm:// --nodes 3 --interface ib0 --plain-data    # a fabric that nobody else is on',
+          ],
+          pilot: false,
+        }).addOption(
+          flag('--resource <url>', 'where its nodes are: local://, slurm://, sge://, pbs://, ssh://a,b').default(
+            'local://',
+          ),
         ),
       ),
     ),
@@ -113,6 +117,7 @@ export async function runUp(context: CliContext, flags: UpFlags, output: Output)
     slotsPerNode: flags.coresPerNode ?? availableParallelism(),
     ...(flags.storeSize === undefined ? {} : { storeBytes: flags.storeSize }),
     claims: claimsOf(flags),
+    traces: tracesOf(flags),
     waitReady: async (connection, nodes, timeoutMs) => {
       const { connectPilot } = await import('#client');
       using pilot = connectPilot(connection);

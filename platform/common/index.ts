@@ -7,6 +7,7 @@ export { gatewayPathsText, httpPathPattern, isGatewayPath } from './http-paths.t
 export { messageOf, PlatformError, type PlatformErrorOptions } from './platform-error.ts';
 export { formatBytes, formatDuration, parseDurationMs, parseSizeBytes } from './quantities.ts';
 export { nearestName } from './suggestion.ts';
+export { formatTraceparent, parseTraceparent, type TraceContext, traceNames, traceOf } from './trace-context.ts';
 export {
   cronSubject,
   fileSubject,

@@ -54,6 +54,8 @@ export interface CallHeader {
   /** Timeout in milliseconds from the start of the call. */
   readonly d: number;
   readonly h?: Record<string, string>;
+  /** `traceparent` of what the call causes, where that is not the event's own. */
+  readonly p?: string;
   /** A gathered event: its parts lie in a spool file. */
   readonly g?: SpoolHeader;
   /** The payload is claimed: it lies in a file, and the body is empty. */
@@ -131,6 +133,8 @@ export type PackedResultHeader =
 export interface LogHeader {
   readonly level: string;
   readonly call: string;
+  /** Id of the trace; left off where there is none. */
+  readonly trace?: string | undefined;
 }
 
 export interface PublishHeader {

@@ -34,6 +34,7 @@ export function readLogHeader(header: Uint8Array): LogHeader {
   return {
     level: requireOneOf('log', fields, 'level', logLevels) as string,
     call: requireField('log', fields, 'call', 'string'),
+    ...(fields['trace'] === undefined ? {} : { trace: requireField('log', fields, 'trace', 'string').slice(0, 32) }),
   };
 }
 

@@ -23,7 +23,14 @@ export async function* readLogs(
     clock: systemClock,
   });
   for await (const message of messages) {
-    const line = message.json<{ time: number; node: string; level: string; call: string; text: string }>();
+    const line = message.json<{
+      time: number;
+      node: string;
+      level: string;
+      call: string;
+      trace?: string;
+      text: string;
+    }>();
     if (levels.indexOf(line.level) < least) continue;
     yield {
       timeMs: line.time,
@@ -33,6 +40,7 @@ export async function* readLogs(
       callId: line.call,
       level: line.level,
       message: line.text,
+      traceId: line.trace ?? '',
     };
   }
 }

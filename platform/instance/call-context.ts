@@ -1,7 +1,7 @@
 /** The event and the context that a handler is given. Parsed lazily: a handler that reads only `data` pays for no more. */
 import { dtypeHeader, parseShape, shapeHeader } from '#claims';
-import { isFileSubject } from '#common';
-import type { CallHeader, LoadHeader } from '#frames';
+import { isFileSubject, parseTraceparent, traceOf } from '#common';
+import type { CallHeader, LoadHeader, LogHeader } from '#frames';
 import {
   type ArrivedFile,
   type ClaimedPayload,
@@ -11,6 +11,7 @@ import {
   type FunctionIdentity,
   type FunctionLog,
   type FunctionState,
+  type FunctionTrace,
   type Parts,
   type PublishOptions,
   readCloudEvent,
@@ -99,7 +100,7 @@ const noPayload = new Uint8Array(0);
 export interface HostLink {
   readonly load: LoadHeader;
   readonly state: FunctionState & { ofEvent(eventId: string): FunctionState };
-  log(level: string, callId: string, message: string, fields?: Readonly<Record<string, unknown>>): void;
+  log(line: LogHeader, message: string, fields?: Readonly<Record<string, unknown>>): void;
   publish(call: LazyCall, subject: string, data: Uint8Array | string, options: PublishOptions): Promise<void>;
 }
 
@@ -124,6 +125,18 @@ export class LazyCall {
       Buffer.from(this.#bytes.buffer, this.#bytes.byteOffset, this.#bytes.length).toString('utf8'),
     ) as CallHeader;
     return this.#header;
+  }
+
+  /** Of what the call causes. */
+  get traceHeaders(): Record<string, string> {
+    const { p, h } = this.header;
+    return { ...Object.fromEntries(traceOf(h)), ...(p === undefined ? {} : { traceparent: p }) };
+  }
+
+  get trace(): FunctionTrace | undefined {
+    const { traceparent = '', tracestate = '' } = this.traceHeaders;
+    const context = parseTraceparent(traceparent);
+    return context && { ...context, traceparent, tracestate };
   }
 
   get deadline(): number {
@@ -185,7 +198,7 @@ export class HostContext extends AnyContext implements FunctionContext {
   }
 
   get log(): FunctionLog {
-    return createLog(this.link, this.#call.header.i);
+    return createLog(this.link, this.#call.header.i, this.#call.trace?.traceId);
   }
   /** A call without event comes once. */
   override get state(): FunctionState {
@@ -201,6 +214,9 @@ export class HostContext extends AnyContext implements FunctionContext {
   }
   get attempt(): number {
     return this.#call.header.a;
+  }
+  get trace(): FunctionTrace | undefined {
+    return this.#call.trace;
   }
 
   publish(subject: string, data: Uint8Array | string, options: PublishOptions = {}): Promise<void> {
@@ -232,6 +248,10 @@ export class BatchContext extends AnyContext implements FunctionContext {
   get attempt(): number {
     return Math.max(...this.#calls.map((call) => call.header.a));
   }
+  /** Several events have several traces, and their headers tell them. */
+  get trace(): undefined {
+    return undefined;
+  }
 
   /** Under the id of the batch's first event: give an own `id` where a retry must not double it. */
   publish(subject: string, data: Uint8Array | string, options: PublishOptions = {}): Promise<void> {
@@ -246,8 +266,8 @@ export function identityOf(load: LoadHeader): FunctionIdentity {
   return { name, version, digest, instance, node };
 }
 
-export function createLog(link: HostLink, callId: string): FunctionLog {
+export function createLog(link: HostLink, call: string, trace?: string): FunctionLog {
   const at = (level: string) => (message: string, fields?: Readonly<Record<string, unknown>>) =>
-    link.log(level, callId, message, fields);
+    link.log({ level, call, trace }, message, fields);
   return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') };
 }

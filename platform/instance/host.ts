@@ -82,14 +82,14 @@ class Host implements HostLink, CallSink {
     process.on('uncaughtException', (error) => this.#crash('an uncaught exception', error));
     captureConsole((level, text) => {
       const [only] = this.#runner?.running.size === 1 ? this.#runner.running.values() : [];
-      this.log(level, only?.header.i ?? '', text);
+      this.log({ level, call: only?.header.i ?? '', trace: only?.trace?.traceId }, text);
     });
     this.#writer.write(frameTypes.waiting, 0, 0, '');
   }
 
-  log(level: string, callId: string, message: string, fields?: Readonly<Record<string, unknown>>): void {
+  log({ level, call, trace }: LogHeader, message: string, fields?: Readonly<Record<string, unknown>>): void {
     const text = this.#text(fields === undefined ? message : `${message} ${safeJson(fields)}`);
-    const header: LogHeader = { level, call: callId };
+    const header: LogHeader = trace === undefined ? { level, call } : { level, call, trace };
     this.#writer.write(frameTypes.log, 0, 0, JSON.stringify(header), Buffer.from(text));
   }
 
@@ -99,7 +99,7 @@ class Host implements HostLink, CallSink {
       token,
       subject,
       messageId: options.id ?? `${call.header.i}.publish.${call.publishes++}`,
-      headers: { ...traceOf(call.header.h), ...options.headers },
+      headers: { ...call.traceHeaders, ...options.headers },
     };
     const settled = Promise.withResolvers<void>();
     this.#publishes.set(token, settled);
@@ -228,7 +228,7 @@ class Host implements HostLink, CallSink {
     try {
       await this.#definition?.dispose?.();
     } catch (error) {
-      this.log('error', '', `dispose failed: ${messageOf(error)}`);
+      this.log({ level: 'error', call: '' }, `dispose failed: ${messageOf(error)}`);
     }
     this.#writer.flush();
     setImmediate(() => process.exit(0));
@@ -236,17 +236,13 @@ class Host implements HostLink, CallSink {
 
   /** The process's state is unknown now: its calls fail with the error, and it ends. */
   #crash(what: string, error: unknown): void {
-    this.log('error', '', `${what}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
+    const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    this.log({ level: 'error', call: '' }, `${what}: ${text}`);
     for (const call of this.#runner?.running.values() ?? []) this.#sendError(call.frameId, 'failed', error);
     this.#runner?.running.clear();
     this.#writer.flush();
     setImmediate(() => process.exit(1));
   }
-}
-
-/** What an event causes belongs to its trace. */
-function traceOf({ traceparent, tracestate }: Readonly<Record<string, string>> = {}): Record<string, string> {
-  return { ...(traceparent ? { traceparent } : {}), ...(tracestate ? { tracestate } : {}) };
 }
 
 function retryAfter(retryAfterMs: number | undefined): Partial<ErrorHeader> {

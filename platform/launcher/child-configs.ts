@@ -11,7 +11,7 @@ import {
   type NodeConfig,
   natsUsersSchema,
 } from '#model';
-import { agentMember, brokerMember, gatewayMember, isDataPlain, pilotPaths } from '#pilot';
+import { agentMember, brokerMember, gatewayMember, isDataPlain, pilotPaths, readPilotRecord } from '#pilot';
 import { gatewayServerName, readPrivate, serverNameOf } from '#security';
 import { readOtherGateways } from './broker-ports.ts';
 
@@ -67,8 +67,15 @@ export function agentConfig(config: NodeConfig, brokers: string[], runDirectory:
     seedFile: paths.seed('agent'),
     tls,
     claims,
+    ...tracesOf(paths.record),
     ...(config.endsAtMs === undefined ? {} : { endsAtMs: config.endsAtMs }),
   };
+}
+
+/** What `up` was told of traces holds for every node, also for those that come later. */
+function tracesOf(record: string): Pick<AgentConfig, 'traces'> {
+  const traces = readPilotRecord(record)?.traces;
+  return traces === undefined ? {} : { traces };
 }
 
 export function gatewayConfig(config: NodeConfig, brokers: string[], port: number): GatewayConfig {

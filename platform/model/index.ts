@@ -19,6 +19,8 @@ export {
   type NodeEntry,
   nodeConfigSchema,
   nodeEntrySchema,
+  type TracesConfig,
+  tracesSchema,
 } from './process-config.ts';
 export { readStartTicks } from './process-identity.ts';
 export { cronProblem, type ScheduledBounds, scheduledAt } from './scheduled-bounds.ts';

@@ -19,6 +19,10 @@ export type Claims = z.infer<typeof claimsSchema>;
 
 const tlsFiles = z.strictObject({ ca: z.string(), cert: z.string(), key: z.string() });
 
+/** Where spans go, and how many events are traced whose source says nothing of it. */
+export const tracesSchema = z.strictObject({ endpoint: z.url(), ratio: z.number().min(0).max(1) });
+export type TracesConfig = z.infer<typeof tracesSchema>;
+
 /** `nodes/<id>/node.json`: what `up` (or a job script) gives a launcher. */
 export const nodeConfigSchema = z.strictObject({
   pilot: z.string(),
@@ -65,6 +69,8 @@ export const agentConfigSchema = z.strictObject({
   seedFile: z.string(),
   tls: tlsFiles,
   claims: claimsSchema,
+  /** Left off: nothing is traced. */
+  traces: tracesSchema.optional(),
   /** When the node's walltime is over, as far as is known at its start, milliseconds since 1970 (R7). */
   endsAtMs: z.number().optional(),
 });

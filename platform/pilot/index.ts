@@ -47,6 +47,7 @@ export {
   type ProcessId,
   readBrokerRecords,
   readLauncherRecord,
+  readPilotRecord,
 } from './records.ts';
 export { parseVia, type Via } from './remote-pilot.ts';
 export { decideRenewal, handOverMs, type RenewalStep, type RenewalView } from './renewal-plan.ts';

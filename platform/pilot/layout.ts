@@ -4,7 +4,7 @@ import { mkdirSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { PlatformError, platformVersion } from '#common';
-import type { NodeConfig } from '#model';
+import type { NodeConfig, TracesConfig } from '#model';
 import {
   agentServerName,
   brokerServerName,
@@ -28,6 +28,7 @@ export interface PilotShape {
   /** Servers that hold the pilot's state: the first so many nodes run one each. */
   readonly brokers: number;
   readonly claims: ClaimsShape;
+  readonly traces?: TracesConfig | undefined;
   /** Until the pilot ends by itself. */
   readonly walltimeMs?: number | undefined;
 }
@@ -89,6 +90,7 @@ export function writePilot(pilot: string, pilotDirectory: string, shape: PilotSh
     resource: shape.resource,
     machine: hostname(),
     createdAtMs: Date.now(),
+    ...(shape.traces ? { traces: shape.traces } : {}),
     nodes: nodes.map(({ node, host, slots }) => ({ node, host, slots })),
   };
   writePrivate(paths.record, JSON.stringify(record, undefined, 2));

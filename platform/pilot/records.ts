@@ -2,6 +2,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { tracesSchema } from '#model';
 
 const processSchema = z.object({ pid: z.int(), startTicks: z.string() });
 /** A process; the start time tells it from a later one with the same pid. */
@@ -17,6 +18,8 @@ const pilotRecordSchema = z.object({
   createdAtMs: z.number(),
   /** `--plain-data`: clients and servers of the streams speak without TLS, between machines, too. */
   plainData: z.boolean().optional(),
+  /** `--traces`: where spans go. */
+  traces: tracesSchema.optional(),
   limits: z
     .object({
       nodesMax: z.int().optional(),

@@ -4,7 +4,7 @@
  */
 import { hostname } from 'node:os';
 import { type Clock, PlatformError, platformVersion, systemClock } from '#common';
-import type { Connection } from '#model';
+import type { Connection, TracesConfig } from '#model';
 import { makePrivateDirectory, writePrivate } from '#security';
 import type { Block } from './blocks.ts';
 import { type ClaimsShape, writeClaims } from './claims.ts';
@@ -31,6 +31,8 @@ export interface ScheduledPilotOptions {
   readonly claims: ClaimsShape;
   /** The streams are not encrypted between nodes. */
   readonly plainData: boolean;
+  /** Left off: nothing is traced. */
+  readonly traces?: TracesConfig | undefined;
   readonly limits: NodeLimits;
   /** A successor follows each job before its walltime ends. */
   readonly renew: boolean;
@@ -93,7 +95,7 @@ async function untilReady(
 function writeRecord(
   pilot: string,
   pilotDirectory: string,
-  { resource, limits, plainData }: Pick<ScheduledPilotOptions, 'resource' | 'limits' | 'plainData'>,
+  { resource, limits, plainData, traces }: Pick<ScheduledPilotOptions, 'resource' | 'limits' | 'plainData' | 'traces'>,
 ): void {
   const record: PilotRecord = {
     pilot,
@@ -103,6 +105,7 @@ function writeRecord(
     createdAtMs: Date.now(),
     limits,
     ...(plainData ? { plainData } : {}),
+    ...(traces ? { traces } : {}),
     nodes: [],
   };
   makePrivateDirectory(pilotPaths(pilotDirectory).brokers);

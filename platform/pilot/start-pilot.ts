@@ -5,7 +5,7 @@
 import { statfsSync } from 'node:fs';
 import { totalmem } from 'node:os';
 import { type Clock, PlatformError, systemClock, withDeadline } from '#common';
-import { type Connection, connectionSchema, type NodeConfig } from '#model';
+import { type Connection, connectionSchema, type NodeConfig, type TracesConfig } from '#model';
 import { readPrivate } from '#security';
 import type { PilotAdapter, StartedNode } from './adapter.ts';
 import { type ClaimsShape, claimsDefault } from './claims.ts';
@@ -29,6 +29,8 @@ export interface StartPilotOptions {
   readonly storeBytes?: number;
   /** Default: in the pilot's directory, which all nodes share. */
   readonly claims?: ClaimsShape;
+  /** Left off: nothing is traced. */
+  readonly traces?: TracesConfig | undefined;
   /** Asks the gateway; resolves once so many nodes are ready. */
   readonly waitReady: (connection: Connection, nodes: number, timeoutMs: number) => Promise<unknown>;
   readonly onPhase: (phase: StartPhase) => void;
@@ -202,6 +204,7 @@ function shapeOf({
   walltimeMs,
   brokers = 1,
   claims,
+  traces,
 }: StartPilotOptions) {
   const machineBytes = Math.min(totalmem(), process.constrainedMemory() || Number.POSITIVE_INFINITY);
   return {
@@ -215,6 +218,7 @@ function shapeOf({
     // One disk, shared by its servers.
     storeBytes: storeBytes ?? defaultStoreBytes(home, brokers),
     claims: claims ?? claimsDefault,
+    traces,
   };
 }
 

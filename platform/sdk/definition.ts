@@ -129,10 +129,23 @@ export interface FunctionContext extends InitContext {
   readonly deadline: number;
   /** 1 for the first try. */
   readonly attempt: number;
+  /** The W3C trace that the call belongs to; undefined for an event without one, and for a batch. */
+  readonly trace?: FunctionTrace | undefined;
   /** The function's own values by key, the same for all its instances. */
   readonly state: FunctionState;
   /** Publishes an event besides the result; resolves when the stream has stored it. */
   publish(subject: string, data: Uint8Array | string, options?: PublishOptions): Promise<void>;
+}
+
+/** For spans of the function's own, and for requests that it makes: their parent. Results and `publish` carry it anyway. */
+export interface FunctionTrace {
+  readonly traceId: string;
+  readonly spanId: string;
+  /** Whether spans of the trace are recorded. */
+  readonly sampled: boolean;
+  /** Values of the headers `traceparent` and `tracestate`; the latter is empty where there is none. */
+  readonly traceparent: string;
+  readonly tracestate: string;
 }
 
 export interface PublishOptions {

@@ -16,6 +16,7 @@ export type {
   FunctionEvent,
   FunctionIdentity,
   FunctionLog,
+  FunctionTrace,
   InitContext,
   PublishOptions,
 } from './definition.ts';

@@ -11,6 +11,7 @@ export interface DeadLetter {
   readonly trigger: string;
   readonly reason: string;
   readonly deliveries: number;
+  readonly traceparent: string;
   readonly attempts: readonly {
     readonly time: number;
     readonly node: string;

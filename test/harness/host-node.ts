@@ -105,7 +105,7 @@ export class HostNode {
         onReady: resolve,
         onRoom: () => undefined,
         onEnded: (_, reason) => reject(new Error(reason)),
-        onLog: (_instance, _level, _call, text) => onLog(text),
+        onLog: (_instance, _line, text) => onLog(text),
         onPublish: () => undefined,
         onState: async () => ({ revision: 0, error: 'no state here' }),
       },

@@ -45,6 +45,8 @@ export interface PilotOptions {
   /** `--claims`, where it is not to be the shared folder. */
   readonly claims?: 'node' | 'stream';
   readonly walltime?: string;
+  /** `--traces` */
+  readonly traces?: string;
   /** A home that several pilots share; default is one of its own. */
   readonly home?: string;
 }
@@ -91,6 +93,7 @@ export class TestPilot {
     ];
     if (options.brokers) args.push('--brokers', String(options.brokers));
     if (options.claims) args.push('--claims', options.claims);
+    if (options.traces) args.push('--traces', options.traces);
     if (options.walltime) args.push('--walltime', options.walltime);
     if (options.storeSize) args.push('--store-size', options.storeSize);
     const up = await runCli(args, { PILOTFISH_HOME: home });

@@ -9,6 +9,7 @@ import {
   streams,
   userSubject,
 } from '#broker';
+import { traceOf } from '#common';
 import type { FunctionVersion } from '#proto';
 import {
   type ClosedKey,
@@ -59,6 +60,7 @@ export function lateLetter(origin: GatherOrigin, key: string, part: StoredPart):
     id: `late.${key}.${part.sequence}`,
     reason: part.part === undefined ? 'late event' : 'late part',
     event: eventOf(part),
+    trace: traceOf(part.headers),
     details: { key, kind, index: Number(index) },
   });
 }
@@ -68,6 +70,7 @@ export function refusedLetter(origin: GatherOrigin, part: StoredPart, reason: st
     id: `refused.${part.sequence}`,
     reason: `not a part: ${reason}`,
     event: eventOf(part),
+    trace: traceOf(part.headers),
     details: {},
   });
 }
@@ -78,10 +81,12 @@ export function unorderedLetter(
   { message, sequence, timeMs }: StoredMessage,
   reason: string,
 ): OutboxEntry {
+  const headers = decodeHeaders(message);
   return deadLetter(origin, {
     id: `unordered.${sequence}`,
     reason: `cannot be put in order: ${reason}`,
-    event: { sequence, subject: userSubject(message.subject), time: timeMs, headers: decodeHeaders(message) },
+    event: { sequence, subject: userSubject(message.subject), time: timeMs, headers },
+    trace: traceOf(headers),
     details: {},
   });
 }
@@ -89,6 +94,8 @@ export function unorderedLetter(
 interface LetterContent {
   readonly id: string;
   readonly reason: string;
+  /** Headers of the event that carry its trace. */
+  readonly trace: readonly [string, string][];
   readonly event: { sequence: number; subject: string; time: number; headers: Record<string, string> };
   readonly details: Record<string, unknown>;
 }
@@ -103,14 +110,17 @@ function deadLetter({ version, trigger }: GatherOrigin, content: LetterContent):
     reason: content.reason,
     deliveries: 0,
     attempts: [],
-    traceparent: '',
+    traceparent: content.trace[0]?.[1] ?? '',
     event: { stream: streams.events, ...content.event, data: '' },
     ...content.details,
   };
   return {
     subject: deadLetterSubject(version.function),
     payload: Buffer.from(JSON.stringify(body)),
-    headers: encodeHeaders([[messageIdHeader, `dlq.${version.function}.${trigger}.${streams.events}.${content.id}`]]),
+    headers: encodeHeaders([
+      [messageIdHeader, `dlq.${version.function}.${trigger}.${streams.events}.${content.id}`],
+      ...content.trace,
+    ]),
     holdsFrom: content.event.sequence,
   };
 }

@@ -263,6 +263,7 @@ export class ShardIntake {
 
   #call(delivery: Delivery, text: string, body: Uint8Array, fetched?: FetchedCall): void {
     const timeoutMs = this.#options.pool.version.spec?.timeoutMs ?? 30_000;
+    delivery.beginTrace();
     const taken = this.#options.pool.submit({
       header: callHeader(delivery, this.#route, timeoutMs, text),
       body,

@@ -53,6 +53,7 @@ export function gatherHeaderPairs(closed: ClosedKey, rules: Pick<GatherRules, 'o
     ...(closed.window?.clockMs === undefined
       ? []
       : [[gatherHeaders.clock, String(closed.window.clockMs)] satisfies [string, string]]),
+    ...(closed.trace ?? []).map(([name, value]): [string, string] => [name, value]),
     ...(refused ? [[gatherHeaders.refusal, `incomplete:${closed.reason}`] satisfies [string, string]] : []),
   ];
 }

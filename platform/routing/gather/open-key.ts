@@ -1,4 +1,5 @@
 /** What a gatherer knows of one key: which parts have come, in which messages, and when (G3). */
+import { traceOf } from '#common';
 import { IndexSet } from './index-set.ts';
 import { kindsPerKeyMax, missingRangesMax, partsPerKeyMax } from './limits.ts';
 import { SequenceEncoder } from './sequence-codec.ts';
@@ -24,6 +25,8 @@ export interface ClosedKey {
   readonly expected: Readonly<Record<string, number>>;
   readonly doubles: number;
   readonly reason: CloseReason;
+  /** Trace context of its first message, which the gather goes on with. */
+  readonly trace?: readonly (readonly [string, string])[];
   /** Server times, milliseconds since 1970. */
   readonly openedAt: number;
   readonly closedAt: number;
@@ -64,6 +67,7 @@ export class OpenKey {
   readonly #seen = new Map<string, IndexSet>();
   readonly #sequences = new SequenceEncoder();
   #expected: ReadonlyMap<string, number>;
+  readonly #trace: readonly [string, string][];
   #unfinishedKinds = 0;
   #partBytes = 0;
   #doubles = 0;
@@ -71,7 +75,7 @@ export class OpenKey {
   constructor(
     key: string,
     subject: string,
-    first: { sequence: number; timeMs: number },
+    first: { sequence: number; timeMs: number; headers?: Readonly<Record<string, string>> },
     counts: ReadonlyMap<string, number>,
   ) {
     this.key = key;
@@ -81,6 +85,7 @@ export class OpenKey {
     this.openedAtMs = first.timeMs;
     this.lastNewAtMs = first.timeMs;
     this.#expected = counts;
+    this.#trace = traceOf(first.headers);
     this.#countUnfinished();
   }
 
@@ -140,6 +145,7 @@ export class OpenKey {
       reason,
       openedAt: this.openedAtMs,
       closedAt: closedAtMs,
+      ...(this.#trace.length === 0 ? {} : { trace: this.#trace }),
     };
   }
 

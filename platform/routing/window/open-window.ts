@@ -11,6 +11,8 @@ export interface WindowEntry {
   readonly bytes: number;
   /** The message id; "" for none. */
   readonly id: string;
+  /** Its trace context, if it has one. */
+  readonly trace?: readonly [string, string][];
 }
 
 /** Kind of the events of a window, where the parts of a gather name theirs. */
@@ -98,6 +100,7 @@ export function closedWindow({
     reason,
     openedAt: entries[0]?.timeMs ?? closedAtMs,
     closedAt: closedAtMs,
+    ...(entries[0]?.trace ? { trace: entries[0].trace } : {}),
     window: { key, ...(next === undefined ? {} : { next }), ...(skips?.length ? { skips } : {}), ...span },
   };
 }

@@ -1,5 +1,6 @@
 /** Folds a stream's headers into windows and closes each once. Pure, like the fold of gathers, and run by the same owner. */
 
+import { traceOf } from '#common';
 import { packHeader } from '#packs';
 import type { GatherSummary } from '../gather/gather-event.ts';
 import type { FoldCounts, FoldEffect, StoredPart, StreamFold } from '../gather/gather-fold.ts';
@@ -67,7 +68,9 @@ export class WindowFold implements StreamFold {
     const key = this.#rules.keyOf(part.subject);
     const subject = this.#rules.partsSubjectOf(part.subject);
     const { sequence, bytes } = part;
-    const entry = { sequence, bytes, timeMs: part.timeMs, id: headers[messageIdHeader] ?? '' };
+    const trace = traceOf(headers);
+    const own = { sequence, bytes, timeMs: part.timeMs, id: headers[messageIdHeader] ?? '' };
+    const entry = trace.length === 0 ? own : { ...own, trace };
     const added = this.#timed?.add(key, subject, timeMs, entry) ?? this.#counted?.add(key, subject, entry);
     if (!added) return [];
     const effects = added.closed.map((closed): FoldEffect => ({ kind: 'closed', closed }));

@@ -48,7 +48,7 @@ async function speak(
       onReady: () => undefined,
       onRoom: () => undefined,
       onEnded: () => void ended++,
-      onLog: (_, level, call, text) => void JSON.stringify([level.toUpperCase(), call.length, text]),
+      onLog: (_, { level, call }, text) => void JSON.stringify([level.toUpperCase(), call.length, text]),
       onPublish: ({ headers }, _data, done) => done(Object.values(headers).join().slice(0, 10)),
       onState: async ({ key }) => ({ revision: key.length, error: '' }),
     },

@@ -385,6 +385,7 @@ export interface LogsResponse {
   /** debug, info, warn or error. */
   level: string;
   message: string;
+  traceId: string;
 }
 
 export interface DrainNodeRequest {
@@ -4196,7 +4197,7 @@ export const LogsRequest: MessageFns<LogsRequest> = {
 };
 
 function createBaseLogsResponse(): LogsResponse {
-  return { timeMs: 0, function: "", instance: "", node: "", callId: "", level: "", message: "" };
+  return { timeMs: 0, function: "", instance: "", node: "", callId: "", level: "", message: "", traceId: "" };
 }
 
 export const LogsResponse: MessageFns<LogsResponse> = {
@@ -4221,6 +4222,9 @@ export const LogsResponse: MessageFns<LogsResponse> = {
     }
     if (message.message !== "") {
       writer.uint32(58).string(message.message);
+    }
+    if (message.traceId !== "") {
+      writer.uint32(66).string(message.traceId);
     }
     return writer;
   },
@@ -4294,6 +4298,14 @@ export const LogsResponse: MessageFns<LogsResponse> = {
             message.message = reader.string();
             continue;
           }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.traceId = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4318,6 +4330,7 @@ export const LogsResponse: MessageFns<LogsResponse> = {
     message.callId = object.callId ?? "";
     message.level = object.level ?? "";
     message.message = object.message ?? "";
+    message.traceId = object.traceId ?? "";
     return message;
   },
 };

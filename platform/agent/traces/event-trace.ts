@@ -1,0 +1,132 @@
+/** What is recorded of one traced event on this node: it waits, is handed over, is handled, and its results are stored. */
+import { randomBytes } from 'node:crypto';
+import { formatTraceparent, type TraceContext } from '#common';
+import type { FinishedSpan, SpanSink } from '#telemetry';
+import type { CallOutcome, CallRun } from '../call.ts';
+import type { TracePlace } from './sampling.ts';
+
+export interface TracedEvent {
+  readonly functionName: string;
+  readonly version: number;
+  readonly trigger: string;
+  readonly subject: string;
+  readonly eventId: string;
+  readonly attempt: number;
+  /** From when on it could have been handled, milliseconds since 1970. */
+  readonly dueMs: number;
+}
+
+export class EventTrace {
+  /** What comes of the event is caused by this. */
+  readonly context: TraceContext;
+  readonly #place: TracePlace;
+  readonly #event: TracedEvent;
+  readonly #sink: SpanSink;
+  readonly #takenMs: number;
+  #handled: { readonly fromMs: number; readonly atMs: number; readonly instance: string } | undefined;
+  #outcome = 'given back';
+  #error: string | undefined;
+  #over = false;
+
+  constructor(event: TracedEvent, place: TracePlace, sink: SpanSink, nowMs: number) {
+    this.#event = event;
+    this.#place = place;
+    this.#sink = sink;
+    this.#takenMs = nowMs;
+    this.context = { traceId: place.traceId, spanId: newSpanId(), sampled: true };
+  }
+
+  get traceparent(): string {
+    return formatTraceparent(this.context);
+  }
+
+  /** As headers of what comes of the event. */
+  get headers(): [string, string][] {
+    const { traceState } = this.#place;
+    const own: [string, string] = ['traceparent', this.traceparent];
+    return traceState === undefined ? [own] : [own, ['tracestate', traceState]];
+  }
+
+  handled(outcome: CallOutcome, { instance, ms }: CallRun, nowMs: number): void {
+    this.#outcome = outcome.kind;
+    this.#error = errorOf(outcome);
+    if (instance !== '') this.#handled = { fromMs: nowMs - ms, atMs: nowMs, instance };
+  }
+
+  end(nowMs: number): void {
+    if (this.#over) return;
+    this.#over = true;
+    const { functionName, version, trigger, subject, eventId, attempt } = this.#event;
+    // The stream's clock may be another machine's.
+    const startMs = Math.min(this.#event.dueMs, this.#takenMs);
+    const attributes = {
+      'messaging.system': 'nats',
+      'messaging.operation.type': 'process',
+      'messaging.destination.name': subject,
+      'messaging.message.id': eventId,
+      'pilotfish.function': functionName,
+      'pilotfish.version': version,
+      'pilotfish.trigger': trigger,
+      'pilotfish.attempt': attempt,
+      'pilotfish.outcome': this.#outcome,
+      ...(this.#handled ? { 'pilotfish.instance': this.#handled.instance } : {}),
+    };
+    const { traceId, spanId } = this.context;
+    const { parentId, traceState } = this.#place;
+    this.#sink.add({
+      name: `process ${functionName}`,
+      kind: 'consumer',
+      traceId,
+      spanId,
+      ...(parentId === undefined ? {} : { parentId }),
+      ...(traceState === undefined ? {} : { traceState }),
+      startMs,
+      endMs: Math.max(startMs, nowMs),
+      attributes,
+      ...(this.#error === undefined ? {} : { error: this.#error }),
+    });
+    this.#addParts(startMs, nowMs);
+  }
+
+  #addParts(startMs: number, endMs: number): void {
+    this.#addPart('wait in the queue', startMs, this.#takenMs);
+    if (!this.#handled) return;
+    const { fromMs, atMs } = this.#handled;
+    this.#addPart('hand-over', this.#takenMs, fromMs);
+    this.#addPart('handler', fromMs, atMs);
+    if (this.#outcome === 'result') this.#addPart('publish', atMs, endMs);
+  }
+
+  #addPart(name: string, startMs: number, endMs: number): void {
+    const { traceId, spanId: parentId } = this.context;
+    const span: FinishedSpan = {
+      name,
+      kind: name === 'publish' ? 'producer' : 'internal',
+      traceId,
+      spanId: newSpanId(),
+      parentId,
+      startMs,
+      endMs: Math.max(startMs, endMs),
+      attributes: { 'pilotfish.function': this.#event.functionName },
+    };
+    this.#sink.add(span);
+  }
+}
+
+function errorOf(outcome: CallOutcome): string | undefined {
+  switch (outcome.kind) {
+    case 'result':
+      return undefined;
+    case 'failed':
+      return outcome.error.message;
+    case 'timeout':
+      return `ran longer than ${outcome.timeoutMs} ms`;
+    case 'lost':
+    case 'unstartable':
+      return outcome.reason;
+  }
+}
+
+function newSpanId(): string {
+  return randomBytes(8).toString('hex');
+}
