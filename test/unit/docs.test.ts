@@ -1,5 +1,5 @@
-/** The READMEs as promises: their tables are held against the code, their links and commands must exist, their first function must build. */
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+/** The documents as promises: their tables are held against the code, their links and commands must exist, their first function must build. */
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -13,7 +13,20 @@ import { errorCodes, parseDurationMs, parseSizeBytes } from '#common';
 
 const root = join(import.meta.dirname, '../..');
 const read = (path: string) => readFileSync(join(root, path), 'utf8');
-const pages = ['README.md', 'platform/README.md', 'platform/autoscaler/README.md', 'functions/README.md'];
+const pages = [
+  ...[
+    'README.md',
+    'platform/README.md',
+    'platform/autoscaler/README.md',
+    'functions/README.md',
+    'platform/instance/ABI.md',
+  ],
+  ...['docs', 'docs/guides'].flatMap((folder) =>
+    readdirSync(join(root, folder))
+      .filter((name) => name.endsWith('.md'))
+      .map((name) => `${folder}/${name}`),
+  ),
+];
 const readme = read('README.md');
 const architecture = read('platform/README.md');
 
@@ -29,8 +42,11 @@ function table(page: string, heading: string): string[][] {
   );
 }
 
+/** With those marked further, such as `sh slurm`. */
 function blocks(page: string, language: string): string[] {
-  return [...page.matchAll(new RegExp(`^\`\`\`${language}\n(.*?)^\`\`\``, 'gms'))].map((match) => match[1] ?? '');
+  return [...page.matchAll(new RegExp(`^\`\`\`${language}(?: [a-z]+)?\n(.*?)^\`\`\``, 'gms'))].map(
+    (match) => match[1] ?? '',
+  );
 }
 
 describe('README.md', () => {
@@ -104,7 +120,7 @@ describe('commands', () => {
   };
   const program = createProgram(context, () => undefined);
 
-  it('shown in a README exist, with the flags shown', () => {
+  it('shown in a document exist, with the flags shown', () => {
     const lines = pages.flatMap((page) =>
       blocks(read(page), 'sh').flatMap((block) =>
         [...block.matchAll(/(?:^|\| |\/)pilotfish ([a-z].*)$/gm)].map((match) => match[1] ?? ''),
@@ -148,7 +164,7 @@ describe('platform/README.md', () => {
   });
 });
 
-describe('every README', () => {
+describe('every document', () => {
   it.each(pages)('%s links to what exists', (page) => {
     const targets = [...read(page).matchAll(/\]\(([^)#\s]+)\)/g)].map((match) => match[1] ?? '');
     const broken = targets.filter(
