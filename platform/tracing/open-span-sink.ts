@@ -22,7 +22,7 @@ export interface SpanSinkOptions {
 
 /** Spans that wait for the collector; past it new ones are dropped (R6). */
 const waitingMax = 4_096;
-const batchMax = 512;
+const batchMax = 2_048;
 const sendEveryMs = 1_000;
 /** A collector that is silent for so long has missed the batch. */
 const sendTimeoutMs = 5_000;

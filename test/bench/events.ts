@@ -31,44 +31,45 @@ export interface Side {
 export async function benchEvents(options: BenchOptions): Promise<BenchResult[]> {
   await using pilot = await TestPilot.start({ nodes: 1, coresPerNode: 1 });
   const seedOf = (role: string) => readFileSync(join(pilot.directory, 'keys', `${role}.seed`), 'utf8').trim();
-  const gateway = await connectNats({
-    servers: pilot.connection.brokers,
-    seed: seedOf('gateway'),
-    role: 'gateway',
-    member: 'bench',
-  });
-  const source = await connectNats({
-    servers: pilot.connection.brokers,
-    seed: seedOf('source'),
-    role: 'source',
-    member: 'bench',
-  });
-  try {
-    const sides = { ours: [] as number[], textbook: [] as number[], tuned: [] as number[] };
-    for (let run = 0; run < options.runs; run++) {
-      for (const name of ['ours', 'textbook', 'tuned'] as const) {
-        const side =
-          name === 'ours' ? await openOurs(pilot) : await openBaseline(name, pilot, gateway, seedOf('agent'));
-        const perSecond = await measure(side, gateway, source, options.events);
-        await side.close();
-        sides[name].push(perSecond);
-        process.stderr.write(
-          `run ${run + 1}/${options.runs} ${name}: ${Math.round(perSecond).toLocaleString('en')} events per CPU second\n`,
-        );
-        await (await jetstreamManager(gateway)).streams.purge(streams.events);
-      }
+  await using connections = await benchConnections(pilot);
+  const { gateway, source } = connections;
+  const sides = { ours: [] as number[], textbook: [] as number[], tuned: [] as number[] };
+  for (let run = 0; run < options.runs; run++) {
+    for (const name of ['ours', 'textbook', 'tuned'] as const) {
+      const side = name === 'ours' ? await openOurs(pilot) : await openBaseline(name, pilot, gateway, seedOf('agent'));
+      const perSecond = await measure(side, gateway, source, options.events);
+      await side.close();
+      sides[name].push(perSecond);
+      process.stderr.write(
+        `run ${run + 1}/${options.runs} ${name}: ${Math.round(perSecond).toLocaleString('en')} events per CPU second\n`,
+      );
+      await (await jetstreamManager(gateway)).streams.purge(streams.events);
     }
-    return [
-      compare('echo128-vs-textbook', 'events/CPU s', sides.ours, sides.textbook),
-      compare('echo128-vs-tuned', 'events/CPU s', sides.ours, sides.tuned),
-    ];
-  } finally {
-    await gateway.close();
-    await source.close();
   }
+  return [
+    compare('echo128-vs-textbook', 'events/CPU s', sides.ours, sides.textbook),
+    compare('echo128-vs-tuned', 'events/CPU s', sides.ours, sides.tuned),
+  ];
 }
 
-async function openOurs(pilot: TestPilot): Promise<Side> {
+/** As a gateway and as a source of the pilot. */
+export async function benchConnections(pilot: TestPilot) {
+  const servers = pilot.connection.brokers;
+  const open = (role: 'gateway' | 'source') => {
+    const seed = readFileSync(join(pilot.directory, 'keys', `${role}.seed`), 'utf8').trim();
+    return connectNats({ servers, seed, role, member: 'bench' });
+  };
+  const [gateway, source] = await Promise.all([open('gateway'), open('source')]);
+  return {
+    gateway,
+    source,
+    async [Symbol.asyncDispose]() {
+      await Promise.all([gateway.close(), source.close()]);
+    },
+  };
+}
+
+export async function openOurs(pilot: TestPilot): Promise<Side> {
   const deployed = await pilot.cli(['deploy', join(import.meta.dirname, '../../functions/echo')]);
   if (deployed.code !== 0) throw new Error(deployed.stderr);
   return {
@@ -121,7 +122,12 @@ function ready(child: ChildProcess): Promise<void> {
 }
 
 /** Events per CPU second of `side` and its children. */
-async function measure(side: Side, gateway: NatsConnection, source: NatsConnection, events: number): Promise<number> {
+export async function measure(
+  side: Side,
+  gateway: NatsConnection,
+  source: NatsConnection,
+  events: number,
+): Promise<number> {
   const manager = await jetstreamManager(gateway);
   const drained = () =>
     eventually(

@@ -9,6 +9,7 @@ import { benchRuntime } from './runtime.ts';
 import { benchScale } from './scale/bench.ts';
 import { benchSecurity } from './security/bench.ts';
 import { benchSources } from './sources.ts';
+import { benchTraces } from './traces.ts';
 
 /** Each runs for a minute or so. */
 const benches: Record<string, (options: BenchOptions) => Promise<BenchResult[] | BenchReport>> = {
@@ -20,6 +21,7 @@ const benches: Record<string, (options: BenchOptions) => Promise<BenchResult[] |
   scale: benchScale,
   security: benchSecurity,
   sources: benchSources,
+  traces: benchTraces,
 };
 
 export interface BenchOptions {

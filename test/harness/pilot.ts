@@ -47,6 +47,8 @@ export interface PilotOptions {
   readonly walltime?: string;
   /** `--traces` */
   readonly traces?: string;
+  /** `--trace-ratio` */
+  readonly traceRatio?: number;
   /** A home that several pilots share; default is one of its own. */
   readonly home?: string;
 }
@@ -94,6 +96,7 @@ export class TestPilot {
     if (options.brokers) args.push('--brokers', String(options.brokers));
     if (options.claims) args.push('--claims', options.claims);
     if (options.traces) args.push('--traces', options.traces);
+    if (options.traceRatio) args.push('--trace-ratio', String(options.traceRatio));
     if (options.walltime) args.push('--walltime', options.walltime);
     if (options.storeSize) args.push('--store-size', options.storeSize);
     const up = await runCli(args, { PILOTFISH_HOME: home });

@@ -21,7 +21,8 @@ const versionHeader = 'Pilotfish-Version';
 
 /** Undefined for an event that is not traced. `seed` tells pilots apart. */
 export function placeInTrace({ stream, sequence, headers }: TraceOrigin, ratio: number, seed: string) {
-  const parent = parseTraceparent(headers['traceparent']);
+  const given = headers['traceparent'];
+  const parent = given === undefined ? undefined : parseTraceparent(given);
   if (parent) {
     const { traceId, spanId: parentId, sampled } = parent;
     const traceState = headers['tracestate'];

@@ -1,6 +1,6 @@
 /** The agent's side of tracing: which events are recorded, and where their spans go. Absent where nothing is traced. */
 import { pathToFileURL } from 'node:url';
-import { ownHeaders, type PulledEvent } from '#broker';
+import { headersOf, ownHeaders, type PulledEvent } from '#broker';
 import type { Clock } from '#common';
 import type { AgentConfig } from '#model';
 import type { SpanSink } from '#telemetry';
@@ -16,6 +16,8 @@ export interface TracesOptions {
   readonly clock: Clock;
 }
 
+const noHeaders = {};
+
 export class Traces {
   readonly #options: TracesOptions;
 
@@ -26,7 +28,9 @@ export class Traces {
   /** Undefined for an event that is not traced. */
   begin(event: PulledEvent, route: TriggerRoute, eventId: string, attempt: number): EventTrace | undefined {
     const { sink, ratio, pilot, clock } = this.#options;
-    const origin = { stream: route.stream, sequence: event.streamSequence, headers: ownHeaders(event) };
+    // Most events of a fast source have none: they are not worth a look.
+    const headers = headersOf(event.message) ? ownHeaders(event) : noHeaders;
+    const origin = { stream: route.stream, sequence: event.streamSequence, headers };
     const place = placeInTrace(origin, ratio, pilot);
     if (!place) return undefined;
     const traced = {
