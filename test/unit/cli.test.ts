@@ -291,3 +291,29 @@ test('`doctor` says of a pilot whether its nodes are ready, and whether events p
   });
   expect(pilotFinding('p-1', [], encrypted).state).toBe('warn');
 });
+
+/** Words of a line as a shell would give them; what follows a pipe, a redirection or a comment is not ours. */
+function shellWords(line: string): string[] {
+  const words = line.match(/(?:[^\s'")]|'[^']*'|"[^"]*")+|\)/g) ?? [];
+  const end = words.findIndex((word) => /^[|#;<>&)]/.test(word));
+  return words.slice(0, end < 0 ? undefined : end).map((word) => word.replace(/'([^']*)'|"([^"]*)"/g, '$1$2'));
+}
+
+test.each(commands)('each example of `pilotfish $words` is understood', async ({ words }) => {
+  const { stdout } = await run([...words, '--help']);
+  const examples = (stdout.split('Examples:')[1] ?? '').split('\n').filter((line) => /^ {2}\$ /.test(line));
+  expect(examples.length).toBeGreaterThan(0);
+  for (const example of examples) {
+    const [name, ...argv] = shellWords(example.slice(example.indexOf('pilotfish')));
+    if (name !== 'pilotfish') continue;
+    const program = createProgram(createContext().context, () => undefined);
+    let understood = false;
+    for (const { command } of leaves(program)) {
+      command.exitOverride().action(() => {
+        understood = true;
+      });
+    }
+    await program.exitOverride().parseAsync(argv, { from: 'user' });
+    expect(understood, example).toBe(true);
+  }
+});
