@@ -103,8 +103,6 @@ export {
   ListNodesResponse,
   ListSecretsRequest,
   ListSecretsResponse,
-  LogsRequest,
-  LogsResponse,
   PromoteRequest,
   PromoteResponse,
   PurgeDeadLettersRequest,
@@ -123,6 +121,7 @@ export {
   WatchRequest,
   WatchResponse,
 } from './generated/pilotfish/v1/gateway.ts';
+export { LogsRequest, LogsResponse } from './generated/pilotfish/v1/logs.ts';
 export {
   Durations,
   FunctionHistory,

@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import type { TailAuditResponse } from '#proto';
 import { type CommandFactory, type CommonOptions, durationMs, flag, newCommand, outputOf } from './command.ts';
-import { withPilot } from './connection.ts';
+import { followPilot } from './follow-pilot.ts';
 import { printableCell } from './printable.ts';
 
 interface TailFlags extends CommonOptions {
@@ -25,10 +25,12 @@ export const auditTailCommand: CommandFactory = (context): Command =>
         sinceMs: flags.since === undefined ? 0 : Date.now() - flags.since,
         signal: context.signal,
       };
-      await withPilot(context, flags.pilot, async (pilot) => {
-        for await (const entry of pilot.access.audit(options))
-          output.line(output.isJson ? jsonOf(entry) : lineOf(entry));
-      });
+      let fromSequence = 0;
+      const entries = followPilot(context, flags.pilot, (pilot) => pilot.access.audit({ ...options, fromSequence }));
+      for await (const entry of entries) {
+        fromSequence = entry.sequence + 1;
+        output.line(output.isJson ? jsonOf(entry) : lineOf(entry));
+      }
     });
 
 function jsonOf({ timeMs, ...rest }: TailAuditResponse): string {

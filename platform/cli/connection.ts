@@ -62,17 +62,29 @@ function noteVersions({ stderr }: CliContext, { pilot, version }: Connection): v
   stderr.write(`note: this is pilotfish ${platformVersion}, pilot ${pilot} was brought up by ${version}\n`);
 }
 
+export interface OpenPilot extends AsyncDisposable {
+  readonly pilot: PilotClient;
+  readonly connection: Connection;
+}
+
+/** A client of the gateway, where it is now. */
+export async function openPilot(context: CliContext, wanted: string | undefined): Promise<OpenPilot> {
+  await using opening = new AsyncDisposableStack();
+  const { connection } = opening.use(await openConnection(context, wanted));
+  const { connectPilot } = await import('#client');
+  const pilot = opening.use(connectPilot(connection));
+  const opened = opening.move();
+  return { pilot, connection, [Symbol.asyncDispose]: () => opened.disposeAsync() };
+}
+
 /** Runs `use` with a client of the gateway and closes it. */
 export async function withPilot<T>(
   context: CliContext,
   wanted: string | undefined,
   use: (pilot: PilotClient, connection: Connection) => Promise<T>,
 ): Promise<T> {
-  await using opened = await openConnection(context, wanted);
-  const { connection } = opened;
-  const { connectPilot } = await import('#client');
-  using pilot = connectPilot(connection);
-  return await use(pilot, connection);
+  await using opened = await openPilot(context, wanted);
+  return await use(opened.pilot, opened.connection);
 }
 
 /** Runs `use` with a client of the event streams and closes it. */

@@ -3,8 +3,9 @@ import type { Command } from 'commander';
 import { PlatformError, parseDurationMs } from '#common';
 import type { LogsResponse } from '#proto';
 import { type CommandFactory, type CommonOptions, flag, newCommand, outputOf } from './command.ts';
-import { suggestFunction, withPilot } from './connection.ts';
+import { suggestFunction } from './connection.ts';
 import type { CliContext } from './context.ts';
+import { followPilot } from './follow-pilot.ts';
 import { printableEntry } from './printable.ts';
 
 interface LogsFlags extends CommonOptions {
@@ -45,18 +46,20 @@ async function printLogs(context: CliContext, name: string, flags: LogsFlags): P
   const output = outputOf(context, flags);
   const { follow = false, level } = flags;
   const options = { follow, sinceMs, signal: context.signal, ...(level ? { level } : {}) };
-  await withPilot(context, flags.pilot, (pilot) =>
-    suggestFunction(pilot, name, async () => {
-      // A function that is not there has no lines either: the difference is worth a call.
-      await pilot.get(name);
-      for await (const line of pilot.logs(name, options)) {
-        if (flags.call !== undefined && line.callId !== flags.call) continue;
-        if (flags.instance !== undefined && line.instance !== flags.instance) continue;
-        output.line(output.isJson ? JSON.stringify(line) : lineText(line));
-      }
-      context.signal.throwIfAborted();
-    }),
-  );
+  let fromSequence = 0;
+  const lines = followPilot(context, flags.pilot, async function* (pilot, heard) {
+    // A function that is not there has no lines either: the difference is worth a call.
+    await suggestFunction(pilot, name, () => pilot.get(name));
+    heard();
+    yield* pilot.logs(name, { ...options, fromSequence });
+  });
+  for await (const line of lines) {
+    fromSequence = line.sequence + 1;
+    if (flags.call !== undefined && line.callId !== flags.call) continue;
+    if (flags.instance !== undefined && line.instance !== flags.instance) continue;
+    output.line(output.isJson ? JSON.stringify(line) : lineText(line));
+  }
+  context.signal.throwIfAborted();
 }
 
 /** Milliseconds since 1970 of "5m" (ago) or of an RFC 3339 time. Throws `usage`. */

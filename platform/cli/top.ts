@@ -2,8 +2,8 @@
 import type { Command } from 'commander';
 import type { FunctionSummary, ScaleDecision, WatchResponse } from '#proto';
 import { type CommandFactory, type CommonOptions, flag, newCommand, outputOf, positiveInteger } from './command.ts';
-import { withPilot } from './connection.ts';
 import type { CliContext } from './context.ts';
+import { followPilot } from './follow-pilot.ts';
 import { countText, type Output } from './output.ts';
 import { printableCell } from './printable.ts';
 import { decisionText } from './scale-view.ts';
@@ -33,24 +33,22 @@ export const topCommand: CommandFactory = (context): Command =>
 async function top(context: CliContext, flags: TopFlags): Promise<void> {
   const output = outputOf(context, flags);
   const isLive = output.isTerminal && flags.output === undefined;
-  await withPilot(context, flags.pilot, async (pilot) => {
-    if (isLive) context.stdout.write(clearScreen);
-    else output.note('decisions as they are made, those that are kept first; Ctrl-C ends');
-    let left = flags.count ?? Number.POSITIVE_INFINITY;
-    let recent: ScaleDecision[] = [];
-    let drawnAt = 0;
-    for await (const seen of pilot.watch(context.signal)) {
-      recent = [...recent, ...seen.decisions].slice(-decisionsShown);
-      if (isLive && seen.timeMs - drawnAt >= redrawMs) {
-        drawnAt = seen.timeMs;
-        context.stdout.write(screen(seen, recent));
-      }
-      for (const decision of seen.decisions) {
-        if (!isLive) printDecision(output, decision);
-        if (--left <= 0) return;
-      }
+  if (isLive) context.stdout.write(clearScreen);
+  else output.note('decisions as they are made, those that are kept first; Ctrl-C ends');
+  let left = flags.count ?? Number.POSITIVE_INFINITY;
+  let recent: ScaleDecision[] = [];
+  let drawnAt = 0;
+  for await (const seen of followPilot(context, flags.pilot, (pilot) => pilot.watch(context.signal))) {
+    recent = [...recent, ...seen.decisions].slice(-decisionsShown);
+    if (isLive && seen.timeMs - drawnAt >= redrawMs) {
+      drawnAt = seen.timeMs;
+      context.stdout.write(screen(seen, recent));
     }
-  });
+    for (const decision of seen.decisions) {
+      if (!isLive) printDecision(output, decision);
+      if (--left <= 0) return;
+    }
+  }
   context.signal.throwIfAborted();
 }
 

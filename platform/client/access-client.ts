@@ -38,8 +38,8 @@ export class AccessClient {
   }
 
   /** Changes and refusals, oldest first; with `follow` also those to come. */
-  audit({ follow = false, sinceMs = 0, signal }: LogsOptions = {}): AsyncIterable<TailAuditResponse> {
-    return readStream(this.#client.tailAudit({ follow, sinceMs }), signal);
+  audit({ follow = false, sinceMs = 0, fromSequence = 0, signal }: LogsOptions = {}): AsyncIterable<TailAuditResponse> {
+    return readStream(this.#client.tailAudit({ follow, sinceMs, fromSequence }), signal);
   }
 
   /** Stores one event by way of the gateway; for many, `connectEvents` is the fast way. Throws `permission-denied`, `no-capacity`. */

@@ -71,6 +71,8 @@ export interface LogsOptions {
   readonly follow?: boolean;
   /** Milliseconds since 1970; default: all that is kept. */
   readonly sinceMs?: number;
+  /** Goes on behind a line that was read before: its sequence and one. */
+  readonly fromSequence?: number;
   /** Only lines of this level and worse. */
   readonly level?: 'debug' | 'info' | 'warn' | 'error';
   readonly signal?: AbortSignal;
@@ -273,8 +275,8 @@ export class PilotClient {
 
   /** Kept lines, oldest first; with `follow` also those to come. */
   logs(name: string, options: LogsOptions = {}): AsyncIterable<LogsResponse> {
-    const { follow = false, sinceMs = 0, level = '', signal } = options;
-    return readStream(this.#client.logs({ function: name, follow, sinceMs, level }), signal);
+    const { follow = false, sinceMs = 0, fromSequence = 0, level = '', signal } = options;
+    return readStream(this.#client.logs({ function: name, follow, sinceMs, fromSequence, level }), signal);
   }
 
   /** What failed for good, oldest first; all where `limit` is 0. */

@@ -3,6 +3,7 @@ import type { NatsConnection } from '@nats-io/transport-node';
 import { logFilter, readStream, streams } from '#broker';
 import { PlatformError, systemClock } from '#common';
 import type { LogsRequest, LogsResponse } from '#proto';
+import { startOf } from './start-of.ts';
 
 /** From the least to the worst. */
 const levels = ['debug', 'info', 'warn', 'error'];
@@ -17,7 +18,7 @@ export async function* readLogs(
     connection,
     stream: streams.logs,
     filter: logFilter(request.function),
-    from: request.sinceMs > 0 ? { sinceMs: request.sinceMs } : 'all',
+    from: startOf(request),
     untilCurrent: !request.follow,
     signal,
     clock: systemClock,
@@ -41,6 +42,7 @@ export async function* readLogs(
       level: line.level,
       message: line.text,
       traceId: line.trace ?? '',
+      sequence: message.seq,
     };
   }
 }

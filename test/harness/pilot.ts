@@ -1,8 +1,9 @@
 /** A real pilot for a test: brought up and ended by the CLI, in a home of its own; its end proves that nothing leaked. */
-import { execFile } from 'node:child_process';
+import { type ChildProcessByStdio, execFile, spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Readable } from 'node:stream';
 import { connectEvents, connectPilot, type EventClient, type PilotClient, type SourceOptions } from '#client';
 import { type Connection, connectionSchema } from '#model';
 import { eventually } from './eventually.ts';
@@ -106,6 +107,12 @@ export class TestPilot {
 
   cli(args: readonly string[], input?: string | Buffer): Promise<CliResult> {
     return runCli(args, { PILOTFISH_HOME: this.home, PILOTFISH_PILOT: this.id }, input);
+  }
+
+  /** For commands that go on until they are interrupted. */
+  spawnCli(args: readonly string[]): ChildProcessByStdio<null, Readable, Readable> {
+    const env = { ...process.env, PILOTFISH_HOME: this.home, PILOTFISH_PILOT: this.id };
+    return spawn(process.execPath, [cliScript, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] });
   }
 
   events(role: 'source' | 'viewer', options: SourceOptions = {}): Promise<EventClient> {

@@ -77,3 +77,24 @@ describe('every event has exactly one result after kill -9 of', () => {
     await withKilled('broker', () => pilot.pid('n1', 'nats-server'));
   }, 120_000);
 });
+
+it('whoever watches a log goes on watching when the gateway is another one', async () => {
+  await functions.deploy(pilot, 'tells', '(event, ctx) => { ctx.log.info(`told ${event.text()}`); }', []);
+  await pilot.client.invoke('tells', Buffer.from('before'));
+  const watching = pilot.spawnCli(['logs', 'tells', '-f']);
+  let shown = '';
+  let noted = '';
+  watching.stdout.on('data', (text: Buffer) => (shown += text.toString('utf8')));
+  watching.stderr.on('data', (text: Buffer) => (noted += text.toString('utf8')));
+  try {
+    await eventually(() => shown.includes('told before'), { timeoutMs: 30_000, what: 'the first line' });
+    process.kill(await pilot.pid('n1', 'gateway'), 'SIGKILL');
+    const called = () => pilot.client.invoke('tells', Buffer.from('after')).then(() => true);
+    await eventually(called, { timeoutMs: 60_000, what: 'a call of the new gateway' });
+    await eventually(() => shown.includes('told after'), { timeoutMs: 60_000, what: 'the line after' });
+    expect(shown.split('told before')).toHaveLength(2);
+    expect(noted).toContain('the gateway is gone; looking for it');
+  } finally {
+    watching.kill('SIGINT');
+  }
+}, 180_000);

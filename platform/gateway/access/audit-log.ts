@@ -5,9 +5,13 @@ import { auditSubject, readStream, streams } from '#broker';
 import { messageOf, systemClock } from '#common';
 import type { TailAuditRequest, TailAuditResponse } from '#proto';
 import type { Logger } from '#telemetry';
+import { startOf } from '../start-of.ts';
 
 /** Entries on their way to the stream. Past it they go to the gateway's own log only, and say so. */
 const waitingMax = 1_000;
+
+/** The stream gives it its sequence. */
+export type AuditEntry = Omit<TailAuditResponse, 'sequence'>;
 
 export class AuditLog {
   readonly #connection: NatsConnection;
@@ -15,7 +19,7 @@ export class AuditLog {
   readonly #logger: Logger;
   readonly #waiting = new Set<Promise<unknown>>();
   /** Told of each entry as it is written. */
-  onEntry: (entry: TailAuditResponse) => void = () => undefined;
+  onEntry: (entry: AuditEntry) => void = () => undefined;
 
   constructor(connection: NatsConnection, logger: Logger) {
     this.#connection = connection;
@@ -24,7 +28,7 @@ export class AuditLog {
   }
 
   /** Does not hold up the call: what the stream does not take within its time stands in the gateway's log. */
-  write(entry: TailAuditResponse): void {
+  write(entry: AuditEntry): void {
     this.onEntry(entry);
     if (this.#waiting.size >= waitingMax) return this.#logger.warn({ audit: entry }, 'audit entry kept here only');
     const stored = this.#stream
@@ -43,11 +47,11 @@ export class AuditLog {
     const messages = await readStream({
       connection: this.#connection,
       stream: streams.audit,
-      from: request.sinceMs > 0 ? { sinceMs: request.sinceMs } : 'all',
+      from: startOf(request),
       untilCurrent: !request.follow,
       signal,
       clock: systemClock,
     });
-    for await (const message of messages) yield message.json<TailAuditResponse>();
+    for await (const message of messages) yield { ...message.json<AuditEntry>(), sequence: message.seq };
   }
 }

@@ -17,7 +17,7 @@ import { NatsUsersFile } from './nats-users-file.ts';
 import { TokenBook } from './token-book.ts';
 import { TokenService } from './token-service.ts';
 
-export type { AuditLog } from './audit-log.ts';
+export type { AuditEntry, AuditLog } from './audit-log.ts';
 export type { Gate } from './gate.ts';
 
 export interface AccessOptions {

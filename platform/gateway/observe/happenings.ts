@@ -3,9 +3,9 @@
  * the audit log, also those from before this gateway; the rest is what this gateway has seen.
  */
 import type { Clock } from '#common';
-import type { Happening, TailAuditResponse } from '#proto';
+import type { Happening } from '#proto';
 import type { Registry } from '#registry';
-import type { AuditLog } from '../access/index.ts';
+import type { AuditEntry, AuditLog } from '../access/index.ts';
 
 /** A day of a busy pilot; deploys that a continuous build makes each minute push out the oldest. */
 const happeningsMax = 500;
@@ -42,7 +42,8 @@ export async function tellEarlier(
   }
   const signal = AbortSignal.timeout(earlierWaitMs);
   try {
-    for await (const entry of audit.read({ sinceMs: 0, follow: false }, signal)) happenings.addAudit(entry);
+    for await (const entry of audit.read({ sinceMs: 0, fromSequence: 0, follow: false }, signal))
+      happenings.addAudit(entry);
   } catch {
     // What it would have told is left out.
   }
@@ -66,7 +67,7 @@ export class Happenings {
   }
 
   /** An entry of the audit log, as it is written or read again; refusals and failures changed nothing. */
-  addAudit({ what, about, who, outcome, timeMs }: TailAuditResponse): void {
+  addAudit({ what, about, who, outcome, timeMs }: AuditEntry): void {
     const known = Object.hasOwn(words, what) ? words[what] : undefined;
     if (!known || outcome !== 'ok') return;
     const [kind, text] = known;

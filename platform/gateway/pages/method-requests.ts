@@ -37,6 +37,7 @@ export const methodRequests = {
     function: name,
     follow: z.boolean().default(false),
     sinceMs: count.default(0),
+    fromSequence: count.default(0),
     level: z.string().max(16).default(''),
   }),
   Rollback: z.strictObject({ name, version: z.string().max(64).default('') }),

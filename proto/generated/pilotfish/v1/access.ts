@@ -74,6 +74,8 @@ export interface TailAuditRequest {
   follow: boolean;
   /** Milliseconds since 1970; 0 for all that is kept. */
   sinceMs: number;
+  /** Where a reader goes on that has read up to the entry before; goes before since_ms where it is not 0. */
+  fromSequence: number;
 }
 
 export interface TailAuditResponse {
@@ -89,6 +91,8 @@ export interface TailAuditResponse {
   about: string;
   /** "ok" or an error code. */
   outcome: string;
+  /** Grows from entry to entry. */
+  sequence: number;
 }
 
 export interface PublishRequest {
@@ -739,7 +743,7 @@ export const RotateCertificatesResponse: MessageFns<RotateCertificatesResponse> 
 };
 
 function createBaseTailAuditRequest(): TailAuditRequest {
-  return { follow: false, sinceMs: 0 };
+  return { follow: false, sinceMs: 0, fromSequence: 0 };
 }
 
 export const TailAuditRequest: MessageFns<TailAuditRequest> = {
@@ -749,6 +753,9 @@ export const TailAuditRequest: MessageFns<TailAuditRequest> = {
     }
     if (message.sinceMs !== 0) {
       writer.uint32(16).uint64(message.sinceMs);
+    }
+    if (message.fromSequence !== 0) {
+      writer.uint32(24).uint64(message.fromSequence);
     }
     return writer;
   },
@@ -782,6 +789,14 @@ export const TailAuditRequest: MessageFns<TailAuditRequest> = {
             message.sinceMs = longToNumber(reader.uint64());
             continue;
           }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.fromSequence = longToNumber(reader.uint64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -801,12 +816,13 @@ export const TailAuditRequest: MessageFns<TailAuditRequest> = {
     const message = createBaseTailAuditRequest();
     message.follow = object.follow ?? false;
     message.sinceMs = object.sinceMs ?? 0;
+    message.fromSequence = object.fromSequence ?? 0;
     return message;
   },
 };
 
 function createBaseTailAuditResponse(): TailAuditResponse {
-  return { timeMs: 0, who: "", role: "", from: "", what: "", about: "", outcome: "" };
+  return { timeMs: 0, who: "", role: "", from: "", what: "", about: "", outcome: "", sequence: 0 };
 }
 
 export const TailAuditResponse: MessageFns<TailAuditResponse> = {
@@ -831,6 +847,9 @@ export const TailAuditResponse: MessageFns<TailAuditResponse> = {
     }
     if (message.outcome !== "") {
       writer.uint32(58).string(message.outcome);
+    }
+    if (message.sequence !== 0) {
+      writer.uint32(64).uint64(message.sequence);
     }
     return writer;
   },
@@ -904,6 +923,14 @@ export const TailAuditResponse: MessageFns<TailAuditResponse> = {
             message.outcome = reader.string();
             continue;
           }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.sequence = longToNumber(reader.uint64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -928,6 +955,7 @@ export const TailAuditResponse: MessageFns<TailAuditResponse> = {
     message.what = object.what ?? "";
     message.about = object.about ?? "";
     message.outcome = object.outcome ?? "";
+    message.sequence = object.sequence ?? 0;
     return message;
   },
 };
