@@ -4,6 +4,7 @@ import { eventually } from '../harness/eventually.ts';
 import { FunctionFolder } from '../harness/functions.ts';
 import { TestPilot } from '../harness/pilot.ts';
 import { resultsOf, untilResults } from '../harness/results.ts';
+import { untilIdle } from '../harness/until-idle.ts';
 
 const functions = new FunctionFolder();
 let pilot: TestPilot;
@@ -23,13 +24,6 @@ async function publish(subjects: readonly string[], headers: Record<string, stri
   await source.flush();
 }
 
-async function untilIdle(name: string): Promise<void> {
-  await eventually(async () => (await pilot.client.get(name)).summary?.lag === 0, {
-    timeoutMs: 20_000,
-    what: `${name} has nothing left to do`,
-  });
-}
-
 describe('a subject trigger', () => {
   it('takes the subjects and headers of its filter; the others count as done', async () => {
     await functions.deploy(pilot, 'picky', '(event) => event.text()', [
@@ -41,7 +35,7 @@ describe('a subject trigger', () => {
     await publish(['pick.a.3', 'pick.b'], { kind: 'projection' });
     await publish(['pick.a.4']);
     expect(await untilResults(pilot, 'picked', 3)).toEqual(['pick.a.1', 'pick.a.2', 'pick.b']);
-    await untilIdle('picky');
+    await untilIdle(pilot, 'picky');
     expect(await resultsOf(pilot, 'picked')).toHaveLength(3);
   }, 60_000);
 
@@ -56,13 +50,13 @@ describe('a subject trigger', () => {
     await publish(['begin.c']);
     const [third] = await untilResults(pilot, 'begun', 1);
     expect(third).toMatch(/^begin\.c /);
-    await untilIdle('late');
+    await untilIdle(pilot, 'late');
     await deploy('new');
     const sequence = Number(third?.split(' ')[1]);
     await deploy(String(sequence - 1));
     // The result of begin.c is stored already, and is not doubled (R3).
     expect(await untilResults(pilot, 'begun', 2)).toEqual([`begin.b ${sequence - 1}`, third]);
-    await untilIdle('late');
+    await untilIdle(pilot, 'late');
     await deploy('2026-01-01T00:00:00Z');
     expect(await untilResults(pilot, 'begun', 3)).toEqual([
       `begin.a ${sequence - 2}`,
@@ -184,7 +178,7 @@ describe('windows', () => {
       'y: y3 y4 y5: complete',
       'y: y5 y6 y7: complete',
     ]);
-    await untilIdle('mean');
+    await untilIdle(pilot, 'mean');
   }, 90_000);
 
   it("by the events' own time take them in any order; late ones are dead letters", async () => {
