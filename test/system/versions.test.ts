@@ -1,5 +1,6 @@
 /** Versions as an operator has them: canaries that share the work, withdrawal by rule, rollback, aliases, diff. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { systemClock } from '#common';
 import { eventually } from '../harness/eventually.ts';
 import { FunctionFolder } from '../harness/functions.ts';
 import { TestPilot } from '../harness/pilot.ts';
@@ -113,6 +114,40 @@ describe('a canary', () => {
     expect(await deploy('tried', "return 'third';", settings, ['--canary', '100'])).toMatchObject({ code: 2 });
   }, 60_000);
 });
+
+it('deploying while events flow drops none of them, and each has one result', async () => {
+  const settings = ['on: [{ subject: "flow.*" }]', 'output: "flown.{1}"', 'scale: { max: 1 }'];
+  // An event takes a while: each deployment finds some under way.
+  const body = (version: string) => `return new Promise((done) => setTimeout(() => done('${version}'), 5));`;
+  await deploy('flows', body('v1'), settings);
+  await using source = await pilot.events('source');
+  let sent = 0;
+  let isFlowing = true;
+  const flowing = (async () => {
+    while (isFlowing) {
+      await source.publish(`flow.${sent++}`, '');
+      await source.flush();
+      // A hundred a second: less than the function takes.
+      await systemClock.sleep(10);
+    }
+  })();
+  flowing.catch(() => undefined);
+  for (const version of ['v2', 'v3', 'v4']) {
+    const told = await deploy('flows', body(version), settings);
+    expect(JSON.parse(told.stdout).items).toMatchObject([{ name: 'flows', change: 'updated' }]);
+    await eventually(async () => (await resultsOf(pilot, 'flown')).includes(version), {
+      timeoutMs: 20_000,
+      what: `a result of ${version}`,
+    });
+  }
+  isFlowing = false;
+  await flowing;
+  const told = await deploy('flows', body('v4'), settings);
+  expect(JSON.parse(told.stdout).items).toMatchObject([{ name: 'flows', change: 'unchanged' }]);
+  await untilIdle(pilot, 'flows');
+  expect((await resultsOf(pilot, 'flown')).length).toBe(sent);
+  await pilot.cli(['rm', 'flows']);
+}, 90_000);
 
 describe('`rollback`', () => {
   it('withdraws a canary, else goes back to the version before, or to the one that is named', async () => {
