@@ -23,11 +23,14 @@ const progressFile = values['progress-fd'] === undefined ? undefined : Number(va
 const dist =
   extname(import.meta.filename) === '.ts' ? join(import.meta.dirname, '..', '..', 'dist') : import.meta.dirname;
 
+/** MB: what an agent allocates for an event is gone with it, and is to end in a young generation that has room for a few hundred. */
+const agentOptions = ['--min-semi-space-size=16', '--max-semi-space-size=32'];
+
 const launcher = new Launcher({
   config,
   commands: {
     gateway: (file) => [process.execPath, join(dist, 'gateway.mjs'), '--config', file],
-    agent: (file) => [process.execPath, join(dist, 'agent.mjs'), '--config', file],
+    agent: (file) => [process.execPath, ...agentOptions, join(dist, 'agent.mjs'), '--config', file],
   },
   natsServer: {
     setting: process.env['PILOTFISH_NATS_SERVER'],
