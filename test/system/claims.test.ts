@@ -114,7 +114,7 @@ describe('a pilot with a shared folder', () => {
         const found = await Array.fromAsync(pilot.client.deadLetters(functionName));
         return found.length > 0 && found;
       },
-      { timeoutMs: 20_000, what: 'a dead letter' },
+      { timeoutMs: 50_000, what: 'a dead letter' },
     );
     expect(letters).toMatchObject([{ reason: expect.stringContaining(reason), subject: `${functionName}.a` }]);
   });
@@ -136,7 +136,7 @@ describe('a pilot with a shared folder', () => {
         const found = await Array.fromAsync(pilot.client.deadLetters('follow'));
         return found.length > 0 && found;
       },
-      { timeoutMs: 20_000, what: 'a dead letter' },
+      { timeoutMs: 50_000, what: 'a dead letter' },
     );
     expect(letters).toMatchObject([{ reason: expect.stringContaining('malformed'), subject: 'follow.b' }]);
   });

@@ -34,7 +34,7 @@ export interface ReadStreamOptions {
 
 /** Read ahead of the loop that takes the messages; the largest one is 16 MB. */
 const aheadBytesMax = 32 * 2 ** 20;
-/** A reader that is gone is forgotten by the server after this. */
+/** A reader that went without a word is forgotten by the server after this. */
 const inactiveMs = 30_000;
 const heartbeatMs = 1_000;
 const pullExpiresMs = 10_000;
@@ -45,6 +45,8 @@ const triesMax = 4;
 
 interface Reader {
   readonly messages: ConsumerMessages;
+  /** Nobody waits for it: a server that does not hear of it forgets the reader by itself. */
+  readonly forget: () => void;
   /** Sequence of the first message that it can give. */
   readonly next: number;
   /** Messages that waited when it was made. */
@@ -58,7 +60,7 @@ export async function readStream(options: ReadStreamOptions): Promise<AsyncGener
 
 async function* follow(options: ReadStreamOptions, first: Reader): AsyncGenerator<JsMsg, void, void> {
   const { signal, connection, clock, untilCurrent = false } = options;
-  let { messages, next, waiting } = first;
+  let { messages, forget, next, waiting } = first;
   const stop = () => messages.stop();
   signal?.addEventListener('abort', stop, { once: true });
   try {
@@ -77,7 +79,7 @@ async function* follow(options: ReadStreamOptions, first: Reader): AsyncGenerato
         watch.close();
       }
       if (signal?.aborted || !watch.silent) return;
-      ({ messages, waiting } = await openReader(options, startOf({ sequence: next }), Number.POSITIVE_INFINITY));
+      ({ messages, forget, waiting } = await openReader(options, startOf({ sequence: next }), Number.POSITIVE_INFINITY));
     }
   } catch (error) {
     // Nobody waits any more: that is an end, not a failure.
@@ -86,6 +88,7 @@ async function* follow(options: ReadStreamOptions, first: Reader): AsyncGenerato
     signal?.removeEventListener('abort', stop);
     // Its end is only told to whoever goes on reading, so nobody waits for it here.
     messages.stop();
+    forget();
   }
 }
 
@@ -109,7 +112,8 @@ async function openReader(
         expires: pullExpiresMs,
         idle_heartbeat: heartbeatMs,
       });
-      return { messages, next: delivered.stream_seq + 1, waiting };
+      const forget = () => void consumer.delete().catch(() => undefined);
+      return { messages, forget, next: delivered.stream_seq + 1, waiting };
     } catch (error) {
       signal?.throwIfAborted();
       if (left <= 0 || connection.isClosed()) {
