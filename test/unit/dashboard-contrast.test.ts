@@ -1,0 +1,61 @@
+/** The dashboard's colours: text can be read and lines can be told from their ground (WCAG 2.2, 1.4.3 and 1.4.11), light and dark. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+
+const style = readFileSync(join(import.meta.dirname, '../../platform/dashboard/style.css'), 'utf8');
+
+/** Custom properties of the first rule that begins so. */
+function colours(selector: string): Record<string, string> {
+  const at = style.indexOf(`${selector} {`);
+  const body = style.slice(at, style.indexOf('}', at));
+  return Object.fromEntries(
+    [...body.matchAll(/--([\w-]+): (#[0-9a-f]{6});/g)].map(([, name = '', value = '']) => [name, value]),
+  );
+}
+
+const light = colours(':root');
+const dark = colours(':root[data-theme="dark"]');
+
+function luminance(colour: string): number {
+  const [red = 0, green = 0, blue = 0] = [1, 3, 5].map((at) => {
+    const part = Number.parseInt(colour.slice(at, at + 2), 16) / 255;
+    return part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4;
+  });
+  return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
+}
+
+function contrast(a: string, b: string): number {
+  const [low = 0, high = 0] = [luminance(a), luminance(b)].sort((one, other) => one - other);
+  return (high + 0.05) / (low + 0.05);
+}
+
+it('the ruler is right', () => {
+  expect(contrast('#000000', '#ffffff')).toBeCloseTo(21);
+  expect(contrast('#777777', '#ffffff')).toBeCloseTo(4.48, 2);
+});
+
+it('dark is the same, chosen by the system or by hand', () => {
+  expect(Object.keys(dark)).toEqual(Object.keys(light));
+  expect(colours(':root:not([data-theme="light"])')).toEqual(dark);
+});
+
+describe.each([
+  ['light', light],
+  ['dark', dark],
+])('%s', (_, theme) => {
+  const grounds = [theme['paper'] ?? '', theme['card'] ?? ''];
+  const least = (names: readonly string[]) =>
+    names.map((name) => [name, Math.min(...grounds.map((ground) => contrast(theme[name] ?? '', ground)))] as const);
+
+  it('text has 4.5 to 1', () => {
+    const names = ['ink', 'ink-2', 'ink-3', 'accent', 'good', 'bad', 'warn'];
+    expect(least(names).filter(([, ratio]) => ratio < 4.5)).toEqual([]);
+  });
+
+  it('lines and marks have 3 to 1', () => {
+    const names = Object.keys(theme).filter((name) => /^(line-|c)\d$/.test(name));
+    expect(names).toHaveLength(13);
+    expect(least(names).filter(([, ratio]) => ratio < 3)).toEqual([]);
+  });
+});
