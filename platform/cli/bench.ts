@@ -4,6 +4,7 @@ import { dirname, join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { messageOf, PlatformError } from '#common';
 import { type CommandFactory, type CommonOptions, flag, newCommand, outputOf, type Report } from './command.ts';
+import { refuseVia } from './connection.ts';
 import { type CliContext, partialExitCode } from './context.ts';
 import type { Study } from './study/matrix.ts';
 
@@ -43,6 +44,8 @@ export const benchReportCommand: CommandFactory = (context): Command =>
     });
 
 async function run(context: CliContext, report: Report, file: string, flags: BenchFlags): Promise<void> {
+  // What a tunnel lets through is no measure of a pilot.
+  refuseVia(context, 'bench run');
   const { runStudy } = await import('./study/run-study.ts');
   const study = await readStudy(file);
   const output = outputOf(context, flags);

@@ -43,13 +43,13 @@ function attempt(read: () => readonly string[]): readonly string[] {
   }
 }
 
-/** For commands that look after a pilot's jobs and files, which are not here. */
+/** For commands that need to be where a pilot's jobs and files are. */
 export function refuseVia({ via }: CliContext, words: string): void {
   if (via === undefined) return;
   const host = /^ssh:\/\/([^/]*)/.exec(via)?.[1] ?? 'login';
   throw new PlatformError(
     'usage',
-    `\`pilotfish ${words}\` works on a pilot's jobs and files: it does not go with --via`,
+    `\`pilotfish ${words}\` works where the pilot's jobs and files are: it does not go with --via`,
     {
       hint: `Run it there: ssh ${host} pilotfish ${words}`,
     },

@@ -79,7 +79,11 @@ async function* follow(options: ReadStreamOptions, first: Reader): AsyncGenerato
         watch.close();
       }
       if (signal?.aborted || !watch.silent) return;
-      ({ messages, forget, waiting } = await openReader(options, startOf({ sequence: next }), Number.POSITIVE_INFINITY));
+      ({ messages, forget, waiting } = await openReader(
+        options,
+        startOf({ sequence: next }),
+        Number.POSITIVE_INFINITY,
+      ));
     }
   } catch (error) {
     // Nobody waits any more: that is an end, not a failure.
