@@ -4,6 +4,7 @@
  *
  *   blocks/<b>/block.json   the plan, written once
  *   blocks/<b>/job          the scheduler job's id, once it was taken
+ *   blocks/<b>/own-job      the same, written by the job
  *   blocks/<b>/job.sh, node.sh, output.log
  *   blocks/<b>/started      written by the job, seconds since 1970
  *   blocks/<b>/ended        seconds since 1970, once a gateway has seen the job's end
@@ -72,11 +73,14 @@ export interface Block {
 }
 
 const blocksMax = 999;
+/** A submission takes a few commands, each of which is ended after 30 s. */
+const submitMsMax = 120_000;
 
 export function blockPaths(directory: string) {
   return {
     plan: join(directory, 'block.json'),
     job: join(directory, 'job'),
+    ownJob: join(directory, 'own-job'),
     started: join(directory, 'started'),
     ended: join(directory, 'ended'),
     stop: join(directory, 'stop'),
@@ -121,13 +125,17 @@ function claim(parent: string, letter: string): string {
   });
 }
 
-/** In the order in which they were made; none of a pilot on one machine. */
-export function listBlocks(pilotDirectory: string): Block[] {
+/**
+ * In the order in which they were made; none of a pilot on one machine. One that was never submitted, because the gateway or the
+ * command that was about to do it was killed, would be waited for in vain: it is none. Should its job run after all, it is one again.
+ */
+export function listBlocks(pilotDirectory: string, nowMs = Date.now()): Block[] {
   const { blocks } = pilotPaths(pilotDirectory);
   if (!existsSync(blocks)) return [];
   return readdirSync(blocks)
     .sort((a, b) => a.localeCompare(b, 'en', { numeric: true }))
-    .flatMap((name) => readBlock(join(blocks, name)) ?? []);
+    .flatMap((name) => readBlock(join(blocks, name)) ?? [])
+    .filter(({ job, plan }) => job !== undefined || nowMs - plan.createdAtMs <= submitMsMax);
 }
 
 /** Undefined while its plan is not written. */
@@ -138,7 +146,7 @@ export function readBlock(directory: string): Block | undefined {
   return {
     directory,
     plan: plan.data,
-    job: readText(paths.job) || undefined,
+    job: readText(paths.job) || readText(paths.ownJob) || undefined,
     startedAtMs: readTime(paths.started),
     endedAtMs: readTime(paths.ended),
     stopping: existsSync(paths.stop),

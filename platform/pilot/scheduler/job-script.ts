@@ -11,6 +11,8 @@ export function renderJobScript(dialect: Pick<Dialect, 'directives' | 'launch'>,
     ...dialect.directives(job),
     // The job's own start on its own clock: the walltime counts from here where the scheduler cannot be asked.
     `date +%s.%N > ${shellQuote(`${job.directory}/started`)}`,
+    // Whoever submitted it may have been killed before the answer was written down.
+    `echo "\${SLURM_JOB_ID:-\${JOB_ID:-$PBS_JOBID}}" > ${shellQuote(`${job.directory}/own-job`)}`,
     ...(job.staleFiles ?? []).map((path) => `rm -f ${shellQuote(path)}`),
     ...moduleLines(job.modules ?? []),
     ...environment,

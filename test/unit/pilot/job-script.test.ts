@@ -52,6 +52,7 @@ describe('renderJobScript()', () => {
 #SBATCH --constraint=ib
 #SBATCH --exclude=n7
 date +%s.%N > /shared/b1/started
+echo "\${SLURM_JOB_ID:-\${JOB_ID:-$PBS_JOBID}}" > /shared/b1/own-job
 type module >/dev/null 2>&1 || . /etc/profile
 module load gcc/13 || exit 1
 export OMP_NUM_THREADS=1
