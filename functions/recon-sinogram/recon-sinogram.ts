@@ -1,6 +1,6 @@
 // Reconstructs a sinogram that comes as one message (sinogram.<scan>.<chunk>, as the lightsource sends them): no gather, any algorithm. Publishes
-// each slice as slices.<scan>.<row>: f32, columns x columns.
-import { defineFunction, Output, outputs, Reject } from 'pilotfish/sdk';
+// each slice as slices.<scan>.<row>: f32, columns x columns; `config.files` has files written besides.
+import { defineFunction, outputs, Reject } from 'pilotfish/sdk';
 import fbpKernel from '../kernels/fbp/module.js';
 import gridrecKernel from '../kernels/gridrec/module.js';
 import {
@@ -15,6 +15,7 @@ import {
   type Scan,
 } from '../kernels/index.ts';
 import iterativeKernel from '../kernels/iterative/module.js';
+import { chunkOutputs, FilesError } from '../results/index.ts';
 import { FrameHeaderError, parseSinogramHeaders } from '../sources/messages.ts';
 
 const cache = new ReconstructorCache(gridrecKernel);
@@ -31,26 +32,21 @@ export default defineFunction({
       const { rows, columns, theta, firstRow } = parseSinogramHeaders((name) => event.headers[name]);
       const sinogram = valuesOf(event.data, rows * theta.length * columns);
       const scan: Scan = { sinogram, slices: rows, angles: theta.length, columns, theta };
-      const slices = run(algorithm, scan, ctx.config);
-      const size = columns * columns;
-      const headers = {
-        'Pilotfish-Shape': `${columns},${columns}`,
-        'Pilotfish-Dtype': 'f32',
-        'Pilotfish-Recon': `${algorithm} iterations=${Number(ctx.config['iterations'] ?? 10)}`,
-        'Pilotfish-Frames': String(theta.length),
-        'Pilotfish-Took': (performance.now() - started).toFixed(3),
-        'Pilotfish-Node': ctx.function.node,
-        'Pilotfish-Instance': ctx.function.instance,
+      const values = run(algorithm, scan, ctx.config);
+      const provenance = {
+        function: ctx.function,
+        centre: centreOf(columns, ctx.config['centre']),
+        frames: theta.length,
+        missing: 0,
+        recon: `${algorithm} iterations=${Number(ctx.config['iterations'] ?? 10)}`,
+        tookMs: performance.now() - started,
       };
-      return outputs(
-        Array.from({ length: rows }, (_, row) => {
-          const subject = `slices.${scanId}.${firstRow + row}`;
-          return new Output(slices.subarray(row * size, (row + 1) * size), { subject, headers });
-        }),
-      );
+      const grid = { rows: columns, columns };
+      const chunk = { scan: scanId, subject: 'slices', firstRow, slices: rows, grid, values, provenance };
+      return outputs(chunkOutputs(chunk, ctx.config));
     } catch (error) {
-      const isInput = error instanceof InputError || error instanceof FrameHeaderError || error instanceof RangeError;
-      if (isInput) throw new Reject(error.message, { cause: error });
+      const isInput = error instanceof InputError || error instanceof FrameHeaderError || error instanceof FilesError;
+      if (isInput || error instanceof RangeError) throw new Reject(error.message, { cause: error });
       throw error;
     }
   },
@@ -75,6 +71,13 @@ function run(
   if (algorithm === 'fbp') return reconstructFbp({ ...scan, ...centre, filter, kernel: fbpKernel });
   const iterations = Number(config['iterations'] ?? 10);
   return reconstructIterative({ ...scan, ...centre, algorithm, iterations, kernel: iterativeKernel });
+}
+
+/** Where the kernels take it, unless the manifest says otherwise. */
+function centreOf(columns: number, configured: unknown): { readonly value: number; readonly from: string } {
+  return configured === undefined
+    ? { value: columns / 2, from: 'middle' }
+    : { value: Number(configured), from: 'config' };
 }
 
 function valuesOf(data: Uint8Array, expected: number): Float32Array {

@@ -1,8 +1,8 @@
 // What every reconstructing function does with a chunk of a scan's rows: collect the frames, find the axis, reconstruct, one event a slice.
-import { type FunctionContext, type FunctionEvent, type Output, outputs, Reject } from 'pilotfish/sdk';
+import { type FunctionContext, type FunctionEvent, outputs, Reject } from 'pilotfish/sdk';
 import { circularMask, findCentre, InputError, maskRatioDefault, type Scan } from '../kernels/index.ts';
 import lineKernel from '../kernels/scan/module.js';
-import { FilesError, fileOptionsOf, sliceOutput, writeSliceFiles } from '../results/index.ts';
+import { chunkOutputs, FilesError } from '../results/index.ts';
 import { CollectError, collectChunk } from './collect.ts';
 
 export interface ChunkMethod {
@@ -34,18 +34,8 @@ export async function reconstructChunk(event: FunctionEvent, ctx: FunctionContex
     ctx.log.info('chunk reconstructed', { scan: scanId, firstRow, slices, frames, centre: centre.value });
     const missing = Object.values(parts.missing).reduce((sum, indexes) => sum + indexes.length, 0);
     const provenance = { function: ctx.function, centre, frames, missing, recon };
-    const pixels = grid.rows * grid.columns;
-    const files = fileOptionsOf(ctx.config['files']);
-    return outputs(
-      Array.from({ length: slices }, (_, slice): Output => {
-        const image = values.subarray(slice * pixels, (slice + 1) * pixels);
-        const row = firstRow + slice;
-        // A stack of a scan cut into chunks has at least the rows seen so far; its readers take the size from `rows` in config.
-        const rows = Math.max(Number(ctx.config['rows'] ?? 0), row + 1);
-        if (files) writeSliceFiles(files, { scan: scanId, row, rows, grid, values: image, provenance });
-        return sliceOutput(image, `${method.subject}.${scanId}.${row}`, grid, provenance);
-      }),
-    );
+    const chunk = { scan: scanId, subject: method.subject, firstRow, slices, grid, values, provenance };
+    return outputs(chunkOutputs(chunk, ctx.config));
   } catch (error) {
     // What is wrong with the input stays wrong: the dead letter says what it is.
     const isInput = error instanceof InputError || error instanceof CollectError || error instanceof FilesError;

@@ -13,10 +13,12 @@ export interface Provenance {
   readonly missing: number;
   /** Algorithm and parameters, such as "gridrec mode=accurate filter=shepp". */
   readonly recon: string;
+  /** What the handler took, for those that measure a pilot: latency without it is time in queues. */
+  readonly tookMs?: number;
 }
 
 export function sliceOutput(values: Float32Array, subject: string, grid: GridShape, provenance: Provenance): Output {
-  const { function: made, centre, frames, missing, recon } = provenance;
+  const { function: made, centre, frames, missing, recon, tookMs } = provenance;
   return new Output(values, {
     subject,
     headers: {
@@ -30,6 +32,7 @@ export function sliceOutput(values: Float32Array, subject: string, grid: GridSha
       'Pilotfish-Instance': made.instance,
       'Pilotfish-Function': `${made.name}@${made.version}`,
       'Pilotfish-Recon': recon,
+      ...(tookMs === undefined ? {} : { 'Pilotfish-Took': tookMs.toFixed(3) }),
     },
   });
 }

@@ -78,3 +78,27 @@ it('counts what was lost on the way, and gives none of it up', async () => {
   for await (const letter of pilot.client.deadLetters('stream-recon')) letters.push(letter);
   expect(letters).toEqual([]);
 }, 120_000);
+
+it('reconstructs sinograms that come as messages, and writes the slices as files', async () => {
+  const manifest = {
+    entry: join(import.meta.dirname, '../../functions/recon-sinogram/recon-sinogram.ts'),
+    on: [{ subject: 'sinogram.*.*' }],
+    permissions: { write: [folder] },
+    config: { algorithm: 'osem', iterations: 2, rows: 4, files: { folder, format: 'zarr', png: true } },
+  };
+  const project = mkdtempSync(join(folder, 'project-'));
+  writeFileSync(join(project, 'pilotfish.yaml'), JSON.stringify({ functions: { 'recon-sinogram': manifest } }));
+  const deployed = await pilot.cli(['deploy', project, '--skip-types']);
+  expect(deployed, deployed.stderr).toMatchObject({ code: 0 });
+  await send('lines', '--set', 'send=sinograms');
+  await using viewer = await pilot.events('viewer');
+  const rows: string[] = [];
+  const signal = AbortSignal.timeout(60_000);
+  for await (const { subject, headers } of await viewer.read('slices.lines.*', { from: 'all', signal })) {
+    expect(headers).toMatchObject({ 'Pilotfish-Shape': '64,64', 'Pilotfish-Frames': '60', 'Pilotfish-Missing': '0' });
+    if (rows.push(subject) === 4) break;
+  }
+  expect(rows.sort()).toEqual([0, 1, 2, 3].map((row) => `slices.lines.${row}`));
+  const written = readdirSync(join(folder, 'lines')).sort();
+  expect(written).toEqual(expect.arrayContaining(['00000.png', '00003.json', '00003.png', 'recon-sinogram.zarr']));
+}, 120_000);
