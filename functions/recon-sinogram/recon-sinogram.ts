@@ -32,13 +32,13 @@ export default defineFunction({
       const { rows, columns, theta, firstRow } = parseSinogramHeaders((name) => event.headers[name]);
       const sinogram = valuesOf(event.data, rows * theta.length * columns);
       const scan: Scan = { sinogram, slices: rows, angles: theta.length, columns, theta };
-      const values = run(algorithm, scan, ctx.config);
+      const { values, recon } = run(algorithm, scan, ctx.config);
       const provenance = {
         function: ctx.function,
         centre: centreOf(columns, ctx.config['centre']),
         frames: theta.length,
         missing: 0,
-        recon: `${algorithm} iterations=${Number(ctx.config['iterations'] ?? 10)}`,
+        recon,
         tookMs: performance.now() - started,
       };
       const grid = { rows: columns, columns };
@@ -52,25 +52,25 @@ export default defineFunction({
   },
 });
 
+/** Slices x columns x columns, and the parameters in words. */
 function run(
   algorithm: 'gridrec' | 'fbp' | IterativeAlgorithm,
   scan: Scan,
   config: Readonly<Record<string, unknown>>,
-): Float32Array {
+): { readonly values: Float32Array; readonly recon: string } {
   const centre = config['centre'] === undefined ? {} : { centre: Number(config['centre']) };
   const filter = String(config['filter'] ?? 'shepp');
   if (algorithm === 'gridrec') {
-    return reconstruct({
-      ...scan,
-      ...centre,
-      filter,
-      cache,
-      mode: String(config['mode'] ?? 'accurate') as GridrecMode,
-    });
+    const mode = String(config['mode'] ?? 'accurate') as GridrecMode;
+    const values = reconstruct({ ...scan, ...centre, filter, cache, mode });
+    return { values, recon: `gridrec mode=${mode} filter=${filter}` };
   }
-  if (algorithm === 'fbp') return reconstructFbp({ ...scan, ...centre, filter, kernel: fbpKernel });
+  if (algorithm === 'fbp') {
+    return { values: reconstructFbp({ ...scan, ...centre, filter, kernel: fbpKernel }), recon: `fbp filter=${filter}` };
+  }
   const iterations = Number(config['iterations'] ?? 10);
-  return reconstructIterative({ ...scan, ...centre, algorithm, iterations, kernel: iterativeKernel });
+  const values = reconstructIterative({ ...scan, ...centre, algorithm, iterations, kernel: iterativeKernel });
+  return { values, recon: `${algorithm} iterations=${iterations}` };
 }
 
 /** Where the kernels take it, unless the manifest says otherwise. */

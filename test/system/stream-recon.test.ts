@@ -84,7 +84,7 @@ it('reconstructs sinograms that come as messages, and writes the slices as files
     entry: join(import.meta.dirname, '../../functions/recon-sinogram/recon-sinogram.ts'),
     on: [{ subject: 'sinogram.*.*' }],
     permissions: { write: [folder] },
-    config: { algorithm: 'osem', iterations: 2, rows: 4, files: { folder, format: 'zarr', png: true } },
+    config: { algorithm: 'gridrec', filter: 'parzen', rows: 4, files: { folder, format: 'zarr', png: true } },
   };
   const project = mkdtempSync(join(folder, 'project-'));
   writeFileSync(join(project, 'pilotfish.yaml'), JSON.stringify({ functions: { 'recon-sinogram': manifest } }));
@@ -95,7 +95,12 @@ it('reconstructs sinograms that come as messages, and writes the slices as files
   const rows: string[] = [];
   const signal = AbortSignal.timeout(60_000);
   for await (const { subject, headers } of await viewer.read('slices.lines.*', { from: 'all', signal })) {
-    expect(headers).toMatchObject({ 'Pilotfish-Shape': '64,64', 'Pilotfish-Frames': '60', 'Pilotfish-Missing': '0' });
+    expect(headers).toMatchObject({
+      'Pilotfish-Shape': '64,64',
+      'Pilotfish-Frames': '60',
+      'Pilotfish-Missing': '0',
+      'Pilotfish-Recon': 'gridrec mode=accurate filter=parzen',
+    });
     if (rows.push(subject) === 4) break;
   }
   expect(rows.sort()).toEqual([0, 1, 2, 3].map((row) => `slices.lines.${row}`));

@@ -79,6 +79,7 @@ async function* follow(options: ReadStreamOptions, first: Reader): AsyncGenerato
         watch.close();
       }
       if (signal?.aborted || !watch.silent) return;
+      forget();
       ({ messages, forget, waiting } = await openReader(
         options,
         startOf({ sequence: next }),
