@@ -5,13 +5,13 @@ import { type ClientHttp2Session, connect as connectHttp2 } from 'node:http2';
 import { type AddressInfo, connect, createServer } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { gzipSync } from 'node:zlib';
-import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { GatewayClient, GatewayService } from '#proto';
 import { ConnectionBook, callUnary, openClient, type RpcServer, startRpcServer, type TlsIdentity } from '#rpc';
 import { type CertificateAuthority, gatewayServerName } from '#security';
 import { eventually } from '../harness/eventually.ts';
 import { closed, createMembers, echoInvoke, type Members, openLine, strangersTo } from '../harness/members.ts';
+import { fc } from '../harness/properties.ts';
 
 const serverName = gatewayServerName('test');
 /** As limits.ts has them. */

@@ -1,6 +1,6 @@
 /** Frames as a foreign program might write them: headers that are nearly right, and such that are nothing. */
-import fc from 'fast-check';
 import { frameHeaderBytesMax, frameTypes } from '#frames';
+import { fc } from '../harness/properties.ts';
 
 const long = 'x'.repeat(20_000);
 const oddText = fc.oneof(

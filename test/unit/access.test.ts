@@ -1,5 +1,4 @@
 /** Who may do what: the whole table, walked method by method and role by role. */
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
   decideAccess,
@@ -14,6 +13,7 @@ import {
   type Token,
 } from '#access';
 import { GatewayService } from '#proto';
+import { fc } from '../harness/properties.ts';
 
 const methods = Object.values(GatewayService).map(({ path }) => path.split('/').at(-1) ?? '');
 const everyRole = Object.keys(roles) as Role[];

@@ -1,7 +1,7 @@
 /** What a delivered event's ack subject says, in both forms that servers write it. */
-import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { parseAckSubject } from '../../platform/broker/nats/event-puller.ts';
+import { fc } from '../harness/properties.ts';
 
 it('is read in one pass as it was written, with or without domain and account', () => {
   const name = fc.stringMatching(/^[A-Za-z][A-Za-z0-9_-]{0,30}$/);

@@ -1,4 +1,3 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
   type Downstream,
@@ -11,6 +10,7 @@ import {
   type ScaleSnapshot,
 } from '#autoscaler';
 import { cronProblem, scheduledAt } from '#model';
+import { fc } from '../harness/properties.ts';
 
 const policy: ScalePolicy = {
   min: 0,

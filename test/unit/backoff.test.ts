@@ -1,7 +1,7 @@
 /** The waits between tries: full jitter below an exponential bound. */
-import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { backoffMs } from '#common';
+import { fc } from '../harness/properties.ts';
 
 const policies = fc
   .tuple(fc.integer({ min: 0, max: 60_000 }), fc.integer({ min: 0, max: 3_600_000 }))

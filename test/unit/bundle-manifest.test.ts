@@ -1,9 +1,9 @@
 /** Manifests: what is accepted, with which defaults, and that every refusal says where and what instead. */
 import { resolve } from 'node:path';
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { manifestJsonSchema, parseManifest } from '#bundle';
 import { PlatformError } from '#common';
+import { fc } from '../harness/properties.ts';
 
 /** The refusal of a manifest; fails where there is none. */
 function refusal(text: string): PlatformError {

@@ -1,7 +1,7 @@
 /** What a canary is given, and when it goes. */
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { canaryCallsMin, canaryInstances, canaryShare, goesToCanary, judgeCanary } from '#routing';
+import { fc } from '../harness/properties.ts';
 
 const rules = { errorPercentMax: 5, p99MsMax: 200 };
 

@@ -1,10 +1,10 @@
 /** What a deployment by hand may name: names become subjects, keys and paths. */
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parseManifest, sha256Hex } from '#bundle';
 import { DeployRequest, type FunctionSpec, Trigger } from '#proto';
 import { checkSpec } from '../../platform/gateway/check-spec.ts';
 import { receiveDeployment } from '../../platform/gateway/receive-deployment.ts';
+import { fc } from '../harness/properties.ts';
 
 const good = () => {
   const text =

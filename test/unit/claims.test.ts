@@ -2,7 +2,6 @@
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
   type Claim,
@@ -14,6 +13,7 @@ import {
   readClaim,
   readClaimFile,
 } from '#claims';
+import { fc } from '../harness/properties.ts';
 
 const headersOf = (claim: Claim) => ({ [claimHeader]: encodeClaim(claim) });
 

@@ -1,9 +1,9 @@
 /** CloudEvents in headers, against the specification's own library and against themselves. */
 import { HTTP, CloudEvent as OfficialEvent } from 'cloudevents';
-import fc from 'fast-check';
 import { describe, expect, it, test } from 'vitest';
 import { cloudEventHeaders, Reject, readCloudEvent } from '#sdk';
 import { testFunction } from '../../platform/sdk/testing/function-tester.ts';
+import { fc } from '../harness/properties.ts';
 
 const good = { 'ce-specversion': '1.0', 'ce-id': '7', 'ce-source': '/beamline/2', 'ce-type': 'org.example.scan.ended' };
 

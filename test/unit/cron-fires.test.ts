@@ -1,7 +1,7 @@
 /** When a cron trigger fires: in its time zone, each time once, and what becomes of missed fires. */
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { CronFires } from '#routing';
+import { fc } from '../harness/properties.ts';
 
 const minute = 60_000;
 const start = Date.UTC(2026, 10, 27, 4);

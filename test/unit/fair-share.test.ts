@@ -1,6 +1,6 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type ShareDemand, shareSlots } from '#autoscaler';
+import { fc } from '../harness/properties.ts';
 
 const demands = fc
   .array(

@@ -1,7 +1,7 @@
 /** Which files have arrived, from look to look. */
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { compileGlob, FileFold, fileStem } from '#routing';
+import { fc } from '../harness/properties.ts';
 
 const stat = (bytes: number, modifiedMs = 0, inode = 1) => ({ bytes, modifiedMs, inode });
 

@@ -1,7 +1,7 @@
 import { PassThrough } from 'node:stream';
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type Frame, FrameReader, FrameWriter, frameBytesMax, frameTypes } from '#frames';
+import { fc } from '../harness/properties.ts';
 
 interface Plain {
   readonly type: number;

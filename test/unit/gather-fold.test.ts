@@ -1,9 +1,9 @@
 /** The fold of parts into keys: order, doubles, ends, gaps, bounds, and that a restart anywhere changes nothing. */
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Trigger } from '#proto';
 import { type ClosedKey, compileGather, type FoldEffect, GatherFold, type StoredPart } from '#routing';
 import { decodeSequences, openKeysMax } from '../../platform/routing/gather/index.ts';
+import { fc } from '../harness/properties.ts';
 
 const rules = compileGather(
   Trigger.fromPartial({

@@ -1,9 +1,9 @@
 /** Keys and subjects of a gather trigger, and the coding of sequences. */
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Trigger } from '#proto';
 import { compileGather } from '#routing';
 import { decodeSequences, SequenceEncoder } from '../../platform/routing/gather/index.ts';
+import { fc } from '../harness/properties.ts';
 
 describe('compileGather()', () => {
   const compile = (subject: string, key: string) =>

@@ -2,9 +2,9 @@
 import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { restartDelayMs, rotateLog } from '#launcher';
+import { fc } from '../harness/properties.ts';
 
 describe('restartDelayMs()', () => {
   test('is nothing at first, then doubles from 100 ms to 5 s', () => {

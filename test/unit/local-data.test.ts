@@ -1,8 +1,8 @@
 /** Where a function's waiting payloads lie, and that its instances go there. */
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { place } from '#placement';
 import { localShares } from '../../platform/gateway/local-data.ts';
+import { fc } from '../harness/properties.ts';
 
 const waiting = [{ pattern: 'scan.*.frame', after: 10 }];
 const at = (node: string, sequence: number, subject = 'scan.7.frame') => ({ place: node, subject, sequence });

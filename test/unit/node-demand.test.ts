@@ -1,6 +1,6 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { decideNodes, type NodeJob, type NodePolicy, type NodeSnapshot } from '#placement';
+import { fc } from '../harness/properties.ts';
 
 const home: NodeJob = {
   id: 'first',

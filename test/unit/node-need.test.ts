@@ -1,8 +1,8 @@
 /** What further nodes would be good for, which jobs are spare, and what they cost. */
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { hoursSpent, hoursUsed, type NodeUse } from '#pilot';
 import { type PlacementDemand, type PlacementNode, place, shortSlots, spareJobs } from '#placement';
+import { fc } from '../harness/properties.ts';
 
 const node = (id: string, more: Partial<PlacementNode> = {}): PlacementNode => ({ id, slots: 4, ...more });
 const demand = (id: string, wanted: number, more: Partial<PlacementDemand> = {}): PlacementDemand => ({

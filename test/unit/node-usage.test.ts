@@ -1,7 +1,7 @@
 /** What a machine says of itself, read with care: other kernels say other things. */
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { NodeUsageMeter, parseCpuTimes, parseMemoryUse } from '../../platform/agent/node-usage.ts';
+import { fc } from '../harness/properties.ts';
 
 describe('parseCpuTimes()', () => {
   it('counts all but idle and waiting as busy, guests once', () => {

@@ -1,7 +1,7 @@
 /** Order per key: which node has which shard, and which event of a key may go. */
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { assignShards, KeyGate, type ShardOwners, shardCount, shardOf } from '#routing';
+import { fc } from '../harness/properties.ts';
 
 const nodes = fc.constantFrom('n1', 'n2', 'n3', 'n4', 'n10');
 const instances = fc.dictionary(nodes, fc.integer({ min: 0, max: 9 })).map((counts) => new Map(Object.entries(counts)));

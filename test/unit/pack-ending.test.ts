@@ -2,7 +2,6 @@
  * The end of a pack, as a model: runs that come to anything, and are cut off after any publish, until one of them has acked the
  * pack; then the retries. Whatever happened, each member has exactly one result, or is one dead letter.
  */
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { PulledEvent } from '#broker';
 import type { PlatformError } from '#common';
@@ -13,6 +12,7 @@ import type { FailedAttempt } from '../../platform/agent/dead-letter.ts';
 import { Delivery } from '../../platform/agent/delivery.ts';
 import { PackEnding } from '../../platform/agent/packs/pack-ending.ts';
 import type { TriggerRoute } from '../../platform/agent/trigger-route.ts';
+import { fc } from '../harness/properties.ts';
 
 type Answer = (error: PlatformError | undefined, answer?: Uint8Array) => void;
 

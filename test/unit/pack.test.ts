@@ -1,5 +1,4 @@
 /** The layout of packs: what goes in comes out, and no bytes whatever do worse than being refused. */
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { PlatformError } from '#common';
 import {
@@ -13,6 +12,7 @@ import {
   readLeft,
   readMemberHeaders,
 } from '#packs';
+import { fc } from '../harness/properties.ts';
 
 const member = fc.record({
   headers: fc.oneof(fc.constant(''), fc.dictionary(fc.string(), fc.string()).map(JSON.stringify)),

@@ -1,6 +1,6 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type PlacementDemand, type PlacementNode, place } from '#placement';
+import { fc } from '../harness/properties.ts';
 
 const nodes = fc.uniqueArray(
   fc.record({ id: fc.constantFrom('n1', 'n2', 'n3', 'n4'), slots: fc.integer({ min: 1, max: 16 }) }),

@@ -1,6 +1,5 @@
 /** What functions and callers wrote is shown and not obeyed: by no table, no log line, no error, in no format. */
 import { PassThrough, Readable } from 'node:stream';
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { PlatformError } from '#common';
 import type { LogsResponse } from '#proto';
@@ -10,6 +9,7 @@ import { printFailure } from '../../platform/cli/failure.ts';
 import { lineText } from '../../platform/cli/logs.ts';
 import { Output, type OutputFormat } from '../../platform/cli/output.ts';
 import { printable, printableCell, printableEntry } from '../../platform/cli/printable.ts';
+import { fc } from '../harness/properties.ts';
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: those are what is looked for.
 const obeyed = /[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]/;

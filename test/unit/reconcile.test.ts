@@ -1,7 +1,7 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { pipelineDepth } from '../../platform/agent/pipeline.ts';
 import { type ReconcileInstance, type ReconcilePool, reconcile, slotsUsed } from '../../platform/agent/reconcile.ts';
+import { fc } from '../harness/properties.ts';
 
 let nextId = 0;
 const instances = fc.array(

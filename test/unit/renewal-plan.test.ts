@@ -1,7 +1,7 @@
 /** A renewal goes on from whatever is seen, and never ends a block that something still needs. */
-import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { decideRenewal, handOverMs, type RenewalView } from '#pilot';
+import { fc } from '../harness/properties.ts';
 
 const old = { block: 'b1', endsAtMs: 600_000, joined: true };
 const young = { block: 'b3', endsAtMs: 1_200_000, joined: true };

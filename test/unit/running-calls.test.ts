@@ -1,8 +1,8 @@
 /** The calls inside an instance: who runs, since when, and what is left at its end. */
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Call } from '../../platform/agent/call.ts';
 import { RunningCalls } from '../../platform/agent/running-calls.ts';
+import { fc } from '../harness/properties.ts';
 
 const callOf = (header: string, timeoutMs = 100, packed?: number): Call => ({
   header,

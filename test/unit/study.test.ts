@@ -2,7 +2,6 @@
 import { appendFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { csvCell, toCsv } from '../../platform/cli/study/csv.ts';
 import { expandStudy, parseStudy } from '../../platform/cli/study/matrix.ts';
@@ -10,6 +9,7 @@ import { measure } from '../../platform/cli/study/measure.ts';
 import { appendRecord, type CaseRecord, environmentNow, readRecords } from '../../platform/cli/study/records.ts';
 import { renderReport } from '../../platform/cli/study/report.ts';
 import { seriesOf } from '../../platform/cli/study/summary.ts';
+import { fc } from '../harness/properties.ts';
 
 const studies = join(import.meta.dirname, '../../functions/studies');
 const read = (name: string) => parseStudy(readFileSync(join(studies, name), 'utf8'), name);

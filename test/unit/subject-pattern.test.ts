@@ -1,6 +1,6 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { compileTemplate, matchSubject, patternsOverlap, templatePattern } from '#model';
+import { fc } from '../harness/properties.ts';
 
 const token = fc.constantFrom('a', 'b', 'scan', '7');
 const subjects = fc.array(token, { minLength: 1, maxLength: 5 }).map((tokens) => tokens.join('.'));

@@ -1,7 +1,7 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { formatTraceparent, parseTraceparent } from '#common';
 import { isInShare, placeInTrace } from '../../platform/agent/traces/sampling.ts';
+import { fc } from '../harness/properties.ts';
 
 const hex = (length: number) =>
   fc

@@ -1,8 +1,8 @@
 /** Filters and the pace of a replay. */
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { TriggerFilter } from '#proto';
 import { compileFilter, replayWaitMs } from '#routing';
+import { fc } from '../harness/properties.ts';
 
 describe('compileFilter()', () => {
   const filter = compileFilter(

@@ -1,5 +1,4 @@
 /** What leaves the stream: never what a trigger could still need, never what is younger than the duplicate window. */
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { matchSubject, patternCovers } from '#model';
 import { Trigger } from '#proto';
@@ -13,6 +12,7 @@ import {
   type PlainTrimTrigger,
   type TrimSnapshot,
 } from '#routing';
+import { fc } from '../harness/properties.ts';
 
 const base: TrimSnapshot = {
   triggers: [],

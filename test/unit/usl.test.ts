@@ -1,6 +1,6 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { fitUsl, uslConfidenceMin, uslThroughput } from '#autoscaler';
+import { fc } from '../harness/properties.ts';
 
 const law = fc.record({
   lambda: fc.double({ min: 1, max: 1_000, noNaN: true }),

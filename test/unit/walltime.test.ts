@@ -1,7 +1,7 @@
 /** R7: nothing is taken on that could outlast the node. */
-import * as fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { drainMarginMs, hasTimeFor, mustDrain, neededMs } from '#routing';
+import { fc } from '../harness/properties.ts';
 
 const times = fc.record({
   timeoutMs: fc.integer({ min: 1, max: 3_600_000 }),

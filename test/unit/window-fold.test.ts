@@ -1,5 +1,4 @@
 /** Windows by count and time: late, double, missing and reordered events, and owners that take over anywhere. */
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Trigger } from '#proto';
 import {
@@ -10,6 +9,7 @@ import {
   type FoldEffect,
   WindowFold,
 } from '#routing';
+import { fc } from '../harness/properties.ts';
 
 const zero = {
   key: '{1}',

@@ -1,8 +1,8 @@
 /** A program that answers its agent with any frames at all: its caller gets an answer or an error, and the agent goes on. */
 import { PassThrough } from 'node:stream';
-import fc from 'fast-check';
 import { PlatformError } from '#common';
 import { type FrameType, FrameWriter } from '#frames';
+import { fc } from '../../harness/properties.ts';
 import { type WrittenFrame, writtenFrame } from '../frame-arbitraries.ts';
 import type { FuzzTarget } from '../fuzz.ts';
 import type { FuzzPilot } from './fuzz-pilot.ts';

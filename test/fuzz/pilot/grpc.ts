@@ -2,8 +2,8 @@
 import { once } from 'node:events';
 import { type ClientHttp2Session, connect as connectHttp2 } from 'node:http2';
 import { connect as connectTls } from 'node:tls';
-import fc from 'fast-check';
 import { GatewayService } from '#proto';
+import { fc } from '../../harness/properties.ts';
 import type { FuzzTarget } from '../fuzz.ts';
 import type { FuzzPilot } from './fuzz-pilot.ts';
 

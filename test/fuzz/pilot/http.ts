@@ -1,7 +1,7 @@
 /** Requests as programs write them by hand, and worse. Each ends, whatever it says; none leaves a header that is not its own to set. */
 import { connect as connectTls } from 'node:tls';
-import fc from 'fast-check';
 import { post } from '../../harness/https.ts';
+import { fc } from '../../harness/properties.ts';
 import { type FuzzTarget, mutated } from '../fuzz.ts';
 import type { FuzzPilot } from './fuzz-pilot.ts';
 

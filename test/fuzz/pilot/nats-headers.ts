@@ -1,9 +1,8 @@
 /** Events whose header block is no header block, from somebody who may publish. The agent takes the next good one. */
-
 import type { MsgHdrs } from '@nats-io/transport-node';
-import fc from 'fast-check';
 import { connectNats, eventSubject } from '#broker';
 import { brokerServerName } from '#security';
+import { fc } from '../../harness/properties.ts';
 import { type FuzzTarget, mutated } from '../fuzz.ts';
 import type { FuzzPilot } from './fuzz-pilot.ts';
 

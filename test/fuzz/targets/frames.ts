@@ -1,8 +1,8 @@
 /** Bytes for the reader of frames: whole frames, cut ones, noise. It takes them or says why not, and holds no more than was sent. */
 import { PassThrough } from 'node:stream';
-import fc from 'fast-check';
 import { PlatformError } from '#common';
 import { FrameReader, FrameWriter, frameTypes } from '#frames';
+import { fc } from '../../harness/properties.ts';
 import { type FuzzTarget, mutated } from '../fuzz.ts';
 
 function goodFrames(): Buffer {

@@ -2,9 +2,9 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import fc from 'fast-check';
 import { FormatError, openDataExchange } from '../../../functions/formats/index.ts';
 import { dataExchangeFixture } from '../../fixtures/data-exchange.ts';
+import { fc } from '../../harness/properties.ts';
 import { type FuzzTarget, mutated } from '../fuzz.ts';
 
 async function read(path: string): Promise<Float32Array | Uint16Array> {

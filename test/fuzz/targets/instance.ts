@@ -4,11 +4,11 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { createConnection, createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import fc from 'fast-check';
 import { systemClock } from '#common';
 import { type FrameType, FrameWriter, frameTypes, type LoadHeader } from '#frames';
 import { BodyFiles } from '../../../platform/agent/body-files.ts';
 import { Instance } from '../../../platform/agent/instance.ts';
+import { fc } from '../../harness/properties.ts';
 import { type WrittenFrame, writtenFrame } from '../frame-arbitraries.ts';
 import type { FuzzTarget } from '../fuzz.ts';
 

@@ -1,7 +1,7 @@
 /** Manifests that are nearly right: functions, or `invalid` with a place in the file. Never anything else, and never a polluted prototype. */
-import fc from 'fast-check';
 import { parseManifest } from '#bundle';
 import { PlatformError } from '#common';
+import { fc } from '../../harness/properties.ts';
 import { type FuzzTarget, mutated } from '../fuzz.ts';
 
 const good = `functions:

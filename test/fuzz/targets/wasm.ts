@@ -2,9 +2,9 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import fc from 'fast-check';
 import { checkWasmModule, wasmMemoryBytesMax, wasmMemoryBytesMin } from '#wasm-abi';
 import { compileAssemblyScript } from '../../../platform/bundle/assemblyscript.ts';
+import { fc } from '../../harness/properties.ts';
 import { type FuzzTarget, mutated } from '../fuzz.ts';
 
 const source = `@external("pilotfish", "log") declare function log(level: i32, at: usize, length: i32): void;

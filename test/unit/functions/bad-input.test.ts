@@ -1,5 +1,5 @@
 // Bad input, thrown at every kernel: a clear error, or numbers. Never a picture with a NaN in it, never a crash.
-import fc from 'fast-check';
+
 import { describe, expect, it } from 'vitest';
 import {
   backProject,
@@ -13,6 +13,7 @@ import {
   writeProjection,
 } from '../../../functions/kernels/index.ts';
 import { loadKernel } from '../../harness/kernels.ts';
+import { fc } from '../../harness/properties.ts';
 import { evenAngles } from './scans.ts';
 
 const kernels = {

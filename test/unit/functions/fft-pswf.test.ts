@@ -1,5 +1,5 @@
 // The FFT against the sum it stands for, and the gridding kernel against the integral equation that defines it.
-import fc from 'fast-check';
+
 import { describe, expect, it } from 'vitest';
 import { createFftPlan, createFftScratch, runFft } from '../../../functions/kernels/fourier/fft.ts';
 import {
@@ -8,6 +8,7 @@ import {
   prolateAt,
   tabulateKernel,
 } from '../../../functions/kernels/gridrec/pswf.ts';
+import { fc } from '../../harness/properties.ts';
 import { seededRandom } from './scans.ts';
 
 /** Signal q of a batch, transformed by the definition. */

@@ -1,9 +1,9 @@
 // npy and png: round trips, refusals by name, and no crash on anything.
 
-import fc from 'fast-check';
 import { decode } from 'fast-png';
 import { describe, expect, it } from 'vitest';
 import { decodeNpy, encodeNpy, encodePng, FormatError, type NpyValues } from '../../../functions/formats/index.ts';
+import { fc } from '../../harness/properties.ts';
 
 function header(dictionary: string, version = 1): Uint8Array {
   const text = new TextEncoder().encode(dictionary);

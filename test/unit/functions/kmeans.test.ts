@@ -1,5 +1,5 @@
 // Streaming k-means against Spark MLlib's rule, and the function against redelivery and bad input.
-import fc from 'fast-check';
+
 import { testFunction } from 'pilotfish/testing';
 import { describe, expect, it, vi } from 'vitest';
 import { addSums, decayOfHalfLife, type KMeansModel, sumBatch, updateModel } from '../../../functions/kernels/index.ts';
@@ -7,6 +7,7 @@ import kmeans from '../../../functions/kmeans/kmeans.ts';
 import { parsePoints } from '../../../functions/kmeans/points.ts';
 import { readModel, writeModel } from '../../../functions/kmeans/stored-model.ts';
 import { builtInSources, resolveSettings } from '../../../functions/sources/index.ts';
+import { fc } from '../../harness/properties.ts';
 
 // Bundlers compile it; here nobody bundles.
 vi.mock('../../../functions/kernels/kmeans/module.js', async () => {

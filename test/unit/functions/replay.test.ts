@@ -1,5 +1,5 @@
 // Replaying scans: order within a scan, overlap of scans, ids and headers, the pace, and interruption. Time is made up.
-import fc from 'fast-check';
+
 import { describe, expect, it } from 'vitest';
 import {
   type OutgoingFrame,
@@ -8,6 +8,7 @@ import {
   replayScans,
   type ScanSource,
 } from '../../../functions/sources/index.ts';
+import { fc } from '../../harness/properties.ts';
 
 /** Time passes only by sleeping. */
 function fakeClock(): PacerClock & { time: number } {

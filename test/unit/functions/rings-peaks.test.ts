@@ -1,8 +1,9 @@
 // Ring removal takes stripes out and leaves a clean sinogram nearly alone; the peak finder finds what was put in.
-import fc from 'fast-check';
+
 import { describe, expect, it } from 'vitest';
 import { findPeaks, InputError, removeRings } from '../../../functions/kernels/index.ts';
 import { relativeL2 } from '../../../functions/phantom/index.ts';
+import { fc } from '../../harness/properties.ts';
 import { evenAngles, phantomInput, roughNoise, seededRandom } from './scans.ts';
 
 describe('removeRings()', () => {

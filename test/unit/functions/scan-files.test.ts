@@ -2,11 +2,11 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import fc from 'fast-check';
 import h5wasm from 'h5wasm/node';
 import { decode } from 'tiff';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { encodeTiff, FormatError, openScanFile } from '../../../functions/formats/index.ts';
+import { fc } from '../../harness/properties.ts';
 
 let folder = '';
 beforeAll(async () => {

@@ -1,5 +1,5 @@
 // The SIMD kernels before and beside reconstruction, against the plain TypeScript beside them: flat field and minus log, rings, peaks, k-means.
-import fc from 'fast-check';
+
 import { describe, expect, it } from 'vitest';
 import {
   ExcessKernel,
@@ -11,6 +11,7 @@ import {
   writeProjection,
 } from '../../../functions/kernels/index.ts';
 import { loadKernel } from '../../harness/kernels.ts';
+import { fc } from '../../harness/properties.ts';
 import { expectClose } from './closeness.ts';
 import { roughNoise, seededRandom } from './scans.ts';
 

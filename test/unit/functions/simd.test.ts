@@ -1,5 +1,5 @@
 // The SIMD kernels against the plain TypeScript beside them: odd sizes, irregular angles, axes of their own, whole turns, odd slice counts, grids.
-import fc from 'fast-check';
+
 import { describe, expect, it } from 'vitest';
 import {
   backProject,
@@ -14,6 +14,7 @@ import {
   type Scan,
 } from '../../../functions/kernels/index.ts';
 import { loadKernel } from '../../harness/kernels.ts';
+import { fc } from '../../harness/properties.ts';
 import { expectClose } from './closeness.ts';
 import { evenAngles, phantomInput, roughNoise, seededRandom } from './scans.ts';
 

@@ -1,7 +1,8 @@
 // Rate profiles: when messages are due.
-import fc from 'fast-check';
+
 import { describe, expect, it } from 'vitest';
 import { dueTimes, parseRate, SourceError } from '../../../functions/sources/index.ts';
+import { fc } from '../../harness/properties.ts';
 
 const noFile = (): string => {
   throw new Error('no file is read here');

@@ -1,5 +1,5 @@
 // Runs of sources: when messages are due, what goes wrong on purpose, and that every place is accounted for.
-import fc from 'fast-check';
+
 import { describe, expect, it } from 'vitest';
 import {
   builtInSources,
@@ -20,6 +20,7 @@ import {
   scanOrder,
   sequenceHeader,
 } from '../../../functions/sources/index.ts';
+import { fc } from '../../harness/properties.ts';
 
 const noFile = (): string => {
   throw new Error('no file is read here');

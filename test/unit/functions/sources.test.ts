@@ -1,5 +1,5 @@
 // Frames, their headers, the phantom's scan and the pacer.
-import fc from 'fast-check';
+
 import { describe, expect, it } from 'vitest';
 import {
   createPacer,
@@ -12,6 +12,7 @@ import {
   phantomScan,
   rowChunk,
 } from '../../../functions/sources/index.ts';
+import { fc } from '../../harness/properties.ts';
 
 const parse = (headers: Record<string, string>) => parseFrameHeaders((name) => headers[name]);
 const good = {

@@ -1,6 +1,5 @@
 /** Job scripts say what was asked for, and no value can break out of its line or its quotes. */
 import { execFileSync } from 'node:child_process';
-import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
   type JobRequest,
@@ -11,6 +10,7 @@ import {
   slurm,
 } from '../../../platform/pilot/scheduler/index.ts';
 import { shellQuote } from '../../../platform/pilot/scheduler/shell-text.ts';
+import { fc } from '../../harness/properties.ts';
 
 const full: JobRequest = {
   name: 'p-abcd-b1',

@@ -1,5 +1,4 @@
 /** What schedulers print is read for what it says, and nothing they print makes a parser throw anything but their silence. */
-import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { PlatformError } from '#common';
 import {
@@ -10,6 +9,7 @@ import {
   parseSqueueJson,
   parseSqueueText,
 } from '../../../platform/pilot/scheduler/index.ts';
+import { fc } from '../../harness/properties.ts';
 
 const said = (stdout: string, stderr = '', code = 0) => ({ stdout, stderr, code });
 const start = Date.UTC(2026, 10, 27, 4, 41, 23);
