@@ -93,7 +93,9 @@ function optionsFor(name, scratch) {
     target: 'node24',
     format: commonJs ? 'cjs' : 'esm',
     minify: false,
+    // A stack needs positions; the sources themselves would be four fifths of what is copied to every node.
     sourcemap: 'linked',
+    sourcesContent: false,
     legalComments: 'none',
     external: ['esbuild'],
     banner: commonJs || bare.has(name) || rebundled.has(name) ? {} : { js: banner },

@@ -5,7 +5,8 @@
 //   DIR/pilotfish/dist/                bundles and tools.json (paths relative to dist/)
 //   DIR/pilotfish/functions/           the examples
 //   DIR/pilotfish/sbom.cdx.json        what is inside, with hashes (CycloneDX)
-//   DIR/pilotfish/node_modules/        esbuild with its program, the one package that cannot be bundled
+//   DIR/pilotfish/node_modules/        esbuild with its program, the one package that cannot be bundled; the compiler that
+//                                      checks types; what the examples import
 //   DIR/pilotfish-<version>-linux-<machine>.tar.gz
 import { spawnSync } from 'node:child_process';
 import {
@@ -30,6 +31,8 @@ import { readTools } from './lib/tools.mjs';
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '..');
 const packages = ['esbuild', `@esbuild/linux-${process.arch}`];
+// What functions/ imports: its examples are built where the copy is, without a network.
+const examplePackages = ['fast-png'];
 
 function copyPrograms(to) {
   const { node, natsServer } = readTools(root);
@@ -57,12 +60,24 @@ function copyCompiler(to) {
   }
 }
 
+/** The packages and all that they depend on, which lie flat beside them. */
+function withDependencies(names, found = new Set()) {
+  for (const name of names) {
+    if (found.has(name)) continue;
+    found.add(name);
+    const { dependencies } = JSON.parse(readFileSync(join(root, 'node_modules', name, 'package.json'), 'utf8'));
+    withDependencies(Object.keys(dependencies ?? {}), found);
+  }
+  return [...found];
+}
+
 function copyTree(to) {
-  // `node` is a link into this clone, stamps are about its sources, and what begins with a dot is half-built.
-  const isOurs = (path) => !/\/dist\/(?:node|stamps|tools\.json|\.[^/]*)(?:\/|$)/.test(path);
+  // `node` is a link into this clone, stamps are about its sources, the demo is of a clone, and what begins with a dot is
+  // half-built.
+  const isOurs = (path) => !/\/dist\/(?:node|stamps|tools\.json|demo\.mjs(?:\.map)?|\.[^/]*)(?:\/|$)/.test(path);
   cpSync(join(root, 'dist'), join(to, 'dist'), { recursive: true, filter: isOurs });
   cpSync(join(root, 'functions'), join(to, 'functions'), { recursive: true });
-  for (const name of packages) {
+  for (const name of [...packages, ...withDependencies(examplePackages)]) {
     cpSync(join(root, 'node_modules', name), join(to, 'node_modules', name), { recursive: true, dereference: true });
   }
   copyCompiler(to);

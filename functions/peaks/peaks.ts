@@ -3,7 +3,8 @@
 import { defineFunction, Output, Reject } from 'pilotfish/sdk';
 import { ExcessKernel, findPeaks, InputError } from '../kernels/index.ts';
 import excess from '../kernels/peaks/module.js';
-import { type Frame, FrameHeaderError, frameValues, parseFrameHeaders } from '../sources/index.ts';
+import { type Frame, frameValues } from '../sources/frame.ts';
+import { FrameHeaderError, parseFrameHeaders } from '../sources/frame-headers.ts';
 
 const kernel = new ExcessKernel(excess);
 

@@ -1,7 +1,8 @@
 // Collects the parts of one chunk (darks, flats, then projections) into a sinogram. Pure but for reading the parts.
 
 import { type FlatField, FrameMean, type Scan, withLineKernel, writeProjection } from '../kernels/index.ts';
-import { type Frame, frameValues, parseFrameHeaders } from '../sources/index.ts';
+import { type Frame, frameValues } from '../sources/frame.ts';
+import { parseFrameHeaders } from '../sources/frame-headers.ts';
 import { firstRowHeader } from '../split/row-chunks.ts';
 
 export interface ChunkPart {

@@ -4,7 +4,9 @@
 //   config: { files: { folder: /data/recon, format: zarr, png: true, window: [0, 0.02] } }
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { createZarr, encodePng, encodeTiff, type PngWindow, replaceFile, writeZarrSlice } from '../formats/index.ts';
+import { encodePng, type PngWindow } from '../formats/png.ts';
+import { encodeTiff } from '../formats/tiff.ts';
+import { createZarr, replaceFile, writeZarrSlice } from '../formats/zarr.ts';
 import type { GridShape } from '../kernels/index.ts';
 import type { Provenance } from './slice-output.ts';
 

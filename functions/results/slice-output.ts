@@ -1,7 +1,7 @@
 // A reconstructed slice as an event: f32 values, and headers that say what they are and where they come from.
 import { type FunctionIdentity, Output } from 'pilotfish/sdk';
 import type { GridShape } from '../kernels/index.ts';
-import { dtypeHeader, shapeHeader } from '../sources/index.ts';
+import { dtypeHeader, shapeHeader } from '../sources/frame-headers.ts';
 
 /** What a result was made of, and by whom. */
 export interface Provenance {

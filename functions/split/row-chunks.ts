@@ -1,6 +1,5 @@
 // How a scan's rows are cut into chunks: chunk n holds rows n * rowsPerChunk and following.
-import type { Frame } from '../sources/index.ts';
-import { rowChunk } from '../sources/index.ts';
+import { type Frame, rowChunk } from '../sources/frame.ts';
 
 /** First row of a chunk within the whole frame. */
 export const firstRowHeader = 'Pilotfish-First-Row';

@@ -1,7 +1,8 @@
 // Cuts each frame of a scan into row chunks, so that a scan's slices can be reconstructed on several nodes. Stateless:
 // scan.<id>.frame -> scan.<id>.rows.<chunk>; the end marker goes to every chunk.
 import { defineFunction, Output, outputs, Reject } from 'pilotfish/sdk';
-import { type Frame, frameHeaders, parseFrameHeaders } from '../sources/index.ts';
+import type { Frame } from '../sources/frame.ts';
+import { frameHeaders, parseFrameHeaders } from '../sources/frame-headers.ts';
 import { firstRowHeader, rowChunks } from './row-chunks.ts';
 
 const rowsPerChunkDefault = 4;

@@ -29,12 +29,12 @@ export const auditTailCommand: CommandFactory = (context): Command =>
       const entries = followPilot(context, flags.pilot, (pilot) => pilot.access.audit({ ...options, fromSequence }));
       for await (const entry of entries) {
         fromSequence = entry.sequence + 1;
-        output.line(output.isJson ? jsonOf(entry) : lineOf(entry));
+        output.entry(plain(entry), lineOf(entry));
       }
     });
 
-function jsonOf({ timeMs, ...rest }: TailAuditResponse): string {
-  return JSON.stringify({ time: new Date(timeMs).toISOString(), ...rest });
+function plain({ timeMs, ...rest }: TailAuditResponse): object {
+  return { time: new Date(timeMs).toISOString(), ...rest };
 }
 
 function lineOf({ timeMs, who, role, from, what, about, outcome }: TailAuditResponse): string {

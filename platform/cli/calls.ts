@@ -14,6 +14,7 @@ import {
 } from './command.ts';
 import { withPilot } from './connection.ts';
 import type { CliContext } from './context.ts';
+import { dataRecord } from './data-record.ts';
 import { ageText, type ListView } from './output.ts';
 
 interface ListFlags extends CommonOptions {
@@ -107,7 +108,8 @@ async function printResult(
 ): Promise<void> {
   if (call?.error) throw fromErrorDetail(call.error);
   const output = outputOf(context, options);
-  if (call?.state === 'done') await output.bytes(payload);
+  if (call && output.isJson) output.entry({ ...callRecord(call), ...dataRecord(payload) }, '');
+  else if (call?.state === 'done') await output.bytes(payload);
   if (call) output.note(`${call.state}, ${formatDuration(call.endedAtMs - call.submittedAtMs)} after it was submitted`);
 }
 

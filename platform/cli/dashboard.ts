@@ -64,8 +64,7 @@ async function tell(
   { url, port }: { readonly url: string; readonly port: number },
 ): Promise<void> {
   const tunnel = `ssh -N -L ${port}:127.0.0.1:${port} ${userInfo().username}@${hostname()}`;
-  if (output.isJson) output.line(JSON.stringify({ url, tunnel }));
-  else output.line(url);
+  output.entry({ url, tunnel }, url);
   if (env['SSH_CONNECTION']) output.note(`from your own machine: ${tunnel}\nthen open the address above there`);
   else output.note(`from another machine: ${tunnel}`);
   output.note('The address holds a key: whoever has it acts in your name. Ctrl-C ends.');

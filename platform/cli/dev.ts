@@ -11,7 +11,7 @@ import { formatDuration, PlatformError } from '#common';
 import { type CommandFactory, type CommonOptions, flag, newCommand, outputOf } from './command.ts';
 import { withPilot } from './connection.ts';
 import type { CliContext } from './context.ts';
-import { lineText } from './logs.ts';
+import { lineRecord, lineText } from './logs.ts';
 import type { Output } from './output.ts';
 
 interface DevFlags extends CommonOptions {
@@ -123,7 +123,7 @@ class Rounds {
     const { context, output } = this.#session;
     const options = { follow: true, sinceMs: Date.now(), signal: context.signal };
     for await (const line of this.#pilot.logs(name, options))
-      output.line(output.isJson ? JSON.stringify(line) : `${name}  ${lineText(line)}`);
+      output.entry(lineRecord(line), `${name}  ${lineText(line)}`);
   }
 
   /** tsc takes a second or more, and would keep this process from the next edit. */

@@ -33,11 +33,15 @@ export async function runDown(context: CliContext, flags: DownFlags, output: Out
   const pilots = listPilots(home);
   if (flags.all !== true) {
     if (isEnded(pilots, flags.pilot)) output.note('there is no such pilot: nothing to end');
-    else await endOne(context, resolvePilot(home, flags.pilot), output);
+    else await tell(output, [await endOne(context, resolvePilot(home, flags.pilot), output)]);
     return 0;
   }
   if (pilots.length === 0) output.note('there is no pilot: nothing to end');
   const outcomes = await Promise.allSettled(pilots.map((pilot) => endOne(context, pilot, output)));
+  await tell(
+    output,
+    outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : [])),
+  );
   const failures = outcomes.flatMap((outcome) =>
     outcome.status === 'rejected' ? [PlatformError.from(outcome.reason)] : [],
   );
@@ -54,10 +58,17 @@ function isEnded(pilots: readonly PilotSummary[], id: string | undefined): boole
   return !known.includes(id) && /^p-[a-z2-9]{4}$/.test(id) && nearestName(id, known) === undefined;
 }
 
-async function endOne(context: CliContext, { pilot, directory }: PilotSummary, output: Output): Promise<void> {
+/** Nothing for people: notes have told each as it ended. */
+async function tell(output: Output, ended: readonly string[]): Promise<void> {
+  if (output.format === 'table' || output.format === 'wide') return;
+  await output.bareList(ended, { name: String, plain: (pilot) => ({ pilot, change: 'ended' }) });
+}
+
+/** Returns its id. */
+async function endOne(context: CliContext, { pilot, directory }: PilotSummary, output: Output): Promise<string> {
   const { endPilot } = await import('#pilot');
   const startedAt = performance.now();
   await endPilot(directory, { hasten: context.signal });
   output.note(`pilot ${pilot} ended in ${formatDuration(performance.now() - startedAt)}`);
-  if (output.format === 'name') output.line(pilot);
+  return pilot;
 }

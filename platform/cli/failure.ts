@@ -2,7 +2,7 @@
 import { type Command, CommanderError } from 'commander';
 import { errorCodes, PlatformError } from '#common';
 import { type CliContext, type ExitCode, interruptedExitCode } from './context.ts';
-import { paint } from './output.ts';
+import { jsonLine, paint } from './output.ts';
 import { printable } from './printable.ts';
 
 /** Prints the error, unless commander has only shown help, and returns the exit code. */
@@ -26,7 +26,7 @@ function print(context: CliContext, error: PlatformError, argv: readonly string[
   const { code, message, hint, foreignStack } = error;
   if (wantsJson(argv, context.env)) {
     const told = { code, message, hint, ...(foreignStack ? { stack: foreignStack } : {}) };
-    context.stderr.write(`${printable(JSON.stringify({ error: told }))}\n`);
+    context.stderr.write(`${printable(jsonLine({ error: told }))}\n`);
   } else {
     context.stderr.write(`${paint(context, context.stderr, 'red', 'error:')} ${printable(message)}\n`);
     if (foreignStack) context.stderr.write(`${printable(foreignStack)}\n`);

@@ -5,6 +5,7 @@ import type { InvokeResponse } from '#proto';
 import { type CommandFactory, type CommonOptions, durationMs, flag, newCommand, outputOf } from './command.ts';
 import { suggestFunction, withPilot } from './connection.ts';
 import type { CliContext } from './context.ts';
+import { dataRecord } from './data-record.ts';
 import { readInput } from './input.ts';
 import type { Output } from './output.ts';
 
@@ -71,8 +72,8 @@ async function invoke(context: CliContext, name: string, input: string | undefin
     suggestFunction(pilot, name, async () => {
       if (flags.stream) return await printPieces(output, pilot.invokeStream(name, payload, options));
       const whole = await pilot.invoke(name, payload, options);
-      await output.bytes(whole.payload);
-      endLine(output, whole.payload);
+      if (output.isJson) output.entry({ ...runRecord(whole), ...dataRecord(whole.payload) }, '');
+      else await printBytes(output, whole.payload);
       return whole;
     }),
   );
@@ -84,20 +85,29 @@ async function invoke(context: CliContext, name: string, input: string | undefin
   );
 }
 
+function runRecord({ version, node, instance, cold, durationMs }: InvokeResponse): object {
+  return { version, node, instance, cold, durationMs };
+}
+
+/** In JSON a line each, and the last one says where it ran. */
 async function printPieces(
   output: Output,
   pieces: AsyncGenerator<Buffer, InvokeResponse | undefined, void>,
 ): Promise<InvokeResponse | undefined> {
   for (;;) {
     const next = await pieces.next();
-    if (next.done) return next.value;
-    await output.bytes(next.value);
-    endLine(output, next.value);
+    if (next.done) {
+      if (output.isJson && next.value) output.entry(runRecord(next.value), '');
+      return next.value;
+    }
+    if (output.isJson) output.entry(dataRecord(next.value), '');
+    else await printBytes(output, next.value);
   }
 }
 
 /** On a terminal the result gets a line of its own; in a pipe its bytes stay as they are. */
-function endLine(output: Output, payload: Uint8Array): void {
+async function printBytes(output: Output, payload: Uint8Array): Promise<void> {
+  await output.bytes(payload);
   if (output.isTerminal && payload.byteLength > 0 && payload.at(-1) !== 0x0a) output.line('');
 }
 

@@ -57,7 +57,7 @@ async function printLogs(context: CliContext, name: string, flags: LogsFlags): P
     fromSequence = line.sequence + 1;
     if (flags.call !== undefined && line.callId !== flags.call) continue;
     if (flags.instance !== undefined && line.instance !== flags.instance) continue;
-    output.line(output.isJson ? JSON.stringify(line) : lineText(line));
+    output.entry(lineRecord(line), lineText(line));
   }
   context.signal.throwIfAborted();
 }
@@ -70,6 +70,10 @@ export function parseSince(text: string, nowMs: number): number {
   throw new PlatformError('usage', `"${text}" is neither a duration nor a time`, {
     hint: 'Write --since 5m or --since 2026-01-31T12:00:00Z.',
   });
+}
+
+export function lineRecord({ timeMs, ...rest }: LogsResponse): object {
+  return { time: new Date(timeMs).toISOString(), ...rest };
 }
 
 export function lineText({ timeMs, level, instance, node, message }: LogsResponse): string {

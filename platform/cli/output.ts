@@ -1,12 +1,16 @@
 /**
  * All that commands print. Data goes to stdout in the chosen format, everything else to stderr. A terminal gets aligned
- * columns, a pipe gets tabs; lists are `{items: [...]}` in JSON and YAML.
+ * columns, a pipe gets tabs; lists are `{items: [...]}` in JSON and YAML. Whatever a program reads begins with the version
+ * of its shape: within `v1` keys are added, and none is removed, renamed or given another type.
  */
 import { styleText } from 'node:util';
 import type { CliContext, CliStream } from './context.ts';
 import { printable, printableCell, printableEntry } from './printable.ts';
 
 export const outputFormats = ['table', 'wide', 'json', 'yaml', 'name'] as const;
+/** The first key of every JSON and YAML document, and of every line where one object stands on each. */
+export const apiVersion = 'pilotfish/v1';
+
 export type OutputFormat = (typeof outputFormats)[number];
 
 export type Style = 'red' | 'yellow' | 'green';
@@ -62,6 +66,23 @@ export class Output {
   /** A line of data. */
   line(text: string): void {
     this.#context.stdout.write(`${printable(text)}\n`);
+  }
+
+  /** What a shell wants the bare name of: `id=$(pilotfish up)`. Machines that ask for JSON are told more. */
+  async bare(name: string, plain: object): Promise<void> {
+    if (this.format === 'json' || this.format === 'yaml') await this.#structured(plain);
+    else this.line(name);
+  }
+
+  /** The same for several, a name on each line. */
+  async bareList<T>(items: readonly T[], { name, plain }: Pick<ListView<T>, 'name' | 'plain'>): Promise<void> {
+    if (this.format === 'json' || this.format === 'yaml') await this.#structured({ items: items.map(plain) });
+    else for (const item of items) this.line(name(item));
+  }
+
+  /** One of many that come one by one: a JSON object on a line of its own, or a line for people. */
+  entry(plain: object, text: string): void {
+    this.line(this.isJson ? jsonLine(plain) : text);
   }
 
   /** Bytes exactly as they are; on a terminal, which would obey some of them, as text. */
@@ -122,11 +143,16 @@ export class Output {
 `);
   }
 
-  async #structured(value: object): Promise<void> {
+  async #structured(shape: object): Promise<void> {
+    const value = { apiVersion, ...shape };
     const text =
       this.format === 'json' ? `${JSON.stringify(value, null, 2)}\n` : (await import('./yaml-text.ts')).yamlText(value);
     this.#context.stdout.write(printable(text));
   }
+}
+
+export function jsonLine(plain: object): string {
+  return JSON.stringify({ apiVersion, ...plain });
 }
 
 function alignedRows(rows: readonly (readonly string[])[]): string[] {

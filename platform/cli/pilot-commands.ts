@@ -37,7 +37,7 @@ export const pilotWaitCommand: CommandFactory = (context): Command =>
           await client.waitReady(nodes, timeoutMs);
         },
       });
-      output.line(pilot.pilot);
+      await output.bare(pilot.pilot, { pilot: pilot.pilot, directory: pilot.directory });
     });
 
 export const pilotInfoCommand: CommandFactory = (context): Command =>
@@ -130,8 +130,9 @@ export const pilotLogsCommand: CommandFactory = (context): Command =>
           .split('\n')
           .slice(-(options.tail ?? linesDefault));
         if (lines.join('') === '') continue;
-        output.note(`== ${file.slice(directory.length + 1)}`);
-        for (const line of lines) output.line(line);
+        const name = file.slice(directory.length + 1);
+        output.note(`== ${name}`);
+        for (const line of lines) output.entry({ file: name, line }, line);
       }
     });
 

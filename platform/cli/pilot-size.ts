@@ -57,7 +57,7 @@ export const pilotExtendCommand: CommandFactory = (context): Command =>
           output.note(phaseText({ ...phase, ms: performance.now() - startedAt }));
         await waitForBlock(block, { onPhase, signal: context.signal });
       }
-      for (const node of block.plan.nodes) output.line(node);
+      await output.bareList(block.plan.nodes, { name: String, plain: (node) => ({ node, block: block.plan.block }) });
     });
 
 /** Which servers hold the streams is settled at the start. */
@@ -84,7 +84,8 @@ export const pilotShrinkCommand: CommandFactory = (context): Command =>
           await drain(output, { ...flags, lostIsFine: true }, node, client);
       });
       await untilEnded(provider, chosen);
-      for (const node of chosen.flatMap(({ nodes }) => nodes)) output.line(node);
+      const given = chosen.flatMap(({ nodes, block }) => nodes.map((node) => ({ node, block })));
+      await output.bareList(given, { name: ({ node }) => node, plain: (each) => each });
     });
 
 /** Throws `usage` where no whole job fits. */
@@ -122,12 +123,13 @@ interface DrainClient {
   drainNode(node: string, graceMs: number): Promise<number>;
 }
 
+/** Returns how many instances were ended by force. */
 async function drain(
   output: Output,
   { grace, lostIsFine }: Pick<GraceFlags, 'grace'> & { readonly lostIsFine?: boolean },
   node: string,
   client: DrainClient,
-): Promise<void> {
+): Promise<number> {
   const startedAt = performance.now();
   const killed = await client.drainNode(node, grace).catch((error: unknown) => {
     if (PlatformError.from(error).code !== 'not-found' || !lostIsFine) throw error;
@@ -136,6 +138,7 @@ async function drain(
   });
   const forced = killed === 0 ? '' : `, ${killed} instances ended by force; their events run elsewhere`;
   output.note(`${node} drained in ${formatDuration(performance.now() - startedAt)}${forced}`);
+  return killed;
 }
 
 export const nodeDrainCommand: CommandFactory = (context): Command =>
@@ -148,8 +151,8 @@ export const nodeDrainCommand: CommandFactory = (context): Command =>
     .addOption(graceFlag())
     .action(async (node: string, flags: GraceFlags) => {
       const output = outputOf(context, flags);
-      await withPilot(context, flags.pilot, (client) => drain(output, flags, node, client));
-      output.line(node);
+      const killed = await withPilot(context, flags.pilot, (client) => drain(output, flags, node, client));
+      await output.bare(node, { node, endedByForce: killed });
     });
 
 function graceFlag() {

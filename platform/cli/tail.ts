@@ -7,6 +7,7 @@ import { formatBytes } from '#common';
 import { type CommandFactory, type CommonOptions, flag, newCommand, outputOf, positiveInteger } from './command.ts';
 import { withEvents } from './connection.ts';
 import type { CliContext } from './context.ts';
+import { dataRecord } from './data-record.ts';
 
 interface TailFlags extends CommonOptions {
   readonly from: NonNullable<ReadOptions['from']>;
@@ -39,7 +40,7 @@ async function tail(context: CliContext, subject: string, flags: TailFlags): Pro
     output.note(`reading ${subject}; Ctrl-C ends`);
     for await (const event of events) {
       if (output.format === 'name') output.line(event.subject);
-      else output.line(output.isJson ? JSON.stringify(eventRecord(event)) : eventText(event));
+      else output.entry(eventRecord(event), eventText(event));
       if (--left <= 0) return;
     }
     context.signal.throwIfAborted();
@@ -63,9 +64,7 @@ function preview(data: Uint8Array): string {
 }
 
 function eventRecord({ sequence, time, subject, id, headers, data }: StoredEvent): object {
-  const bytes = Buffer.from(data);
-  const body = isUtf8(data) ? { data: bytes.toString('utf8') } : { dataBase64: bytes.toString('base64') };
-  return { sequence, time: time.toISOString(), subject, id, headers, ...body };
+  return { sequence, time: time.toISOString(), subject, id, headers, ...dataRecord(data) };
 }
 
 function parseFrom(text: string): TailFlags['from'] {

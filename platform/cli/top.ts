@@ -54,10 +54,9 @@ async function top(context: CliContext, flags: TopFlags): Promise<void> {
 
 function printDecision(output: Output, decision: ScaleDecision): void {
   const { function: name, timeMs, from, to, reason } = decision;
-  if (output.format === 'name') output.line(name);
-  else if (output.isJson)
-    output.line(JSON.stringify({ time: new Date(timeMs).toISOString(), function: name, from, to, reason }));
-  else output.line(`${name}\t${decisionText(decision)}`);
+  if (output.format === 'name') return output.line(name);
+  const plain = { time: new Date(timeMs).toISOString(), function: name, from, to, reason };
+  output.entry(plain, `${name}\t${decisionText(decision)}`);
 }
 
 function screen({ timeMs, nodes, functions }: WatchResponse, recent: readonly ScaleDecision[]): string {

@@ -137,7 +137,5 @@ async function printPilot(
   output.note(
     detach ? `pilot ${pilot} is submitted; wait for it: pilotfish pilot wait` : `pilot ${pilot} is ready: ${what}`,
   );
-  // The id alone, so that `id=$(pilotfish up)` works.
-  if (output.format === 'table' || output.format === 'wide') return output.line(pilot);
-  await output.one(pilot, { pilot, nodes, gateway: gateway ?? null, directory, readyMs }, []);
+  await output.bare(pilot, { pilot, nodes, gateway: gateway ?? null, directory, readyMs });
 }

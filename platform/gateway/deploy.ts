@@ -121,7 +121,7 @@ function requireSameTriggers(spec: FunctionSpec, latest: FunctionVersion): void 
   const triggersOf = ({ triggers }: FunctionSpec) =>
     triggers.map((trigger) => Buffer.from(Trigger.encode(trigger).finish()).toString('hex')).join();
   if (latest.spec && triggersOf(spec) === triggersOf(latest.spec)) return;
-  throw new PlatformError('invalid', `a canary has the same triggers as version ${latest.number}`, {
+  throw new PlatformError('invalid', `a canary must have the triggers of version ${latest.number}, and these differ`, {
     hint: 'Deploy a change of `on` without --canary.',
   });
 }

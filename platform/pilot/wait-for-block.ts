@@ -64,15 +64,10 @@ export async function waitForBlock(first: Block, wait: BlockWait): Promise<void>
   wait.onPhase({ node: '', phase: `ready ${formatDuration(clock.now() - block.startedAtMs)} after the job's start` });
 }
 
-/** The same for a pilot whose first job somebody has submitted. Throws `usage` for one without a job. */
+/** The same for a pilot that somebody has brought up; one without a scheduler job has been ready since `up` returned. */
 export async function waitForPilot(pilotDirectory: string, wait: BlockWait): Promise<void> {
   const first = listBlocks(pilotDirectory).find(({ plan }) => plan.gateway);
-  if (!first) {
-    throw new PlatformError('usage', 'the pilot has no scheduler job to wait for', {
-      hint: 'Pilots on this machine are ready when `pilotfish up` returns.',
-    });
-  }
-  await waitForBlock(first, wait);
+  if (first) await waitForBlock(first, wait);
 }
 
 /** Asks about one job, in growing steps, and tells what has changed. */

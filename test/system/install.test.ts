@@ -74,6 +74,18 @@ describe('deploy/install.sh', () => {
     renameSync(moved, place);
   });
 
+  it('builds every example function where it is, with nothing but what it brought', () => {
+    const place = join(folder, 'a place/pilotfish');
+    const examples = readdirSync(join(place, 'functions'), { withFileTypes: true })
+      .filter((entry) => existsSync(join(place, 'functions', entry.name, 'pilotfish.yaml')))
+      .map(({ name }) => name);
+    expect(examples.length).toBeGreaterThan(8);
+    for (const name of examples) {
+      const built = run(join(place, 'bin/pilotfish'), 'build', join(place, 'functions', name), '-o', 'name');
+      expect(built, name).toMatchObject({ status: 0, stdout: expect.stringMatching(/./) });
+    }
+  }, 180_000);
+
   it('names only its own programs', () => {
     const place = join(folder, 'a place/pilotfish');
     const ours = run(

@@ -251,7 +251,10 @@ test('formats: tabs in a pipe, columns on a terminal, and the stable shapes', as
     pilot: null,
   });
   expect((await run(['version', '-o', 'yaml'])).stdout).toContain(`client: ${platformVersion}`);
-  expect(JSON.parse((await run(['pilot', 'list', '-o', 'json'])).stdout)).toEqual({ items: [] });
+  expect(JSON.parse((await run(['pilot', 'list', '-o', 'json'])).stdout)).toEqual({
+    apiVersion: 'pilotfish/v1',
+    items: [],
+  });
   expect(await run(['pilot', 'list'])).toMatchObject({
     code: 0,
     stdout: '',
