@@ -83,6 +83,7 @@ export {
   logFilter,
   logSubject,
   type NatsRole,
+  observedKeys,
   orderSubject,
   publishSubject,
   registryKeys,
