@@ -9,6 +9,7 @@ import { eventually } from '../harness/eventually.ts';
 import { metricsOf } from '../harness/metrics.ts';
 import { processesOf, TestPilot } from '../harness/pilot.ts';
 import { resultsOf } from '../harness/results.ts';
+import { untilIdle } from '../harness/until-idle.ts';
 
 const run = promisify(execFile);
 const root = join(import.meta.dirname, '../..');
@@ -127,10 +128,7 @@ describe.each(['fd3', 'stdio'])('a Python function over %s', (transport) => {
       timeoutMs: 30_000,
       what: 'the dead letter of the rejected event',
     });
-    await eventually(async () => (await pilot.client.get(name)).summary?.lag === 0, {
-      timeoutMs: 30_000,
-      what: 'done',
-    });
+    await untilIdle(pilot, name);
     expect(await Array.fromAsync(pilot.client.deadLetters(name))).toMatchObject([{ reason: 'rejected: not this' }]);
   }, 90_000);
 
