@@ -131,6 +131,7 @@ export {
   Happening,
   PilotJob,
   UsageRow,
+  UserSeries,
   VersionCounts,
   VersionMetrics,
 } from './generated/pilotfish/v1/observe.ts';

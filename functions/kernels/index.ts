@@ -30,6 +30,15 @@ export {
 } from './iterative/iterative-options.ts';
 export { backProject, reconstructIterative } from './iterative/reconstruct-iterative.ts';
 export {
+  type MergeCounts,
+  type MergeOptions,
+  mergeParts,
+  type PartialSums,
+  type SharedModel,
+  sharedModel,
+  stepsMax,
+} from './kmeans/shared-model.ts';
+export {
   addSums,
   type BatchSums,
   decayOfHalfLife,

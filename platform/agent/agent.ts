@@ -26,6 +26,7 @@ import { type ReconcilePool, reconcile, slotsUsed } from './reconcile.ts';
 import { TriggerSources } from './sources/trigger-sources.ts';
 import { SpareInstances, versionsWithSpare } from './spare-instances.ts';
 import { StackMap } from './stack-map.ts';
+import { UserMetrics } from './user-metrics.ts';
 import { WantedFile } from './wanted-file.ts';
 import { isFreshlyWoken } from './woken.ts';
 
@@ -42,6 +43,7 @@ export class Agent {
   readonly publisher: EventPublisher;
   readonly logs: LogSink;
   readonly outputs: OutputStore;
+  readonly metrics: UserMetrics;
   epoch = 0;
   generation = 0;
   /** How often the gateway wants a report where nothing has changed; 0: as often as it is our habit. */
@@ -86,12 +88,14 @@ export class Agent {
       readFrom: options.readFromPeer,
     });
     this.logs = new LogSink(connection, clock, config.node);
+    this.metrics = new UserMetrics(this.logs);
     this.#starter = new InstanceStarter({
       ...options,
       stateValues: new StateValues(connection),
       cache: new ArtifactCache(join(config.nodeDirectory, 'artifacts'), options.artifacts),
       outputs: this.outputs,
       logs: this.logs,
+      metrics: this.metrics,
       stacksOf: (digest) => this.find(digest)?.stacks,
     });
     this.#spares = new SpareInstances({

@@ -1,7 +1,6 @@
 /** Failed attempts of events still being tried, in a bucket: the server's own count also rises at a drain or a lost node. */
 import type { KV } from '@nats-io/kv';
-import { attemptsKey, type EventName } from '#broker';
-import type { FailedAttempt } from './dead-letter.ts';
+import { attemptsKey, type EventName, type FailedAttempt } from '#broker';
 
 /** Kept of each stack while the event is being tried. */
 const stackCharsMax = 2_048;

@@ -36,4 +36,6 @@ export interface Call {
 export interface CallRun {
   readonly instance: string;
   readonly ms: number;
+  /** When it began, milliseconds since 1970, where the instance has said so. */
+  readonly beganMs?: number;
 }

@@ -1,18 +1,13 @@
 /** What a dead letter tells: the event, why it was given up, and each attempt. */
-import { messageBytesMax, ownHeaders, type PulledEvent, userSubject } from '#broker';
+import {
+  type DeadLetterBody,
+  type FailedAttempt,
+  messageBytesMax,
+  ownHeaders,
+  type PulledEvent,
+  userSubject,
+} from '#broker';
 import type { TriggerRoute } from './trigger-route.ts';
-
-export interface FailedAttempt {
-  /** Milliseconds since 1970. */
-  readonly time: number;
-  readonly node: string;
-  readonly instance: string;
-  readonly durationMs: number;
-  readonly error: string;
-  readonly stack: string;
-  /** The instance ended meanwhile: not one of the tries that the manifest allows. */
-  readonly lost?: boolean;
-}
 
 /** How many of the manifest's tries are spent. */
 export function failuresOf(record: readonly FailedAttempt[]): number {
@@ -37,28 +32,27 @@ const payloadBytesMax = Math.floor(messageBytesMax * 0.7);
 export function deadLetterBody(record: AttemptRecord, event: PulledEvent, route: TriggerRoute): Uint8Array {
   const headers = ownHeaders(event);
   const { data } = event.message;
-  return Buffer.from(
-    JSON.stringify({
-      function: route.functionName,
-      version: route.versionNumber,
-      digest: route.digest,
-      trigger: route.triggerName,
-      reason: record.reason,
-      deliveries: record.deliveries,
-      redriven: event.retry?.redriven ?? 0,
-      attempts: record.attempts.map((attempt) => ({ ...attempt, stack: attempt.stack.slice(0, stackCharsMax) })),
-      traceparent: record.traceparent,
-      event: {
-        stream: route.stream,
-        sequence: event.streamSequence,
-        member: event.member,
-        subject: userSubject(event.subject),
-        time: event.timeMs,
-        headers,
-        bytes: data.length,
-        // A letter over the broker's limit would be refused for ever; that of so large an event tells all but its payload.
-        data: data.length > payloadBytesMax ? '' : Buffer.from(data).toString('base64'),
-      },
-    }),
-  );
+  const body: DeadLetterBody = {
+    function: route.functionName,
+    version: route.versionNumber,
+    digest: route.digest,
+    trigger: route.triggerName,
+    reason: record.reason,
+    deliveries: record.deliveries,
+    redriven: event.retry?.redriven ?? 0,
+    attempts: record.attempts.map((attempt) => ({ ...attempt, stack: attempt.stack.slice(0, stackCharsMax) })),
+    traceparent: record.traceparent,
+    event: {
+      stream: route.stream,
+      sequence: event.streamSequence,
+      member: event.member,
+      subject: userSubject(event.subject),
+      time: event.timeMs,
+      headers,
+      bytes: data.length,
+      // A letter over the broker's limit would be refused for ever; that of so large an event tells all but its payload.
+      data: data.length > payloadBytesMax ? '' : Buffer.from(data).toString('base64'),
+    },
+  };
+  return Buffer.from(JSON.stringify(body));
 }

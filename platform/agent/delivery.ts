@@ -8,6 +8,7 @@ import {
   encodeHeaders,
   encodeRetry,
   eventName,
+  type FailedAttempt,
   headerLines,
   leaseMs,
   messageIdHeader,
@@ -21,7 +22,7 @@ import { backoffMs, messageOf, PlatformError, parseTraceparent } from '#common';
 import { type ErrorHeader, type OutputHeader, readOutputHeaders, resultForms } from '#frames';
 import type { CallOutcome, CallRun } from './call.ts';
 import type { StoredOutput } from './claims/output-store.ts';
-import { type AttemptRecord, deadLetterBody, type FailedAttempt, failuresOf } from './dead-letter.ts';
+import { type AttemptRecord, deadLetterBody, failuresOf } from './dead-letter.ts';
 import { traceHeaders } from './trace-headers.ts';
 import type { EventTrace } from './traces/event-trace.ts';
 import type { TriggerRoute } from './trigger-route.ts';

@@ -20,6 +20,7 @@ import type { LogEntry, LogSink } from './log-sink.ts';
 import { readSecrets } from './secret-reader.ts';
 import { holdsStack, type StackMap } from './stack-map.ts';
 import { StateStore } from './state-store.ts';
+import type { UserMetrics } from './user-metrics.ts';
 
 export interface InstanceStarterOptions extends HostSettings {
   readonly cache: ArtifactCache;
@@ -27,6 +28,7 @@ export interface InstanceStarterOptions extends HostSettings {
   readonly stateValues: StateValues;
   readonly outputs: OutputStore;
   readonly logs: LogSink;
+  readonly metrics: UserMetrics;
   readonly stacksOf: (digest: string) => StackMap | undefined;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -101,6 +103,7 @@ export class InstanceStarter {
         onCodeCacheRejected: () => this.#codeCache.replace(version, this.#loadHeader('', version, {})),
         onLog: (_, line, text) => log(line, text),
         onPublish: (publish, data, done) => this.#publish(publish, data, done),
+        onMetrics: (samples) => this.#options.metrics.add(version.function, samples),
         onState: (state, value) => this.#state.run(version.function, state, value),
       },
     });

@@ -18,15 +18,20 @@ import {
   type PublishedHeader,
   type PublishHeader,
   type ResultFileHeader,
+  type RunHeader,
   readErrorHeader,
   readLogHeader,
+  readMetricSamples,
   readPublishHeader,
+  readRunHeader,
   readStateHeader,
   resultInFile,
+  runToldMs,
   type StateHeader,
 } from '#frames';
+import type { MetricSample } from '#sdk';
 import type { BodyFile, BodyFiles } from './body-files.ts';
-import type { Call, CallOutcome } from './call.ts';
+import type { Call, CallOutcome, CallRun } from './call.ts';
 import { type RunningCall, RunningCalls } from './running-calls.ts';
 import type { StateAnswer } from './state-store.ts';
 
@@ -44,6 +49,8 @@ export interface InstanceEvents {
   /** ctx.publish(): `done` is told an empty text once the stream has stored it, else why not. */
   readonly onPublish: (publish: PublishHeader, data: Uint8Array, done: (error: string) => void) => void;
   /** ctx.state: one operation on one key. Never rejects: an error is an answer. */
+  /** What `ctx.metrics` was given since the last time. */
+  readonly onMetrics: (samples: readonly MetricSample[]) => void;
   readonly onState: (state: StateHeader, value: Uint8Array) => Promise<StateAnswer>;
 }
 
@@ -92,6 +99,8 @@ export class Instance {
   /** What it did was the reason, not what the agent wants. */
   #atFault = false;
   #interrupted = false;
+  /** It says how long its handlers take, where that is worth a word. */
+  #tellsRuns = false;
 
   constructor(options: InstanceOptions) {
     this.#options = options;
@@ -128,6 +137,7 @@ export class Instance {
     socket.on('data', push);
     socket.on('error', () => undefined);
     if (early.length > 0) push(early);
+    this.#tellsRuns = load.kind !== 'process';
     this.#writer.write(frameTypes.load, 0, 0, JSON.stringify(load));
     socket.resume();
   }
@@ -256,6 +266,10 @@ export class Instance {
         const header = readLogHeader(frame.header);
         return this.#options.events.onLog(this, header, Buffer.from(frame.body).toString('utf8'));
       }
+      case frameTypes.metrics:
+        return this.#options.events.onMetrics(readMetricSamples(frame.body));
+      case frameTypes.run:
+        return this.#told(frame.id, readRunHeader(frame.header));
       case frameTypes.chunk:
         return this.#calls.get(frame.id)?.call.onChunk?.(frame.body);
       case frameTypes.state:
@@ -283,7 +297,7 @@ export class Instance {
     const running = this.#take(id, now);
     if (!running) return;
     this.handled++;
-    const run = { instance: this.id, ms: now - running.startedAt };
+    const run = this.#runOf(running, now);
     if (error === undefined) {
       const header = frame.header.length === 0 ? '' : Buffer.from(frame.header).toString('utf8');
       running.call.settle(this.#resultOf(frame, header), run);
@@ -294,6 +308,19 @@ export class Instance {
     }
     if (this.phase === 'draining') this.#stopWhenIdle();
     else this.#options.events.onRoom(this);
+  }
+
+  #told(id: number, run: RunHeader): void {
+    this.#tellsRuns = true;
+    const running = this.#calls.get(id);
+    if (running) running.told = run;
+  }
+
+  /** As the instance measured it. What is seen from here is when its answers are read: late, where the node is busy. */
+  #runOf({ startedAt, handedOverAt, told }: RunningCall, now: number): CallRun {
+    const seen = now - startedAt;
+    if (told) return { instance: this.id, ms: Math.min(told.ms, now - handedOverAt), beganMs: told.t };
+    return { instance: this.id, ms: this.#tellsRuns ? Math.min(seen, runToldMs) : seen };
   }
 
   #resultOf({ flags, body }: Frame, header: string): CallOutcome {

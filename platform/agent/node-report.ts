@@ -16,6 +16,8 @@ import { NodeUsageMeter } from './node-usage.ts';
 const gatherChangesMs = 25;
 /** Where the gateway does not ask for fewer. */
 const reportEveryMs = 500;
+/** Functions' own metrics come no more often: each of their series is a line of names. */
+const metricsEveryMs = 1_000;
 
 export class NodeReports {
   readonly #agent: Agent;
@@ -32,8 +34,13 @@ export class NodeReports {
   }
 
   async *stream(signal: AbortSignal): AsyncGenerator<ReportResponse, void, void> {
+    const readMetrics = this.#agent.metrics.reader();
+    let readAt = Number.NEGATIVE_INFINITY;
     while (!signal.aborted) {
-      yield this.current();
+      const now = this.#clock.monotonic();
+      const isDue = now - readAt >= metricsEveryMs;
+      if (isDue) readAt = now;
+      yield { ...this.current(), userMetrics: isDue ? readMetrics() : [] };
       const change = Promise.withResolvers<void>();
       this.#listeners.add(change.resolve);
       await Promise.race([change.promise, this.#clock.sleep(this.#agent.reportEveryMs || reportEveryMs, signal)]);
@@ -49,6 +56,7 @@ export class NodeReports {
       epoch: agent.epoch,
       generation: agent.generation,
       loads: agent.pools().map((pool) => this.#load(pool)),
+      userMetrics: [],
     };
   }
 

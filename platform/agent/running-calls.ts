@@ -2,6 +2,7 @@
  * The calls inside one instance, in the order in which they were handed over: the oldest `concurrency` of them run, the
  * others wait in its socket. A pack counts each of its events. A call's clock starts when it begins to run.
  */
+import type { RunHeader } from '#frames';
 import type { BodyFile } from './body-files.ts';
 import type { Call } from './call.ts';
 
@@ -11,6 +12,9 @@ export interface RunningCall {
   startedAt: number;
   /** Where its payload lies, when it is large. */
   readonly file: BodyFile | undefined;
+  readonly handedOverAt: number;
+  /** How long its handler took, and when it began, as the instance says. */
+  told?: RunHeader;
 }
 
 export class RunningCalls {
@@ -33,7 +37,7 @@ export class RunningCalls {
     const id = this.#nextId;
     // Ids are a u32 on the wire; an instance that lived for four billion calls starts again at one.
     this.#nextId = id === 0xffff_ffff ? 1 : id + 1;
-    this.#calls.set(id, { call, startedAt: this.#events < this.#concurrency ? now : 0, file });
+    this.#calls.set(id, { call, startedAt: this.#events < this.#concurrency ? now : 0, file, handedOverAt: now });
     this.#events += eventsOf(call);
     return id;
   }

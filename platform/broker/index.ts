@@ -4,6 +4,7 @@ export { readChunks } from './nats/claim-chunks.ts';
 export { type ClaimNote, ClaimWriter, findClaimFolder, openClaimFolder } from './nats/claim-writer.ts';
 export { removeServers } from './nats/cluster-members.ts';
 export { connectNats, type NatsOptions, readSeed } from './nats/connect.ts';
+export type { DeadEvent, DeadLetterBody, FailedAttempt } from './nats/dead-letter-body.ts';
 export {
   EventPublisher,
   type EventPublisherOptions,
@@ -83,6 +84,7 @@ export {
   logFilter,
   logSubject,
   type NatsRole,
+  observedKeys,
   orderSubject,
   publishSubject,
   registryKeys,

@@ -54,6 +54,8 @@ export const buckets = {
   registry: 'registry',
   /** Agents' addresses; entries end by age when an agent falls silent. */
   nodes: 'nodes',
+  /** What gateways have counted and seen, for the next one. */
+  observed: 'observed',
   /** Failed attempts of events still being tried. */
   attempts: 'attempts',
   /** Gatherers' leases, ended by age. */
@@ -203,6 +205,12 @@ export const registryKeys = {
   scales: 'scale.>',
   /** Of the gateway's door for HTTP, while it is on this node. */
   httpPort: (node: string) => `http.${node}`,
+} as const;
+
+/** Keys of the bucket of what gateways have seen. */
+export const observedKeys = {
+  totals: (functionName: string) => `totals.${functionName}`,
+  happenings: 'happenings',
 } as const;
 
 /** attempts.<function>.<trigger>.<stream sequence>, "-" and the place in its pack behind it for a member of one. */

@@ -47,6 +47,10 @@ export const frameTypes = {
   waiting: 16,
   /** agent -> instance: the result in this file has been read; the id is the file's number. */
   taken: 17,
+  /** instance -> agent: what `ctx.metrics` was given since the last one; the body is a list of MetricSamples in JSON. */
+  metrics: 18,
+  /** instance -> agent, before the result or error of the same id: when its handler began and how long it took, a RunHeader. */
+  run: 19,
 } as const;
 export type FrameType = (typeof frameTypes)[keyof typeof frameTypes];
 
@@ -65,6 +69,9 @@ export const codeCacheDigestBytes = 32;
 /** Flags of a `ready`: what became of the bundle's code cache. V8 rejects what another V8, or another source, made. */
 export const codeCacheUses = { none: 0, used: 1, rejected: 2 } as const;
 export type CodeCacheUse = (typeof codeCacheUses)[keyof typeof codeCacheUses];
+
+/** A handler that took less is not told in a `run`: most do, and a frame each would cost more than they. */
+export const runToldMs = 1;
 
 /** Beside a result's form: the header is a ResultFileHeader, the body lies in the file. */
 export const resultInFile = 4;

@@ -130,6 +130,14 @@ export type PackedResultHeader =
   | { readonly outputs: readonly OutputHeader[] }
   | { readonly error: ErrorHeader };
 
+/** Header of a `run`: the instance has measured it, because its agent may read a result late. */
+export interface RunHeader {
+  /** When the handler began, milliseconds since 1970. */
+  readonly t: number;
+  /** How long it took. */
+  readonly ms: number;
+}
+
 export interface LogHeader {
   readonly level: string;
   readonly call: string;

@@ -17,6 +17,7 @@ export {
   resultFileName,
   resultForms,
   resultInFile,
+  runToldMs,
 } from './frame.ts';
 export { FrameReader } from './frame-reader.ts';
 export { FrameWriter } from './frame-writer.ts';
@@ -34,6 +35,7 @@ export type {
   PublishedHeader,
   PublishHeader,
   ResultFileHeader,
+  RunHeader,
   SpoolHeader,
   StateAnswerHeader,
   StateHeader,
@@ -43,7 +45,9 @@ export { readBody } from './read-body.ts';
 export {
   readErrorHeader,
   readLogHeader,
+  readMetricSamples,
   readOutputHeaders,
   readPublishHeader,
+  readRunHeader,
   readStateHeader,
 } from './read-headers.ts';

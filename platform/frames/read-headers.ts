@@ -3,13 +3,15 @@
  * wrong is to end its instance and not the agent. All throw `invalid`, which names the frame and the field.
  */
 import { messageOf, PlatformError } from '#common';
-import type { ErrorHeader, LogHeader, OutputHeader, PublishHeader, StateHeader } from './headers.ts';
+import type { MetricSample } from '#sdk';
+import type { ErrorHeader, LogHeader, OutputHeader, PublishHeader, RunHeader, StateHeader } from './headers.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
 type Kind = 'string' | 'number';
 
 const errorKinds: ReadonlySet<unknown> = new Set(['failed', 'rejected', 'retry', 'load']);
 const stateOperations: ReadonlySet<unknown> = new Set(['get', 'set', 'delete']);
+const metricKinds: ReadonlySet<unknown> = new Set(['counter', 'gauge', 'histogram']);
 const logLevels: ReadonlySet<unknown> = new Set(['debug', 'info', 'warn', 'error']);
 /** Ids are header lines of their message: printable, without blanks, and short. */
 const messageIdPattern = /^[\x21-\x7e]{1,512}$/;
@@ -36,6 +38,32 @@ export function readLogHeader(header: Uint8Array): LogHeader {
     call: requireField('log', fields, 'call', 'string'),
     ...(fields['trace'] === undefined ? {} : { trace: requireField('log', fields, 'trace', 'string').slice(0, 32) }),
   };
+}
+
+export function readRunHeader(header: Uint8Array): RunHeader {
+  const fields = readFields('run', header);
+  const ms = requireField('run', fields, 'ms', 'number');
+  if (ms < 0) throw wrong('run', 'ms', 'is no time');
+  return { t: requireField('run', fields, 't', 'number'), ms };
+}
+
+/** The body of a `metrics`. Whether such metrics may be is for the book that they go into. */
+export function readMetricSamples(body: Uint8Array): MetricSample[] {
+  const list = parse('metrics', textOf(body));
+  if (!Array.isArray(list)) throw wrong('metrics', 'body', 'is no list');
+  return list.map((entry: unknown): MetricSample => {
+    const fields = asFields('metrics', entry);
+    const { help = '', bounds = [], counts = [], labels = {} } = fields;
+    return {
+      name: requireField('metrics', fields, 'name', 'string'),
+      kind: requireOneOf('metrics', fields, 'kind', metricKinds) as MetricSample['kind'],
+      value: requireField('metrics', fields, 'value', 'number'),
+      help: typeof help === 'string' ? help : '',
+      labels: requireHeaders('metrics', labels),
+      bounds: requireNumbers('metrics', 'bounds', bounds),
+      counts: requireNumbers('metrics', 'counts', counts),
+    };
+  });
 }
 
 export function readPublishHeader(header: Uint8Array): PublishHeader {
@@ -86,7 +114,11 @@ export function readOutputHeaders(header: string, bodyBytes: number): OutputHead
 }
 
 function readFields(frame: string, header: Uint8Array): Fields {
-  return asFields(frame, parse(frame, Buffer.from(header.buffer, header.byteOffset, header.length).toString('utf8')));
+  return asFields(frame, parse(frame, textOf(header)));
+}
+
+function textOf(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('utf8');
 }
 
 function parse(frame: string, text: string): unknown {
@@ -125,6 +157,11 @@ function requireHeaders(frame: string, value: unknown): Record<string, string> {
   const odd = Object.keys(fields).find((name) => typeof fields[name] !== 'string');
   if (odd !== undefined) throw wrong(frame, `headers.${odd}`, 'is no text');
   return fields as Record<string, string>;
+}
+
+function requireNumbers(frame: string, name: string, value: unknown): number[] {
+  if (Array.isArray(value) && value.every((each) => typeof each === 'number')) return value;
+  throw wrong(frame, name, 'is no list of numbers');
 }
 
 function isCount(value: unknown): value is number {

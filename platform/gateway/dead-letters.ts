@@ -2,8 +2,8 @@
 import { type JetStreamManager, jetstream, type StoredMsg } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import {
+  type DeadLetterBody,
   deadLetterSubject,
-  type EventOrigin,
   encodeRetry,
   eventName,
   eventSubject,
@@ -31,42 +31,10 @@ export interface DeadLetterOptions {
   readonly registry: Registry;
 }
 
-/** As agents write it: `deadLetterBody` of a failed event, the gatherer's letters of late and refused parts. */
-interface LetterBody {
-  readonly function: string;
-  readonly version: number;
-  readonly digest: string;
-  readonly trigger: string;
-  readonly reason: string;
-  readonly redriven?: number;
-  readonly attempts: readonly {
-    readonly time: number;
-    readonly node: string;
-    readonly instance: string;
-    readonly durationMs: number;
-    readonly error: string;
-    readonly stack: string;
-    readonly lost?: boolean;
-  }[];
-  readonly traceparent: string;
-  readonly event: {
-    readonly stream: EventOrigin['stream'];
-    readonly sequence: number;
-    /** Its place in the pack of that sequence. */
-    readonly member?: number;
-    readonly subject: string;
-    readonly time: number;
-    readonly headers: Record<string, string>;
-    /** Absent for a part of a gather, whose payload stayed in the stream. */
-    readonly bytes?: number;
-    readonly data: string;
-  };
-}
-
 interface Letter {
   readonly sequence: number;
   readonly timeMs: number;
-  readonly body: LetterBody;
+  readonly body: DeadLetterBody;
 }
 
 export async function* listDeadLetters(
@@ -163,7 +131,7 @@ async function* readLetters(
   });
   for await (const message of messages) {
     const { streamSequence: sequence, timestampNanos } = message.info;
-    yield { sequence, timeMs: Math.floor(timestampNanos / 1e6), body: message.json<LetterBody>() };
+    yield { sequence, timeMs: Math.floor(timestampNanos / 1e6), body: message.json<DeadLetterBody>() };
   }
 }
 
@@ -174,21 +142,21 @@ async function readLetter(functionName: string, sequence: number, { manager }: D
       hint: `\`pilotfish dlq list ${functionName}\` shows those that are there.`,
     });
   }
-  return { sequence, timeMs: message.time.getTime(), body: message.json<LetterBody>() };
+  return { sequence, timeMs: message.time.getTime(), body: message.json<DeadLetterBody>() };
 }
 
 /** The letter names a plain event's subject as users write it; a gather event's is stored as it is. */
-function storedSubject({ stream, subject }: LetterBody['event']): string {
+function storedSubject({ stream, subject }: DeadLetterBody['event']): string {
   return stream === streams.events ? eventSubject(subject) : subject;
 }
 
 /** As the function was told it. */
-function eventIdOf({ function: name, trigger, event }: LetterBody): string {
+function eventIdOf({ function: name, trigger, event }: DeadLetterBody): string {
   const { stream, sequence, member } = event;
   return `${name}.${trigger}.${stream}.${eventName({ streamSequence: sequence, ...(member === undefined ? {} : { member }) })}`;
 }
 
-function isRedrivable({ function: name, trigger, event }: LetterBody, registry: Registry): boolean {
+function isRedrivable({ function: name, trigger, event }: DeadLetterBody, registry: Registry): boolean {
   const whole = event.bytes !== undefined && (event.bytes === 0 || event.data !== '');
   const known = registry.list().find((entry) => entry.name === name);
   return whole && !!known && !!registry.latest(name).spec?.triggers.some((each) => each.name === trigger);

@@ -6,7 +6,7 @@ import type { KV, KvWatchEntry } from '@nats-io/kv';
 import { nodeSilenceMs } from '#broker';
 import { type Clock, messageOf } from '#common';
 import { type NodeEntry, nodeEntrySchema } from '#model';
-import type { Node, ReportResponse } from '#proto';
+import type { Node, ReportResponse, UserSeries } from '#proto';
 import type { TlsIdentity } from '#rpc';
 import { agentServerName } from '#security';
 import type { Logger } from '#telemetry';
@@ -24,6 +24,10 @@ export interface FleetOptions {
   readonly onChange: () => void;
   /** When a node's scheduler job ends, milliseconds since 1970 (R7). */
   readonly endOf: (node: string) => number | undefined;
+  /** Functions of a node have measured something of their own. */
+  readonly onMetrics: (entry: NodeEntry, series: readonly UserSeries[]) => void;
+  /** An agent will say no more: its last word is in the link. */
+  readonly onGone: (link: NodeLink) => void;
   /** A node came, went or was lost. */
   readonly onHappening: (node: string, text: string, level: 'info' | 'warn') => void;
 }
@@ -160,7 +164,7 @@ export class Fleet {
       member.stored = stored;
       return;
     }
-    member?.link.close();
+    if (member) this.#end(member.link);
     this.#put(parsed.data.node, {
       link: this.#open(parsed.data),
       stored,
@@ -189,7 +193,7 @@ export class Fleet {
   }
 
   #open(entry: NodeEntry): NodeLink {
-    const { pilot, node, epoch, clock, logger, onChange } = this.#options;
+    const { pilot, node, epoch, clock, logger, onChange, onMetrics } = this.#options;
     const link = new NodeLink({
       entry,
       isNear: entry.node === node,
@@ -199,6 +203,7 @@ export class Fleet {
       clock,
       logger,
       onChange,
+      onMetrics: (series) => onMetrics(entry, series),
     });
     link.setEnd(this.#options.endOf(entry.node));
     return link;
@@ -220,11 +225,16 @@ export class Fleet {
     }
   }
 
+  #end(link: NodeLink): void {
+    this.#options.onGone(link);
+    link.close();
+  }
+
   /** It said so itself, drained: a node given back is not one that was lost. */
   #leave(node: string): void {
     const member = this.#members.get(node);
     if (!member) return;
-    member.link.close();
+    this.#end(member.link);
     this.#members.delete(node);
     this.#options.logger.info({ peer: node }, 'node has left');
     this.#options.onHappening(node, 'node has left', 'info');
@@ -235,7 +245,7 @@ export class Fleet {
     const member = this.#members.get(node);
     if (!member || member.lost) return;
     member.lost = true;
-    member.link.close();
+    this.#end(member.link);
     this.#options.logger.warn({ peer: node, why }, 'node is lost');
     this.#options.onHappening(node, `node is lost: ${why}`, 'warn');
     this.#options.onChange();

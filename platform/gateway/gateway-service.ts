@@ -106,7 +106,7 @@ export function gatewayService(options: GatewayServiceOptions): RpcServiceBindin
     listSubjects: unary((request: { pattern: string }) => listSubjects(request.pattern, options.manager)),
     getLatestEvent: unary((request: { subject: string }) => getLatestEvent(request.subject, options.manager)),
     getUsage: unary(() => {
-      options.usage.add(fleet.reports());
+      options.usage.add(fleet.ready());
       return { rows: options.usage.rows(registry) };
     }),
     listNodes: unary(() => ({ nodes: fleet.list() })),

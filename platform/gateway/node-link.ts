@@ -1,7 +1,7 @@
 /** The gateway's line to one agent: its reports, its wanted set, its calls. Reconnects as long as the agent is registered. */
 import { type Clock, messageOf, PlatformError } from '#common';
 import type { NodeEntry } from '#model';
-import { AgentClient, type FunctionVersion, type ReportResponse, type WantedFunction } from '#proto';
+import { AgentClient, type FunctionVersion, type ReportResponse, type UserSeries, type WantedFunction } from '#proto';
 import { callUnary, openClient, openLine, readStream, type TlsIdentity } from '#rpc';
 import type { Logger } from '#telemetry';
 import { type AgentAnswer, type AgentCallOptions, CallLine } from './call-line.ts';
@@ -17,6 +17,8 @@ export interface NodeLinkOptions {
   readonly logger: Logger;
   /** The node, or one of its instances, is in another state than before; counters alone are no change. */
   readonly onChange: () => void;
+  /** Functions of the node have measured something of their own. */
+  readonly onMetrics: (series: readonly UserSeries[]) => void;
 }
 
 const reconnectMs = 200;
@@ -98,7 +100,7 @@ export class NodeLink {
   }
 
   async #followReports(): Promise<void> {
-    const { clock, epoch, logger, onChange } = this.#options;
+    const { clock, epoch, logger, onChange, onMetrics } = this.#options;
     while (!this.#closed.signal.aborted) {
       try {
         const stream = this.#client.report({ epoch });
@@ -107,6 +109,7 @@ export class NodeLink {
           this.report = report;
           this.reportedAt = clock.monotonic();
           if (isChange) onChange();
+          if (report.userMetrics.length > 0) onMetrics(report.userMetrics);
           // An agent that started anew, or missed a set, is told again.
           if (this.#wanted && (report.epoch < epoch || report.generation < this.#wanted.generation)) void this.#apply();
         }

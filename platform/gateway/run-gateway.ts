@@ -15,7 +15,7 @@ import { Fleet } from './fleet.ts';
 import { gatewayService } from './gateway-service.ts';
 import { invoke } from './invoke.ts';
 import { JobWatch } from './job-watch.ts';
-import { metricsText, UsageTotals } from './metrics/index.ts';
+import { metricsText, TotalsStore, UsageTotals, UserTotals } from './metrics/index.ts';
 import { NodeScaling, type NodeScalingOptions } from './node-scaling.ts';
 import { DeadLetterCounts, Happenings, History, tellEarlier } from './observe/index.ts';
 import { openHttp } from './open-http.ts';
@@ -59,6 +59,9 @@ export async function runGateway(
     logger,
     onChange: () => fleet.tellEnds(),
   });
+  const usage = new UsageTotals();
+  const user = new UserTotals((text) => logger.warn(text));
+  const totals = await TotalsStore.open({ bucket: buckets.observed, registry, usage, user, clock, logger });
   const fleet: Fleet = new Fleet({
     pilot: config.pilot,
     node: config.node,
@@ -68,6 +71,8 @@ export async function runGateway(
     clock,
     logger,
     endOf: (node) => jobs.endOf(node),
+    onMetrics: (entry, series) => user.add(entry, series),
+    onGone: (link) => usage.add([link]),
     onHappening: (node, text, level) => happenings.add('node', node, text, level),
     onChange: () => {
       changes.announce();
@@ -115,7 +120,6 @@ export async function runGateway(
     cut: (name) => server.connections.cut(name) + http.door.cut(name),
   });
   const view = { registry, fleet, scaling, clock, deadLetters: new DeadLetterCounts(manager, clock) };
-  const usage = new UsageTotals();
   const history = new History({ ...view, usage });
   access.audit.onEntry = (entry) => happenings.addAudit(entry);
   await tellEarlier(access.audit, registry, happenings);
@@ -155,7 +159,7 @@ export async function runGateway(
       gate: access.gate,
       pilot: config.pilot,
       assets,
-      metrics: () => metricsText({ ...view, jobs, usage }),
+      metrics: () => metricsText({ ...view, jobs, usage, user }),
     }),
     tls,
     clock,
@@ -180,6 +184,8 @@ export async function runGateway(
       await jobs.close();
       await http.close();
       history.close();
+      usage.add(fleet.ready());
+      await totals.close();
       await calls.close();
       await scaling?.close();
       await trimmer.close();

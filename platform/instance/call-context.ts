@@ -15,6 +15,7 @@ import {
   type Parts,
   type PublishOptions,
   readCloudEvent,
+  type UserMetrics,
 } from '#sdk';
 import { HostFile } from './arrived-file.ts';
 import { openClaimed, readClaimed } from './claimed-payload.ts';
@@ -100,6 +101,7 @@ const noPayload = new Uint8Array(0);
 export interface HostLink {
   readonly load: LoadHeader;
   readonly state: FunctionState & { ofEvent(eventId: string): FunctionState };
+  readonly metrics: UserMetrics;
   log(line: LogHeader, message: string, fields?: Readonly<Record<string, unknown>>): void;
   publish(call: LazyCall, subject: string, data: Uint8Array | string, options: PublishOptions): Promise<void>;
 }
@@ -108,6 +110,8 @@ export interface HostLink {
 export class LazyCall {
   readonly frameId: number;
   readonly receivedAt = Date.now();
+  /** When its handler began, on the process's own clock; 0 before. */
+  startedAt = 0;
   publishes = 0;
   readonly #bytes: Uint8Array;
   #header: CallHeader | undefined;
@@ -185,6 +189,9 @@ abstract class AnyContext {
   }
   get state(): FunctionState {
     return this.link.state;
+  }
+  get metrics(): UserMetrics {
+    return this.link.metrics;
   }
 }
 

@@ -95,7 +95,7 @@ export class CallRunner {
 
   /** A handler that returns a value, not a promise, settles without a turn of the event loop. */
   #runOne(definition: Handler, { call, body }: WaitingCall): void {
-    this.running.set(call.frameId, call);
+    this.#begin(call);
     try {
       const answer = definition.handle(new HostEvent(call, body), new HostContext(call, this.#link));
       if (isThenable(answer)) {
@@ -129,7 +129,7 @@ export class CallRunner {
   async #runBatch(definition: BatchHandler, batch: readonly WaitingCall[]): Promise<void> {
     this.#batches++;
     const calls = batch.map(({ call }) => call);
-    for (const call of calls) this.running.set(call.frameId, call);
+    for (const call of calls) this.#begin(call);
     const context = new BatchContext(calls, this.#link);
     try {
       const events: FunctionEvent[] = batch.map(({ call, body }) => new HostEvent(call, body));
@@ -150,7 +150,7 @@ export class CallRunner {
 
   async #runPack({ call, pack }: WaitingPack): Promise<void> {
     this.#batches++;
-    this.running.set(call.frameId, call);
+    this.#begin(call);
     try {
       const results = await handlePack(this.#definition, { call, pack, link: this.#link });
       this.#sink.packed(call, results);
@@ -179,6 +179,11 @@ export class CallRunner {
   #next(call: LazyCall): void {
     this.#end(call);
     this.#runWaiting();
+  }
+
+  #begin(call: LazyCall): void {
+    call.startedAt = performance.now();
+    this.running.set(call.frameId, call);
   }
 
   #end(call: LazyCall): void {

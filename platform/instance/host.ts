@@ -17,7 +17,9 @@ import {
   type LogHeader,
   type PublishedHeader,
   type PublishHeader,
+  type RunHeader,
   readJson,
+  runToldMs,
   type StateAnswerHeader,
 } from '#frames';
 import { type FunctionDefinition, type FunctionResult, type PublishOptions, readFailure } from '#sdk';
@@ -26,6 +28,7 @@ import { createLog, type HostLink, identityOf, LazyCall } from './call-context.t
 import { CallRunner, type CallSink } from './call-runner.ts';
 import { captureConsole } from './capture-console.ts';
 import { loadFunction } from './load-function.ts';
+import { MetricTeller } from './metric-teller.ts';
 import { type Redact, redactor } from './redact.ts';
 import { sendPacked, sendPieces, sendResult } from './send-result.ts';
 import { StateClient } from './state-client.ts';
@@ -59,6 +62,8 @@ export function runHost(): void {
 class Host implements HostLink, CallSink {
   load = nothingLoaded;
   readonly state: StateClient;
+  readonly metrics: MetricTeller['book'];
+  readonly #teller: MetricTeller;
   readonly #socket: Socket;
   readonly #writer: FrameWriter;
   readonly #publishes = new Map<number, PromiseWithResolvers<void>>();
@@ -74,6 +79,8 @@ class Host implements HostLink, CallSink {
     this.#socket = socket;
     this.#writer = new FrameWriter(socket);
     this.state = new StateClient(this.#writer);
+    this.#teller = new MetricTeller(this.#writer, (text) => this.log({ level: 'warn', call: '' }, text));
+    this.metrics = this.#teller.book;
     const reader = new FrameReader((frame) => this.#receive(frame));
     socket.on('data', (chunk) => reader.push(chunk as Buffer));
     socket.on('error', () => process.exit(0));
@@ -110,6 +117,7 @@ class Host implements HostLink, CallSink {
 
   succeeded(call: LazyCall, result: FunctionResult): void {
     try {
+      this.#tellRun(call);
       sendResult(this.#writer, call.frameId, result, this.#files);
     } catch (error) {
       this.failed(call, error);
@@ -118,18 +126,21 @@ class Host implements HostLink, CallSink {
 
   async streamed(call: LazyCall, pieces: AsyncIterable<FunctionResult>): Promise<void> {
     try {
-      await sendPieces({ writer: this.#writer, socket: this.#socket, call, pieces });
+      const ended = () => this.#tellRun(call);
+      await sendPieces({ writer: this.#writer, socket: this.#socket, call, pieces, ended });
     } catch (error) {
       this.failed(call, error);
     }
   }
 
   failed(call: LazyCall, error: unknown): void {
+    this.#tellRun(call);
     this.#writer.write(frameTypes.error, call.frameId, 0, JSON.stringify(this.#errorHeader(error)));
   }
 
   packed(call: LazyCall, results: readonly (FunctionResult | Error)[]): void {
     try {
+      this.#tellRun(call);
       const errorHeader = (error: Error) => this.#errorHeader(error);
       sendPacked({ writer: this.#writer, frameId: call.frameId, files: this.#files, errorHeader }, results);
     } catch (error) {
@@ -139,6 +150,15 @@ class Host implements HostLink, CallSink {
 
   idle(): void {
     if (this.#draining) void this.#stop();
+  }
+
+  /** Said once a call, before its answer; nothing of one that never began. */
+  #tellRun(call: LazyCall): void {
+    const ms = performance.now() - call.startedAt;
+    if (call.startedAt === 0 || ms < runToldMs) return;
+    call.startedAt = 0;
+    const header: RunHeader = { t: Date.now() - ms, ms };
+    this.#writer.write(frameTypes.run, call.frameId, 0, JSON.stringify(header));
   }
 
   #receive(frame: Frame): void {
@@ -185,6 +205,7 @@ class Host implements HostLink, CallSink {
         secrets,
         function: identityOf(load),
         log,
+        metrics: this.metrics,
       });
       this.#runner = new CallRunner(definition, this, this);
       this.#writer.write(frameTypes.ready, 0, codeCacheUse, '');
@@ -230,6 +251,7 @@ class Host implements HostLink, CallSink {
     } catch (error) {
       this.log({ level: 'error', call: '' }, `dispose failed: ${messageOf(error)}`);
     }
+    this.#teller.close();
     this.#writer.flush();
     setImmediate(() => process.exit(0));
   }
@@ -238,8 +260,12 @@ class Host implements HostLink, CallSink {
   #crash(what: string, error: unknown): void {
     const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
     this.log({ level: 'error', call: '' }, `${what}: ${text}`);
-    for (const call of this.#runner?.running.values() ?? []) this.#sendError(call.frameId, 'failed', error);
+    for (const call of this.#runner?.running.values() ?? []) {
+      this.#tellRun(call);
+      this.#sendError(call.frameId, 'failed', error);
+    }
     this.#runner?.running.clear();
+    this.#teller.close();
     this.#writer.flush();
     setImmediate(() => process.exit(1));
   }

@@ -93,13 +93,15 @@ export interface PiecesOptions {
   readonly socket: Socket;
   readonly call: LazyCall;
   readonly pieces: AsyncIterable<FunctionResult>;
+  /** The generator has given its last piece. */
+  readonly ended: () => void;
 }
 
 /**
  * What a generator yields: a `chunk` frame each for a caller who takes pieces, else one result with all of them as outputs.
  * Rejects with what the generator throws, and when all together are over the frame's limit.
  */
-export async function sendPieces({ writer, socket, call, pieces }: PiecesOptions): Promise<void> {
+export async function sendPieces({ writer, socket, call, pieces, ended }: PiecesOptions): Promise<void> {
   const collected: FunctionResult[] = [];
   let bytes = 0;
   for await (const piece of pieces) {
@@ -116,5 +118,6 @@ export async function sendPieces({ writer, socket, call, pieces }: PiecesOptions
     // Leaving the loop ends the generator, whose `finally` runs.
     if (call.isCancelled) throw new Error('the caller went away');
   }
+  ended();
   sendResult(writer, call.frameId, call.header.r === true ? undefined : outputs(collected));
 }

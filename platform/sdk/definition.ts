@@ -1,5 +1,6 @@
 /** The shape of a function: what it exports, what it is given. */
 import type { CloudEvent } from './cloud-event.ts';
+import type { UserMetrics } from './metrics.ts';
 import type { Parts } from './parts.ts';
 import type { FunctionResult } from './results.ts';
 import type { FunctionState } from './state.ts';
@@ -120,6 +121,8 @@ export interface InitContext {
   readonly config: Readonly<Record<string, unknown>>;
   /** Values of the secrets that the manifest names; they are cut out of log lines and errors. */
   readonly secrets: Readonly<Record<string, string>>;
+  /** The function's own metrics, in the gateway's as `pilotfish_user_...`. */
+  readonly metrics: UserMetrics;
 }
 
 export interface FunctionContext extends InitContext {

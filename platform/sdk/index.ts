@@ -23,6 +23,17 @@ export type {
 export { defineFunction } from './definition.ts';
 export { type EncodedOutput, encodeData, encodeResult } from './encode-result.ts';
 export { type Failure, type FailureOptions, Reject, Retry, readFailure } from './failures.ts';
+export { MetricBook } from './metric-book.ts';
+export { type MetricKind, type MetricSample, metricBounds, metricName } from './metric-rules.ts';
+export type {
+  Counter,
+  Gauge,
+  Histogram,
+  HistogramOptions,
+  MetricLabels,
+  MetricOptions,
+  UserMetrics,
+} from './metrics.ts';
 export type { Part, Parts } from './parts.ts';
 export { type FunctionResult, type JsonValue, Output, type OutputOptions, outputs } from './results.ts';
 export {

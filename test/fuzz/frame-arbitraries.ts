@@ -26,7 +26,7 @@ const oddValue = fc.oneof(oddText, oddNumber, oddHeaders, fc.constantFrom(null, 
 
 const fields = [
   ...['kind', 'message', 'stack', 'retryAfterMs', 'level', 'call', 'token', 'subject', 'messageId', 'headers'],
-  ...['operation', 'key', 'revision', 'once', 'file', 'length', '__proto__', 'constructor', 'toString'],
+  ...['operation', 'key', 't', 'ms', 'revision', 'once', 'file', 'length', '__proto__', 'constructor', 'toString'],
 ];
 
 /** What a header should be, with one field wrong or missing. */
@@ -38,6 +38,7 @@ const nearly = fc
       { token: 1, subject: 'a.b', messageId: 'm1', headers: { a: 'b' } },
       { token: 1, operation: 'set', key: 'k', revision: 0 },
       { file: 1, length: 3 },
+      { t: 1, ms: 2 },
     ),
     fc.constantFrom(...fields),
     fc.option(oddValue, { nil: undefined }),
@@ -50,6 +51,24 @@ const outputs = fc
     {
       maxLength: 4,
     },
+  )
+  .map((list) => JSON.stringify(list));
+
+const metrics = fc
+  .array(
+    fc.record(
+      {
+        name: fc.oneof(fc.constant('frames_total'), oddText),
+        kind: fc.oneof(fc.constantFrom('counter', 'gauge', 'histogram'), oddText),
+        value: oddNumber,
+        help: oddValue,
+        labels: oddHeaders,
+        bounds: fc.oneof(fc.array(oddNumber, { maxLength: 3 }), oddValue),
+        counts: fc.oneof(fc.array(oddNumber, { maxLength: 4 }), oddValue),
+      },
+      { requiredKeys: ['name', 'kind', 'value'] },
+    ),
+    { maxLength: 4 },
   )
   .map((list) => JSON.stringify(list));
 
@@ -78,5 +97,8 @@ export const writtenFrame: fc.Arbitrary<WrittenFrame> = fc.record({
     )
     // What the prefix's u16 cannot say cannot be sent.
     .filter((text) => Buffer.byteLength(text) <= frameHeaderBytesMax),
-  body: fc.uint8Array({ maxLength: 64 }),
+  body: fc.oneof(
+    fc.uint8Array({ maxLength: 64 }),
+    metrics.map((text) => Buffer.from(text)),
+  ),
 });

@@ -10,6 +10,7 @@ import { publishNumbered, wrongCounts } from './numbered.ts';
 import { type OrderedOptions, publishOrdered, wrongOrder } from './ordered.ts';
 import type { TestPilot } from './pilot.ts';
 import { inflictFaults } from './random-faults.ts';
+import { untilIdle } from './until-idle.ts';
 
 export interface DeliveryCheck {
   readonly seed: number;
@@ -71,7 +72,8 @@ export async function checkDelivery(pilot: TestPilot, check: DeliveryCheck): Pro
       Array.from({ length: numbers }, (_, at) => at).filter((at) => !isPoisoned(at)).length;
     const done = () => free.results.size >= good(count) && sizeOf(line.results) >= good(count / keys) * keys;
     await eventually(done, { timeoutMs: check.settleMs, what: `all results after ${faults}` });
-    await untilIdle(pilot, check.settleMs);
+    // A double would come with a redelivery: nothing may be left to do.
+    for (const name of ['free', 'line']) await untilIdle(pilot, name, check.settleMs);
     const wrong = [
       ...wrongCounts(free, count).filter(
         (text) => !isPoisoned(Number(text.split(':')[0])) || !text.endsWith(' 0 results'),
@@ -95,16 +97,6 @@ export async function checkDelivery(pilot: TestPilot, check: DeliveryCheck): Pro
 
 function sizeOf(results: ReadonlyMap<string, readonly number[]>): number {
   return [...results.values()].reduce((sum, numbers) => sum + numbers.length, 0);
-}
-
-/** A double would come with a redelivery: nothing may be left to do. */
-async function untilIdle(pilot: TestPilot, timeoutMs: number): Promise<void> {
-  for (const name of ['free', 'line']) {
-    await eventually(async () => (await pilot.client.get(name)).summary?.lag === 0, {
-      timeoutMs,
-      what: `${name} is idle`,
-    });
-  }
 }
 
 /** Numbers of the events in a function's dead letters, sorted as text. */

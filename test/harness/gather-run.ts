@@ -8,6 +8,7 @@ import { deployFolder } from './deploy-folder.ts';
 import { eventually } from './eventually.ts';
 import type { TestPilot } from './pilot.ts';
 import { draftScan, interleave, type PartDraft, seededRandom } from './scan-source.ts';
+import { untilIdle } from './until-idle.ts';
 
 export const gatherFunction = 'concatenate';
 const trigger = 'on0';
@@ -154,10 +155,7 @@ export async function runGather(
     async finished(timeoutMs) {
       await published;
       await eventually(() => results.size === scans.size, { timeoutMs, what: `${scans.size} results of ${run}` });
-      await eventually(async () => (await pilot.client.get(gatherFunction)).summary?.lag === 0, {
-        timeoutMs: 30_000,
-        what: 'no lag left',
-      });
+      await untilIdle(pilot, gatherFunction);
     },
     async close() {
       reading.abort();

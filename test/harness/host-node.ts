@@ -106,6 +106,7 @@ export class HostNode {
         onRoom: () => undefined,
         onEnded: (_, reason) => reject(new Error(reason)),
         onLog: (_instance, _line, text) => onLog(text),
+        onMetrics: () => undefined,
         onPublish: () => undefined,
         onState: async () => ({ revision: 0, error: 'no state here' }),
       },

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { systemClock } from '#common';
 import { eventually } from './eventually.ts';
 import type { TestPilot } from './pilot.ts';
+import { untilIdle } from './until-idle.ts';
 
 export const echoPath = join(import.meta.dirname, '../../functions/echo');
 
@@ -64,10 +65,7 @@ export async function publishNumbered(
     async finished(timeoutMs) {
       await published;
       await eventually(() => results.size === count, { timeoutMs, what: `${count} results of ${run}` });
-      await eventually(async () => (await pilot.client.get(through.function)).summary?.lag === 0, {
-        timeoutMs: 20_000,
-        what: 'no lag left',
-      });
+      await untilIdle(pilot, through.function);
     },
     async close() {
       reading.abort();

@@ -2,6 +2,7 @@
 import { systemClock } from '#common';
 import { eventually } from './eventually.ts';
 import type { TestPilot } from './pilot.ts';
+import { untilIdle } from './until-idle.ts';
 
 export interface OrderedRun {
   /** Numbers by key, as their results are stored. */
@@ -55,10 +56,7 @@ export async function publishOrdered(pilot: TestPilot, options: OrderedOptions):
       await published;
       const seen = () => [...results.values()].reduce((sum, numbers) => sum + numbers.length, 0);
       await eventually(() => seen() >= expected, { timeoutMs, what: `${expected} results in order` });
-      await eventually(async () => (await pilot.client.get(options.function)).summary?.lag === 0, {
-        timeoutMs: 30_000,
-        what: 'no lag left',
-      });
+      await untilIdle(pilot, options.function);
     },
     async close() {
       reading.abort();

@@ -1,6 +1,6 @@
 /** What a host gives its function: ctx.signal, init and dispose, calls at once. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { CallOutcome } from '../../platform/agent/call.ts';
+import type { CallOutcome, CallRun } from '../../platform/agent/call.ts';
 import { eventually } from '../harness/eventually.ts';
 import { call, HostNode } from '../harness/host-node.ts';
 
@@ -46,6 +46,35 @@ describe('ctx.signal', () => {
     expect(await promise).toMatchObject({ kind: 'result' });
     instance.end('seen');
   }, 30_000);
+});
+
+describe('how long a call took', () => {
+  it('is what the host has measured, also where its agent reads all answers at once', async () => {
+    const source = `module.exports = { handle(event) {
+      const until = performance.now() + Number(event.text());
+      while (performance.now() < until);
+    } };`;
+    const instance = await node.load(node.fork(), await node.add('busy', 'typescript', Buffer.from(source)));
+    const runs: CallRun[] = [];
+    const all = Promise.withResolvers<void>();
+    for (let n = 0; n < 4; n++) {
+      const settle = (_: CallOutcome, run: CallRun) => {
+        if (runs.push(run) === 4) all.resolve();
+      };
+      const header = `{"s":"","i":"${n}","q":0,"t":0,"a":1,"d":60000}`;
+      instance.run({ header, body: Buffer.from('30'), timeoutMs: 60_000, settle });
+    }
+    // The frames leave; then this process, the agent here, is busy while the host answers all four.
+    await new Promise((resolve) => setImmediate(resolve));
+    const busyUntil = performance.now() + 500;
+    while (performance.now() < busyUntil);
+    await all.promise;
+    for (const { ms } of runs) expect(ms).toBeGreaterThanOrEqual(30);
+    // One after the other: each began after the one before it had ended.
+    const begins = runs.map(({ beganMs = 0 }) => beganMs);
+    for (const [at, began] of begins.entries()) if (at > 0) expect(began - (begins[at - 1] ?? 0)).toBeGreaterThan(25);
+    instance.end('seen');
+  }, 60_000);
 });
 
 describe('a host', () => {

@@ -5,6 +5,7 @@ import { eventually } from '../harness/eventually.ts';
 import { FunctionFolder } from '../harness/functions.ts';
 import { publishNumbered, wrongCounts } from '../harness/numbered.ts';
 import { TestPilot } from '../harness/pilot.ts';
+import { untilIdle } from '../harness/until-idle.ts';
 
 const functions = new FunctionFolder();
 let pilot: TestPilot;
@@ -30,10 +31,7 @@ async function publish(subjects: readonly string[]): Promise<void> {
 /** The function's dead letters, once there are `count` and nothing of it is left to do. */
 async function settledLetters(name: string, count: number, timeoutMs = 20_000): Promise<DeadLetter[]> {
   await eventually(() => letters.of(name).length >= count, { timeoutMs, what: `${count} dead letters of ${name}` });
-  await eventually(async () => (await pilot.client.get(name)).summary?.lag === 0, {
-    timeoutMs: 15_000,
-    what: `${name} has nothing left to do`,
-  });
+  await untilIdle(pilot, name);
   return [...letters.of(name)];
 }
 

@@ -6,8 +6,10 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { eventually } from '../harness/eventually.ts';
+import { metricsOf } from '../harness/metrics.ts';
 import { processesOf, TestPilot } from '../harness/pilot.ts';
 import { resultsOf } from '../harness/results.ts';
+import { untilIdle } from '../harness/until-idle.ts';
 
 const run = promisify(execFile);
 const root = join(import.meta.dirname, '../..');
@@ -57,6 +59,10 @@ def handle(event, ctx):
     if word == "exit":
         sys.stderr.write("out of luck\\n")
         os._exit(3)
+    ctx.metrics.counter("words", help="Words that were seen.").add(2, word=word)
+    ctx.metrics.gauge("depth", help="Words in hand.").set(4)
+    ctx.metrics.histogram("read_seconds", help="How long reading took.", buckets=[1, 2]).observe(1)
+    ctx.metrics.gauge("Wrong").set(1)
     ctx.log.warn("handled", word=word)
     return {"word": word, "config": ctx.config, "name": ctx.function["name"], "cwd": os.getcwd() == os.environ["HOME"]}
 
@@ -94,6 +100,21 @@ describe.each(['fd3', 'stdio'])('a Python function over %s', (transport) => {
     expect(logs).toContain('handled {"word": "hello"}');
   }, 60_000);
 
+  it('measures: the gateway has it, and the log has what was refused', async () => {
+    const lines = [
+      `pilotfish_user_words_total{function="${name}",word="hello"} 2`,
+      `pilotfish_user_depth{function="${name}",node="n1"} 4`,
+      `pilotfish_user_read_seconds_bucket{function="${name}",le="1"} 1`,
+    ];
+    const measured = async () => {
+      const text = await metricsOf(pilot);
+      return lines.every((line) => text.includes(`${line}\n`));
+    };
+    await eventually(measured, { timeoutMs: 30_000, what: 'what the function measured is there' });
+    const refused = async () => (await pilot.cli(['logs', name])).stdout.includes('the metric Wrong is refused');
+    await eventually(refused, { timeoutMs: 30_000, what: 'the refusal is in the log' });
+  }, 90_000);
+
   it('raises with its traceback, rejects, and asks for another try', async () => {
     expect(await pilot.cli(['invoke', name, '-d', 'raise'])).toMatchObject({
       code: 1,
@@ -107,10 +128,7 @@ describe.each(['fd3', 'stdio'])('a Python function over %s', (transport) => {
       timeoutMs: 30_000,
       what: 'the dead letter of the rejected event',
     });
-    await eventually(async () => (await pilot.client.get(name)).summary?.lag === 0, {
-      timeoutMs: 30_000,
-      what: 'done',
-    });
+    await untilIdle(pilot, name);
     expect(await Array.fromAsync(pilot.client.deadLetters(name))).toMatchObject([{ reason: 'rejected: not this' }]);
   }, 90_000);
 

@@ -21,8 +21,12 @@ beforeAll(async () => {
   await functions.deploy(
     pilot,
     'counted',
-    `async (event) => {
+    `async (event, ctx) => {
       await new Promise((resolve) => setTimeout(resolve, 20));
+      ctx.metrics.counter('frames', { help: 'Frames that were read.' }).add(2, { detector: 'a' });
+      ctx.metrics.gauge('depth', { help: 'Frames in hand.' }).set(3);
+      ctx.metrics.histogram('read_seconds', { help: 'How long reading took.', buckets: [0.1, 1] }).observe(0.5);
+      ctx.metrics.counter('frames').add(1, { function: 'mine' });
       if (event.text() === '0') throw new Reject('no');
       return event.text();
     }`,
@@ -68,8 +72,28 @@ describe('/metrics', () => {
     expect(text).toContain('pilotfish_function_dead_letters{function="counted"} 1');
   });
 
+  it('has what the function measures itself, and says in its log what it refuses', async () => {
+    const lines = [
+      `pilotfish_user_frames_total{function="counted",detector="a"} ${2 * events}`,
+      'pilotfish_user_depth{function="counted",node="n1"} 3',
+      'pilotfish_user_read_seconds_bucket{function="counted",le="0.1"} 0',
+      `pilotfish_user_read_seconds_bucket{function="counted",le="1"} ${events}`,
+      `pilotfish_user_read_seconds_sum{function="counted"} ${events / 2}`,
+    ];
+    const measured = async () => {
+      const text = await metrics();
+      return lines.every((line) => text.includes(`${line}\n`));
+    };
+    await eventually(measured, { timeoutMs: seenMs, what: 'what the function measured is there' });
+    expect(await metrics()).toContain('# HELP pilotfish_user_frames_total Frames that were read.\n');
+    const refusal = 'the metric frames_total is refused: the label function is the platform';
+    const told = async () => (await pilot.cli(['logs', 'counted', '--since', '1h'])).stdout.split(refusal).length > 1;
+    await eventually(told, { timeoutMs: seenMs, what: 'the refusal is in the log' });
+  });
+
   it('has labels of bounded number only', async () => {
-    const labels = new Set([...(await metrics()).matchAll(/[{,](\w+)="/g)].map(([, name]) => name));
+    const own = (await metrics()).replaceAll(/^pilotfish_user_.*$/gm, '');
+    const labels = new Set([...own.matchAll(/[{,](\w+)="/g)].map(([, name]) => name));
     expect([...labels].sort()).toEqual(['block', 'function', 'le', 'node', 'outcome', 'state', 'version']);
   });
 

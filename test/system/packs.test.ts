@@ -11,6 +11,7 @@ import { DeadLetterReader } from '../harness/dead-letters.ts';
 import { eventually } from '../harness/eventually.ts';
 import { deployFolder, FunctionFolder } from '../harness/functions.ts';
 import { TestPilot } from '../harness/pilot.ts';
+import { untilIdle } from '../harness/until-idle.ts';
 
 const poisonEvery = 97;
 const isPoisoned = (number: number) => number % poisonEvery === 13;
@@ -109,10 +110,7 @@ async function run(name: string, bursts: number, between: (burst: number) => Pro
   const wanted = numbers.reduce((sum, number) => sum + (isPoisoned(number) ? 0 : resultsOf(number)), 0);
   const sum = () => [...counts.values()].reduce((total, each) => total + each, 0);
   await eventually(() => sum() >= wanted, { timeoutMs: settleMs, what: `${wanted} results of ${name}` });
-  await eventually(async () => (await pilot.client.get(name)).summary?.lag === 0, {
-    timeoutMs: settleMs,
-    what: 'no lag',
-  });
+  await untilIdle(pilot, name, settleMs);
   const dead = () =>
     letters.of(name).map(({ event }) => Number(Buffer.from(event.data, 'base64').toString().split(' ')[1]));
   const poisoned = numbers.filter(isPoisoned);

@@ -8,6 +8,7 @@ import { eventually } from '../harness/eventually.ts';
 import { deployFolder, FunctionFolder } from '../harness/functions.ts';
 import { processesOf, TestPilot } from '../harness/pilot.ts';
 import { resultsOf } from '../harness/results.ts';
+import { untilIdle } from '../harness/until-idle.ts';
 
 const functions = new FunctionFolder();
 let pilot: TestPilot;
@@ -32,10 +33,7 @@ async function untilHandled(name: string, count: number): Promise<void> {
     timeoutMs: 20_000,
     what: `${name} has handled ${count}`,
   });
-  await eventually(async () => (await pilot.client.get(name)).summary?.lag === 0, {
-    timeoutMs: 10_000,
-    what: `${name} has nothing left`,
-  });
+  await untilIdle(pilot, name);
 }
 
 const quick = 'retry: { attempts: 2, min: 20ms, max: 50ms }';

@@ -28,6 +28,7 @@ const report = (id: string, more: Partial<FunctionLoad>): ReportResponse => ({
   epoch: 1,
   generation: 1,
   loads: [load(more)],
+  userMetrics: [],
 });
 
 describe('versionLoads()', () => {

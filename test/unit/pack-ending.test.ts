@@ -3,12 +3,11 @@
  * pack; then the retries. Whatever happened, each member has exactly one result, or is one dead letter.
  */
 import { describe, expect, it } from 'vitest';
-import type { PulledEvent } from '#broker';
+import type { FailedAttempt, PulledEvent } from '#broker';
 import type { PlatformError } from '#common';
 import { resultForms } from '#frames';
 import { decodePack, readLeft } from '#packs';
 import type { CallOutcome } from '../../platform/agent/call.ts';
-import type { FailedAttempt } from '../../platform/agent/dead-letter.ts';
 import { Delivery } from '../../platform/agent/delivery.ts';
 import { PackEnding } from '../../platform/agent/packs/pack-ending.ts';
 import type { TriggerRoute } from '../../platform/agent/trigger-route.ts';

@@ -1,5 +1,7 @@
 /** The messages that a gatherer writes: gather events, and dead letters of what cannot be gathered. */
 import {
+  type DeadEvent,
+  type DeadLetterBody,
   deadLetterSubject,
   decodeHeaders,
   encodeHeaders,
@@ -96,13 +98,13 @@ interface LetterContent {
   readonly reason: string;
   /** Headers of the event that carry its trace. */
   readonly trace: readonly [string, string][];
-  readonly event: { sequence: number; subject: string; time: number; headers: Record<string, string> };
-  readonly details: Record<string, unknown>;
+  readonly event: Pick<DeadEvent, 'sequence' | 'subject' | 'time' | 'headers'>;
+  readonly details: Pick<DeadLetterBody, 'key' | 'kind' | 'index'>;
 }
 
 /** The same form as the dead letters of failed events, without the payload: that is still in the stream. */
 function deadLetter({ version, trigger }: GatherOrigin, content: LetterContent): OutboxEntry {
-  const body = {
+  const body: DeadLetterBody = {
     function: version.function,
     version: version.number,
     digest: version.digest,

@@ -50,10 +50,13 @@ export class EventTrace {
     return traceState === undefined ? [own] : [own, ['tracestate', traceState]];
   }
 
-  handled(outcome: CallOutcome, { instance, ms }: CallRun, nowMs: number): void {
+  handled(outcome: CallOutcome, { instance, ms, beganMs }: CallRun, nowMs: number): void {
     this.#outcome = outcome.kind;
     this.#error = errorOf(outcome);
-    if (instance !== '') this.#handled = { fromMs: nowMs - ms, atMs: nowMs, instance };
+    if (instance === '') return;
+    // It cannot have begun before it was taken, whatever an instance says.
+    const fromMs = Math.min(Math.max(beganMs ?? nowMs - ms, this.#takenMs), nowMs);
+    this.#handled = { fromMs, atMs: Math.min(fromMs + ms, nowMs), instance };
   }
 
   end(nowMs: number): void {

@@ -116,6 +116,7 @@ function streamConfig(name: StreamName, options: TopologyOptions): Partial<Strea
 export interface Buckets {
   readonly registry: KV;
   readonly nodes: KV;
+  readonly observed: KV;
   readonly attempts: KV;
   readonly gatherLeases: KV;
   readonly gatherMarks: KV;
@@ -129,10 +130,12 @@ export async function createBuckets(connection: NatsConnection, options: Topolog
   const kvm = new Kvm(connection);
   const { replicas } = options;
   const max_bytes = Math.floor(options.storeBytes * 0.005);
+  const observedBytes = Math.floor(options.storeBytes * 0.0025);
   const stateBytes = Math.floor(options.storeBytes * stateShare);
   return {
     registry: await kvm.create(buckets.registry, { replicas, max_bytes }),
     nodes: await kvm.create(buckets.nodes, { replicas, max_bytes, ttl: nodeSilenceMs }),
+    observed: await kvm.create(buckets.observed, { replicas, max_bytes: observedBytes }),
     attempts: await kvm.create(buckets.attempts, { replicas, max_bytes, ttl: tombstoneMs }),
     gatherLeases: await kvm.create(buckets.gatherLeases, { replicas, max_bytes, ttl: gatherLeaseMs }),
     gatherMarks: await kvm.create(buckets.gatherMarks, { replicas, max_bytes }),
@@ -149,6 +152,7 @@ export async function openBuckets(connection: NatsConnection): Promise<Buckets> 
   return {
     registry: await open(buckets.registry),
     nodes: await open(buckets.nodes),
+    observed: await open(buckets.observed),
     attempts: await open(buckets.attempts),
     gatherLeases: await open(buckets.gatherLeases),
     gatherMarks: await open(buckets.gatherMarks),

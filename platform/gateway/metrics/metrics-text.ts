@@ -5,31 +5,37 @@ import { type FunctionViewOptions, pilotJobs, summaries } from '../observe/index
 import { expositionText } from './exposition.ts';
 import { families } from './families.ts';
 import type { UsageTotals } from './usage-totals.ts';
+import type { UserTotals } from './user-totals.ts';
 
 export interface MetricsOptions extends FunctionViewOptions {
   readonly fleet: Fleet;
   readonly jobs: JobWatch;
   readonly usage: UsageTotals;
+  readonly user: UserTotals;
 }
 
 export async function metricsText(options: MetricsOptions): Promise<string> {
-  const { fleet, jobs, usage, registry, scaling, deadLetters } = options;
+  const { fleet, jobs, usage, user, registry, scaling, deadLetters } = options;
   await deadLetters.refresh();
-  usage.add(fleet.reports());
-  const { user, system } = process.cpuUsage();
-  return expositionText(
-    families({
-      nodes: fleet.list(),
-      functions: summaries(options),
+  usage.add(fleet.ready());
+  const cpu = process.cpuUsage();
+  const nodes = fleet.list();
+  const functions = summaries(options);
+  const present = new Set(nodes.flatMap(({ id, state }) => (state === 'lost' ? [] : [id])));
+  return expositionText([
+    ...families({
+      nodes,
+      functions,
       jobs: pilotJobs(fleet, jobs),
       registry,
       usage,
       roundMs: scaling.roundMs,
       process: {
-        cpuSeconds: (user + system) / 1e6,
+        cpuSeconds: (cpu.user + cpu.system) / 1e6,
         residentBytes: process.memoryUsage.rss(),
         startedAtMs: Math.round(performance.timeOrigin),
       },
     }),
-  );
+    ...user.families(new Set(functions.map(({ name }) => name)), present),
+  ]);
 }

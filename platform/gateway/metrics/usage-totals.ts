@@ -1,22 +1,29 @@
 /**
- * What each version has done and held since this gateway began: agents count from their own start, so a restarted or lost
- * one would make sums fall. Here only what grew is added.
+ * What each version has done and held, over all nodes and all gateways of the pilot: of what agents count from their own
+ * start, what grew.
  */
 import { durationBoundsMs } from '#model';
 import type { FunctionLoad, ReportResponse, UsageRow } from '#proto';
 import type { Registry } from '#registry';
+import { type Counter, GrownTotals, type StoredTotal } from './grown-totals.ts';
 
-/** Counters of one version, on one node or over all. */
+/** Counters of one version over all nodes. */
 export interface VersionTotals {
-  handled: number;
-  failed: number;
-  started: number;
-  startFailures: number;
-  slotSeconds: number;
-  busySeconds: number;
-  nodeSeconds: number;
-  durationMs: number;
-  readonly buckets: number[];
+  readonly handled: number;
+  readonly failed: number;
+  readonly started: number;
+  readonly startFailures: number;
+  readonly slotSeconds: number;
+  readonly busySeconds: number;
+  readonly nodeSeconds: number;
+  readonly durationMs: number;
+  readonly buckets: readonly number[];
+}
+
+/** An agent's last report. */
+export interface Told {
+  readonly entry: Counter;
+  readonly report: ReportResponse | undefined;
 }
 
 /** Versions that are remembered; of more the oldest go. */
@@ -24,20 +31,19 @@ const versionsMax = 2_000;
 
 export class UsageTotals {
   /** By digest. */
-  readonly #totals = new Map<string, { readonly function: string; readonly sum: VersionTotals }>();
-  /** By node and digest, as last reported. */
-  readonly #last = new Map<string, VersionTotals>();
+  readonly #totals = new GrownTotals(versionsMax);
 
-  add(reports: readonly ReportResponse[]): void {
-    for (const { node, loads } of reports) {
-      if (!node) continue;
-      for (const load of loads) this.#addLoad(`${node.id} ${load.digest}`, load, node.slots);
+  add(told: readonly Told[]): void {
+    for (const { entry, report } of told) {
+      for (const load of report?.loads ?? [])
+        this.#totals.add(load.digest, entry, valuesOf(load, report?.node?.slots ?? 0));
     }
   }
 
   /** Undefined for a version that nobody has reported. */
   of(digest: string): VersionTotals | undefined {
-    return this.#totals.get(digest)?.sum;
+    const sum = this.#totals.of(digest);
+    return sum && totalsOf(sum);
   }
 
   /** Versions that are registered, by function and number. */
@@ -61,58 +67,26 @@ export class UsageTotals {
     );
   }
 
-  #addLoad(key: string, load: FunctionLoad, slots: number): void {
-    const now = totalsOf(load, slots);
-    const before = this.#last.get(key);
-    this.#last.set(key, now);
-    // Fewer calls than before: its agent has begun anew.
-    const since = before && before.handled <= now.handled && before.slotSeconds <= now.slotSeconds ? before : undefined;
-    const known = this.#totals.get(load.digest) ?? { function: load.function, sum: noTotals() };
-    if (!this.#totals.has(load.digest)) this.#remember(load.digest, known);
-    addGrown(known.sum, now, since);
+  stored(digests: ReadonlySet<string>): StoredTotal[] {
+    return this.#totals.stored((digest) => digests.has(digest));
   }
 
-  #remember(digest: string, entry: { readonly function: string; readonly sum: VersionTotals }): void {
-    this.#totals.set(digest, entry);
-    const [oldest] = this.#totals.keys();
-    if (this.#totals.size <= versionsMax || oldest === undefined) return;
-    this.#totals.delete(oldest);
-    for (const key of this.#last.keys()) if (key.endsWith(` ${oldest}`)) this.#last.delete(key);
+  restore(totals: readonly StoredTotal[]): void {
+    this.#totals.restore(totals);
   }
 }
 
-const numbers = [
-  'handled',
-  'failed',
-  'started',
-  'startFailures',
-  'slotSeconds',
-  'busySeconds',
-  'nodeSeconds',
-  'durationMs',
-] as const;
-
-function addGrown(sum: VersionTotals, now: VersionTotals, before: VersionTotals | undefined): void {
-  for (const name of numbers) sum[name] += Math.max(0, now[name] - (before?.[name] ?? 0));
-  for (const [at, count] of now.buckets.entries())
-    sum.buckets[at] = (sum.buckets[at] ?? 0) + Math.max(0, count - (before?.buckets[at] ?? 0));
-}
-
-function totalsOf({ handled, failed, counts }: FunctionLoad, slots: number): VersionTotals {
+function valuesOf({ handled, failed, counts }: FunctionLoad, slots: number): number[] {
   const slotSeconds = counts?.slotSeconds ?? 0;
-  return {
-    handled,
-    failed,
-    started: counts?.started ?? 0,
-    startFailures: counts?.startFailures ?? 0,
-    slotSeconds,
-    busySeconds: counts?.busySeconds ?? 0,
-    nodeSeconds: slots > 0 ? slotSeconds / slots : 0,
-    durationMs: counts?.durations?.sumMs ?? 0,
-    buckets: durationBoundsMs.concat(0).map((_, at) => counts?.durations?.counts[at] ?? 0),
-  };
+  const { counts: buckets = [], sumMs = 0 } = counts?.durations ?? {};
+  const { started = 0, startFailures = 0, busySeconds = 0 } = counts ?? {};
+  const nodeSeconds = slots > 0 ? slotSeconds / slots : 0;
+  return [handled, failed, started, startFailures, slotSeconds, busySeconds, nodeSeconds, sumMs, ...buckets];
 }
 
-function noTotals(): VersionTotals {
-  return totalsOf({ handled: 0, failed: 0, counts: undefined } as FunctionLoad, 0);
+function totalsOf(values: readonly number[]): VersionTotals {
+  const [handled = 0, failed = 0, started = 0, startFailures = 0] = values;
+  const [slotSeconds = 0, busySeconds = 0, nodeSeconds = 0, durationMs = 0, ...counts] = values.slice(4);
+  const buckets = durationBoundsMs.concat(0).map((_, at) => counts[at] ?? 0);
+  return { handled, failed, started, startFailures, slotSeconds, busySeconds, nodeSeconds, durationMs, buckets };
 }

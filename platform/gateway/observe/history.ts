@@ -1,6 +1,7 @@
 /** What each function measured in the last ten minutes, so that who opens a chart does not begin with an empty one. */
 import type { Clock } from '#common';
-import type { FunctionHistory, ReportResponse } from '#proto';
+import type { FunctionHistory } from '#proto';
+import type { UsageTotals } from '../metrics/index.ts';
 import { type FunctionViewOptions, summaries } from './function-view.ts';
 
 const sampleEveryMs = 2_000;
@@ -14,7 +15,7 @@ type Sample = Readonly<Record<(typeof values)[number], number>>;
 export interface HistoryOptions extends FunctionViewOptions {
   readonly clock: Clock;
   /** What agents count is added up at each look, before one of them is lost. */
-  readonly usage: { add(reports: readonly ReportResponse[]): void };
+  readonly usage: Pick<UsageTotals, 'add'>;
 }
 
 export class History {
@@ -37,7 +38,7 @@ export class History {
 
   #sample(): void {
     const now = this.#options.clock.now();
-    this.#options.usage.add(this.#options.fleet.reports());
+    this.#options.usage.add(this.#options.fleet.ready());
     const names = new Set<string>();
     for (const { name, handled, failed, lag, instancesWanted, instancesReady, metrics } of summaries(this.#options)) {
       names.add(name);

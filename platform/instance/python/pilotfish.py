@@ -12,7 +12,9 @@ None, an Output, or a list of Outputs; a generator gives its answer in pieces. I
 read in another, so that a cancellation is seen while the handler works.
 """
 
+import bisect
 import json
+import math
 import os
 import queue
 import struct
@@ -29,6 +31,11 @@ _TEXT_CHARS_MAX = 8192
 
 _LOAD, _READY, _CALL, _RESULT, _ERROR, _LOG = 2, 3, 4, 5, 6, 7
 _CANCEL, _STOP, _PUBLISH, _PUBLISHED, _CHUNK, _STATE, _STATE_ANSWER = 8, 9, 10, 11, 12, 13, 14
+_METRICS, _RUN = 18, 19
+_RUN_TOLD_MS = 1.0
+_METRICS_EVERY_S = 1.0
+_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+_SERIES_MAX = 1000
 _FORM_NONE, _FORM_SINGLE, _FORM_SEVERAL = 0, 1, 2
 
 
@@ -233,6 +240,92 @@ class Log:
         self._host.write(_LOG, 0, 0, {"level": level, "call": self._call_id}, body)
 
 
+class _Metric:
+    def __init__(self, metrics, name, kind, help, buckets=()):
+        self._metrics = metrics
+        self._definition = {"name": name, "kind": kind, "help": help, "bounds": list(buckets)}
+
+    def _measure(self, value, labels):
+        self._metrics.measure(self._definition, float(value), labels)
+
+
+class Counter(_Metric):
+    """Goes up only."""
+
+    def add(self, value=1, **labels):
+        self._measure(value, labels)
+
+
+class Gauge(_Metric):
+    """A value that comes and goes; each node shows the one that was set there last."""
+
+    def set(self, value, **labels):
+        self._measure(value, labels)
+
+
+class Histogram(_Metric):
+    def observe(self, value, **labels):
+        self._measure(value, labels)
+
+
+class Metrics:
+    """The function's own metrics, in the gateway's as pilotfish_user_<name>. Told once a second and at the end; what is
+    wrong or too many is refused there, with a line in the function's log, once."""
+
+    def __init__(self, host):
+        self._host = host
+        self._lock = threading.Lock()
+        self._series = {}
+        self._full = False
+
+    def counter(self, name, help=""):
+        return Counter(self, name if name.endswith("_total") else name + "_total", "counter", help)
+
+    def gauge(self, name, help=""):
+        return Gauge(self, name, "gauge", help)
+
+    def histogram(self, name, help="", buckets=_BUCKETS):
+        return Histogram(self, name, "histogram", help, buckets)
+
+    def measure(self, definition, value, labels):
+        if not math.isfinite(value) or (definition["kind"] == "counter" and value < 0):
+            return self._refuse(definition, "its value is no number, or takes a counter back")
+        labels = {name: str(label) for name, label in labels.items()}
+        key = (definition["name"], definition["kind"], tuple(sorted(labels.items())))
+        with self._lock:
+            series = self._series.get(key)
+            if series is None and len(self._series) < _SERIES_MAX:
+                counts = [0] * (len(definition["bounds"]) + 1) if definition["kind"] == "histogram" else []
+                series = self._series[key] = dict(definition, labels=labels, value=0.0, counts=counts)
+            if series is not None:
+                self._add(series, value)
+        if series is None:
+            self._refuse(definition, "a function has no more than %d series" % _SERIES_MAX)
+
+    @staticmethod
+    def _add(series, value):
+        series["value"] = value if series["kind"] == "gauge" else series["value"] + value
+        if series["kind"] == "histogram" and len(series["counts"]) == len(series["bounds"]) + 1:
+            series["counts"][bisect.bisect_left(series["bounds"], value)] += 1
+
+    def _refuse(self, definition, why):
+        if not self._full:
+            self._full = True
+            Log(self._host, "").warn("the metric %s is refused: %s" % (definition["name"], why))
+
+    def tell(self):
+        """What was measured since the last time."""
+        with self._lock:
+            series, self._series = list(self._series.values()), {}
+        if series:
+            self._host.write(_METRICS, 0, 0, None, json.dumps(series).encode("utf-8"))
+
+    def tell_often(self):
+        while True:
+            time.sleep(_METRICS_EVERY_S)
+            self.tell()
+
+
 class Context:
     """What a handler knows besides its event."""
 
@@ -245,6 +338,7 @@ class Context:
         self.attempt = call.header["a"]
         self.deadline = call.deadline
         self.log = Log(host, call.header["i"])
+        self.metrics = host.metrics
         # A call without event comes once.
         self.state = State(host, call.header["i"] if call.header["q"] else None)
         self._host = host
@@ -273,6 +367,7 @@ class _Call:
         self.deadline = _now() + header["d"] / 1000.0
         self.cancelled = threading.Event()
         self.publishes = 0
+        self.started = None
 
 
 class _Host:
@@ -285,6 +380,7 @@ class _Host:
         self._calls = {}
         self._secrets = []
         self.load = None
+        self.metrics = Metrics(self)
         self.waiting = queue.Queue()
 
     def write(self, kind, frame, flags, header, body=b""):
@@ -317,6 +413,15 @@ class _Host:
         if answer["error"]:
             raise RuntimeError(answer["error"])
         return answer, read
+
+    def tell_run(self, call):
+        """How long the handler took: the agent may read the answer late."""
+        if call.started is None:
+            return
+        ms = (time.monotonic() - call.started) * 1000.0
+        call.started = None
+        if ms >= _RUN_TOLD_MS:
+            self.write(_RUN, call.frame, 0, {"t": _now() * 1000.0 - ms, "ms": ms})
 
     def done(self, call):
         self._calls.pop(call.frame, None)
@@ -361,6 +466,7 @@ class _Host:
         self.write(_ERROR, frame, 0, header)
 
     def fail(self, call, error):
+        self.tell_run(call)
         if isinstance(error, Retry):
             self.error(call.frame, "retry", error, error.after)
         elif isinstance(error, Reject):
@@ -371,6 +477,7 @@ class _Host:
     def answer(self, call, result):
         if hasattr(result, "__next__"):
             result = self._pieces(call, result)
+        self.tell_run(call)
         if result is None:
             self.write(_RESULT, call.frame, _FORM_NONE, None)
         elif isinstance(result, (list, tuple)) and result and all(isinstance(item, Output) for item in result):
@@ -423,6 +530,7 @@ def run(handle=None, handle_batch=None, init=None, dispose=None):
         host.error(0, "load", error)
         return
     host.write(_READY, 0, 0, None)
+    threading.Thread(target=host.metrics.tell_often, daemon=True).start()
     stopped = False
     while not stopped:
         calls, stopped = _next_calls(host, host.load["batch"]["size"] if handle_batch else 1)
@@ -432,6 +540,7 @@ def run(handle=None, handle_batch=None, init=None, dispose=None):
             _run_one(host, handle, calls[0])
     if dispose:
         dispose()
+    host.metrics.tell()
 
 
 def _next_calls(host, size):
@@ -453,6 +562,7 @@ def _next_calls(host, size):
 
 
 def _run_one(host, handle, call):
+    call.started = time.monotonic()
     try:
         host.answer(call, handle(Event(call.header, call.body), Context(host, call)))
     except Exception as error:
@@ -461,6 +571,8 @@ def _run_one(host, handle, call):
 
 
 def _run_batch(host, handle_batch, calls):
+    for call in calls:
+        call.started = time.monotonic()
     try:
         events = [Event(call.header, call.body) for call in calls]
         results = list(handle_batch(events, Context(host, calls[0])))

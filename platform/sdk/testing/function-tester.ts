@@ -2,6 +2,8 @@
 import type { FunctionContext, FunctionDefinition, FunctionEvent, FunctionLog, PublishOptions } from '../definition.ts';
 import { encodeData, encodeResult } from '../encode-result.ts';
 import { readFailure } from '../failures.ts';
+import { MetricBook } from '../metric-book.ts';
+import type { MetricSample } from '../metric-rules.ts';
 import { type FunctionResult, outputs } from '../results.ts';
 import { MemoryState } from './memory-state.ts';
 import { TestClock } from './test-clock.ts';
@@ -32,6 +34,7 @@ export class FunctionTester {
   readonly published: PublishedEvent[] = [];
   readonly #definition: FunctionDefinition;
   readonly #options: TestOptions;
+  readonly #metrics = new MetricBook((text) => this.logs.push({ level: 'warn', message: text, fields: {}, call: '' }));
   #initialised: Promise<void> | undefined;
   #events = 0;
 
@@ -40,6 +43,11 @@ export class FunctionTester {
     this.#options = options;
     this.clock = options.clock ?? new TestClock();
     this.state = new MemoryState(options.state);
+  }
+
+  /** What `ctx.metrics` was given, added up; a refusal is a line of `logs`. */
+  get metrics(): MetricSample[] {
+    return this.#metrics.since(0);
   }
 
   /** Handles one event; a `handleBatch` is given a batch of one. Never rejects: what is thrown is an outcome. */
@@ -78,7 +86,8 @@ export class FunctionTester {
   init(): Promise<void> {
     const { config = {}, secrets = {} } = this.#options;
     this.#initialised ??= (async () => {
-      await this.#definition.init?.({ config, secrets, function: this.#identity(), log: this.#log('') });
+      const init = { config, secrets, function: this.#identity(), log: this.#log(''), metrics: this.#metrics };
+      await this.#definition.init?.(init);
     })();
     return this.#initialised;
   }
@@ -106,6 +115,7 @@ export class FunctionTester {
       function: this.#identity(),
       log: this.#log(call),
       state: this.state,
+      metrics: this.#metrics,
       publish: async (subject: string, data: Uint8Array | string, { headers = {}, id }: PublishOptions = {}) => {
         const own = id ?? `${events[0]?.id}.publish.${publishes++}`;
         this.published.push({ subject, data: encodeData(data), headers, id: own });

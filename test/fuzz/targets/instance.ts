@@ -8,6 +8,7 @@ import { systemClock } from '#common';
 import { type FrameType, FrameWriter, frameTypes, type LoadHeader } from '#frames';
 import { BodyFiles } from '../../../platform/agent/body-files.ts';
 import { Instance } from '../../../platform/agent/instance.ts';
+import { UserMetrics } from '../../../platform/agent/user-metrics.ts';
 import { fc } from '../../harness/properties.ts';
 import { type WrittenFrame, writtenFrame } from '../frame-arbitraries.ts';
 import type { FuzzTarget } from '../fuzz.ts';
@@ -35,6 +36,7 @@ async function speak(
 ): Promise<void> {
   const outcomes = Array.from({ length: calls }, () => 0);
   let ended = 0;
+  const metrics = new UserMetrics({ write: () => undefined });
   const instance: Instance = new Instance({
     id: 'fuzzed',
     concurrency: 2,
@@ -49,6 +51,7 @@ async function speak(
       onRoom: () => undefined,
       onEnded: () => void ended++,
       onLog: (_, { level, call }, text) => void JSON.stringify([level.toUpperCase(), call.length, text]),
+      onMetrics: (samples) => metrics.add('fuzzed', samples),
       onPublish: ({ headers }, _data, done) => done(Object.values(headers).join().slice(0, 10)),
       onState: async ({ key }) => ({ revision: key.length, error: '' }),
     },

@@ -18,7 +18,7 @@ import {
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
 import { FunctionVersion, Node } from "./common.ts";
-import { VersionCounts } from "./observe.ts";
+import { UserSeries, VersionCounts } from "./observe.ts";
 
 export const protobufPackage = "pilotfish.v1";
 
@@ -100,6 +100,8 @@ export interface ReportResponse {
   epoch: number;
   generation: number;
   loads: FunctionLoad[];
+  /** Functions' own metrics that have changed since the stream's last report; in its first all of them. */
+  userMetrics: UserSeries[];
 }
 
 export interface DrainRequest {
@@ -812,7 +814,7 @@ export const FunctionLoad: MessageFns<FunctionLoad> = {
 };
 
 function createBaseReportResponse(): ReportResponse {
-  return { node: undefined, epoch: 0, generation: 0, loads: [] };
+  return { node: undefined, epoch: 0, generation: 0, loads: [], userMetrics: [] };
 }
 
 export const ReportResponse: MessageFns<ReportResponse> = {
@@ -828,6 +830,9 @@ export const ReportResponse: MessageFns<ReportResponse> = {
     }
     for (const v of message.loads) {
       FunctionLoad.encode(v!, writer.uint32(34).fork()).join();
+    }
+    for (const v of message.userMetrics) {
+      UserSeries.encode(v!, writer.uint32(42).fork()).join();
     }
     return writer;
   },
@@ -877,6 +882,14 @@ export const ReportResponse: MessageFns<ReportResponse> = {
             message.loads.push(FunctionLoad.decode(reader, reader.uint32()));
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.userMetrics.push(UserSeries.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -898,6 +911,7 @@ export const ReportResponse: MessageFns<ReportResponse> = {
     message.epoch = object.epoch ?? 0;
     message.generation = object.generation ?? 0;
     message.loads = object.loads?.map((e) => FunctionLoad.fromPartial(e)) || [];
+    message.userMetrics = object.userMetrics?.map((e) => UserSeries.fromPartial(e)) || [];
     return message;
   },
 };
