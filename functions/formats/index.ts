@@ -7,4 +7,4 @@ export { decodeNpy, encodeNpy, type NpyArray, type NpyValues } from './npy.ts';
 export { encodePng, type PngOptions, type PngWindow } from './png.ts';
 export { type FrameStack, type FrameValues, openScanFile, type ScanFile } from './scan-file.ts';
 export { encodeTiff } from './tiff.ts';
-export { createZarr, replaceFile, writeZarrSlice } from './zarr.ts';
+export { replaceFile, writeZarrSlice } from './zarr.ts';

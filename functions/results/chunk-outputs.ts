@@ -1,8 +1,11 @@
 // The slices of a chunk of a scan's rows: an event each, and files besides where the manifest's `config` wants them.
 import type { Output } from 'pilotfish/sdk';
 import type { GridShape } from '../kernels/index.ts';
-import { fileOptionsOf, writeSliceFiles } from './slice-files.ts';
+import { FilesError, fileOptionsOf, writeSliceFiles } from './slice-files.ts';
 import { type Provenance, sliceOutput } from './slice-output.ts';
+
+/** More rows than any detector has. */
+const rowsMax = 65_536;
 
 export interface Chunk {
   readonly scan: string;
@@ -24,9 +27,16 @@ export function chunkOutputs(chunk: Chunk, config: Readonly<Record<string, unkno
   return Array.from({ length: slices }, (_, slice) => {
     const image = values.subarray(slice * pixels, (slice + 1) * pixels);
     const row = firstRow + slice;
-    // A stack of a scan cut into chunks has at least the rows seen so far; its readers take the size from `rows` in config.
-    const rows = Math.max(Number(config['rows'] ?? 0), row + 1);
+    const rows = rowsOf(config['rows'], row);
     if (files) writeSliceFiles(files, { scan, row, rows, grid, values: image, provenance });
     return sliceOutput(image, `${subject}.${scan}.${row}`, grid, provenance);
   });
+}
+
+/** Rows of the whole scan, where the manifest says them; else those up to this one, and the stack grows. */
+function rowsOf(configured: unknown, row: number): number {
+  if (configured === undefined) return row + 1;
+  if (typeof configured === 'number' && Number.isInteger(configured) && configured >= 1 && configured <= rowsMax)
+    return Math.max(configured, row + 1);
+  throw new FilesError(`rows is ${JSON.stringify(configured)}; give a whole number from 1 to ${rowsMax}`);
 }

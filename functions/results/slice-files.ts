@@ -6,7 +6,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { encodePng, type PngWindow } from '../formats/png.ts';
 import { encodeTiff } from '../formats/tiff.ts';
-import { createZarr, replaceFile, writeZarrSlice } from '../formats/zarr.ts';
+import { replaceFile, writeZarrSlice } from '../formats/zarr.ts';
 import type { GridShape } from '../kernels/index.ts';
 import type { Provenance } from './slice-output.ts';
 
@@ -28,6 +28,9 @@ const windowDefault: PngWindow = { kind: 'percentile', low: 0.5, high: 99.5 };
 /** Undefined where no files are wanted. Throws `FilesError`. */
 export function fileOptionsOf(configured: unknown): FileOptions | undefined {
   if (configured === undefined) return undefined;
+  if (typeof configured !== 'object' || configured === null || Array.isArray(configured)) {
+    throw new FilesError(`files is ${JSON.stringify(configured)}; give { folder, format, png }`);
+  }
   const { folder, format = 'zarr', png = false, window, percentiles, ...more } = configured as Record<string, unknown>;
   const [unknown] = Object.keys(more);
   if (unknown !== undefined) {
@@ -79,9 +82,9 @@ export function writeSliceFiles({ folder, format, png, window }: FileOptions, sl
   if (format === 'zarr') {
     const stack = join(place, `${provenance.function.name}.zarr`);
     // What differs from slice to slice stands beside each; the stack's own description is the same from every writer.
-    const { function: made, recon } = attributes;
-    createZarr(stack, { slices: rows, rows: height, columns: width, attributes: { scan, function: made, recon } });
-    writeZarrSlice(stack, row, values);
+    const { name: made, version, digest } = provenance.function;
+    const of = { scan, function: { name: made, version, digest }, recon: provenance.recon };
+    writeZarrSlice(stack, { slices: rows, rows: height, columns: width, attributes: of }, row, values);
     paths.push(stack);
   } else if (format === 'tiff') {
     paths.push(join(place, `${name}.tif`));

@@ -8,7 +8,7 @@ import type { FunctionVersion } from '#proto';
 import type { Logger } from '#telemetry';
 import type { ArtifactCache } from './artifact-cache.ts';
 import { BodyFiles } from './body-files.ts';
-import type { OutputStore } from './claims/output-store.ts';
+import { claimOverBytesDefault, type OutputStore } from './claims/output-store.ts';
 import { CodeCache } from './code-cache.ts';
 import { FunctionFolders } from './function-folder.ts';
 import { foreignPlan, needsOwnHost, nodePlan } from './host-plan.ts';
@@ -102,7 +102,7 @@ export class InstanceStarter {
         },
         onCodeCacheRejected: () => this.#codeCache.replace(version, this.#loadHeader('', version, {})),
         onLog: (_, line, text) => log(line, text),
-        onPublish: (publish, data, done) => this.#publish(publish, data, done),
+        onPublish: (publish, data, done) => this.#publish(version, publish, data, done),
         onMetrics: (samples) => this.#options.metrics.add(version.function, samples),
         onState: (state, value) => this.#state.run(version.function, state, value),
       },
@@ -204,11 +204,12 @@ export class InstanceStarter {
     };
   }
 
-  #publish(publish: PublishHeader, data: Uint8Array, done: (error: string) => void): void {
+  #publish({ spec }: FunctionVersion, publish: PublishHeader, data: Uint8Array, done: (error: string) => void): void {
     try {
       const lines = headerLines(Object.entries(publish.headers));
       const output = { subject: publishSubject(publish.subject), data, id: publish.messageId, lines };
-      this.#options.outputs.store(output, (error) => done(error?.message ?? ''));
+      const claimOverBytes = spec?.claimOverBytes || claimOverBytesDefault;
+      this.#options.outputs.store({ ...output, claimOverBytes }, (error) => done(error?.message ?? ''));
     } catch (error) {
       done(messageOf(error));
     }

@@ -1,11 +1,11 @@
 /** Claim-check through a whole pilot: large payloads lie in files or pieces, and functions read them as any other. */
-import { readdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { connectNats, encodeHeaders } from '#broker';
 import type { EventClient, StoredEvent } from '#client';
 import { eventually } from '../harness/eventually.ts';
-import { FunctionFolder } from '../harness/functions.ts';
+import { deployFolder, FunctionFolder } from '../harness/functions.ts';
 import { TestPilot } from '../harness/pilot.ts';
 import { seededRandom } from '../harness/scan-source.ts';
 
@@ -95,6 +95,69 @@ describe('a pilot with a shared folder', () => {
     const inverted = await viewer.payload(answer as StoredEvent);
     expect(sumOf(inverted.map((value) => value ^ 255))).toBe(sumOf(data));
   });
+
+  it('goes through a Python function: what it reads was claimed, what it returns and publishes is', async () => {
+    const pilot = await starting;
+    const python = `import json
+import pilotfish
+
+def handle(event, ctx):
+    data = event.open()
+    seen = {"bytes": len(data), "claimed": event.claim["bytes"] if event.claim else 0, "dtype": event.dtype, "shape": event.shape}
+    inverted = data.translate(bytes(255 - value for value in range(256)))
+    headers = {"Pilotfish-Dtype": "u16", "Pilotfish-Shape": "512,2048", "X-Seen": json.dumps(seen)}
+    ctx.publish(event.subject.replace("py.", "inverted-py.published-"), inverted, headers)
+    return pilotfish.Output(inverted, headers=headers)
+
+pilotfish.run(handle)
+`;
+    const project = join(functions.path, 'python');
+    mkdirSync(project, { recursive: true });
+    writeFileSync(join(project, 'invert.py'), python);
+    const manifest = {
+      command: ['python3', 'invert.py'],
+      on: [{ subject: 'py.*' }],
+      output: 'inverted-py.{1}',
+      claimOver: '1MiB',
+    };
+    writeFileSync(join(project, 'pilotfish.yaml'), JSON.stringify({ functions: { 'py-invert': manifest } }));
+    await deployFolder(pilot, project);
+    const settings = ['on: [{ subject: "inverted-py.*" }]', 'output: "seen-py.{1}"'];
+    await functions.deploy(pilot, 'look-py', describeFrame, settings);
+    await using source = await pilot.events('source');
+    const data = frame(7);
+    await source.publish('py.large', data, { dtype: 'u16', shape: [1024, 1024] });
+    // A shape that says nothing is no reason to fail for a handler that need not know it.
+    await source.publish('py.small', 'abc', { headers: { 'Pilotfish-Shape': 'auto,3' } });
+    await source.flush();
+
+    await using viewer = await pilot.events('viewer');
+    const signal = AbortSignal.timeout(60_000);
+    const byName = (events: StoredEvent[]) => new Map(events.map((event) => [event.subject.split('.')[1], event]));
+    const outputs = byName(await take(await viewer.read('inverted-py.*', { from: 'all', signal }), 4));
+    const answers = byName(await take(await viewer.read('seen-py.*', { from: 'all', signal }), 4));
+    const inverted = data.map((value) => value ^ 255);
+    for (const how of ['', 'published-']) {
+      const large = outputs.get(`${how}large`) as StoredEvent;
+      expect(JSON.parse(large.headers['X-Seen'] ?? '')).toEqual({
+        bytes: frameBytes,
+        claimed: frameBytes,
+        dtype: 'u16',
+        shape: [1024, 1024],
+      });
+      expect(large.headers['Pilotfish-Claim']).toMatch(/^shared [0-9a-f]{24} 2097152 crc32:/);
+      expect(Buffer.compare(await viewer.payload(large), inverted)).toBe(0);
+      expect(json(answers.get(`${how}large`) as StoredEvent)).toMatchObject({
+        bytes: frameBytes,
+        claimed: frameBytes,
+        sum: sumOf(inverted),
+        dtype: 'u16',
+        shape: [512, 2048],
+      });
+      const small = outputs.get(`${how}small`) as StoredEvent;
+      expect(JSON.parse(small.headers['X-Seen'] ?? '')).toMatchObject({ bytes: 3, claimed: 0, shape: [] });
+    }
+  }, 90_000);
 
   it.each([
     ['gone', (path: string) => rmSync(path), 'is gone'],

@@ -1,5 +1,6 @@
 /** One case on a running pilot: deploy the function with so many instances, send, watch what the stream stores, take it down. */
 import { resolve } from 'node:path';
+import { streams } from '#broker';
 import { connectEvents, type EventClient, type PilotClient } from '#client';
 import { PlatformError, systemClock } from '#common';
 import type { Connection } from '#model';
@@ -13,6 +14,7 @@ import type { CaseRecord } from './records.ts';
 /** Without a new result for so long, a case is given up; a slow reconstruction takes some seconds. */
 const stallMs = 60_000;
 const readyMs = 60_000;
+const eventResult = new RegExp(`\\.${streams.events}\\.(\\d+)\\.\\d+$`);
 
 export interface CaseContext {
   readonly context: CliContext;
@@ -69,7 +71,7 @@ export async function runCase(one: StudyCase, where: CaseContext): Promise<CaseF
     };
   } finally {
     await watch.close();
-    if (deployed) await removeProcessor(client, deployed.name);
+    if (deployed) await removeProcessor(client, deployed.name, context.signal);
   }
 }
 
@@ -117,7 +119,7 @@ async function deployProcessor(
   try {
     await untilReady(client, spec.name, instances, context.signal);
   } catch (error) {
-    await removeProcessor(client, spec.name);
+    await removeProcessor(client, spec.name, context.signal);
     throw error;
   }
   return { name: spec.name, startUpMs: systemClock.monotonic() - started };
@@ -143,10 +145,11 @@ async function untilReady(client: PilotClient, name: string, instances: number, 
   );
 }
 
-/** The next case must not share slots with instances of this one. */
-async function removeProcessor(client: PilotClient, name: string): Promise<void> {
+/** The next case must not share slots with instances of this one. After an interruption none comes, and a busy one may take minutes. */
+async function removeProcessor(client: PilotClient, name: string, signal: AbortSignal): Promise<void> {
   await client.remove(name);
-  const late = AbortSignal.timeout(readyMs);
+  if (signal.aborted) return;
+  const late = AbortSignal.any([signal, AbortSignal.timeout(readyMs)]);
   try {
     for await (const { nodes } of client.watch(late)) {
       if (!nodes.some((node) => node.instances.some((instance) => instance.function === name))) return;
@@ -188,8 +191,10 @@ class CaseWatch {
     for await (const { id, sequence, time, bytes, headers } of events) {
       this.storedBytes += bytes;
       const atMs = time.getTime();
-      // A result's id: function, trigger, stream, sequence of its event, index of the output (R3).
-      const origin = functionName !== undefined && id.startsWith(`${functionName}.`) ? /\.(\d+)\.\d+$/.exec(id) : null;
+      // A result's id: function, trigger, stream, sequence of its event, index of the output (R3). What a window or a gather came to has the
+      // sequence of another stream, and is no message's result.
+      const isOwn = functionName !== undefined && id.startsWith(`${functionName}.`);
+      const origin = isOwn ? eventResult.exec(id) : null;
       if (origin) {
         const took = headers['Pilotfish-Took'];
         this.results.push({ sequence: Number(origin[1]), atMs, tookMs: took === undefined ? undefined : Number(took) });

@@ -78,6 +78,12 @@ def _read_claimed(claim):
     return data
 
 
+def _parse_shape(text):
+    """Sides as the header has them, "16,256"; none where it says nothing that can be used, for whoever wrote it is not the handler's fault."""
+    sides = text.split(",")
+    return tuple(int(side) for side in sides) if all(side.isascii() and side.isdigit() for side in sides) else ()
+
+
 class Part:
     """One part of a gathered event."""
 
@@ -126,8 +132,7 @@ class Event:
         self.parts = Parts(header["g"]) if "g" in header else None
         self.claim = header.get("c")
         self.dtype = self.headers.get("Pilotfish-Dtype", "")
-        shape = self.headers.get("Pilotfish-Shape", "")
-        self.shape = tuple(int(side) for side in shape.split(",")) if shape else ()
+        self.shape = _parse_shape(self.headers.get("Pilotfish-Shape", ""))
         self._data = None if self.claim else body
 
     @property

@@ -57,6 +57,30 @@ it('writes the same values, and their provenance beside them', () => {
   });
 });
 
+it('fills one Zarr stack in any order, which has every slice that was written', () => {
+  const files = { folder, format: 'zarr' };
+  chunkOutputs({ ...chunk, firstRow: 6 }, { files });
+  const other = { ...provenance, function: { ...provenance.function, instance: 'n2-i9', node: 'n2' } };
+  chunkOutputs({ ...chunk, firstRow: 0, provenance: other }, { files });
+  const stack = join(folder, 'disc', 'recon.zarr');
+  const read = () => JSON.parse(readFileSync(join(stack, 'zarr.json'), 'utf8')) as object;
+  expect(read()).toMatchObject({
+    shape: [8, 3, 4],
+    attributes: {
+      scan: 'disc',
+      function: { name: 'recon', version: 3, digest: 'abc' },
+      recon: 'gridrec mode=accurate',
+    },
+  });
+  expect(readFileSync(join(stack, 'c/7/0/0'))).toEqual(Buffer.from(values.slice(12).buffer));
+  chunkOutputs(chunk, { files, rows: 32 });
+  expect(read()).toMatchObject({ shape: [32, 3, 4] });
+});
+
 it('refuses files that cannot be meant', () => {
   expect(() => chunkOutputs(chunk, { files: { folder: 'here' } })).toThrow('files.folder is "here"');
+  for (const files of [null, 'here', ['here'], { folder, png: 'yes' }, { folder, window: [1] }, { folder, depth: 8 }])
+    expect(() => chunkOutputs(chunk, { files })).toThrow(expect.objectContaining({ name: 'FilesError' }));
+  for (const rows of [0, 1.5, '8', Number.NaN])
+    expect(() => chunkOutputs(chunk, { rows })).toThrow(expect.objectContaining({ name: 'FilesError' }));
 });
