@@ -44,7 +44,7 @@ export {
 } from './produce.ts';
 export type { ProducerCall } from './producer-function.ts';
 export { dueTimes, parseRate, type RateProfile, rateForms } from './rates.ts';
-export { type OutgoingFrame, type ReplayOptions, type ReplayReport, replayScans } from './replay.ts';
+export { frameCount, type OutgoingFrame, type ReplayOptions, type ReplayReport, replayScans } from './replay.ts';
 export { resolveSettings, SourceError } from './settings.ts';
 export { parseSinogramHeaders, type SinogramHeaders, thetasHeader } from './sinogram-headers.ts';
 export type {

@@ -70,6 +70,7 @@ function* interleave(scans: readonly ScanSource[]): Generator<Frame> {
   }
 }
 
-function frameCount({ metadata }: ScanSource): number {
+/** Frames of a scan, end marker not counted. */
+export function frameCount({ metadata }: ScanSource): number {
   return Object.values(metadata.counts).reduce((sum, count) => sum + count, 0);
 }

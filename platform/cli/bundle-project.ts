@@ -13,11 +13,15 @@ export async function bundleProject(
   const { functions, notes } = readProject(path);
   for (const note of notes) output.note(`note: ${note}`);
   const bundles: Bundle[] = [];
-  for (const one of functions) bundles.push(await bundleFunction(one));
+  for (const one of functions) {
+    using _ = output.waiting(`bundling ${one.spec.name}`);
+    bundles.push(await bundleFunction(one));
+  }
   for (const { warnings } of bundles) for (const warning of warnings) output.note(`warning: ${warning}`);
   const [first] = functions;
   if (skipTypes || !first) return bundles;
   const entries = functions.flatMap(({ entry, spec }) => (entry && spec.kind === 'typescript' ? [entry] : []));
+  using _ = output.waiting('looking for type errors', { blocks: true });
   const { errors, note } = checkTypes(entries, first.folder);
   if (note) output.note(`note: ${note}`);
   if (errors.length === 0) return bundles;

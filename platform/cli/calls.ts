@@ -72,6 +72,7 @@ export const callsWaitCommand: CommandFactory = (context): Command =>
       flag('--timeout <duration>', 'give up after this long').default(waitMsDefault, '10m').argParser(durationMs),
     )
     .action(async (callId: string, flags: WaitFlags) => {
+      using _ = outputOf(context, flags).waiting(`waiting for ${callId}`);
       const ended = await withPilot(context, flags.pilot, (pilot) =>
         pilot.waitCall(callId, flags.timeout, context.signal),
       );

@@ -15,7 +15,7 @@ import {
 } from './command.ts';
 import { withPilot } from './connection.ts';
 import { type CliContext, type ExitCode, partialExitCode } from './context.ts';
-import type { ListView } from './output.ts';
+import type { ListView, Output } from './output.ts';
 
 interface DeployFlags extends CommonOptions {
   readonly canary?: number;
@@ -63,8 +63,7 @@ async function deploy(context: CliContext, path: string, options: DeployFlags): 
   const output = outputOf(context, options);
   const bundles = await bundleProject(path, output, options);
   return withPilot(context, options.pilot, async (pilot) => {
-    const done: Deployed[] = [];
-    const failure = await uploadAll(pilot, bundles, canaryOf(options), done);
+    const { done, failure } = await uploadAll(pilot, bundles, canaryOf(options), output);
     if (done.length > 0 || !failure) await output.list(done, deployedView);
     if (failure && done.length === 0) throw failure;
     if (failure) {
@@ -82,9 +81,11 @@ async function uploadAll(
   pilot: PilotClient,
   bundles: readonly Bundle[],
   canary: CanaryOptions | undefined,
-  done: Deployed[],
-): Promise<PlatformError | undefined> {
-  for (const bundle of bundles) {
+  output: Output,
+): Promise<{ readonly done: readonly Deployed[]; readonly failure?: PlatformError }> {
+  const done: Deployed[] = [];
+  for (const [at, bundle] of bundles.entries()) {
+    using _ = output.waiting(`deploying ${bundle.spec.name} (${at + 1} of ${bundles.length})`);
     try {
       const { version, change } = await pilot.deploy(bundle, canary);
       done.push({
@@ -96,13 +97,14 @@ async function uploadAll(
       });
     } catch (thrown) {
       const error = PlatformError.from(thrown);
-      return new PlatformError(error.code, `${bundle.spec.name}: ${messageOf(error)}`, {
+      const failure = new PlatformError(error.code, `${bundle.spec.name}: ${messageOf(error)}`, {
         hint: error.hint,
         cause: error,
       });
+      return { done, failure };
     }
   }
-  return undefined;
+  return { done };
 }
 
 function canaryOf({ canary, maxErrors, maxP99 }: DeployFlags): CanaryOptions | undefined {

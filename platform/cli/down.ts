@@ -68,6 +68,7 @@ async function tell(output: Output, ended: readonly string[]): Promise<void> {
 async function endOne(context: CliContext, { pilot, directory }: PilotSummary, output: Output): Promise<string> {
   const { endPilot } = await import('#pilot');
   const startedAt = performance.now();
+  using _ = output.waiting(`ending ${pilot}`);
   await endPilot(directory, { hasten: context.signal });
   output.note(`pilot ${pilot} ended in ${formatDuration(performance.now() - startedAt)}`);
   return pilot;

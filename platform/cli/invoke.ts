@@ -68,6 +68,7 @@ async function invoke(context: CliContext, name: string, input: string | undefin
     await output.one(callId, { callId }, [['call', callId]]);
     return output.note(`pilotfish calls wait ${callId}`);
   }
+  using _ = output.waiting(`waiting for ${name}`);
   const result = await withPilot(context, flags.pilot, (pilot) =>
     suggestFunction(pilot, name, async () => {
       if (flags.stream) return await printPieces(output, pilot.invokeStream(name, payload, options));

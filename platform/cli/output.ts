@@ -6,6 +6,7 @@
 import { styleText } from 'node:util';
 import type { CliContext, CliStream } from './context.ts';
 import { printable, printableCell, printableEntry } from './printable.ts';
+import { progressLineOf, type Waiting } from './progress-line.ts';
 
 export const outputFormats = ['table', 'wide', 'json', 'yaml', 'name'] as const;
 /** The first key of every JSON and YAML document, and of every line where one object stands on each. */
@@ -60,12 +61,18 @@ export class Output {
   note(text: string, mark?: { readonly style: Style; readonly word: string }): void {
     const { stderr } = this.#context;
     const word = mark ? `${paint(this.#context, stderr, mark.style, printable(mark.word))} ` : '';
+    progressLineOf(this.#context).hide();
     stderr.write(`${word}${printable(text)}\n`);
+  }
+
+  /** Says what is waited for, until it is disposed of. A text that is a function is asked each time it is shown. */
+  waiting(text: string | (() => string), { blocks = false } = {}): Waiting {
+    return progressLineOf(this.#context).begin(text, blocks);
   }
 
   /** A line of data. */
   line(text: string): void {
-    this.#context.stdout.write(`${printable(text)}\n`);
+    this.#write(`${printable(text)}\n`);
   }
 
   /** What a shell wants the bare name of: `id=$(pilotfish up)`. Machines that ask for JSON are told more. */
@@ -88,6 +95,7 @@ export class Output {
   /** Bytes exactly as they are; on a terminal, which would obey some of them, as text. */
   bytes(data: Uint8Array): Promise<void> {
     const shown = this.isTerminal ? printable(Buffer.from(data).toString('utf8')) : data;
+    progressLineOf(this.#context).hide();
     return new Promise((resolve, reject) => {
       this.#context.stdout.write(shown, (error) => (error ? reject(error) : resolve()));
     });
@@ -138,16 +146,19 @@ export class Output {
   /** Aligned on a terminal, tabs in a pipe; the cells are printable. */
   #rows(rows: readonly (readonly string[])[]): void {
     const lines = this.isTerminal ? alignedRows(rows) : rows.map((row) => row.join('	'));
-    for (const text of lines)
-      this.#context.stdout.write(`${text}
-`);
+    this.#write(lines.map((text) => `${text}\n`).join(''));
   }
 
   async #structured(shape: object): Promise<void> {
     const value = { apiVersion, ...shape };
     const text =
       this.format === 'json' ? `${JSON.stringify(value, null, 2)}\n` : (await import('./yaml-text.ts')).yamlText(value);
-    this.#context.stdout.write(printable(text));
+    this.#write(printable(text));
+  }
+
+  #write(text: string): void {
+    progressLineOf(this.#context).hide();
+    this.#context.stdout.write(text);
   }
 }
 

@@ -28,6 +28,7 @@ export const pilotWaitCommand: CommandFactory = (context): Command =>
       const pilot = await choosePilot(context, id, options);
       const { waitForPilot } = await import('#pilot');
       const startedAt = performance.now();
+      using _ = output.waiting(`waiting for ${pilot.pilot}`);
       await waitForPilot(pilot.directory, {
         onPhase: (phase) => output.note(phaseText({ ...phase, ms: performance.now() - startedAt })),
         signal: context.signal,

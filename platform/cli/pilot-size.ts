@@ -55,6 +55,7 @@ export const pilotExtendCommand: CommandFactory = (context): Command =>
         const { waitForBlock } = await import('#pilot');
         const onPhase = (phase: { node: string; phase: string }) =>
           output.note(phaseText({ ...phase, ms: performance.now() - startedAt }));
+        using _ = output.waiting(`waiting for ${block.plan.nodes.join(', ')}`);
         await waitForBlock(block, { onPhase, signal: context.signal });
       }
       await output.bareList(block.plan.nodes, { name: String, plain: (node) => ({ node, block: block.plan.block }) });
@@ -83,6 +84,7 @@ export const pilotShrinkCommand: CommandFactory = (context): Command =>
         for (const node of chosen.flatMap(({ nodes }) => nodes))
           await drain(output, { ...flags, lostIsFine: true }, node, client);
       });
+      using _ = output.waiting('waiting for the jobs to end');
       await untilEnded(provider, chosen);
       const given = chosen.flatMap(({ nodes, block }) => nodes.map((node) => ({ node, block })));
       await output.bareList(given, { name: ({ node }) => node, plain: (each) => each });
@@ -131,6 +133,7 @@ async function drain(
   client: DrainClient,
 ): Promise<number> {
   const startedAt = performance.now();
+  using _ = output.waiting(`draining ${node}, at most ${formatDuration(grace)}`);
   const killed = await client.drainNode(node, grace).catch((error: unknown) => {
     if (PlatformError.from(error).code !== 'not-found' || !lostIsFine) throw error;
     output.note(`${node} is lost: nothing to drain`);

@@ -64,6 +64,7 @@ async function publish(
   const output = outputOf(context, flags);
   await withEvents(context, flags.pilot, 'source', async (events) => {
     const started = systemClock.monotonic();
+    using _ = output.waiting(() => `${countText(events.counts.acked)} of ${countText(flags.count)} events stored`);
     await publishAll(context, events, { subject, data, headers, count: flags.count, rate: flags.rate });
     await events.flush(context.signal);
     const seconds = (systemClock.monotonic() - started) / 1_000;

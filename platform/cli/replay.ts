@@ -26,7 +26,7 @@ export const replayCommand: CommandFactory = (context): Command =>
     .action((file: string, flags: ReplayFlags) => replay(context, file, flags));
 
 async function replay(context: CliContext, file: string, flags: ReplayFlags): Promise<void> {
-  const { fileScan, replayScans } = await import('#sources');
+  const { fileScan, frameCount, replayScans } = await import('#sources');
   const output = outputOf(context, flags);
   const name =
     basename(file)
@@ -38,6 +38,8 @@ async function replay(context: CliContext, file: string, flags: ReplayFlags): Pr
   });
   try {
     await withEvents(context, flags.pilot, 'source', async (events) => {
+      const total = countText(frameCount(scan));
+      using _ = output.waiting(() => `${countText(events.counts.acked)} of ${total} frames stored`);
       const report = await replayScans([scan], {
         rate: flags.rate,
         clock: { now: () => systemClock.monotonic(), sleep: (ms, signal) => systemClock.sleep(ms, signal) },

@@ -37,6 +37,7 @@ export async function runScheduledUp(
   if (flags.renew) checkRenewal(flags, brokers);
   checkLimits(flags);
   if (flags.plainData) output.note('--plain-data: events pass between nodes unencrypted; calls and commands do not');
+  using _ = output.waiting(flags.detach ? 'submitting the job' : 'waiting for the job and its nodes');
   return await startScheduledPilot({
     home,
     resource: flags.resource,

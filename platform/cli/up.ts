@@ -106,6 +106,7 @@ export async function runUp(context: CliContext, flags: UpFlags, output: Output)
   // Loaded late, so that other commands start fast; the client while the launchers start.
   const { codeCacheDirectory, createAdapter, resolveHome, startPilot } = await import('#pilot');
   const home = resolveHome(context.env);
+  using _ = output.waiting('bringing a pilot up');
   const adapter = createAdapter(flags.resource, launcherCommand(codeCacheDirectory(home)));
   return await startPilot({
     home,
