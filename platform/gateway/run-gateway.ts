@@ -46,10 +46,13 @@ export async function runGateway(
   const { connection, manager, buckets, artifacts } = taken;
   const epoch = taken.epoch.number;
   void taken.epoch.followed.then(() => stop('another gateway has taken over'));
-  const registry = await Registry.load(buckets.registry);
-  const triggerStates = await TriggerStates.load(buckets.registry);
   const store = new WantedStore(buckets.registry);
-  const [scales, initial] = await Promise.all([ScaleStore.load(buckets.registry), store.load()]);
+  const [registry, triggerStates, scales, initial] = await Promise.all([
+    Registry.load(buckets.registry),
+    TriggerStates.load(buckets.registry),
+    ScaleStore.load(buckets.registry),
+    store.load(),
+  ]);
   const changes = new Changes();
   const happenings = new Happenings(clock);
   happenings.add('node', config.node, `gateway ${epoch} begins`);
