@@ -229,6 +229,7 @@ export class TriggerIntake {
       body,
       claimed: spool !== undefined && this.#fetchParts === undefined,
       timeoutMs: this.#timeoutMs,
+      scan: this.route.scanOf(delivery.event),
       settle: (outcome, run) => {
         spool?.remove();
         delivery.settle(outcome, run);
