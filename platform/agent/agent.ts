@@ -23,6 +23,7 @@ import { checkGroups, checkMemory, describeIsolation, groupCheckMs, memoryCheckM
 import { LeaseKeeper } from './lease-keeper.ts';
 import { LogSink } from './log-sink.ts';
 import { type ReconcilePool, reconcile, slotsUsed } from './reconcile.ts';
+import { ScanBook } from './scan-counts.ts';
 import { TriggerSources } from './sources/trigger-sources.ts';
 import { SpareInstances, versionsWithSpare } from './spare-instances.ts';
 import { StackMap } from './stack-map.ts';
@@ -44,6 +45,7 @@ export class Agent {
   readonly logs: LogSink;
   readonly outputs: OutputStore;
   readonly metrics: UserMetrics;
+  readonly scans: ScanBook;
   epoch = 0;
   generation = 0;
   /** How often the gateway wants a report where nothing has changed; 0: as often as it is our habit. */
@@ -89,6 +91,7 @@ export class Agent {
     });
     this.logs = new LogSink(connection, clock, config.node);
     this.metrics = new UserMetrics(this.logs);
+    this.scans = new ScanBook(clock);
     this.#starter = new InstanceStarter({
       ...options,
       stateValues: new StateValues(connection),
@@ -252,6 +255,7 @@ export class Agent {
       manager: this.#manager,
       start: (pool) => this.#startIfFree(pool),
       hasTime: (pool) => this.hasTimeFor(pool),
+      scans: this.scans.of(version),
     });
     this.#hosted.set(version.digest, hosted);
     this.#starter.prepare(version);

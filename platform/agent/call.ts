@@ -26,6 +26,8 @@ export interface Call {
   /** The body is a pack of so many events, which are answered together. */
   readonly packed?: number | undefined;
   readonly timeoutMs: number;
+  /** What it is counted for. */
+  readonly scan?: string | undefined;
   /** Called once, unless the call was abandoned with its instance. */
   readonly settle: (outcome: CallOutcome, ran: CallRun) => void;
   /** A piece of a streamed answer, in order; the outcome ends them. */

@@ -10,6 +10,7 @@ import type { Instance } from './instance.ts';
 import { pipelineDepth } from './pipeline.ts';
 import { PoolCounts } from './pool-counts.ts';
 import { RecentTimes } from './recent-times.ts';
+import type { VersionScans } from './scan-counts.ts';
 
 export interface FunctionPoolOptions {
   readonly version: FunctionVersion;
@@ -20,6 +21,8 @@ export interface FunctionPoolOptions {
   readonly onRoom: (pool: FunctionPool) => void;
   /** False where a call could outlast the node's walltime (R7). */
   readonly hasTime?: (pool: FunctionPool) => boolean;
+  /** Where calls are counted by their scan. */
+  readonly scans?: VersionScans | undefined;
 }
 
 /** Payloads that one function may hold on a node where its manifest does not say; past it nothing more is pulled (R6). */
@@ -191,21 +194,22 @@ export class FunctionPool {
     this.#heldBytes += call.body.length;
     const settle = (outcome: CallOutcome, run: CallRun) => {
       this.#heldBytes -= call.body.length;
-      this.#measure(outcome, run, call.packed ?? 1);
+      this.#measure(outcome, run, call);
       call.settle(outcome, run);
     };
     // Written out: a spread takes twice as long, once an event.
-    const { header, body, timeoutMs, claimed = false, packed, onChunk } = call;
+    const { header, body, timeoutMs, claimed = false, packed, scan, onChunk } = call;
     return onChunk
       ? { header, body, timeoutMs, claimed, onChunk, settle }
-      : { header, body, timeoutMs, claimed, packed, settle };
+      : { header, body, timeoutMs, claimed, packed, scan, settle };
   }
 
-  #measure(outcome: CallOutcome, run: CallRun, events: number): void {
+  #measure(outcome: CallOutcome, run: CallRun, { packed: events = 1, scan }: Call): void {
     if (outcome.kind === 'unstartable') return;
     if (outcome.kind === 'result') this.handled++;
     else this.failed++;
     if (outcome.kind === 'lost') return;
+    if (scan !== undefined) this.#options.scans?.add(scan, events, outcome.kind === 'result', run.ms);
     this.times.add(run.ms);
     this.counts.addCall(run.ms);
     const weight = Math.max(smoothing, 1 / (this.handled + this.failed));

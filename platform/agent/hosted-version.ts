@@ -5,6 +5,7 @@ import type { Delivery } from './delivery.ts';
 import { FunctionPool } from './function-pool.ts';
 import { createIntakes, createShards, type IntakeOptions } from './intakes.ts';
 import type { ShardIntakes } from './order/shard-intakes.ts';
+import type { VersionScans } from './scan-counts.ts';
 import type { StackMap } from './stack-map.ts';
 import type { TriggerIntake } from './trigger-intake.ts';
 
@@ -15,6 +16,7 @@ export interface HostedVersionOptions extends Omit<IntakeOptions, 'pool' | 'mapS
   /** Starts an instance; false when no slot is free. */
   readonly start: (pool: FunctionPool) => boolean;
   readonly hasTime: (pool: FunctionPool) => boolean;
+  readonly scans: VersionScans;
 }
 
 export class HostedVersion {
@@ -25,9 +27,9 @@ export class HostedVersion {
   #creditPlanned = false;
 
   constructor(options: HostedVersionOptions) {
-    const { version, clock, stacks, start, hasTime } = options;
+    const { version, clock, stacks, start, hasTime, scans } = options;
     this.stacks = stacks;
-    this.pool = new FunctionPool({ version, clock, start, hasTime, onRoom: () => this.#planCredit() });
+    this.pool = new FunctionPool({ version, clock, start, hasTime, scans, onRoom: () => this.#planCredit() });
     const intake = { ...options, pool: this.pool, mapStack: (stack: string) => stacks.map(stack) };
     this.#intakes = createIntakes(intake);
     this.#shards = createShards(intake, options.manager);

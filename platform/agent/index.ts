@@ -10,4 +10,5 @@
  *   gather/            parts of a key, or events of a window, into one event, and back into a spool file
  *   sources/           events by the clock and from files: one owner each, under a lease
  */
+export { type NodeIsolation, probeIsolation } from './isolation/index.ts';
 export { type RunAgentOptions, type RunningAgent, runAgent } from './run-agent.ts';

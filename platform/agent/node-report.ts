@@ -35,12 +35,13 @@ export class NodeReports {
 
   async *stream(signal: AbortSignal): AsyncGenerator<ReportResponse, void, void> {
     const readMetrics = this.#agent.metrics.reader();
+    const readScans = this.#agent.scans.reader();
     let readAt = Number.NEGATIVE_INFINITY;
     while (!signal.aborted) {
       const now = this.#clock.monotonic();
       const isDue = now - readAt >= metricsEveryMs;
       if (isDue) readAt = now;
-      yield { ...this.current(), userMetrics: isDue ? readMetrics() : [] };
+      yield { ...this.current(), userMetrics: isDue ? readMetrics() : [], scans: isDue ? readScans() : [] };
       const change = Promise.withResolvers<void>();
       this.#listeners.add(change.resolve);
       await Promise.race([change.promise, this.#clock.sleep(this.#agent.reportEveryMs || reportEveryMs, signal)]);
@@ -57,6 +58,7 @@ export class NodeReports {
       generation: agent.generation,
       loads: agent.pools().map((pool) => this.#load(pool)),
       userMetrics: [],
+      scans: [],
     };
   }
 

@@ -18,7 +18,7 @@ import { ClaimService } from './claims/claim-service.ts';
 import { PeerClaims } from './claims/peer-claims.ts';
 import { followCertificate } from './follow-certificate.ts';
 import { clearSpools } from './gather/spool.ts';
-import { probeIsolation } from './isolation/index.ts';
+import type { NodeIsolation } from './isolation/index.ts';
 import { NodeReports } from './node-report.ts';
 import { Registration } from './registration.ts';
 import { SpawnerClient } from './spawner-client.ts';
@@ -26,10 +26,11 @@ import { openTraces } from './traces/traces.ts';
 
 export interface RunAgentOptions {
   readonly config: AgentConfig;
-  /** Scripts of the spawner, of the instance host, and of what confines it. */
+  /** Scripts of the spawner and of the instance host. */
   readonly spawnerScript: string;
   readonly hostScript: string;
-  readonly confineScript: string;
+  /** What confines instances here; being found out, meanwhile. */
+  readonly isolation: Promise<NodeIsolation>;
   /** Loaded where traces are wanted. */
   readonly tracingScript: string;
   readonly nodeBinary: string;
@@ -58,7 +59,7 @@ export async function runAgent(options: RunAgentOptions): Promise<RunningAgent> 
   const spools = join(config.runDirectory, 'spool');
   mkdirSync(spools, { recursive: true, mode: 0o700 });
   clearSpools(spools);
-  const [claimFolder, connection, spawner] = await Promise.all([
+  const [claimFolder, connection, spawner, isolation] = await Promise.all([
     openClaimFolder(config.claims, config.node),
     connectNats({
       servers: config.brokers,
@@ -75,6 +76,7 @@ export async function runAgent(options: RunAgentOptions): Promise<RunningAgent> 
       socketPath: join(config.runDirectory, `agent-${process.pid}.sock`),
       logger,
     }),
+    options.isolation,
   ]);
   const buckets = await openBuckets(connection);
   const tls = readTls(config.tls);
@@ -92,7 +94,7 @@ export async function runAgent(options: RunAgentOptions): Promise<RunningAgent> 
     logger,
     hostScript: options.hostScript,
     nodeBinary: options.nodeBinary,
-    isolation: probeIsolation(options.confineScript),
+    isolation,
     environment: options.environment,
     claimFolder,
     readFromPeer: (node, name) => peers.read(node, name),

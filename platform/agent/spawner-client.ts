@@ -3,7 +3,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { rmSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { PlatformError } from '#common';
-import { FrameReader, frameTypes, type HelloHeader, readJson } from '#frames';
+import { FrameReader, frameTypes, type HelloHeader, hostExitWithoutAgent, readJson } from '#frames';
 import type { SpawnerReport, SpawnerRequest, SpawnRequest } from '#model';
 import type { Logger } from '#telemetry';
 
@@ -154,5 +154,7 @@ function readHello(bytes: Buffer): { header: HelloHeader; rest: Buffer } | 'none
 }
 
 function describeExit(code: number | null, signal: string | null): string {
-  return signal ? `it was ended by ${signal}` : `it exited with code ${code}`;
+  if (signal) return `it was ended by ${signal}`;
+  const why = code === hostExitWithoutAgent ? ', as a host does that has lost its agent' : '';
+  return `it exited with code ${code}${why}`;
 }

@@ -41,7 +41,7 @@ export interface TriggerIntakeOptions {
 const openPublishesMax = 4_096;
 /** Retries are few, and must not crowd out the events that come for the first time. */
 const retriesAtOnceMax = 8;
-/** Events of a paused trigger that a pull from before still brings come again after it has ended. */
+/** Events of a paused trigger that were on their way come again after this. */
 const pausedNakMs = 5_000;
 /** Events come in bursts, by the room of the version beside it: a canary with fewer instances lets so many wait for its share. */
 const canaryWaitingMax = 256;
@@ -101,10 +101,9 @@ export class TriggerIntake {
   /** What the gateway says of the trigger; a paused one runs what it has begun and takes nothing more. */
   setState({ paused, replay }: { readonly paused: boolean; readonly replay: ReplayAnchor | undefined }): void {
     this.#replay = replay;
+    if (paused && !this.#paused) this.puller.withdraw();
     this.#paused = paused;
-    if (!paused) return;
-    this.puller.setCredit(0);
-    this.#paced.release(pausedNakMs);
+    if (paused) this.#paced.release(pausedNakMs);
   }
 
   /** Stops asking; what was asked for ends with its pull. */
@@ -230,6 +229,7 @@ export class TriggerIntake {
       body,
       claimed: spool !== undefined && this.#fetchParts === undefined,
       timeoutMs: this.#timeoutMs,
+      scan: this.route.scanOf(delivery.event),
       settle: (outcome, run) => {
         spool?.remove();
         delivery.settle(outcome, run);

@@ -79,6 +79,7 @@ export class TriggerRoute {
   readonly #outputOf: ((subject: string) => string) | undefined;
   readonly #subjectOf: (event: PulledEvent) => string;
   readonly #idPrefix: string;
+  readonly #scanOf: ((subject: string) => string) | undefined;
 
   constructor(options: TriggerRouteOptions) {
     const { version, trigger } = options;
@@ -109,6 +110,7 @@ export class TriggerRoute {
     const output = version.spec?.output ?? '';
     this.#outputOf = output === '' ? undefined : compileTemplate(output, trigger.subject);
     this.#subjectOf = options.subjectOf;
+    this.#scanOf = scanTemplate(trigger);
     // R3: not the version, a redelivery after a deploy must not double a result.
     this.#idPrefix = `${version.function}.${trigger.name}.${options.stream}.`;
   }
@@ -145,6 +147,26 @@ export class TriggerRoute {
   subjectOf(event: PulledEvent): string {
     return this.#subjectOf(event);
   }
+
+  /** What the event is counted for; undefined where the trigger's subject tells no events apart. */
+  scanOf(event: PulledEvent): string | undefined {
+    return this.#scanOf?.(this.#subjectOf(event));
+  }
+}
+
+/** The key of a gather, else what the first wildcard stands for. */
+function scanTemplate({ subject, gather }: Trigger): ((subject: string) => string) | undefined {
+  if (gather?.key) return compileTemplate(gather.key, subject);
+  const position = subject.split('.').findIndex((token) => token === '*' || token === '>');
+  return position < 0 ? undefined : (own) => tokenAt(own, position);
+}
+
+/** Once an event: no list of all tokens. */
+function tokenAt(subject: string, position: number): string {
+  let from = 0;
+  for (let passed = 0; passed < position; passed++) from = subject.indexOf('.', from) + 1;
+  const to = subject.indexOf('.', from);
+  return to < 0 ? subject.slice(from) : subject.slice(from, to);
 }
 
 /** The id is the message's: a redelivery of the event makes the same CloudEvent once more, and the stream drops it. */

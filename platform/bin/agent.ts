@@ -1,10 +1,9 @@
 /** The agent process. */
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
-import { runAgent } from '#agent';
+import { probeIsolation, runAgent } from '#agent';
 import { agentConfigSchema, openLauncherLink } from '#model';
-import { configPath, runProcess } from './process.ts';
+import { readConfig, runProcess } from './process.ts';
 
 /** Running calls may end within this long after SIGTERM; then their events are given back. */
 const drainGraceMs = 2_000;
@@ -14,14 +13,15 @@ const drainGraceMs = 2_000;
 setFlagsFromString('--external-memory-accounted-in-global-limit');
 setFlagsFromString('--heap-growing-percent=100');
 
-await runProcess('agent', async (stop) => {
+await runProcess('agent', async (stop, stopped) => {
   const link = openLauncherLink(() => stop('its launcher is gone'));
-  const config = agentConfigSchema.parse(JSON.parse(readFileSync(configPath(), 'utf8')));
+  const isolation = probeIsolation(join(import.meta.dirname, 'confine.pl'));
+  const config = await readConfig(agentConfigSchema, stopped);
   const agent = await runAgent({
     config,
     spawnerScript: join(import.meta.dirname, 'spawner.mjs'),
     hostScript: join(import.meta.dirname, 'instance.cjs'),
-    confineScript: join(import.meta.dirname, 'confine.pl'),
+    isolation,
     tracingScript: join(import.meta.dirname, 'tracing.mjs'),
     nodeBinary: process.execPath,
     environment: process.env,

@@ -1,9 +1,9 @@
 /** The gateway process. */
-import { readFileSync } from 'node:fs';
 import { extname, join } from 'node:path';
 import { runGateway } from '#gateway';
 import { gatewayConfigSchema, openLauncherLink } from '#model';
-import { configPath, runProcess } from './process.ts';
+import { preloadServer } from '#rpc';
+import { readConfig, runProcess } from './process.ts';
 
 // The dashboard's files lie beside this bundle, or where bundles go when it runs from source.
 const assets =
@@ -11,7 +11,8 @@ const assets =
 
 await runProcess('gateway', async (stop, stopped) => {
   const link = openLauncherLink(() => stop('its launcher is gone'));
-  const config = gatewayConfigSchema.parse(JSON.parse(readFileSync(configPath(), 'utf8')));
+  await preloadServer();
+  const config = await readConfig(gatewayConfigSchema, stopped);
   const gateway = await runGateway(config, stop, { signal: stopped, assets });
   link.send({ ready: { address: gateway.address } });
   return () => gateway.close();

@@ -1,6 +1,12 @@
 /** What every long-lived process of a pilot does alike: private files, one way to stop, no half-dead state. */
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { parseArgs } from 'node:util';
 import { messageOf, PlatformError } from '#common';
+import { waitForFile } from '#pilot';
+
+/** Longer than a launcher waits for the servers of other nodes. */
+const configWaitMs = 120_000;
 
 /** Starts a process; its start returns how it is closed. `stopped` aborts when it is to end, also during the start. */
 export type Start = (stop: (reason: string) => void, stopped: AbortSignal) => Promise<() => Promise<void>>;
@@ -41,8 +47,25 @@ function crash(name: string, error: unknown): never {
   process.exit(1);
 }
 
+/**
+ * What this process is told in its --config FILE. A launcher starts it before it knows all of that: the file is waited for, with
+ * the code loaded. Throws `usage` without a --config, `timeout` where nothing is told.
+ */
+export async function readConfig<T>(schema: { parse(value: unknown): T }, signal: AbortSignal): Promise<T> {
+  const file = configPath();
+  const text = await waitForFile({
+    directory: dirname(file),
+    look: () => (existsSync(file) ? readFileSync(file, 'utf8') : undefined),
+    timeoutMs: configWaitMs,
+    what: file,
+    signal,
+    pollMs: 50,
+  });
+  return schema.parse(JSON.parse(text));
+}
+
 /** The value of --config. Throws `usage` without it. */
-export function configPath(): string {
+function configPath(): string {
   const { values } = parseArgs({ options: { config: { type: 'string' } } });
   if (!values.config)
     throw new PlatformError('usage', '--config FILE is missing', { hint: 'This process is started by a launcher.' });

@@ -5,9 +5,10 @@ import { fileURLToPath } from 'node:url';
 import type { BuildFailure, BuildOptions, Message, Metafile, OutputFile, Plugin } from 'esbuild';
 import { PlatformError } from '#common';
 import type { FunctionSpec } from '#proto';
+import { moduleMapsField } from '#wasm-abi';
 import type { BundledFile } from './bundled-file.ts';
 import { importRules } from './import-rules.ts';
-import { wasmImports } from './wasm-imports.ts';
+import { type ImportedModules, wasmImports } from './wasm-imports.ts';
 
 /** The first few errors help; the rest mostly follow from them. */
 const messagesShownMax = 5;
@@ -35,15 +36,15 @@ export interface BundledScript {
  */
 export async function bundleTypescript(entry: string, spec: FunctionSpec): Promise<BundledScript> {
   const esbuild = await import('esbuild');
-  const files = new Map<string, BundledFile>();
-  const options = buildOptions(entry, [importRules(spec), wasmImports(dirname(entry), files)]);
+  const modules: ImportedModules = { files: new Map(), maps: new Map() };
+  const options = buildOptions(entry, [importRules(spec), wasmImports(dirname(entry), modules)]);
   try {
     await requireDefaultExport(esbuild, entry, options);
     const built = await esbuild.build({ ...options, metafile: true });
     return {
       artifact: pick(built.outputFiles, '.js'),
-      sourceMap: pick(built.outputFiles, '.js.map'),
-      files: [...files.values()].sort((a, b) => (a.path < b.path ? -1 : 1)),
+      sourceMap: withModuleMaps(pick(built.outputFiles, '.js.map'), modules.maps),
+      files: [...modules.files.values()].sort((a, b) => (a.path < b.path ? -1 : 1)),
       inputs: inputsOf(built.metafile),
       warnings: built.warnings.map((message) => describe(message, entry)),
     };
@@ -51,6 +52,14 @@ export async function bundleTypescript(entry: string, spec: FunctionSpec): Promi
     if (!isBuildFailure(error)) throw error;
     throw refused(entry, error);
   }
+}
+
+/** The bundle's map carries those of the modules that it imports: an agent fetches one file. */
+function withModuleMaps(map: Uint8Array, maps: ReadonlyMap<string, string>): Uint8Array {
+  if (maps.size === 0) return map;
+  const whole = JSON.parse(Buffer.from(map).toString('utf8')) as object;
+  const modules = Object.fromEntries([...maps].sort().map(([name, text]) => [name, JSON.parse(text) as object]));
+  return Buffer.from(JSON.stringify({ ...whole, [moduleMapsField]: modules }));
 }
 
 function inputsOf(metafile: Metafile): BundledInput[] {

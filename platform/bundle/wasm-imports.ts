@@ -3,17 +3,24 @@
  * travels as a file of its own beside the bundle, and the import gives a WebAssembly.Module. Inlined it would be a third
  * larger, and decoded at every start.
  */
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join, relative, resolve, sep } from 'node:path';
 import type { Plugin } from 'esbuild';
 import { PlatformError } from '#common';
-import { compileAssemblyScript, isAssemblyScript } from './assemblyscript.ts';
+import { type CompiledModule, compileAssemblyScript, isAssemblyScript } from './assemblyscript.ts';
 import { type BundledFile, bundledFile } from './bundled-file.ts';
 
 const namespace = 'pilotfish-wasm';
 
-/** Collects the modules in `files`, by the path that the bundle asks for. */
-export function wasmImports(folder: string, files: Map<string, BundledFile>): Plugin {
+export interface ImportedModules {
+  /** By the path that the bundle asks for. */
+  readonly files: Map<string, BundledFile>;
+  /** Source maps as text, of those that have one. */
+  readonly maps: Map<string, string>;
+}
+
+/** Collects the modules. */
+export function wasmImports(folder: string, { files, maps }: ImportedModules): Plugin {
   return {
     name: namespace,
     setup({ onResolve, onLoad }) {
@@ -25,13 +32,14 @@ export function wasmImports(folder: string, files: Map<string, BundledFile>): Pl
       onLoad({ filter: /.*/, namespace }, async ({ path }) => {
         try {
           const source = resolve(folder, path);
-          const module = isAssemblyScript(path)
-            ? (await compileAssemblyScript(source, folder)).module
-            : readFileSync(source);
+          const { module, sourceMap } = isAssemblyScript(path)
+            ? await compileAssemblyScript(source, folder)
+            : readModule(source);
           // Below node_modules or a sister folder a path may lead upwards: on a node it is a name and no more.
           const name = `${path.replaceAll('../', 'up/')}${isAssemblyScript(path) ? '.wasm' : ''}`;
           if (!WebAssembly.validate(module)) throw new Error('it is not a WebAssembly module, or cut off');
           files.set(name, bundledFile(name, module));
+          if (sourceMap.length > 0) maps.set(name, Buffer.from(sourceMap).toString('utf8'));
           return { contents: `module.exports = pilotfishWasm(${JSON.stringify(name)});`, loader: 'js' };
         } catch (error) {
           return { errors: [{ text: `${path}: ${PlatformError.from(error).message}` }] };
@@ -39,4 +47,10 @@ export function wasmImports(folder: string, files: Map<string, BundledFile>): Pl
       });
     },
   };
+}
+
+/** With the map that its toolchain has left beside it, if any. */
+function readModule(path: string): CompiledModule {
+  const map = `${path}.map`;
+  return { module: readFileSync(path), sourceMap: existsSync(map) ? readFileSync(map) : new Uint8Array(0) };
 }

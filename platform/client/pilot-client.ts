@@ -244,9 +244,9 @@ export class PilotClient {
     return (await callUnary(this.#client.setScale.bind(this.#client), { name, override })).override;
   }
 
-  /** What each version has done and held since the gateway began. */
-  async usage(): Promise<UsageRow[]> {
-    return (await callUnary(this.#client.getUsage.bind(this.#client), {})).rows;
+  /** What each version, or each scan, has done and held since the pilot began. */
+  async usage({ byScan = false } = {}): Promise<UsageRow[]> {
+    return (await callUnary(this.#client.getUsage.bind(this.#client), { byScan })).rows;
   }
 
   async nodes(): Promise<Node[]> {

@@ -54,6 +54,9 @@ export const frameTypes = {
 } as const;
 export type FrameType = (typeof frameTypes)[keyof typeof frameTypes];
 
+/** Exit code of a host whose socket to the agent has ended. Node's own codes and the shell's are elsewhere. */
+export const hostExitWithoutAgent = 79;
+
 /** From this size on a body may travel as a file: below it the socket is as fast. */
 export const bodyFileBytesMin = 256 * 2 ** 10;
 

@@ -14,6 +14,7 @@ export {
   frameHeaderBytesMax,
   framePrefixBytes,
   frameTypes,
+  hostExitWithoutAgent,
   resultFileName,
   resultForms,
   resultInFile,

@@ -6,7 +6,7 @@ import type { KV, KvWatchEntry } from '@nats-io/kv';
 import { nodeSilenceMs } from '#broker';
 import { type Clock, messageOf } from '#common';
 import { type NodeEntry, nodeEntrySchema } from '#model';
-import type { Node, ReportResponse, UserSeries } from '#proto';
+import type { Node, ReportResponse } from '#proto';
 import type { TlsIdentity } from '#rpc';
 import { agentServerName } from '#security';
 import type { Logger } from '#telemetry';
@@ -24,8 +24,8 @@ export interface FleetOptions {
   readonly onChange: () => void;
   /** When a node's scheduler job ends, milliseconds since 1970 (R7). */
   readonly endOf: (node: string) => number | undefined;
-  /** Functions of a node have measured something of their own. */
-  readonly onMetrics: (entry: NodeEntry, series: readonly UserSeries[]) => void;
+  /** A report tells of functions' own metrics, or of scans. */
+  readonly onMetrics: (entry: NodeEntry, report: ReportResponse) => void;
   /** An agent will say no more: its last word is in the link. */
   readonly onGone: (link: NodeLink) => void;
   /** A node came, went or was lost. */
@@ -203,7 +203,7 @@ export class Fleet {
       clock,
       logger,
       onChange,
-      onMetrics: (series) => onMetrics(entry, series),
+      onMetrics: (report) => onMetrics(entry, report),
     });
     link.setEnd(this.#options.endOf(entry.node));
     return link;

@@ -5,6 +5,7 @@ import { PlatformError } from '#common';
 import {
   type GatewayServer,
   GatewayService,
+  type GetUsageRequest,
   type InvokeAsyncRequest,
   type ListCallsRequest,
   type Node,
@@ -25,7 +26,7 @@ import type { Fleet } from './fleet.ts';
 import { invoke } from './invoke.ts';
 import { invokeStream } from './invoke-stream.ts';
 import { readLogs } from './logs.ts';
-import type { UsageTotals } from './metrics/index.ts';
+import type { ScanTotals, UsageTotals } from './metrics/index.ts';
 import type { NodeScaling } from './node-scaling.ts';
 import {
   describeFunction,
@@ -48,6 +49,7 @@ export interface GatewayServiceOptions extends DeployOptions, WatchOptions {
   readonly access: Access;
   readonly urlOf: (path: string) => string;
   readonly usage: UsageTotals;
+  readonly scans: ScanTotals;
 }
 
 /** Longest wait for nodes; a batch queue is waited for elsewhere. */
@@ -105,9 +107,9 @@ export function gatewayService(options: GatewayServiceOptions): RpcServiceBindin
     cancelCall: unary(async ({ callId }: { callId: string }) => ({ call: await calls.cancel(callId) })),
     listSubjects: unary((request: { pattern: string }) => listSubjects(request.pattern, options.manager)),
     getLatestEvent: unary((request: { subject: string }) => getLatestEvent(request.subject, options.manager)),
-    getUsage: unary(() => {
+    getUsage: unary((request: GetUsageRequest) => {
       options.usage.add(fleet.ready());
-      return { rows: options.usage.rows(registry) };
+      return { rows: (request.byScan ? options.scans : options.usage).rows(registry) };
     }),
     listNodes: unary(() => ({ nodes: fleet.list() })),
     waitReady: unary((request: WaitReadyRequest, { signal }) => waitReady(request, signal, options)),

@@ -3,6 +3,7 @@ import { type Clock, messageOf } from '#common';
 import { type BlockState, blockPaths, endOf, listBlocks, readJobStates } from '#pilot';
 import { writePrivate } from '#security';
 import type { Logger } from '#telemetry';
+import { LookLoop } from './look-loop.ts';
 
 export interface JobWatchOptions {
   readonly pilotDirectory: string;
@@ -13,20 +14,21 @@ export interface JobWatchOptions {
 
 /** Schedulers enforce walltimes on such ticks themselves. */
 const askEveryMs = 30_000;
-/** A new block, or the start of one, shows in its files. */
-const lookEveryMs = 1_000;
 
 export class JobWatch {
   readonly #options: JobWatchOptions;
-  readonly #stop = new AbortController();
-  readonly #loop: Promise<void>;
+  readonly #loop: LookLoop;
   #states: readonly BlockState[] = [];
   #askedAt = Number.NEGATIVE_INFINITY;
   #seen = '';
 
   constructor(options: JobWatchOptions) {
     this.#options = options;
-    this.#loop = this.#run();
+    this.#loop = new LookLoop({
+      ...options,
+      look: () => this.#look(),
+      failure: 'the jobs of this pilot cannot be looked at',
+    });
   }
 
   get states(): readonly BlockState[] {
@@ -40,22 +42,10 @@ export class JobWatch {
   }
 
   async close(): Promise<void> {
-    this.#stop.abort();
-    await this.#loop;
+    await this.#loop.close();
   }
 
-  async #run(): Promise<void> {
-    const { clock, logger } = this.#options;
-    while (!this.#stop.signal.aborted) {
-      try {
-        await this.#look();
-      } catch (error) {
-        logger.warn({ error: messageOf(error) }, 'the jobs of this pilot cannot be looked at');
-      }
-      await clock.sleep(lookEveryMs, this.#stop.signal);
-    }
-  }
-
+  /** A new block, or the start of one, shows in its files: then the scheduler is asked at once. */
   async #look(): Promise<void> {
     const { pilotDirectory, clock, logger, onChange } = this.#options;
     const blocks = listBlocks(pilotDirectory);

@@ -1,7 +1,7 @@
 /** The gateway's line to one agent: its reports, its wanted set, its calls. Reconnects as long as the agent is registered. */
 import { type Clock, messageOf, PlatformError } from '#common';
 import type { NodeEntry } from '#model';
-import { AgentClient, type FunctionVersion, type ReportResponse, type UserSeries, type WantedFunction } from '#proto';
+import { AgentClient, type FunctionVersion, type ReportResponse, type WantedFunction } from '#proto';
 import { callUnary, openClient, openLine, readStream, type TlsIdentity } from '#rpc';
 import type { Logger } from '#telemetry';
 import { type AgentAnswer, type AgentCallOptions, CallLine } from './call-line.ts';
@@ -17,8 +17,8 @@ export interface NodeLinkOptions {
   readonly logger: Logger;
   /** The node, or one of its instances, is in another state than before; counters alone are no change. */
   readonly onChange: () => void;
-  /** Functions of the node have measured something of their own. */
-  readonly onMetrics: (series: readonly UserSeries[]) => void;
+  /** The report tells of functions' own metrics, or of scans. */
+  readonly onMetrics: (report: ReportResponse) => void;
 }
 
 const reconnectMs = 200;
@@ -109,7 +109,7 @@ export class NodeLink {
           this.report = report;
           this.reportedAt = clock.monotonic();
           if (isChange) onChange();
-          if (report.userMetrics.length > 0) onMetrics(report.userMetrics);
+          if (report.userMetrics.length + report.scans.length > 0) onMetrics(report);
           // An agent that started anew, or missed a set, is told again.
           if (this.#wanted && (report.epoch < epoch || report.generation < this.#wanted.generation)) void this.#apply();
         }

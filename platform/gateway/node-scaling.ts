@@ -19,6 +19,7 @@ import type { Logger } from '#telemetry';
 import { nodesName } from './decision-log.ts';
 import type { Fleet } from './fleet.ts';
 import type { JobWatch } from './job-watch.ts';
+import { LookLoop } from './look-loop.ts';
 import type { ScalingLoop } from './scaling-loop.ts';
 
 export interface NodeScalingOptions {
@@ -31,7 +32,6 @@ export interface NodeScalingOptions {
   readonly logger: Logger;
 }
 
-const lookEveryMs = 1_000;
 const keepAliveMsDefault = 60_000;
 /** A burst is over before a queue moves. */
 const patienceMs = 5_000;
@@ -43,8 +43,7 @@ const drainGraceMs = 30_000;
 export class NodeScaling {
   readonly #options: NodeScalingOptions;
   readonly #provider: NodeProvider;
-  readonly #stop = new AbortController();
-  readonly #loop: Promise<void>;
+  readonly #loop: LookLoop;
   readonly #joined = new Set<string>();
   readonly #leaving = new Map<string, Promise<void>>();
   readonly #idleSince = new Map<string, number>();
@@ -55,7 +54,11 @@ export class NodeScaling {
   constructor(options: NodeScalingOptions) {
     this.#options = options;
     this.#provider = openNodeProvider(options.pilotDirectory, options.clock);
-    this.#loop = this.#run();
+    this.#loop = new LookLoop({
+      ...options,
+      look: () => this.#look(),
+      failure: 'the number of nodes cannot be looked at',
+    });
   }
 
   /** Undefined before the first look. */
@@ -64,20 +67,7 @@ export class NodeScaling {
   }
 
   async close(): Promise<void> {
-    this.#stop.abort();
-    await this.#loop;
-  }
-
-  async #run(): Promise<void> {
-    const { clock, logger } = this.#options;
-    while (!this.#stop.signal.aborted) {
-      try {
-        await this.#look();
-      } catch (error) {
-        logger.warn({ error: messageOf(error) }, 'the number of nodes cannot be looked at');
-      }
-      await clock.sleep(lookEveryMs, this.#stop.signal);
-    }
+    await this.#loop.close();
   }
 
   async #look(): Promise<void> {

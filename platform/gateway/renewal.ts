@@ -5,7 +5,7 @@
 import { existsSync, rmSync } from 'node:fs';
 import type { JetStreamManager } from '@nats-io/jetstream';
 import { blockTag, placeStreams, readSeed, removeServers, straying } from '#broker';
-import { type Clock, messageOf } from '#common';
+import type { Clock } from '#common';
 import type { GatewayConfig } from '#model';
 import {
   type Block,
@@ -22,6 +22,7 @@ import { brokerServerName, serverNameOf, writePrivate } from '#security';
 import type { Logger } from '#telemetry';
 import type { Fleet } from './fleet.ts';
 import type { JobWatch } from './job-watch.ts';
+import { LookLoop } from './look-loop.ts';
 
 export interface RenewalOptions {
   readonly config: GatewayConfig;
@@ -35,7 +36,6 @@ export interface RenewalOptions {
   readonly handOver: (reason: string) => void;
 }
 
-const lookEveryMs = 1_000;
 /** A scheduler that refused a job is asked again, not every second. */
 const afterFailureMs = 10_000;
 /** What still runs on an old block's nodes when everything else has moved. */
@@ -43,32 +43,21 @@ const drainGraceMs = 20_000;
 
 export class Renewal {
   readonly #options: RenewalOptions;
-  readonly #stop = new AbortController();
-  readonly #loop: Promise<void>;
+  readonly #loop: LookLoop;
   #told = '';
 
   constructor(options: RenewalOptions) {
     this.#options = options;
-    this.#loop = this.#run();
+    this.#loop = new LookLoop({
+      ...options,
+      look: () => this.#look(),
+      failure: 'a step of the renewal failed and is tried again',
+      afterFailureMs,
+    });
   }
 
   async close(): Promise<void> {
-    this.#stop.abort();
-    await this.#loop;
-  }
-
-  async #run(): Promise<void> {
-    const { clock, logger } = this.#options;
-    const { signal } = this.#stop;
-    while (!signal.aborted) {
-      try {
-        await this.#look();
-      } catch (error) {
-        logger.warn({ error: messageOf(error) }, 'a step of the renewal failed and is tried again');
-        await clock.sleep(afterFailureMs, signal);
-      }
-      await clock.sleep(lookEveryMs, signal);
-    }
+    await this.#loop.close();
   }
 
   async #look(): Promise<void> {

@@ -15,7 +15,7 @@ import { Fleet } from './fleet.ts';
 import { gatewayService } from './gateway-service.ts';
 import { invoke } from './invoke.ts';
 import { JobWatch } from './job-watch.ts';
-import { metricsText, TotalsStore, UsageTotals, UserTotals } from './metrics/index.ts';
+import { metricsText, ScanTotals, TotalsStore, UsageTotals, UserTotals } from './metrics/index.ts';
 import { NodeScaling, type NodeScalingOptions } from './node-scaling.ts';
 import { DeadLetterCounts, Happenings, History, tellEarlier } from './observe/index.ts';
 import { openHttp } from './open-http.ts';
@@ -46,10 +46,13 @@ export async function runGateway(
   const { connection, manager, buckets, artifacts } = taken;
   const epoch = taken.epoch.number;
   void taken.epoch.followed.then(() => stop('another gateway has taken over'));
-  const registry = await Registry.load(buckets.registry);
-  const triggerStates = await TriggerStates.load(buckets.registry);
   const store = new WantedStore(buckets.registry);
-  const [scales, initial] = await Promise.all([ScaleStore.load(buckets.registry), store.load()]);
+  const [registry, triggerStates, scales, initial] = await Promise.all([
+    Registry.load(buckets.registry),
+    TriggerStates.load(buckets.registry),
+    ScaleStore.load(buckets.registry),
+    store.load(),
+  ]);
   const changes = new Changes();
   const happenings = new Happenings(clock);
   happenings.add('node', config.node, `gateway ${epoch} begins`);
@@ -61,7 +64,8 @@ export async function runGateway(
   });
   const usage = new UsageTotals();
   const user = new UserTotals((text) => logger.warn(text));
-  const totals = await TotalsStore.open({ bucket: buckets.observed, registry, usage, user, clock, logger });
+  const scans = new ScanTotals();
+  const totals = await TotalsStore.open({ bucket: buckets.observed, registry, usage, user, scans, clock, logger });
   const fleet: Fleet = new Fleet({
     pilot: config.pilot,
     node: config.node,
@@ -71,7 +75,10 @@ export async function runGateway(
     clock,
     logger,
     endOf: (node) => jobs.endOf(node),
-    onMetrics: (entry, series) => user.add(entry, series),
+    onMetrics: (entry, report) => {
+      user.add(entry, report.userMetrics);
+      scans.add({ id: entry.node, slots: entry.slots }, report.scans);
+    },
     onGone: (link) => usage.add([link]),
     onHappening: (node, text, level) => happenings.add('node', node, text, level),
     onChange: () => {
@@ -142,6 +149,7 @@ export async function runGateway(
     happenings,
     history,
     usage,
+    scans,
     jobs,
   });
   const http = await openHttp({

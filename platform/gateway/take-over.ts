@@ -56,7 +56,9 @@ export async function takeOver(
     mayAct: () => !isRetired(config.pilotDirectory, config.block),
     signal,
   });
-  await ask('the streams', () => ensureStreams(manager, topology));
-  const artifacts = await ask('the artifact store', () => ArtifactStore.create(connection, topology));
+  const [artifacts] = await Promise.all([
+    ask('the artifact store', () => ArtifactStore.create(connection, topology)),
+    ask('the streams', () => ensureStreams(manager, topology)),
+  ]);
   return { connection, manager, buckets, artifacts, epoch };
 }

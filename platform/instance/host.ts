@@ -2,6 +2,7 @@
  * The host process of one instance: reads frames, has calls run, writes what became of them.
  * It opens nothing but fd 3; when that ends, its agent is gone and it goes too.
  */
+import { writeSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { inspect } from 'node:util';
 import { messageOf, PlatformError } from '#common';
@@ -13,6 +14,7 @@ import {
   FrameReader,
   FrameWriter,
   frameTypes,
+  hostExitWithoutAgent,
   type LoadHeader,
   type LogHeader,
   type PublishedHeader,
@@ -83,8 +85,8 @@ class Host implements HostLink, CallSink {
     this.metrics = this.#teller.book;
     const reader = new FrameReader((frame) => this.#receive(frame));
     socket.on('data', (chunk) => reader.push(chunk as Buffer));
-    socket.on('error', () => process.exit(0));
-    socket.on('close', () => process.exit(0));
+    socket.on('error', (error) => endWithoutAgent(`failed: ${error.message}`));
+    socket.on('close', () => endWithoutAgent('was closed'));
     process.on('unhandledRejection', (error) => this.#crash('an unhandled rejection', error));
     process.on('uncaughtException', (error) => this.#crash('an uncaught exception', error));
     captureConsole((level, text) => {
@@ -269,6 +271,16 @@ class Host implements HostLink, CallSink {
     this.#writer.flush();
     setImmediate(() => process.exit(1));
   }
+}
+
+/** An end of its own kind: with 0 it would look as if the function had called process.exit(). */
+function endWithoutAgent(what: string): void {
+  try {
+    writeSync(2, `the socket to the agent ${what}\n`);
+  } catch {
+    // Nobody reads: who would have is gone, too.
+  }
+  process.exit(hostExitWithoutAgent);
 }
 
 function retryAfter(retryAfterMs: number | undefined): Partial<ErrorHeader> {

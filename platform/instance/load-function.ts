@@ -5,6 +5,7 @@ import { Script } from 'node:vm';
 import { PlatformError } from '#common';
 import { type CodeCacheUse, codeCacheDigestBytes, codeCacheUses, type LoadHeader } from '#frames';
 import type { FunctionDefinition, FunctionLog } from '#sdk';
+import { nameModule } from '#wasm-abi';
 import { wasmFunction } from './wasm/index.ts';
 
 /** Name of the bundle in stacks; the agent maps it back to the author's files. */
@@ -64,7 +65,8 @@ function wasmModules(load: LoadHeader): (path: string) => WebAssembly.Module {
     if (known) return known;
     const file = load.files[path];
     if (file === undefined) throw new PlatformError('not-found', `the function was deployed without "${path}"`);
-    const module = new WebAssembly.Module(readFileSync(file));
+    // Stacks of traps say the name, by which the agent finds the module's map.
+    const module = new WebAssembly.Module(nameModule(readFileSync(file), path));
     compiled.set(path, module);
     return module;
   };

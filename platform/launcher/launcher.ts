@@ -30,6 +30,7 @@ import {
 } from './child-configs.ts';
 import { keepLogsBounded } from './child-logs.ts';
 import { followUsers } from './follow-users.ts';
+import { LateConfig } from './late-config.ts';
 import { probeParentDeath } from './parent-death.ts';
 import { RecordKeeper } from './record-keeper.ts';
 import {
@@ -65,7 +66,8 @@ const stopPollMs = 1_000;
 
 export class Launcher {
   readonly #options: LauncherOptions;
-  readonly #startedAt = performance.now();
+  /** Of the job, where there is one: what comes before the launcher takes its time, too. */
+  readonly #startedAtMs: number;
   readonly #runDirectory: string;
   readonly #stopSignal = new AbortController();
   readonly #finished = Promise.withResolvers<number>();
@@ -80,6 +82,7 @@ export class Launcher {
   constructor(options: LauncherOptions) {
     this.#options = options;
     const { config, logger } = options;
+    this.#startedAtMs = config.startedAtMs ?? Date.now();
     this.#runDirectory = chooseRunDirectory(config.pilot, config.node);
     this.#record = new RecordKeeper({
       config,
@@ -99,6 +102,7 @@ export class Launcher {
   async start(): Promise<void> {
     const { config, onProgress } = this.#options;
     this.#record.write();
+    if (config.startedAtMs !== undefined) this.#tellPhase('launcher');
     if (this.#mustStop() || this.#stopSignal.signal.aborted) return this.stop();
     try {
       makeRunDirectory(this.#runDirectory);
@@ -106,11 +110,14 @@ export class Launcher {
       this.#prefix = probeParentDeath();
       this.#watchStopFile();
       this.#watchWalltime();
+      // They load their code while keys and broker come about: on a busy node the longest part of a start.
+      const tellAgent = this.#startAgent();
+      const tellGateway = config.gateway === 'none' ? undefined : this.#startGateway();
       if (config.broker) await this.#startBroker();
       const brokers = await this.#waitForBrokers(() => readServers(config), "the brokers' addresses");
       await this.#waitForKeys();
-      const agent = this.#startAgent(brokers);
-      const gateway = config.gateway === 'none' ? undefined : this.#startGateway(brokers);
+      const agent = tellAgent(brokers);
+      const gateway = tellGateway?.(brokers);
       // One that stands by is ready when it is needed, if ever.
       await Promise.all(config.gateway === 'first' ? [agent, gateway] : [agent]);
       onProgress({ ready: true, ms: this.#elapsedMs() });
@@ -148,7 +155,7 @@ export class Launcher {
   }
 
   async #startBroker(): Promise<void> {
-    const { config, natsServer, onProgress } = this.#options;
+    const { config, natsServer } = this.#options;
     const paths = nodePaths(config.nodeDirectory);
     const { ports } = runPaths(this.#runDirectory);
     const program = locateServer(natsServer);
@@ -197,7 +204,7 @@ export class Launcher {
     const watch = { logFile: paths.log('nats-server'), storeDirectory: paths.store, logger };
     const stopWatching = watchStore({ ...watch, restart: () => server.restart(serverGraceMs) });
     this.#stopSignal.signal.addEventListener('abort', stopWatching, { once: true });
-    onProgress({ phase: 'broker', ms: this.#elapsedMs() });
+    this.#tellPhase('broker');
   }
 
   async #waitForBrokers<T>(look: () => T | undefined, what: string): Promise<T> {
@@ -214,7 +221,7 @@ export class Launcher {
   async #waitForKeys(): Promise<void> {
     const { config } = this.#options;
     if (config.block !== undefined) {
-      this.#signed ??= signNodeCertificates(config);
+      this.#signed ??= signNodeCertificates(config).then(() => this.#tellPhase('keys'));
       return await this.#signed;
     }
     const { keys, cert } = pilotPaths(config.pilotDirectory);
@@ -227,44 +234,56 @@ export class Launcher {
     });
   }
 
-  /** Written each time it acts: another node's may have acted in between. */
-  async #startGateway(brokers: string[]): Promise<void> {
-    const { config, commands, onProgress } = this.#options;
-    const file = nodePaths(config.nodeDirectory).gatewayConfig;
+  /** What it returns tells the servers, and resolves once the gateway is ready. */
+  #startGateway(): (brokers: string[]) => Promise<void> {
+    const { config, commands } = this.#options;
+    const settings = new LateConfig(nodePaths(config.nodeDirectory).gatewayConfig);
+    let servers: string[] = [];
     const gateway = this.#addChild({
       name: 'gateway',
       prepare: () => {
-        writePrivate(file, JSON.stringify(gatewayConfig(config, brokers, this.#gatewayPort)));
-        return commands.gateway(file);
+        settings.write();
+        return commands.gateway(settings.file);
       },
+      // Each time it acts: another node's may have acted in between.
       onReady: (address) => {
         this.#gatewayPort = portOf(address);
-        const connection = connectionOf(config, brokers, address);
+        const connection = connectionOf(config, servers, address);
         writePrivate(pilotPaths(config.pilotDirectory).connection, JSON.stringify(connection, undefined, 2));
       },
     });
     gateway.start();
-    await gateway.ready;
-    onProgress({ phase: 'gateway', ms: this.#elapsedMs() });
+    return async (brokers) => {
+      servers = brokers;
+      settings.tell(() => gatewayConfig(config, brokers, this.#gatewayPort));
+      await gateway.ready;
+      this.#tellPhase('gateway');
+    };
   }
 
-  async #startAgent(brokers: string[]): Promise<void> {
-    const { config, commands, onProgress } = this.#options;
-    const file = nodePaths(config.nodeDirectory).agentConfig;
+  /** The same for the agent. */
+  #startAgent(): (brokers: string[]) => Promise<void> {
+    const { config, commands } = this.#options;
+    const settings = new LateConfig(nodePaths(config.nodeDirectory).agentConfig);
     const directory = runPaths(this.#runDirectory).agent;
     const agent = this.#addChild({
       name: 'agent',
       prepare: () => {
-        emptyDirectory(directory);
-        writePrivate(file, JSON.stringify(agentConfig(config, brokers, directory)));
-        return commands.agent(file);
+        settings.write();
+        return commands.agent(settings.file);
       },
       onMessage: (message) => this.#record.onMessage(message),
       onDeath: () => this.#record.killInstances(),
     });
     agent.start();
-    await agent.ready;
-    onProgress({ phase: 'agent', ms: this.#elapsedMs() });
+    return async (brokers) => {
+      settings.tell(() => {
+        emptyDirectory(directory);
+        return agentConfig(config, brokers, directory);
+      });
+      await agent.ready;
+      this.#tellPhase('agent');
+    };
   }
 
   #addChild(options: Omit<ChildOptions, 'prefix' | 'logFile' | 'logger' | 'onChange'>): SupervisedChild {
@@ -322,7 +341,13 @@ export class Launcher {
     return paths.log(guilty ?? 'launcher');
   }
 
+  #tellPhase(phase: string): void {
+    const ms = this.#elapsedMs();
+    this.#options.logger.info({ phase, ms }, 'phase');
+    this.#options.onProgress({ phase, ms });
+  }
+
   #elapsedMs(): number {
-    return Math.round(performance.now() - this.#startedAt);
+    return Math.max(0, Math.round(Date.now() - this.#startedAtMs));
   }
 }

@@ -45,6 +45,8 @@ export const nodeConfigSchema = z.strictObject({
   storeBytes: z.int().positive(),
   /** The scheduler job's block; left off on one machine, where `up` knows and signs everything beforehand. */
   block: z.string().optional(),
+  /** When the scheduler's job started, milliseconds since 1970. */
+  startedAtMs: z.number().optional(),
   /** When the node's walltime is over, milliseconds since 1970 (R7). */
   endsAtMs: z.number().optional(),
   claims: claimsSchema,

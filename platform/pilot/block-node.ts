@@ -61,6 +61,7 @@ async function configure(
     gateway: gatewayRole(plan, index),
     storeBytes: plan.storeBytes,
     claims: readClaims(plan.pilotDirectory),
+    ...(startedAtMs === undefined ? {} : { startedAtMs }),
     ...(request.walltimeMs === undefined
       ? {}
       : { endsAtMs: (startedAtMs ?? Date.now()) + request.walltimeMs, ...endsItself(plan.resource) }),

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { isErrorCode, messageOf, PlatformError } from '#common';
 
 const progressSchema = z.union([
-  /** A part of the node is up; milliseconds since the launcher's start. */
+  /** A part of the node is up; milliseconds since the job's start, where there is no job the launcher's. */
   z.strictObject({ phase: z.string(), ms: z.number() }),
   z.strictObject({ ready: z.literal(true), ms: z.number() }),
   /** The launcher gives up; `log` is the file that explains it. */

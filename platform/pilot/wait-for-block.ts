@@ -145,7 +145,7 @@ class ProgressFiles {
         if (!progress) continue;
         if ('failed' in progress) throw withTail(progressError(progress.failed, node), progress.failed.log);
         const phase = 'phase' in progress ? progress.phase : 'ready';
-        onPhase({ node, phase: `${phase}, ${formatDuration(progress.ms)} after its launcher` });
+        onPhase({ node, phase: `${phase}, ${formatDuration(progress.ms)} after the job's start` });
         if (phase === 'ready') this.ready += 1;
       }
       this.#seen.set(node, lines.length);

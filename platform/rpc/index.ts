@@ -31,6 +31,7 @@ export {
   keepaliveTimeoutMs,
   messageBytesMax,
 } from './limits.ts';
+export { preloadServer } from './reflection.ts';
 export { type RpcServer, type RpcServerOptions, type RpcServiceBinding, startRpcServer } from './rpc-server.ts';
 export { errorTrailer, fromErrorDetail, fromServiceError, toErrorDetail, toServiceError } from './service-error.ts';
 export { contextOptions, readTls, type TlsFiles, type TlsIdentity } from './tls-credentials.ts';

@@ -16,6 +16,11 @@ export async function addReflection(server: Server, services: readonly string[])
   }).addToServer(server);
 }
 
+/** A process that waits anyway loads what `startRpcServer` would then load. */
+export async function preloadServer(): Promise<void> {
+  await Promise.all([import('@grpc/reflection'), import('grpc-health-check')]);
+}
+
 /** The encoded FileDescriptorProtos of a FileDescriptorSet (descriptor.proto: `repeated FileDescriptorProto file = 1`). */
 export function splitDescriptorSet(bytes: Uint8Array): Buffer[] {
   const reader = new BinaryReader(bytes);

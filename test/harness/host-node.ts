@@ -13,7 +13,7 @@ import { nodePlan } from '../../platform/agent/host-plan.ts';
 import { HostPool } from '../../platform/agent/host-pool.ts';
 import { type HostProcess, scratchOf } from '../../platform/agent/host-process.ts';
 import { Instance } from '../../platform/agent/instance.ts';
-import { probeIsolation } from '../../platform/agent/isolation/index.ts';
+import { type NodeIsolation, probeIsolation } from '../../platform/agent/isolation/index.ts';
 import { SpawnerClient } from '../../platform/agent/spawner-client.ts';
 
 const dist = join(import.meta.dirname, '../../dist');
@@ -40,7 +40,7 @@ export class HostNode {
   readonly #config: AgentConfig;
   readonly #spawner: SpawnerClient;
 
-  private constructor(root: string, config: AgentConfig, spawner: SpawnerClient) {
+  private constructor(root: string, config: AgentConfig, spawner: SpawnerClient, isolation: NodeIsolation) {
     this.#root = root;
     this.#config = config;
     this.#spawner = spawner;
@@ -49,7 +49,7 @@ export class HostNode {
       spawner,
       hostScript: join(dist, 'instance.cjs'),
       nodeBinary: process.execPath,
-      isolation: probeIsolation(join(dist, 'confine.pl')),
+      isolation,
       environment: {},
       onProcess: () => undefined,
     });
@@ -63,7 +63,8 @@ export class HostNode {
     const logger = createLogger({ pilot: 'bench', node: 'bench', process: 'bench' });
     const socketPath = join(root, 'agent.sock');
     const options = { script: join(dist, 'spawner.mjs'), execPath: process.execPath, socketPath, logger };
-    return new HostNode(root, config, await SpawnerClient.start(options));
+    const isolation = await probeIsolation(join(dist, 'confine.pl'));
+    return new HostNode(root, config, await SpawnerClient.start(options), isolation);
   }
 
   /** Writes the artifact as an agent would have fetched it; makes its code cache as at deploy. */

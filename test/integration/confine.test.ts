@@ -9,7 +9,7 @@ import { confiningWords, describeIsolation, probeIsolation } from '../../platfor
 
 const run = promisify(execFile);
 const script = join(import.meta.dirname, '../../platform/agent/isolation/confine.pl');
-const isolation = probeIsolation(script);
+const isolation = await probeIsolation(script);
 const { confine } = isolation;
 const folder = mkdtempSync(join(tmpdir(), 'pilotfish-confine-'));
 afterAll(() => rmSync(folder, { recursive: true }));

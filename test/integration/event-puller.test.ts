@@ -91,6 +91,23 @@ it('gives no more than the credit, and the rest as credit is stated anew', async
   events.forEach(ack);
 });
 
+it('takes back what it has asked for: what is published then is given to who asks next, at once and for the first time', async () => {
+  const events: PulledEvent[] = [];
+  const puller = await openPuller('withdrawn', (event) => events.push(event));
+  puller.setCredit(10);
+  await agent.connection.flush();
+  puller.withdraw();
+  await agent.connection.flush();
+  expect(puller.outstanding).toBe(0);
+  expect(await publish('withdrawn', 10)).toEqual([]);
+  await agent.connection.flush();
+  expect(events).toEqual([]);
+  puller.setCredit(10);
+  await eventually(() => events.length === 10, { timeoutMs: 20_000, what: 'ten events' });
+  expect(events.map(({ deliveries }) => deliveries)).toEqual(events.map(() => 1));
+  events.forEach(ack);
+});
+
 it('gives no more bytes than were stated, however many events: a burst of frames waits in the stream', async () => {
   const mebibyte = 2 ** 20;
   const bytesMax = 40 * mebibyte;

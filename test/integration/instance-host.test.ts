@@ -78,6 +78,13 @@ describe('how long a call took', () => {
 });
 
 describe('a host', () => {
+  it('says that it has lost its agent, and not that it went by itself', async () => {
+    const host = node.fork();
+    const { promise: ended, resolve } = Promise.withResolvers<string>();
+    host.adopt({ connected: (socket) => void socket.destroy(), output: () => undefined, ended: resolve });
+    expect(await ended).toMatch(/^it exited with code 79, as a host does that has lost its agent/);
+  }, 30_000);
+
   it('runs init before the first call and dispose after the last', async () => {
     const source = `let made = 0;
       module.exports = {

@@ -148,5 +148,41 @@ describe('pilotfish usage', () => {
     const csv = await pilot.cli(['usage', '-o', 'csv']);
     expect(csv.stdout).toMatch(/^function,version,events,failed,nodeSeconds,slotSeconds,busySeconds\ncounted,1,39,1,/);
     expect((await pilot.cli(['usage'])).stdout).toMatch(/counted\t1\t39\t1/);
+    const ofFunction = await pilot.cli(['usage', '--by', 'function', '-o', 'csv']);
+    expect(ofFunction.stdout).toMatch(/^function,events,failed,nodeSeconds,slotSeconds,busySeconds\ncounted,39,1,/);
+  });
+
+  it('tells each scan, which is what the subject says', async () => {
+    const counted = async () => {
+      const { stdout } = await pilot.cli(['usage', '--by', 'scan', '-o', 'json']);
+      const { items } = JSON.parse(stdout) as { items: { scan: string; events: number; failed: number }[] };
+      const failed = items.filter((item) => item.failed === 1).map(({ scan }) => scan);
+      return items.length === events && failed.join() === '0' && new Set(items.map(({ scan }) => scan)).size === events;
+    };
+    // Agents tell of scans once a second.
+    await eventually(counted, { timeoutMs: seenMs, what: 'each scan is told' });
+    const csv = await pilot.cli(['usage', '--by', 'scan', '-o', 'csv']);
+    expect(csv.stdout).toMatch(/^scan,function,version,events,failed,nodeSeconds,busySeconds\n/);
+    expect(csv.stdout).toMatch(/^7,counted,1,1,0,/m);
+  });
+
+  it('goes on when the agent is killed, and the gateway ends after it', { timeout: 90_000 }, async () => {
+    const [agent, first] = [pilot.pid('n1', 'agent'), pilot.pid('n1', 'gateway')];
+    process.kill(agent, 'SIGKILL');
+    const back = async () =>
+      (await pilot.client.nodes()).some(({ state, instances }) => state === 'ready' && instances.length > 0);
+    await eventually(async () => pilot.pid('n1', 'agent') !== agent && (await back()), {
+      timeoutMs: seenMs,
+      what: 'the agent is back',
+    });
+    process.kill(first, 'SIGTERM');
+    const told = async () => {
+      const { code, stdout } = await pilot.cli(['usage', '-o', 'csv']);
+      return pilot.pid('n1', 'gateway') !== first && code === 0 && stdout.includes('counted,1,39,1,');
+    };
+    await eventually(told, { timeoutMs: seenMs, what: 'the next gateway tells the same' });
+    const text = await metrics();
+    expect(text).toContain(`pilotfish_user_frames_total{function="counted",detector="a"} ${2 * events}\n`);
+    expect(text).toContain(`pilotfish_invocations_total{function="counted",version="1",outcome="ok"} ${events - 1}\n`);
   });
 });

@@ -115,6 +115,12 @@ export function handle(pointer: usize, length: i32): u64 {
   }, 60_000);
 });
 
+/** `run` is a function that its toolchain named `breaks`, of one instruction: unreachable. */
+const trapping = Buffer.from(
+  '0061736d01000000010401600000030201000707010372756e00000a05010300000b0010046e616d650109010006627265616b73',
+  'hex',
+);
+
 describe('a TypeScript function', () => {
   it('imports a kernel in AssemblyScript as a WebAssembly.Module, which travels as a file of its own', async () => {
     const here = write({
@@ -130,6 +136,26 @@ export default defineFunction({ handle: (event) => String(square(Number(event.te
     expect((await pilot.cli(['invoke', 'uses', '-d', '12'])).stdout).toBe('144');
     const { versions } = await pilot.client.get('uses');
     expect(versions[0]?.files).toMatchObject([{ path: 'kernel.as.ts.wasm' }]);
+  }, 60_000);
+
+  it('whose kernels trap says which function, and where: in the source, or in a module that has no map', async () => {
+    const here = write({
+      'traps.ts': `import kernel from './kernel.as.ts';
+import foreign from './lib/foreign.wasm';
+import { defineFunction } from 'pilotfish/sdk';
+const modules = [kernel, foreign].map((module) => new WebAssembly.Instance(module, {}).exports);
+export default defineFunction({ handle: (event) => (modules[Number(event.text())]?.run as () => void)() });
+`,
+      'kernel.as.ts': '\nexport function run(): void {\n  unreachable();\n}\n',
+      'lib/foreign.wasm': trapping,
+    });
+    await deploy(join(here, 'traps.ts'));
+    await expect(pilot.client.invoke('traps', Buffer.from('0'))).rejects.toMatchObject({
+      foreignStack: expect.stringMatching(/at kernel\.as\/run \(kernel\.as\.ts:3:\d+\)\n.*traps\.ts:5:/),
+    });
+    await expect(pilot.client.invoke('traps', Buffer.from('1'))).rejects.toMatchObject({
+      foreignStack: expect.stringMatching(/at breaks \(lib\/foreign\.wasm:0x[\da-f]+\)\n.*traps\.ts:5:/),
+    });
   }, 60_000);
 });
 

@@ -29,6 +29,7 @@ const report = (id: string, more: Partial<FunctionLoad>): ReportResponse => ({
   generation: 1,
   loads: [load(more)],
   userMetrics: [],
+  scans: [],
 });
 
 describe('versionLoads()', () => {

@@ -96,6 +96,7 @@ class Model {
       outputLines: () => '',
       outputSubject: () => 'ev.out',
       subjectOf: () => 'in',
+      scanOf: () => undefined,
     } as unknown as TriggerRoute;
   }
 

@@ -29,6 +29,7 @@ async function receive(deliveries: number, fetched: (giveUp: () => void) => Prom
       logs: { write: () => undefined },
       mapStack: async (stack: string) => stack,
       subjectOf: () => 'parts.x.frame',
+      scanOf: () => 'x',
       idOf: String,
       parking: { mayWait: () => true },
       released,

@@ -2,7 +2,7 @@
  * Finds out, by trying, what this node can keep instances from. Everything is tried as the user who runs the pilot, on a
  * process that does nothing; what does not work here is reported, not assumed.
  */
-import { spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 
 /** What was found to work here. */
@@ -29,25 +29,30 @@ export interface ConfineScript {
   readonly sockets: boolean;
 }
 
-/** A program that hangs here must not keep the agent from starting. */
-const probeMs = 2_000;
+/** A program that hangs here must not keep the agent from starting; one that is slow on a busy node is not to be taken for missing. */
+const probeMs = 10_000;
 
-/** Takes 20 to 50 ms. `confineScript` is the path of confine.pl. */
-export function probeIsolation(confineScript: string): NodeIsolation {
-  return {
-    confine: probeConfine(confineScript),
-    setpriv: works([...parentDeath, 'true']),
-    prlimit: works(['prlimit', '--data=1073741824', '--core=0', '--', 'true']),
-    namespaces: works([...noNetwork, 'sh', '-c', 'test "$(wc -l < /proc/net/dev)" -le 3']),
-    cores: works(['taskset', '-cp', String(process.pid)]) ? allowedCores() : [],
-  };
+/** Takes 20 to 50 ms, and longer on a busy node. `confineScript` is the path of confine.pl. */
+export async function probeIsolation(confineScript: string): Promise<NodeIsolation> {
+  const [confine, setpriv, prlimit, namespaces, taskset] = await Promise.all([
+    probeConfine(confineScript),
+    works([...parentDeath, 'true']),
+    works(['prlimit', '--data=1073741824', '--core=0', '--', 'true']),
+    works([...noNetwork, 'sh', '-c', 'test "$(wc -l < /proc/net/dev)" -le 3']),
+    works(['taskset', '-cp', String(process.pid)]),
+  ]);
+  return { confine, setpriv, prlimit, namespaces, cores: taskset ? allowedCores() : [] };
 }
 
-function probeConfine(path: string): ConfineScript | undefined {
+async function probeConfine(path: string): Promise<ConfineScript | undefined> {
   const takes = (...options: string[]) => works(['perl', path, ...options, '--', 'true']);
-  if (!takes('--die-with-parent', '--data', '1073741824', '--open-files', '64')) return undefined;
-  const landlock = takes('--write', '/proc/self', '--devices');
-  return { path, landlock, signals: landlock && takes('--no-signals'), sockets: takes('--no-sockets') };
+  const [runs, landlock, signals, sockets] = await Promise.all([
+    takes('--die-with-parent', '--data', '1073741824', '--open-files', '64'),
+    takes('--write', '/proc/self', '--devices'),
+    takes('--no-signals'),
+    takes('--no-sockets'),
+  ]);
+  return runs ? { path, landlock, signals: landlock && signals, sockets } : undefined;
 }
 
 export const parentDeath = ['setpriv', '--pdeathsig', 'KILL', '--no-new-privs', '--'] as const;
@@ -56,8 +61,12 @@ export const parentDeath = ['setpriv', '--pdeathsig', 'KILL', '--no-new-privs', 
 export const noNetwork = ['unshare', '--user', '--map-current-user', '--net', '--'] as const;
 
 /** Without a PATH, as instances are started: what is found only by the user's own is not there for them. */
-function works([program = '', ...args]: readonly string[]): boolean {
-  return spawnSync(program, args, { stdio: 'ignore', timeout: probeMs, env: {} }).status === 0;
+async function works([program = '', ...args]: readonly string[]): Promise<boolean> {
+  const { promise, resolve } = Promise.withResolvers<boolean>();
+  const child = spawn(program, args, { stdio: 'ignore', timeout: probeMs, killSignal: 'SIGKILL', env: {} });
+  child.once('error', () => resolve(false));
+  child.once('exit', (code) => resolve(code === 0));
+  return await promise;
 }
 
 /** What the batch system, or whoever started us, has left to this process. */

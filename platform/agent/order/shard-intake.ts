@@ -269,6 +269,7 @@ export class ShardIntake {
       body,
       claimed: fetched !== undefined,
       timeoutMs,
+      scan: this.#route.scanOf(delivery.event),
       settle: (outcome, run) => {
         fetched?.remove();
         delivery.settle(outcome, run);

@@ -25,6 +25,7 @@ export interface WholePack {
   readonly body: Uint8Array;
   readonly members: number;
   readonly timeoutMs: number;
+  readonly scan: string | undefined;
   /** Nothing has to be added to its results: where each is one output they are told as one pack. */
   readonly asItIs: boolean;
 }
@@ -36,6 +37,7 @@ export function callWhole(pool: FunctionPool, pack: WholePack, settle: (outcome:
     body: pack.body,
     packed: pack.members,
     timeoutMs: pack.timeoutMs,
+    scan: pack.scan,
     settle: (outcome, run) => settle(readWhole(outcome, run, pack)),
   });
 }
@@ -77,6 +79,7 @@ export interface MemberCalls {
   /** Undefined for a member that the trigger's filter leaves out: it counts as done. */
   readonly headerOf: (member: PulledEvent) => string | undefined;
   readonly timeoutMs: number;
+  readonly scan: string | undefined;
 }
 
 const leftOut: MemberOutcome = {
@@ -90,7 +93,7 @@ const noRoom: MemberOutcome = {
 
 /** As many at a time as the pool has room for, one at least. */
 export function callEach(calls: MemberCalls, settle: (outcome: PackOutcome) => void): void {
-  const { pool, members, headerOf, timeoutMs } = calls;
+  const { pool, members, headerOf, timeoutMs, scan } = calls;
   const told: MemberOutcome[] = [];
   let next = 0;
   let open = 0;
@@ -111,6 +114,7 @@ export function callEach(calls: MemberCalls, settle: (outcome: PackOutcome) => v
       header,
       body,
       timeoutMs,
+      scan,
       settle: (outcome: CallOutcome, run: CallRun) => ended(index, { outcome, run }),
     };
     if (!pool.submit(own)) ended(index, noRoom);

@@ -75,18 +75,25 @@ class PackRun {
     const timeoutMs = this.#options.timeoutMs * batches;
     const plain = isPlainPack(body, members);
     if (!plain) this.#opened();
-    const whole = { header: callHeader(delivery, route, timeoutMs, ''), body, members, timeoutMs };
+    const whole = {
+      header: callHeader(delivery, route, timeoutMs, ''),
+      body,
+      members,
+      timeoutMs,
+      scan: route.scanOf(delivery.event),
+    };
     const asItIs = plain && route.cloudEvents === undefined;
     if (!callWhole(pool, { ...whole, asItIs }, (outcome) => this.#settle(outcome))) delivery.nak(noRoomMs);
   }
 
   #startEach(): void {
-    const { pool, timeoutMs, route } = this.#options;
+    const { delivery, pool, timeoutMs, route } = this.#options;
     const headerOf = (event: PulledEvent) =>
       this.#isWanted(event)
         ? callHeader({ event, name: eventName(event), attempt: 1 }, route, timeoutMs, ownHeaderText(event))
         : undefined;
-    callEach({ pool, members: this.#opened(), headerOf, timeoutMs }, (outcome) => this.#settle(outcome));
+    const scan = route.scanOf(delivery.event);
+    callEach({ pool, members: this.#opened(), headerOf, timeoutMs, scan }, (outcome) => this.#settle(outcome));
   }
 
   #settle(told: PackOutcome): void {

@@ -1,6 +1,7 @@
 /** The servers that decide about streams together (JetStream's meta group), seen and changed through their own account. */
-import { connect, type NatsConnection, nkeyAuthenticator } from '@nats-io/transport-node';
+import { connect, type NatsConnection } from '@nats-io/transport-node';
 import { PlatformError } from '#common';
+import { natsSigner } from '#security';
 import { type NatsOptions, tlsOptions } from './connect.ts';
 
 const removeSubject = '$JS.API.SERVER.REMOVE';
@@ -18,7 +19,7 @@ export async function removeServers(
   const connection = await connect({
     servers: [...options.servers],
     name: 'pilotfish-system',
-    authenticator: nkeyAuthenticator(new TextEncoder().encode(options.seed)),
+    authenticator: natsSigner(options.seed),
     ...(options.tls ? { tls: tlsOptions(options) } : {}),
   });
   try {

@@ -54,7 +54,7 @@ interface OpenPull {
 export class EventPuller {
   readonly #options: EventPullerOptions;
   readonly #subject: string;
-  readonly #inbox: string;
+  #inbox = '';
   #subscription: Subscription;
   readonly #pulls = new Map<string, OpenPull>();
   #outstanding = 0;
@@ -66,7 +66,6 @@ export class EventPuller {
   constructor(options: EventPullerOptions) {
     this.#options = options;
     this.#subject = pullSubject(options.stream, options.consumer);
-    this.#inbox = `${options.inbox}.pull.${options.consumer}.${Math.random().toString(36).slice(2)}`;
     this.#subscription = this.#subscribe();
   }
 
@@ -105,6 +104,19 @@ export class EventPuller {
     this.setCredit(this.#credit, this.#creditBytes);
   }
 
+  /**
+   * Takes back what was asked for, as far as the server has not answered: it drops a pull whose inbox nobody listens at. What
+   * was on its way still arrives.
+   */
+  withdraw(): void {
+    const before = this.#subscription;
+    this.#subscription = this.#subscribe();
+    this.#pulls.clear();
+    this.#outstanding = 0;
+    this.#credit = 0;
+    before.drain().catch(() => undefined);
+  }
+
   /** No event arrives after the returned promise; pulls still open end at the server by themselves. */
   async close(): Promise<void> {
     this.#closed = true;
@@ -113,9 +125,12 @@ export class EventPuller {
   }
 
   #subscribe(): Subscription {
-    return this.#options.connection.subscribe(`${this.#inbox}.*`, {
+    const { connection, inbox, consumer } = this.#options;
+    const own = `${inbox}.pull.${consumer}.${Math.random().toString(36).slice(2)}`;
+    this.#inbox = own;
+    return connection.subscribe(`${own}.*`, {
       callback: (error, message) => {
-        if (!error) this.#receive(message);
+        if (!error) this.#receive(message, own);
       },
     });
   }
@@ -142,13 +157,15 @@ export class EventPuller {
     });
   }
 
-  #receive(message: Msg): void {
+  #receive(message: Msg, inbox: string): void {
     const { reply } = message;
+    const asked = inbox === this.#inbox;
     if (reply?.startsWith('$JS.ACK.')) {
-      this.#countOne(message.data.length);
+      if (asked) this.#countOne(message.data.length);
       this.#options.onEvent(parsePulled(message, reply));
       return;
     }
+    if (!asked) return;
     // A status: the pull it names is over, whatever it still had to give.
     const token = message.subject.slice(this.#inbox.length + 1);
     const pull = this.#pulls.get(token);

@@ -11,7 +11,7 @@ import {
   type StreamConfig,
   type StreamInfo,
 } from '@nats-io/jetstream';
-import { type KV, Kvm } from '@nats-io/kv';
+import { type KV, Kvm, type KvOptions } from '@nats-io/kv';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { buckets, orderSubject, type StreamName, streamSubjects, streams } from '../subjects.ts';
 
@@ -66,15 +66,22 @@ export interface TopologyOptions {
 
 /** Creates what is missing and brings the rest up to date; safe to call at every start of a gateway. */
 export async function ensureStreams(manager: JetStreamManager, options: TopologyOptions): Promise<void> {
-  for (const name of Object.values(streams)) {
-    const config = streamConfig(name, options);
-    // Asked first: the server reserves a new stream's bytes before it notices that the stream is there.
-    const found = await findStream(manager, name);
-    // Where it was moved to, it stays.
-    const placement = found?.config.placement ? { placement: found.config.placement } : {};
-    if (found) await manager.streams.update(name, { ...config, ...placement });
-    else await manager.streams.add(config);
-  }
+  await allDone(Object.values(streams).map((name) => ensureStream(manager, streamConfig(name, options))));
+}
+
+async function ensureStream(manager: JetStreamManager, config: ReturnType<typeof streamConfig>): Promise<void> {
+  // Asked first: the server reserves a new stream's bytes before it notices that the stream is there.
+  const found = await findStream(manager, config.name);
+  // Where it was moved to, it stays.
+  const placement = found?.config.placement ? { placement: found.config.placement } : {};
+  if (found) await manager.streams.update(config.name, { ...config, ...placement });
+  else await manager.streams.add(config);
+}
+
+/** Whoever tries again after a failure must not meet what is still under way. */
+async function allDone<T>(ways: readonly Promise<T>[]): Promise<T[]> {
+  await Promise.allSettled(ways);
+  return await Promise.all(ways);
 }
 
 async function findStream(manager: JetStreamManager, name: string): Promise<StreamInfo | undefined> {
@@ -132,17 +139,22 @@ export async function createBuckets(connection: NatsConnection, options: Topolog
   const max_bytes = Math.floor(options.storeBytes * 0.005);
   const observedBytes = Math.floor(options.storeBytes * 0.0025);
   const stateBytes = Math.floor(options.storeBytes * stateShare);
-  return {
-    registry: await kvm.create(buckets.registry, { replicas, max_bytes }),
-    nodes: await kvm.create(buckets.nodes, { replicas, max_bytes, ttl: nodeSilenceMs }),
-    observed: await kvm.create(buckets.observed, { replicas, max_bytes: observedBytes }),
-    attempts: await kvm.create(buckets.attempts, { replicas, max_bytes, ttl: tombstoneMs }),
-    gatherLeases: await kvm.create(buckets.gatherLeases, { replicas, max_bytes, ttl: gatherLeaseMs }),
-    gatherMarks: await kvm.create(buckets.gatherMarks, { replicas, max_bytes }),
-    state: await kvm.create(buckets.state, { replicas, max_bytes: stateBytes }),
-    secrets: await kvm.create(buckets.secrets, { replicas, max_bytes }),
-    tokens: await kvm.create(buckets.tokens, { replicas, max_bytes }),
+  const own: Readonly<Record<keyof Buckets, Partial<KvOptions>>> = {
+    registry: {},
+    nodes: { ttl: nodeSilenceMs },
+    observed: { max_bytes: observedBytes },
+    attempts: { ttl: tombstoneMs },
+    gatherLeases: { ttl: gatherLeaseMs },
+    gatherMarks: {},
+    state: { max_bytes: stateBytes },
+    secrets: {},
+    tokens: {},
   };
+  const names = Object.keys(own) as (keyof Buckets)[];
+  const created = names.map(
+    async (name) => [name, await kvm.create(buckets[name], { replicas, max_bytes, ...own[name] })] as const,
+  );
+  return Object.fromEntries(await allDone(created)) as unknown as Buckets;
 }
 
 /** Opens the buckets that a gateway has created. */

@@ -8,6 +8,7 @@ import { type Clock, messageOf } from '#common';
 import type { Registry } from '#registry';
 import type { Logger } from '#telemetry';
 import type { StoredTotal } from './grown-totals.ts';
+import type { ScanTotals } from './scan-totals.ts';
 import type { UsageTotals } from './usage-totals.ts';
 import type { StoredUser, UserTotals } from './user-totals.ts';
 
@@ -18,6 +19,7 @@ const entryBytesMax = 4 * 2 ** 20;
 interface StoredFunction {
   readonly usage: readonly StoredTotal[];
   readonly user: StoredUser;
+  readonly scans: readonly StoredTotal[];
 }
 
 export interface TotalsStoreOptions {
@@ -25,6 +27,7 @@ export interface TotalsStoreOptions {
   readonly registry: Pick<Registry, 'list'>;
   readonly usage: UsageTotals;
   readonly user: UserTotals;
+  readonly scans: ScanTotals;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -42,7 +45,7 @@ export class TotalsStore {
 
   /** Reads what the last gateway left into `usage` and `user`. */
   static async open(options: TotalsStoreOptions): Promise<TotalsStore> {
-    const { bucket, registry, usage, user, logger } = options;
+    const { bucket, registry, usage, user, scans, logger } = options;
     for (const { name } of registry.list()) {
       try {
         const entry = await bucket.get(observedKeys.totals(name));
@@ -50,6 +53,7 @@ export class TotalsStore {
         const stored = entry.json<StoredFunction>();
         usage.restore(stored.usage);
         user.restore(stored.user);
+        scans.restore(stored.scans);
       } catch (error) {
         logger.warn({ function: name, error: messageOf(error) }, 'its totals cannot be read and begin anew');
       }
@@ -90,9 +94,12 @@ export class TotalsStore {
   }
 
   #textOf(functionName: string, digests: ReadonlySet<string>): string {
-    const { usage, user } = this.#options;
-    const stored: StoredFunction = { usage: usage.stored(digests), user: user.stored(functionName) };
-    return JSON.stringify(stored);
+    const { usage, user, scans } = this.#options;
+    return JSON.stringify({
+      usage: usage.stored(digests),
+      user: user.stored(functionName),
+      scans: scans.stored(digests),
+    } satisfies StoredFunction);
   }
 
   async #forget(functionName: string): Promise<void> {

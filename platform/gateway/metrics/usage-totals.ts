@@ -62,6 +62,7 @@ export class UsageTotals {
           nodeSeconds,
           slotSeconds,
           busySeconds,
+          scan: '',
         };
       }),
     );

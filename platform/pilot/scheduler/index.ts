@@ -6,7 +6,7 @@ export { createScheduler } from './create-scheduler.ts';
 export { parseResource, type Resource, schedulerFor } from './for-resource.ts';
 export { renderJobScript, renderNodeScript } from './job-script.ts';
 export { pbs } from './pbs.ts';
-export { parseQstatJson, parseQstatText } from './pbs-output.ts';
+export { parseQstat } from './pbs-output.ts';
 export { type RunCommand, runHere, runThroughSsh, sshCommand } from './run-command.ts';
 export type { CommandResult, Dialect, JobPhase, JobRequest, JobState, NodeRequest, Scheduler } from './scheduler.ts';
 export { parseQstatXml, sge } from './sge.ts';

@@ -1,40 +1,15 @@
-/** What qstat prints: JSON of OpenPBS, or the text of all. Pure. */
-import { z } from 'zod';
+/**
+ * What `qstat -f` prints, in OpenPBS and Torque alike. The JSON of OpenPBS is not asked for: with several ids one version tells of
+ * the first alone, and exported shell functions make it no JSON at all. Pure.
+ */
 import { PlatformError } from '#common';
 import type { CommandResult, JobPhase, JobState } from './scheduler.ts';
 
-const answerSchema = z.object({
-  Jobs: z
-    .record(
-      z.string(),
-      z.object({
-        job_state: z.string(),
-        comment: z.string().optional(),
-        stime: z.string().optional(),
-        estimated: z.object({ start_time: z.string().optional() }).optional(),
-        Resource_List: z.object({ walltime: z.string().optional() }).optional(),
-      }),
-    )
-    .optional(),
-});
-
-/** Undefined where this qstat knows no JSON. OpenPBS leaves `Jobs` off where it found none. */
-export function parseQstatJson(result: CommandResult): JobState[] | undefined {
-  refuseSilence(result);
-  const answer = answerSchema.safeParse(parseJson(result.stdout));
-  if (!answer.success) return undefined;
-  return Object.entries(answer.data.Jobs ?? {}).map(([id, job]) =>
-    stateOf(id, {
-      word: job.job_state,
-      comment: job.comment,
-      start: job.stime ?? job.estimated?.start_time,
-      walltime: job.Resource_List?.walltime,
-    }),
-  );
-}
-
-/** Blocks of "Job Id: 12.server" and "    name = value" lines; a line that begins with a tab goes on with the one before. */
-export function parseQstatText(result: CommandResult): JobState[] {
+/**
+ * Blocks of "Job Id: 12.server" and "    name = value" lines; a line that begins with a tab goes on with the one before. Jobs go
+ * by the name under which they were asked for: a server that has several is free to choose another.
+ */
+export function parseQstat(result: CommandResult, asked: readonly string[]): JobState[] {
   refuseSilence(result);
   const blocks = result.stdout
     .replaceAll('\n\t', '')
@@ -42,17 +17,12 @@ export function parseQstatText(result: CommandResult): JobState[] {
     .slice(1);
   return blocks.flatMap((block) => {
     const [id = '', ...lines] = block.split('\n');
-    const values = new Map(
-      lines.flatMap((line) => {
-        const [, name, value = ''] = /^\s+([\w.]+) = (.*)$/.exec(line) ?? [];
-        return name === undefined ? [] : [[name, value.trim()] as const];
-      }),
-    );
+    const values = valuesOf(lines);
     const word = values.get('job_state');
     if (word === undefined) return [];
     const start = values.get('stime') ?? values.get('start_time') ?? values.get('estimated.start_time');
     return [
-      stateOf(id.trim(), {
+      stateOf(asked.find((each) => numberOf(each) === numberOf(id)) ?? id.trim(), {
         word,
         comment: values.get('comment'),
         start,
@@ -62,13 +32,32 @@ export function parseQstatText(result: CommandResult): JobState[] {
   });
 }
 
+/** The first of a name counts: further down, a job's environment may hold lines of shell functions that look alike. */
+function valuesOf(lines: readonly string[]): Map<string, string> {
+  const values = new Map<string, string>();
+  for (const line of lines) {
+    const [, name, value = ''] = /^\s+([\w.]+) = (.*)$/.exec(line) ?? [];
+    if (name !== undefined && !values.has(name)) values.set(name, value.trim());
+  }
+  return values;
+}
+
 /** Unknown jobs make both exit codes and complaints; a server that is away makes others. */
 function refuseSilence({ stdout, stderr }: CommandResult): void {
-  if (stdout.trim() !== '' || stderr.trim() === '' || /unknown job|has finished|illegal job/i.test(stderr)) return;
-  if (/usage|invalid option|unrecognized option|illegal option/i.test(stderr)) return;
+  if (
+    stdout.trim() !== '' ||
+    stderr.trim() === '' ||
+    /unknown job|has finished|illegal(?:ly formed)? job/i.test(stderr)
+  )
+    return;
   throw new PlatformError('unavailable', `PBS does not answer: ${stderr.replace(/^qstat: /gm, '').trim()}`, {
     hint: 'Its server may be away for a moment; running jobs go on.',
   });
+}
+
+/** What no other job of the server has. */
+function numberOf(id: string): string {
+  return id.trim().split('.', 1)[0] ?? '';
 }
 
 interface Fields {
@@ -112,13 +101,4 @@ function clockMs(text: string): number | undefined {
   const parts = text.split(':').map(Number);
   if (parts.length > 3 || parts.some(Number.isNaN)) return undefined;
   return parts.reduce((sum, part) => sum * 60 + part, 0) * 1_000;
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    // No JSON: the caller takes the text form.
-    return undefined;
-  }
 }

@@ -1,6 +1,6 @@
 /** PBS in its two dialects, OpenPBS (also PBS Professional) and Torque: qsub, qstat, qdel, pbsdsh. Pure. */
 import { PlatformError } from '#common';
-import { parseQstatJson, parseQstatText } from './pbs-output.ts';
+import { parseQstat } from './pbs-output.ts';
 import type { CommandResult, Dialect, JobRequest } from './scheduler.ts';
 import { clockText, directiveValue, mebibytes, shellQuote } from './shell-text.ts';
 
@@ -21,11 +21,11 @@ export function pbs(flavour: PbsFlavour): Dialect {
     submit: (scriptFile) => ({ argv: ['qsub', scriptFile] }),
     parseSubmit,
     query: (ids) => [
-      // -x: also those that have ended. Torque means XML by it and knows no -F.
-      ...(torque
-        ? []
-        : [{ argv: ['env', 'TZ=UTC', 'qstat', '-x', '-f', '-F', 'json', ...ids], parse: parseQstatJson }]),
-      { argv: ['env', 'TZ=UTC', 'qstat', '-f', ...ids], parse: parseQstatText },
+      // -x: also those that have ended. Torque means XML by it, and keeps them for a while.
+      {
+        argv: ['env', 'TZ=UTC', 'qstat', ...(torque ? [] : ['-x']), '-f', ...ids],
+        parse: (result) => parseQstat(result, ids),
+      },
     ],
     cancel: (id) => ({ argv: ['qdel', id] }),
   };

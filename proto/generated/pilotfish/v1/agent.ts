@@ -18,7 +18,7 @@ import {
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
 import { FunctionVersion, Node } from "./common.ts";
-import { UserSeries, VersionCounts } from "./observe.ts";
+import { ScanCounts, UserSeries, VersionCounts } from "./observe.ts";
 
 export const protobufPackage = "pilotfish.v1";
 
@@ -102,6 +102,8 @@ export interface ReportResponse {
   loads: FunctionLoad[];
   /** Functions' own metrics that have changed since the stream's last report; in its first all of them. */
   userMetrics: UserSeries[];
+  /** Scans whose counts have changed, in the same way. */
+  scans: ScanCounts[];
 }
 
 export interface DrainRequest {
@@ -814,7 +816,7 @@ export const FunctionLoad: MessageFns<FunctionLoad> = {
 };
 
 function createBaseReportResponse(): ReportResponse {
-  return { node: undefined, epoch: 0, generation: 0, loads: [], userMetrics: [] };
+  return { node: undefined, epoch: 0, generation: 0, loads: [], userMetrics: [], scans: [] };
 }
 
 export const ReportResponse: MessageFns<ReportResponse> = {
@@ -833,6 +835,9 @@ export const ReportResponse: MessageFns<ReportResponse> = {
     }
     for (const v of message.userMetrics) {
       UserSeries.encode(v!, writer.uint32(42).fork()).join();
+    }
+    for (const v of message.scans) {
+      ScanCounts.encode(v!, writer.uint32(50).fork()).join();
     }
     return writer;
   },
@@ -890,6 +895,14 @@ export const ReportResponse: MessageFns<ReportResponse> = {
             message.userMetrics.push(UserSeries.decode(reader, reader.uint32()));
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.scans.push(ScanCounts.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -912,6 +925,7 @@ export const ReportResponse: MessageFns<ReportResponse> = {
     message.generation = object.generation ?? 0;
     message.loads = object.loads?.map((e) => FunctionLoad.fromPartial(e)) || [];
     message.userMetrics = object.userMetrics?.map((e) => UserSeries.fromPartial(e)) || [];
+    message.scans = object.scans?.map((e) => ScanCounts.fromPartial(e)) || [];
     return message;
   },
 };

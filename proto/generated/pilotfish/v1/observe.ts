@@ -155,14 +155,30 @@ export interface UserSeries_LabelsEntry {
   value: string;
 }
 
+/** What a scan has cost on one node, with one version, since the node began to count it. */
+export interface ScanCounts {
+  function: string;
+  digest: string;
+  /** Empty: scans that were too many to be told apart. */
+  scan: string;
+  /** Milliseconds since 1970. */
+  sinceMs: number;
+  events: number;
+  failed: number;
+  /** Slots times the seconds that handlers ran. */
+  busySeconds: number;
+}
+
 export interface GetUsageRequest {
+  /** A row for each scan instead of one for each version. */
+  byScan: boolean;
 }
 
 export interface GetUsageResponse {
   rows: UsageRow[];
 }
 
-/** What a version has done, and what it held to do it, since the gateway began. */
+/** What a version has done, and what it held to do it, since the pilot began. */
 export interface UsageRow {
   function: string;
   version: number;
@@ -175,6 +191,11 @@ export interface UsageRow {
   slotSeconds: number;
   /** Of those, while calls ran. */
   busySeconds: number;
+  /**
+   * Of a row for a scan: its node_seconds are shares of busy ones, and it has no slot_seconds, because instances that wait
+   * wait for no scan.
+   */
+  scan: string;
 }
 
 function createBaseDurations(): Durations {
@@ -1835,12 +1856,142 @@ export const UserSeries_LabelsEntry: MessageFns<UserSeries_LabelsEntry> = {
   },
 };
 
+function createBaseScanCounts(): ScanCounts {
+  return { function: "", digest: "", scan: "", sinceMs: 0, events: 0, failed: 0, busySeconds: 0 };
+}
+
+export const ScanCounts: MessageFns<ScanCounts> = {
+  encode(message: ScanCounts, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.function !== "") {
+      writer.uint32(10).string(message.function);
+    }
+    if (message.digest !== "") {
+      writer.uint32(18).string(message.digest);
+    }
+    if (message.scan !== "") {
+      writer.uint32(26).string(message.scan);
+    }
+    if (message.sinceMs !== 0) {
+      writer.uint32(32).uint64(message.sinceMs);
+    }
+    if (message.events !== 0) {
+      writer.uint32(40).uint64(message.events);
+    }
+    if (message.failed !== 0) {
+      writer.uint32(48).uint64(message.failed);
+    }
+    if (message.busySeconds !== 0) {
+      writer.uint32(57).double(message.busySeconds);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ScanCounts {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseScanCounts();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.function = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.digest = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.scan = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.sinceMs = longToNumber(reader.uint64());
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.events = longToNumber(reader.uint64());
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.failed = longToNumber(reader.uint64());
+            continue;
+          }
+          case 7: {
+            if (tag !== 57) {
+              break;
+            }
+
+            message.busySeconds = reader.double();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<ScanCounts>, I>>(base?: I): ScanCounts {
+    return ScanCounts.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ScanCounts>, I>>(object: I): ScanCounts {
+    const message = createBaseScanCounts();
+    message.function = object.function ?? "";
+    message.digest = object.digest ?? "";
+    message.scan = object.scan ?? "";
+    message.sinceMs = object.sinceMs ?? 0;
+    message.events = object.events ?? 0;
+    message.failed = object.failed ?? 0;
+    message.busySeconds = object.busySeconds ?? 0;
+    return message;
+  },
+};
+
 function createBaseGetUsageRequest(): GetUsageRequest {
-  return {};
+  return { byScan: false };
 }
 
 export const GetUsageRequest: MessageFns<GetUsageRequest> = {
-  encode(_: GetUsageRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+  encode(message: GetUsageRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.byScan !== false) {
+      writer.uint32(8).bool(message.byScan);
+    }
     return writer;
   },
 
@@ -1857,6 +2008,14 @@ export const GetUsageRequest: MessageFns<GetUsageRequest> = {
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.byScan = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1872,8 +2031,9 @@ export const GetUsageRequest: MessageFns<GetUsageRequest> = {
   create<I extends Exact<DeepPartial<GetUsageRequest>, I>>(base?: I): GetUsageRequest {
     return GetUsageRequest.fromPartial(base ?? ({} as any));
   },
-  fromPartial<I extends Exact<DeepPartial<GetUsageRequest>, I>>(_: I): GetUsageRequest {
+  fromPartial<I extends Exact<DeepPartial<GetUsageRequest>, I>>(object: I): GetUsageRequest {
     const message = createBaseGetUsageRequest();
+    message.byScan = object.byScan ?? false;
     return message;
   },
 };
@@ -1934,7 +2094,17 @@ export const GetUsageResponse: MessageFns<GetUsageResponse> = {
 };
 
 function createBaseUsageRow(): UsageRow {
-  return { function: "", version: 0, digest: "", events: 0, failed: 0, nodeSeconds: 0, slotSeconds: 0, busySeconds: 0 };
+  return {
+    function: "",
+    version: 0,
+    digest: "",
+    events: 0,
+    failed: 0,
+    nodeSeconds: 0,
+    slotSeconds: 0,
+    busySeconds: 0,
+    scan: "",
+  };
 }
 
 export const UsageRow: MessageFns<UsageRow> = {
@@ -1962,6 +2132,9 @@ export const UsageRow: MessageFns<UsageRow> = {
     }
     if (message.busySeconds !== 0) {
       writer.uint32(65).double(message.busySeconds);
+    }
+    if (message.scan !== "") {
+      writer.uint32(74).string(message.scan);
     }
     return writer;
   },
@@ -2043,6 +2216,14 @@ export const UsageRow: MessageFns<UsageRow> = {
             message.busySeconds = reader.double();
             continue;
           }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.scan = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2068,6 +2249,7 @@ export const UsageRow: MessageFns<UsageRow> = {
     message.nodeSeconds = object.nodeSeconds ?? 0;
     message.slotSeconds = object.slotSeconds ?? 0;
     message.busySeconds = object.busySeconds ?? 0;
+    message.scan = object.scan ?? "";
     return message;
   },
 };
