@@ -2,20 +2,21 @@
 import { nearestName } from '#common';
 import { readWasmModule, type WasmImport, type WasmModuleFacts } from './read-module.ts';
 
-const required: Readonly<Record<string, string>> = {
+/** Exports with their types. A test holds the page's tables against these. */
+export const requiredExports: Readonly<Record<string, string>> = {
   memory: 'memory',
   alloc: '(i32) -> i32',
   handle: '(i32 i32) -> i64',
 };
 
-const optional: Readonly<Record<string, string>> = {
+export const optionalExports: Readonly<Record<string, string>> = {
   init: '() -> nothing',
   reset: '() -> nothing',
   _initialize: '() -> nothing',
 };
 
 /** Imports by "module.name". */
-const wasmImports: Readonly<Record<string, string>> = {
+export const wasmImports: Readonly<Record<string, string>> = {
   'pilotfish.log': '(i32 i32 i32) -> nothing',
   'pilotfish.emit': '(i32 i32 i32 i32) -> nothing',
   'pilotfish.fail': '(i32 i32 i32) -> nothing',
@@ -78,12 +79,12 @@ function isValid(bytes: Uint8Array): boolean {
 
 function exportProblems({ exports }: WasmModuleFacts): string[] {
   const problems: string[] = [];
-  for (const [name, type] of Object.entries(required)) {
+  for (const [name, type] of Object.entries(requiredExports)) {
     const found = exports.get(name);
     if (found === undefined) problems.push(`it does not export \`${name}\` ${type}`);
     else if (found !== type) problems.push(`its export \`${name}\` is ${found} and must be ${type}`);
   }
-  for (const [name, type] of Object.entries(optional)) {
+  for (const [name, type] of Object.entries(optionalExports)) {
     const found = exports.get(name);
     if (found !== undefined && found !== type) problems.push(`its export \`${name}\` is ${found} and must be ${type}`);
   }

@@ -10,6 +10,7 @@ import { describe, expect, it } from 'vitest';
 import { bundleFunction, readProject } from '#bundle';
 import { type CliContext, createProgram } from '#cli';
 import { errorCodes, parseDurationMs, parseSizeBytes } from '#common';
+import { optionalExports, requiredExports, wasmImports } from '../../platform/wasm-abi/check-module.ts';
 
 const root = join(import.meta.dirname, '../..');
 const read = (path: string) => readFileSync(join(root, path), 'utf8');
@@ -48,6 +49,25 @@ function blocks(page: string, language: string): string[] {
     (match) => match[1] ?? '',
   );
 }
+
+describe('platform/instance/ABI.md', () => {
+  const page = read('platform/instance/ABI.md');
+
+  it('has the exports that deploy asks for, with their types', () => {
+    const rows = table(page, 'Exports').filter(([, type]) => type !== undefined && /->|^memory$/.test(type));
+    const typesOf = (needed: string) =>
+      Object.fromEntries(rows.filter((row) => row[2] === needed).map(([name, type]) => [name, type]));
+    expect(typesOf('yes')).toEqual(requiredExports);
+    expect(typesOf('no')).toEqual(optionalExports);
+  });
+
+  it('has the imports that a module may use', () => {
+    const rows = Object.fromEntries(table(page, 'Imports').map(([name, type]) => [`pilotfish.${name}`, type]));
+    const fromEnv = Object.entries(wasmImports).filter(([name]) => name.startsWith('env.'));
+    expect({ ...rows, ...Object.fromEntries(fromEnv) }).toEqual(wasmImports);
+    for (const [name] of fromEnv) expect(page).toMatch(new RegExp(`From \`env\`.*\`${name.slice(4)}\``));
+  });
+});
 
 describe('README.md', () => {
   it('gives a reason for every dependency, and for nothing else', () => {
