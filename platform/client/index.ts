@@ -4,13 +4,8 @@
  * `limits.ts` holds the bounds.
  */
 export { connectEvents, EventClient, type ReadOptions, type SourceOptions, type StoredEvent } from './event-client.ts';
+export type { InvokeOptions } from './invoke-request.ts';
 export { bytesInFlightMax, publishesInFlightMax } from './limits.ts';
-export {
-  type CanaryOptions,
-  connectPilot,
-  type Deployable,
-  type InvokeOptions,
-  type LogsOptions,
-  PilotClient,
-} from './pilot-client.ts';
+export { connectPilot, type LogsOptions, PilotClient } from './pilot-client.ts';
 export type { EventCounts, PublishOptions } from './publish-window.ts';
+export type { CanaryOptions, Deployable } from './upload-function.ts';

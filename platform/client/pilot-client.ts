@@ -1,12 +1,8 @@
 /** A program's way to a pilot's gateway: deploy, look, invoke. Every method rejects with a PlatformError. */
-import { once } from 'node:events';
-import { formatBytes, PlatformError } from '#common';
 import type { Connection } from '#model';
 import {
   type DeadLetter,
-  type DeployRequest,
   type DeployResponse,
-  type FunctionSpec,
   type FunctionSummary,
   type FunctionVersion,
   GatewayClient,
@@ -15,7 +11,6 @@ import {
   type GetFunctionResponse,
   type GetNodeScaleResponse,
   type GetScaleResponse,
-  type InvokeRequest,
   type InvokeResponse,
   type LogsResponse,
   type Node,
@@ -29,43 +24,11 @@ import {
   type WatchRequest,
   type WatchResponse,
 } from '#proto';
-import { artifactChunkBytes, callUnary, fromServiceError, invokePayloadBytesMax, openClient, readStream } from '#rpc';
+import { callUnary, openClient, readStream } from '#rpc';
 import { AccessClient } from './access-client.ts';
+import { type InvokeOptions, invokeRequest } from './invoke-request.ts';
 import { answerMarginMs, bulkMsMax, invokeMsMax } from './limits.ts';
-
-/** What `bundleFunction` makes. */
-export interface Deployable {
-  readonly spec: FunctionSpec;
-  readonly artifact: Uint8Array;
-  readonly artifactDigest: string;
-  readonly sourceMap: Uint8Array;
-  /** Files that travel beside the artifact. */
-  readonly files: readonly {
-    readonly path: string;
-    readonly digest: string;
-    readonly bytes: number;
-    readonly data: Uint8Array;
-  }[];
-}
-
-/** How a version is tried beside the latest one. */
-export interface CanaryOptions {
-  /** Of 100 calls and events, how many: 1 to 99. */
-  readonly percent: number;
-  /** It is withdrawn when more of 100 fail. */
-  readonly errorPercentMax: number;
-  /** It is withdrawn when its p99 is longer; left out: however long it takes. */
-  readonly p99MsMax?: number;
-}
-
-export interface InvokeOptions {
-  /** Number or alias; default "latest". */
-  readonly version?: string;
-  readonly headers?: Readonly<Record<string, string>>;
-  /** Default: the function's own timeout. */
-  readonly timeoutMs?: number;
-  readonly signal?: AbortSignal;
-}
+import { type CanaryOptions, type Deployable, uploadFunction } from './upload-function.ts';
 
 export interface LogsOptions {
   readonly follow?: boolean;
@@ -98,22 +61,7 @@ export class PilotClient {
 
   /** Uploads a function; the same artifact and spec again change nothing. With `canary` it is given part of the work. */
   async deploy(bundle: Deployable, canary?: CanaryOptions): Promise<DeployResponse> {
-    const { promise, resolve, reject } = Promise.withResolvers<DeployResponse>();
-    const stream = this.#client.deploy((error, response) =>
-      error ? reject(fromServiceError(error)) : resolve(response),
-    );
-    // grpc-js tells of a refusal twice; the callback's is enough.
-    stream.on('error', () => undefined);
-    const failed = promise.then(
-      () => undefined,
-      () => undefined,
-    );
-    for (const part of deployParts(bundle, canary)) {
-      if (!stream.writable) break;
-      if (!stream.write(part)) await Promise.race([once(stream, 'drain'), failed]);
-    }
-    stream.end();
-    return promise;
+    return await uploadFunction(this.#client, bundle, canary);
   }
 
   async list(): Promise<FunctionSummary[]> {
@@ -314,39 +262,4 @@ export class PilotClient {
 /** A target of which gRPC takes the first that answers, again after each loss: only the acting gateway listens. */
 function anyOf(addresses: readonly string[]): string {
   return addresses.length === 1 ? (addresses[0] ?? '') : `ipv4:${addresses.join(',')}`;
-}
-
-/** Throws `payload-too-large` before anything is sent. */
-function invokeRequest(name: string, payload: Uint8Array, options: InvokeOptions): InvokeRequest {
-  if (payload.byteLength > invokePayloadBytesMax) {
-    const sizes = `${formatBytes(payload.byteLength)} (${payload.byteLength} bytes); the limit is ${formatBytes(invokePayloadBytesMax)}`;
-    throw new PlatformError('payload-too-large', `the payload for "${name}" has ${sizes}`, {
-      hint: 'Publish it as an event, or send a reference to a file that the nodes can read.',
-    });
-  }
-  const { version = '', headers = {}, timeoutMs = 0 } = options;
-  return {
-    function: name,
-    version,
-    payload: Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength),
-    headers: { ...headers },
-    timeoutMs,
-  };
-}
-
-function* deployParts(bundle: Deployable, canary?: CanaryOptions): Generator<DeployRequest> {
-  const files = bundle.files.map(({ path, digest, bytes }) => ({ path, digest, bytes }));
-  const { spec, artifactDigest } = bundle;
-  const tried = canary && { p99MsMax: 0, ...canary, number: 0, startedAtMs: 0, ended: '' };
-  yield { part: { $case: 'header', header: { spec, artifactDigest, files, canary: tried } } };
-  for (const chunk of chunks(bundle.artifact)) yield { part: { $case: 'artifactChunk', artifactChunk: chunk } };
-  for (const chunk of chunks(bundle.sourceMap)) yield { part: { $case: 'sourceMapChunk', sourceMapChunk: chunk } };
-  for (const [index, { data }] of bundle.files.entries())
-    for (const chunk of chunks(data)) yield { part: { $case: 'fileChunk', fileChunk: { index, data: chunk } } };
-}
-
-function* chunks(bytes: Uint8Array): Generator<Buffer> {
-  for (let from = 0; from < bytes.byteLength; from += artifactChunkBytes) {
-    yield Buffer.from(bytes.subarray(from, from + artifactChunkBytes));
-  }
 }
