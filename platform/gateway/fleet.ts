@@ -10,6 +10,7 @@ import type { Node, ReportResponse } from '#proto';
 import type { TlsIdentity } from '#rpc';
 import { agentServerName } from '#security';
 import type { Logger } from '#telemetry';
+import { Dials } from './dials.ts';
 import { NodeLink } from './node-link.ts';
 
 export interface FleetOptions {
@@ -59,6 +60,7 @@ export class Fleet {
   readonly #members = new Map<string, Member>();
   #inOrder = true;
   readonly #timer: NodeJS.Timeout;
+  readonly #dials = new Dials();
   #closed = false;
   /** Silence counts from here: before it, this gateway itself heard nothing. */
   #hearingSince: number;
@@ -200,6 +202,7 @@ export class Fleet {
       serverName: agentServerName(pilot, entry.node),
       tls: this.#tls,
       epoch,
+      dials: this.#dials,
       clock,
       logger,
       onChange,

@@ -1,6 +1,7 @@
 /** What the nodes say of one version, put together so that no single node can talk the rest into anything. */
 import type { NodeUse } from '#autoscaler';
 import type { FunctionLoad, Node, ReportResponse } from '#proto';
+import { whatSays } from './node-says.ts';
 
 export interface VersionLoad {
   /** The middle one of the nodes' smoothed times, weighted by their calls; undefined before the first call. */
@@ -29,7 +30,7 @@ interface Gathered {
   readonly times: { value: number; weight: number }[];
   readonly endedByNode: Map<string, number>;
   readonly warm: Set<string>;
-  readonly hosts: Set<Node>;
+  readonly hosts: Node[];
   p99Ms: number;
   samples: number;
   startMs: number;
@@ -48,7 +49,7 @@ export function versionLoads(reports: readonly ReportResponse[]): Map<string, Ve
         times: [],
         endedByNode: new Map(),
         warm: new Set(),
-        hosts: new Set(),
+        hosts: [],
         p99Ms: 0,
         samples: 0,
         startMs: 0,
@@ -60,20 +61,21 @@ export function versionLoads(reports: readonly ReportResponse[]): Map<string, Ve
     }
     return entry;
   };
-  for (const { node, loads } of reports) {
+  for (const report of reports) {
+    const { node, loads } = report;
     if (!node) continue;
-    for (const { digest, state } of node.instances) {
+    for (const [digest, { ready }] of whatSays(report).versions) {
       const entry = of(digest);
       entry.warm.add(node.id);
-      entry.hosts.add(node);
-      if (state === 'ready') entry.ready++;
+      entry.hosts.push(node);
+      entry.ready += ready;
     }
     for (const load of loads) add(of(load.digest), node.id, load);
   }
   return new Map(
     [...gathered].map(([digest, entry]) => [
       digest,
-      { ...entry, serviceMs: weightedMedian(entry.times), nodes: useOf([...entry.hosts]) },
+      { ...entry, serviceMs: weightedMedian(entry.times), nodes: useOf(entry.hosts) },
     ]),
   );
 }

@@ -5,6 +5,7 @@ import { AgentClient, type FunctionVersion, type ReportResponse, type WantedFunc
 import { callUnary, openClient, openLine, readStream, type TlsIdentity } from '#rpc';
 import type { Logger } from '#telemetry';
 import { type AgentAnswer, type AgentCallOptions, CallLine } from './call-line.ts';
+import type { Dials } from './dials.ts';
 
 export interface NodeLinkOptions {
   readonly entry: NodeEntry;
@@ -13,6 +14,7 @@ export interface NodeLinkOptions {
   readonly serverName: string;
   readonly tls: TlsIdentity;
   readonly epoch: number;
+  readonly dials: Dials;
   readonly clock: Clock;
   readonly logger: Logger;
   /** The node, or one of its instances, is in another state than before; counters alone are no change. */
@@ -41,6 +43,8 @@ export class NodeLink {
   readonly #line: CallLine;
   #wanted: { generation: number; functions: readonly WantedFunction[]; reportEveryMs: number } | undefined;
   #applying = false;
+  /** Of the last report, as a text to compare. */
+  #state = '';
   /** Digests of the set that the agent has taken. */
   #known: Set<string> = new Set();
 
@@ -100,12 +104,16 @@ export class NodeLink {
   }
 
   async #followReports(): Promise<void> {
-    const { clock, epoch, logger, onChange, onMetrics } = this.#options;
+    const { clock, epoch, logger, onChange, onMetrics, dials } = this.#options;
     while (!this.#closed.signal.aborted) {
+      const dialled = await dials.begin();
       try {
         const stream = this.#client.report({ epoch });
         for await (const report of readStream(stream, this.#closed.signal)) {
-          const isChange = stateOf(report) !== stateOf(this.report);
+          dialled();
+          const state = stateOf(report);
+          const isChange = state !== this.#state;
+          this.#state = state;
           this.report = report;
           this.reportedAt = clock.monotonic();
           if (isChange) onChange();
@@ -118,6 +126,8 @@ export class NodeLink {
           logger.warn({ peer: this.entry.node, error: messageOf(error) }, 'agent does not report');
         // gRPC's keepalive has found it dead or unreachable; its calls would wait for TCP to notice.
         this.#line.drop('went away during the call');
+      } finally {
+        dialled();
       }
       await clock.sleep(reconnectMs, this.#closed.signal);
     }
@@ -197,9 +207,9 @@ export class NodeLink {
 }
 
 /** What a round or a caller in wait goes by; not the counters, which differ in every report of a busy node. */
-function stateOf(report: ReportResponse | undefined): string {
-  const node = report?.node;
-  if (!report || !node) return '';
+function stateOf(report: ReportResponse): string {
+  const { node } = report;
+  if (!node) return '';
   const instances = node.instances.map(({ id, state }) => `${id}=${state}`);
   const errors = report.loads.map(({ startError }) => startError);
   return [node.state, node.slotsUsed, report.generation, ...instances, ...errors].join();

@@ -5,6 +5,7 @@
 
 import type { WantedByFunction } from '#registry';
 import type { NodeLink } from './node-link.ts';
+import { whatSays } from './node-says.ts';
 
 export interface NodeDoing {
   readonly node: string;
@@ -53,17 +54,9 @@ export function watchNodes(
     for (const [node, count] of placed) byNode.set(node, (byNode.get(node) ?? 0) + count);
   const doing = links.map((link): NodeDoing => {
     const { node } = link.entry;
-    const instances = link.report?.node?.instances ?? [];
-    // It says what is wrong, or is still busy with what it had before: that is no lie.
-    const explained =
-      link.report?.loads.some(({ startError }) => startError !== '') ||
-      instances.some(({ state }) => state === 'draining' || state === 'stopped');
-    return {
-      node,
-      told: link.hasTaken,
-      wanted: explained ? 0 : (byNode.get(node) ?? 0),
-      running: instances.filter(({ state }) => state === 'starting' || state === 'ready').length,
-    };
+    const { active, explains } = whatSays(link.report);
+    // What is explained is no lie.
+    return { node, told: link.hasTaken, wanted: explains ? 0 : (byNode.get(node) ?? 0), running: active };
   });
   return judgeNodes(memory, now, doing);
 }

@@ -20,6 +20,7 @@ import { DecisionLog } from './decision-log.ts';
 import type { Fleet } from './fleet.ts';
 import { type VersionLoad, versionLoads } from './function-load.ts';
 import { type FunctionScale, FunctionScales } from './function-scales.ts';
+import { whatSays } from './node-says.ts';
 import { type TrustMemory, watchNodes } from './node-trust.ts';
 import { nodesFor } from './placement-nodes.ts';
 import { WantedSets } from './wanted-sets.ts';
@@ -184,11 +185,9 @@ export class ScalingLoop {
     const wanted = this.#wanted.get(version.function);
     if (wanted && wanted.size > 0) return wanted;
     const woken = new Map<string, number>();
-    for (const { node } of reports) {
-      const active = node?.instances.filter(
-        ({ digest, state }) => digest === version.digest && (state === 'starting' || state === 'ready'),
-      );
-      if (node && active && active.length > 0) woken.set(node.id, active.length);
+    for (const report of reports) {
+      const { active = 0 } = whatSays(report).versions.get(version.digest) ?? {};
+      if (report.node && active > 0) woken.set(report.node.id, active);
     }
     return woken;
   }

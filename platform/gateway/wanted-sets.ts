@@ -4,6 +4,7 @@ import type { FunctionVersion, TriggerState, WantedFunction } from '#proto';
 import type { TriggerStates, WantedByFunction } from '#registry';
 import { canaryShare, type ShardOwners } from '#routing';
 import type { NodeLink } from './node-link.ts';
+import { whatSays } from './node-says.ts';
 import { ShardMap } from './shard-map.ts';
 import type { WantedVersion } from './wanted-versions.ts';
 
@@ -20,6 +21,8 @@ export class WantedSets {
   readonly #shards = new ShardMap();
   #generation = 0;
   #activator: string | undefined;
+  /** What was stated last to all nodes alike. */
+  #everywhere = '';
   /** Node -> what was stated last. */
   #stated: ReadonlyMap<string, string> = new Map();
 
@@ -33,15 +36,19 @@ export class WantedSets {
     this.#activator = chooseActivator(links, this.#activator);
     const owners = this.#shardOwners(links, versions, wanted);
     const shares = versions.map((version) => this.#shareOf(version, wanted, owners.get(version.version.digest)));
-    const everywhere = JSON.stringify(
-      shares.map(({ of, triggers }) => [of.version.digest, of.canary?.digest, triggers]),
-    );
     const reportEveryMs = Math.min(reportEveryMsMax, Math.max(reportEveryMsMin, reportMsPerNode * links.length));
+    const everywhere = JSON.stringify([
+      reportEveryMs,
+      ...shares.map(({ of, triggers }) => [of.version.digest, of.canary?.digest, triggers]),
+    ]);
+    // One text for all nodes is compared once, and not kept a thousand times.
+    if (everywhere !== this.#everywhere) this.#stated = new Map();
+    this.#everywhere = everywhere;
+    const placed = new Map(shares.map((share) => [share.of.version.digest, share.placed]));
     const stated = new Map<string, string>();
     for (const link of links) {
       const { node, startedAt } = link.entry;
-      const own = this.#ownText(link, shares);
-      const text = `${startedAt} ${reportEveryMs} ${own} ${everywhere}`;
+      const text = `${startedAt} ${this.#ownText(link, shares, placed)}`;
       stated.set(node, text);
       if (this.#stated.get(node) === text) continue;
       link.apply(++this.#generation, this.#setOf(node, shares, links.length), reportEveryMs);
@@ -83,9 +90,9 @@ export class WantedSets {
   }
 
   /** What differs from node to node, as a text to compare. */
-  #ownText(link: NodeLink, shares: readonly Share[]): string {
+  #ownText(link: NodeLink, shares: readonly Share[], placedOf: PlacedByDigest): string {
     const { node } = link.entry;
-    const surplus = surplusOf(link, shares);
+    const surplus = surplusOf(link, placedOf);
     const parts: unknown[] = [node === this.#activator, surplus ? Math.floor(this.#clock.monotonic() / 1_000) : 0];
     for (const [at, { of, placed, beside, owners }] of shares.entries()) {
       const count = placed?.get(node) ?? 0;
@@ -122,6 +129,9 @@ export class WantedSets {
   }
 }
 
+/** Where each version that is wanted at all is to be. */
+type PlacedByDigest = ReadonlyMap<string, ReadonlyMap<string, number> | undefined>;
+
 /** One version, as far as it is the same on every node. */
 interface Share {
   readonly of: WantedVersion;
@@ -143,12 +153,10 @@ function isPlain({ spec }: FunctionVersion): boolean {
  * True while a node runs more than it should: an instance that woke by itself outlives the set stated before it was known,
  * and needs to be told again, each second.
  */
-function surplusOf(link: NodeLink, shares: readonly Share[]): boolean {
-  const active = new Map<string, number>();
-  for (const { digest, state } of link.report?.node?.instances ?? [])
-    if (state === 'starting' || state === 'ready') active.set(digest, (active.get(digest) ?? 0) + 1);
-  if (active.size === 0) return false;
-  return shares.some(({ of, placed }) => (active.get(of.version.digest) ?? 0) > (placed?.get(link.entry.node) ?? 0));
+function surplusOf({ entry, report }: NodeLink, placedOf: PlacedByDigest): boolean {
+  for (const [digest, { active }] of whatSays(report).versions)
+    if (placedOf.has(digest) && active > (placedOf.get(digest)?.get(entry.node) ?? 0)) return true;
+  return false;
 }
 
 function shardsOf(owners: ShardOwners | undefined, node: string): number[] {

@@ -37,3 +37,32 @@ it('a reader that has ended is gone from the server at once: a study makes thous
   // A server forgets a silent reader after 30 s: far later than this.
   await eventually(async () => (await kept()) === 0, { timeoutMs: 15_000, what: 'no reader is left' });
 });
+
+it('what was deleted while it was read is not waited for', async () => {
+  await using broker = await BareBroker.start();
+  const { connection, inbox } = await broker.member('gateway', 'g');
+  const publisher = new EventPublisher({ connection, inbox, clock: systemClock });
+  // More than a reader fetches ahead of its taker, so that some of it is still the server's when it is purged.
+  const count = 8;
+  for (let number = 0; number < count; number++) {
+    const headers = encodeHeaders([[messageIdHeader, `n-${number}`]]);
+    await new Promise<void>((resolve, reject) =>
+      publisher.publish(eventSubject(`purged.${number}`), new Uint8Array(8 * 2 ** 20), headers, (error) =>
+        error ? reject(error) : resolve(),
+      ),
+    );
+  }
+  publisher.close();
+  const manager = await jetstreamManager(connection);
+  let seen = 0;
+  const messages = await readStream({
+    connection,
+    stream: streams.events,
+    from: 'all',
+    untilCurrent: true,
+    signal: undefined,
+    clock: systemClock,
+  });
+  for await (const _ of messages) if (++seen === 1) await manager.streams.purge(streams.events);
+  expect(seen).toBeLessThan(count);
+}, 60_000);

@@ -5,13 +5,16 @@
  * behind the last message.
  */
 import {
+  type ConsumerInfo,
   type ConsumerMessages,
   DeliverPolicy,
+  type DeliveryInfo,
   type JsMsg,
   jetstream,
+  jetstreamManager,
   type OrderedConsumerOptions,
 } from '@nats-io/jetstream';
-import type { NatsConnection } from '@nats-io/transport-node';
+import { type NatsConnection, nuid } from '@nats-io/transport-node';
 import { type Clock, messageOf, PlatformError } from '#common';
 import type { StreamName } from '../subjects.ts';
 
@@ -51,6 +54,8 @@ interface Reader {
   readonly next: number;
   /** Messages that waited when it was made. */
   readonly waiting: number;
+  /** As the server has it now. */
+  readonly state: () => Promise<ConsumerInfo>;
 }
 
 /** Resolves once a server knows of the reader; throws `unavailable` when none does after several tries. */
@@ -60,16 +65,24 @@ export async function readStream(options: ReadStreamOptions): Promise<AsyncGener
 
 async function* follow(options: ReadStreamOptions, first: Reader): AsyncGenerator<JsMsg, void, void> {
   const { signal, connection, clock, untilCurrent = false } = options;
-  let { messages, forget, next, waiting } = first;
+  let { messages, forget, next, waiting, state } = first;
+  let last: DeliveryInfo | undefined;
   const stop = () => messages.stop();
   signal?.addEventListener('abort', stop, { once: true });
   try {
     while (!signal?.aborted && !(untilCurrent && waiting === 0)) {
-      const watch = new SilenceWatch(messages, clock);
+      // What waited may have been deleted meanwhile: then nothing comes, and nobody says so.
+      const hasAll = async () => {
+        const { name, num_pending, delivered } = await state();
+        const taken = last?.consumer === name ? last.deliverySequence : 0;
+        return num_pending === 0 && delivered.consumer_seq <= taken;
+      };
+      const watch = new SilenceWatch(messages, clock, untilCurrent ? hasAll : undefined);
       try {
         for await (const message of messages) {
           if (message.seq < next) continue;
           next = message.seq + 1;
+          last = message.info;
           watch.pause();
           yield message;
           if (untilCurrent && message.info.pending === 0) return;
@@ -80,7 +93,7 @@ async function* follow(options: ReadStreamOptions, first: Reader): AsyncGenerato
       }
       if (signal?.aborted || !watch.silent) return;
       forget();
-      ({ messages, forget, waiting } = await openReader(
+      ({ messages, forget, waiting, state } = await openReader(
         options,
         startOf({ sequence: next }),
         Number.POSITIVE_INFINITY,
@@ -104,8 +117,10 @@ async function openReader(
   tries: number,
 ): Promise<Reader> {
   for (let left = tries - 1; ; left--) {
+    const prefix = `oc_${nuid.next()}`;
     try {
       const consumer = await jetstream(connection).consumers.get(stream, {
+        name_prefix: prefix,
         ...(filter === undefined ? {} : { filter_subjects: filter }),
         inactive_threshold: inactiveMs,
         headers_only: headersOnly,
@@ -118,8 +133,9 @@ async function openReader(
         idle_heartbeat: heartbeatMs,
       });
       const forget = () => void consumer.delete().catch(() => undefined);
-      return { messages, forget, next: delivered.stream_seq + 1, waiting };
+      return { messages, forget, next: delivered.stream_seq + 1, waiting, state: () => consumer.info() };
     } catch (error) {
+      void forgetReader(connection, stream, `${prefix}_1`);
       signal?.throwIfAborted();
       if (left <= 0 || connection.isClosed()) {
         throw new PlatformError('unavailable', `no server keeps a reader of ${stream}: ${messageOf(error)}`, {
@@ -129,6 +145,17 @@ async function openReader(
       }
       await clock.sleep(heartbeatMs, signal);
     }
+  }
+}
+
+/** The server may have made it all the same, and answered too late. */
+async function forgetReader(connection: NatsConnection, stream: StreamName, name: string): Promise<void> {
+  if (connection.isClosed()) return;
+  try {
+    const manager = await jetstreamManager(connection, { checkAPI: false });
+    await manager.consumers.delete(stream, name);
+  } catch {
+    // It was not made, or the server forgets it by itself.
   }
 }
 
@@ -147,7 +174,8 @@ class SilenceWatch {
   #isAwaited = true;
   #silent = false;
 
-  constructor(messages: ConsumerMessages, clock: Clock) {
+  /** `hasAll`: asked where nothing came between two heartbeats; true ends the reader, too. */
+  constructor(messages: ConsumerMessages, clock: Clock, hasAll: (() => Promise<boolean>) | undefined) {
     this.#clock = clock;
     this.#heardAt = clock.monotonic();
     this.#timer = setInterval(() => {
@@ -155,7 +183,7 @@ class SilenceWatch {
       this.#silent = true;
       messages.stop();
     }, heartbeatMs);
-    void this.#listen(messages);
+    void this.#listen(messages, hasAll);
   }
 
   get silent(): boolean {
@@ -176,7 +204,14 @@ class SilenceWatch {
     clearInterval(this.#timer);
   }
 
-  async #listen(messages: ConsumerMessages): Promise<void> {
-    for await (const { type } of messages.status()) if (type === 'heartbeat') this.#heardAt = this.#clock.monotonic();
+  async #listen(messages: ConsumerMessages, hasAll: (() => Promise<boolean>) | undefined): Promise<void> {
+    for await (const { type } of messages.status()) {
+      if (type !== 'heartbeat') continue;
+      this.#heardAt = this.#clock.monotonic();
+      if (!this.#isAwaited || !hasAll) continue;
+      // A server that does not answer now is asked at the next heartbeat.
+      const isDone = await hasAll().catch(() => false);
+      if (isDone && this.#isAwaited) messages.stop();
+    }
   }
 }

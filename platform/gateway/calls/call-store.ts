@@ -8,11 +8,10 @@ import type { NatsConnection } from '@nats-io/transport-node';
 import {
   callResultSubject,
   callSubject,
-  decodeHeaders,
   type EventPublisher,
   encodeHeaders,
   messageIdHeader,
-  StreamReader,
+  readStream,
   streams,
 } from '#broker';
 import { type Clock, PlatformError } from '#common';
@@ -106,32 +105,24 @@ export class CallStore {
 
   /** All of a function, or of all functions, in the order of their last words. */
   async *list(functionName: string, signal: AbortSignal): AsyncGenerator<StoredCall, void, void> {
-    const { connection, manager, inbox, clock } = this.#options;
+    const { connection, clock } = this.#options;
+    const bounded = AbortSignal.any([signal, AbortSignal.timeout(listWaitMs)]);
     const found: StoredCall[] = [];
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const timer = setTimeout(() => reject(new PlatformError('timeout', 'the calls cannot be read')), listWaitMs);
-    signal.addEventListener('abort', () => resolve(), { once: true });
-    const reader = new StreamReader({
+    const messages = await readStream({
       connection,
-      manager,
-      inbox,
       clock,
       stream: streams.callResults,
       filter: callResultSubject(functionName || '*', '*'),
-      from: 1,
+      from: 'all',
       headersOnly: true,
-      onMessage: ({ message }) => {
-        const text = decodeHeaders(message)[callHeader];
-        if (text) found.push(callOf(text));
-      },
-      onCurrent: resolve,
+      untilCurrent: true,
+      signal: bounded,
     });
-    try {
-      await promise;
-    } finally {
-      clearTimeout(timer);
-      reader.close();
+    for await (const { headers } of messages) {
+      const text = headers?.get(callHeader);
+      if (text) found.push(callOf(text));
     }
+    if (bounded.aborted && !signal.aborted) throw new PlatformError('timeout', 'the calls cannot be read');
     yield* found.sort((a, b) => a.submittedAtMs - b.submittedAtMs);
   }
 

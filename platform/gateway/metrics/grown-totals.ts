@@ -41,8 +41,8 @@ export class GrownTotals {
     const [first] = entry.last.keys();
     if (entry.last.size > nodesMax && first !== undefined) entry.last.delete(first);
     const since = before?.startedAt === startedAt ? before.values : [];
-    for (const [at, value] of values.entries())
-      entry.sum[at] = (entry.sum[at] ?? 0) + Math.max(0, value - (since[at] ?? 0));
+    for (let at = 0; at < values.length; at++)
+      entry.sum[at] = (entry.sum[at] ?? 0) + Math.max(0, (values[at] ?? 0) - (since[at] ?? 0));
   }
 
   /** Undefined for a key that nobody has counted. */

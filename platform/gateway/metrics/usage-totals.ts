@@ -32,11 +32,14 @@ const versionsMax = 2_000;
 export class UsageTotals {
   /** By digest. */
   readonly #totals = new GrownTotals(versionsMax);
+  readonly #added = new WeakSet<ReportResponse>();
 
   add(told: readonly Told[]): void {
     for (const { entry, report } of told) {
-      for (const load of report?.loads ?? [])
-        this.#totals.add(load.digest, entry, valuesOf(load, report?.node?.slots ?? 0));
+      // The same one as at the last look, of which a thousand nodes have hundreds: nothing has grown.
+      if (!report || this.#added.has(report)) continue;
+      this.#added.add(report);
+      for (const load of report.loads) this.#totals.add(load.digest, entry, valuesOf(load, report.node?.slots ?? 0));
     }
   }
 

@@ -2,6 +2,7 @@
 import type { FunctionLoad, FunctionMetrics, FunctionSummary, GetFunctionResponse, VersionMetrics } from '#proto';
 import type { RegisteredFunction, Registry } from '#registry';
 import type { Fleet } from '../fleet.ts';
+import { whatSays } from '../node-says.ts';
 import type { ScalingLoop } from '../scaling-loop.ts';
 import type { DeadLetterCounts } from './dead-letter-counts.ts';
 
@@ -49,11 +50,11 @@ function seenByFunction(fleet: Fleet): Map<string, { loads: FunctionLoad[]; read
     seen.set(name, known);
     return known;
   };
-  for (const { node, loads } of fleet.reports()) {
-    for (const load of loads) of(load.function).loads.push(load);
-    for (const { function: name, digest, state } of node?.instances ?? []) {
-      const { ready } = of(name);
-      if (state === 'ready') ready.set(digest, (ready.get(digest) ?? 0) + 1);
+  for (const report of fleet.reports()) {
+    for (const load of report.loads) of(load.function).loads.push(load);
+    for (const [digest, says] of whatSays(report).versions) {
+      const { ready } = of(says.function);
+      ready.set(digest, (ready.get(digest) ?? 0) + says.ready);
     }
   }
   return seen;

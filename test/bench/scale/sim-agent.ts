@@ -3,10 +3,12 @@
  * as a busy agent does, instance by instance, with counters that grow.
  */
 import { platformVersion } from '#common';
+import { durationBoundsMs } from '#model';
 import {
   type AgentServer,
   AgentService,
   type ApplyRequest,
+  type FunctionLoad,
   type FunctionVersion,
   type Instance,
   ReportResponse,
@@ -32,8 +34,8 @@ export class SimAgent {
   readonly startedAt = Date.now();
   epoch = 0;
   generation = 0;
-  /** The last apply's monotonic time, and what it was about. */
-  readonly onApplied: () => void;
+  /** By how many instances of which function a set differs from the one before. */
+  readonly onApplied: (changes: ReadonlyMap<string, number>) => void;
   #server: RpcServer | undefined;
   readonly #hosted = new Map<string, Hosted>();
   #instances: Instance[] = [];
@@ -44,7 +46,7 @@ export class SimAgent {
   readonly #lies: boolean;
   readonly #wakes = new Set<() => void>();
 
-  constructor(node: string, onApplied: () => void, lies = false) {
+  constructor(node: string, onApplied: (changes: ReadonlyMap<string, number>) => void, lies = false) {
     this.node = node;
     this.onApplied = onApplied;
     this.#lies = lies;
@@ -64,14 +66,6 @@ export class SimAgent {
     return this.#server.address;
   }
 
-  /** Instances by function, as last told. */
-  counts(): Record<string, number> {
-    const counts: Record<string, number> = {};
-    for (const { version, wanted } of this.#hosted.values())
-      if (wanted > 0) counts[version.function] = (counts[version.function] ?? 0) + wanted;
-    return counts;
-  }
-
   get followed(): boolean {
     return this.#openStreams > 0;
   }
@@ -87,21 +81,25 @@ export class SimAgent {
     this.generation = request.generation;
     this.#reportEveryMs = request.reportEveryMs;
     const told = new Set<string>();
+    const changes = new Map<string, number>();
+    const change = (name: string, by: number) => changes.set(name, (changes.get(name) ?? 0) + by);
     for (const { version, instances } of request.functions) {
       if (!version) continue;
       told.add(version.digest);
       const hosted = this.#hosted.get(version.digest) ?? { version, wanted: 0, since: Date.now() };
+      change(version.function, instances - hosted.wanted);
       hosted.wanted = instances;
       this.#hosted.set(version.digest, hosted);
       if (!this.#lies) this.#reconcile(version, instances);
     }
-    for (const [digest, { version }] of this.#hosted) {
+    for (const [digest, { version, wanted }] of this.#hosted) {
       if (told.has(digest)) continue;
+      change(version.function, -wanted);
       this.#reconcile(version, 0);
       this.#hosted.delete(digest);
     }
     this.#changed();
-    this.onApplied();
+    this.onApplied(changes);
   }
 
   #reconcile(version: FunctionVersion, wanted: number): void {
@@ -169,6 +167,8 @@ export class SimAgent {
         slots: 16,
         slotsUsed: instances.length,
         memoryBytes: 64 * 2 ** 30,
+        cpuUsed: 0.6 + (this.#number % 5) / 50,
+        memoryUsed: 0.3,
         instances,
         version: platformVersion,
         isolation: {
@@ -179,18 +179,38 @@ export class SimAgent {
       },
       epoch: this.epoch,
       generation: this.generation,
-      loads: [...this.#hosted.values()].map(({ version, wanted, since }) => ({
-        function: version.function,
-        digest: version.digest,
-        inFlight: wanted,
-        serviceMs: 48 + (this.#number % 5),
-        p99Ms: 90,
-        startMs,
-        handled: Math.floor((wanted * (now - since) * callsPerSecond) / 1_000),
-        failed: 0,
-        startError: '',
-        openKeys: 0,
-      })),
+      loads: [...this.#hosted.values()].map((hosted) => this.#load(hosted, now)),
     });
+  }
+
+  /** As `platform/agent/node-report.ts` has it, counts and durations, too. */
+  #load({ version, wanted, since }: Hosted, now: number): FunctionLoad {
+    const seconds = (wanted * (now - since)) / 1_000;
+    const handled = Math.floor(seconds * callsPerSecond);
+    return {
+      function: version.function,
+      digest: version.digest,
+      inFlight: wanted,
+      serviceMs: 48 + (this.#number % 5),
+      p99Ms: 90,
+      startMs,
+      handled,
+      failed: 0,
+      startError: '',
+      shards: [],
+      openKeys: 0,
+      counts: {
+        durations: {
+          counts: durationBoundsMs.map((bound) => (bound === 50 ? handled : 0)),
+          sumMs: handled * 48,
+        },
+        started: wanted,
+        startFailures: 0,
+        slotSeconds: seconds,
+        busySeconds: 0.96 * seconds,
+        p50Ms: 48,
+        gathers: [],
+      },
+    };
   }
 }

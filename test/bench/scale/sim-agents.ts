@@ -30,6 +30,8 @@ const authority = await CertificateAuthority.load(
 const seed = readSeed(config.seedFile);
 const connection = await connectNats({ servers: config.brokers, seed, role: 'agent', member: `sim-${process.pid}` });
 const { nodes } = await openBuckets(connection);
+/** Function -> instances told, kept as sets come: a thousand of them come within seconds. */
+const counts: Record<string, number> = {};
 const agents: { agent: SimAgent; entry: string }[] = [];
 let isTold = false;
 
@@ -79,7 +81,8 @@ async function renew(): Promise<void> {
 }
 
 /** Applies of one moment are told together. */
-function tellSoon(): void {
+function tellSoon(changes: ReadonlyMap<string, number>): void {
+  for (const [name, by] of changes) counts[name] = (counts[name] ?? 0) + by;
   if (isTold) return;
   isTold = true;
   setTimeout(() => {
@@ -91,10 +94,8 @@ function tellSoon(): void {
 setInterval(tellState, 200);
 
 function tellState(): void {
-  const counts: Record<string, number> = {};
   const followed: Record<number, number> = {};
   for (const { agent } of agents) {
-    for (const [name, count] of Object.entries(agent.counts())) counts[name] = (counts[name] ?? 0) + count;
     if (agent.followed) followed[agent.epoch] = (followed[agent.epoch] ?? 0) + 1;
   }
   tell({ state: { counts, followed } });
