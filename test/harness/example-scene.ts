@@ -35,8 +35,13 @@ export class ExampleScene {
 
   static async create(): Promise<ExampleScene> {
     const scene = new ExampleScene(await TestPilot.start({ nodes: 3, coresPerNode: 4 }));
-    scene.#writeFiles();
-    await scene.#deployFunctions();
+    try {
+      scene.#writeFiles();
+      await scene.#deployFunctions();
+    } catch (error) {
+      await scene[Symbol.asyncDispose]();
+      throw error;
+    }
     return scene;
   }
 
