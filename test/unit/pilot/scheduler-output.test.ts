@@ -113,7 +113,7 @@ describe('qstat of PBS', () => {
     stime = Fri Nov 27 04:41:23 2026
     session_id = 15962
     substate = 42
-    Variable_List = PBS_O_HOME=/home/ada,PBS_O_LANG=en_US.UTF-8,
+    Variable_List = PBS_O_HOME=/users/ada,PBS_O_LANG=en_US.UTF-8,
 	BASH_FUNC_module()=() {  local job_state;
     job_state = none
  eval \`modulecmd bash $*\`
@@ -155,7 +155,7 @@ describe('qstat of PBS', () => {
     Resource_List.nodes = 1:ppn=128
     Resource_List.walltime = 240:00:00
     submit_args = -o /scratch/ada/out -j oe -N runjob -l walltime=240:00:00,nodes=
-	1:ppn=128 -v CONFIG=/home/ada/pipeline/config.sh
+	1:ppn=128 -v CONFIG=/users/ada/pipeline/config.sh
     comment = Not Running: Not enough of the right type of nodes are availab
 	le to run the job
     fault_tolerant = False
@@ -165,7 +165,7 @@ Job Id: 12346.host.example.org
     exec_host = node-099/0+node-098/0
     exec_port = 15003+15003
     Resource_List.walltime = 3600
-    Variable_List = PBS_O_QUEUE=batch,PBS_O_HOME=/home/ada,
+    Variable_List = PBS_O_QUEUE=batch,PBS_O_HOME=/users/ada,
 	PBS_O_LANG=fr_FR.UTF-8
     comment = Job started on Fri Nov 27 at 04:41
     start_time = Fri Nov 27 04:41:23 2026
