@@ -21,14 +21,13 @@ export type { GridrecMode, ReconstructorOptions } from './gridrec/plan.ts';
 export { type ReconstructOptions, ReconstructorCache, reconstruct } from './gridrec/reconstruct.ts';
 export { StreamingGridrec, type StreamingGridrecOptions } from './gridrec/streaming-gridrec.ts';
 export type { BackProjectOptions } from './iterative/back-project.ts';
-export { updateWithAngles } from './iterative/iterative.ts';
 export {
   type BlockOrder,
   type IterativeAlgorithm,
   type IterativeOptions,
   iterativeAlgorithms,
 } from './iterative/iterative-options.ts';
-export { backProject, reconstructIterative } from './iterative/reconstruct-iterative.ts';
+export { backProject, reconstructIterative, updateWithAngles } from './iterative/reconstruct-iterative.ts';
 export {
   type MergeCounts,
   type MergeOptions,

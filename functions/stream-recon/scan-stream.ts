@@ -22,6 +22,8 @@ export interface StreamOptions {
   readonly group: number;
   /** Detector rows to reconstruct, spread over all. */
   readonly rowsMax: number;
+  /** siddon.as.ts, compiled: without it plain TypeScript follows the rays. */
+  readonly kernel?: WebAssembly.Module | undefined;
 }
 
 export interface OrthoSlices {
@@ -29,6 +31,11 @@ export interface OrthoSlices {
   readonly xy: { readonly rows: number; readonly columns: number; readonly values: Float32Array };
   readonly xz: { readonly rows: number; readonly columns: number; readonly values: Float32Array };
   readonly yz: { readonly rows: number; readonly columns: number; readonly values: Float32Array };
+}
+
+interface Projection {
+  readonly theta: number;
+  readonly lines: Float32Array;
 }
 
 const startValue = 1e-6;
@@ -45,7 +52,9 @@ export class ScanStream {
   readonly #flat: FrameMean;
   readonly #gridrec: StreamingGridrec | undefined;
   readonly #osem: Float32Array | undefined;
-  readonly #waiting: { readonly theta: number; readonly lines: Float32Array }[] = [];
+  readonly #waiting: Projection[] = [];
+  /** Of the step before. */
+  #group: readonly Projection[] = [];
   readonly #seen = new Set<number>();
   #field: FlatField | undefined;
   #last = -1;
@@ -99,6 +108,7 @@ export class ScanStream {
     }
     if (frame.kind === 'end') {
       this.#expected = frame.expect.projection;
+      if (this.#osem && this.#waiting.length > 0) this.#step(this.#osem);
       return false;
     }
     const picked = this.#pick(values);
@@ -151,9 +161,11 @@ export class ScanStream {
     return picked;
   }
 
-  /** One OSEM step with the group that has come. */
+  /** One OSEM step with the group that has come; a last one that is not whole is filled up from the one before, for a few angles draw streaks. */
   #step(stack: Float32Array): void {
-    const group = this.#waiting.splice(0);
+    const come = this.#waiting.splice(0);
+    const group = [...this.#group, ...come].slice(-Math.max(this.#options.group, come.length));
+    this.#group = come;
     const slices = this.rows.length;
     const sinogram = new Float32Array(slices * group.length * this.columns);
     for (const [angle, { lines }] of group.entries()) {
@@ -164,8 +176,10 @@ export class ScanStream {
     }
     const theta = Float64Array.from(group, (one) => one.theta);
     const { columns } = this;
+    const { kernel } = this.#options;
     // Rays count columns from the detector's edge.
     const centre = this.centre + 0.5;
-    updateWithAngles({ algorithm: 'osem', sinogram, slices, angles: group.length, columns, theta, centre }, stack);
+    const angles = group.length;
+    updateWithAngles({ algorithm: 'osem', sinogram, slices, angles, columns, theta, centre, kernel }, stack);
   }
 }

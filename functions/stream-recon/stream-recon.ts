@@ -4,6 +4,7 @@
 // next one goes on with the frames that come then and says how many are missing. The final slices are gridrec's, which loses nothing.
 import { defineFunction, type FunctionContext, type FunctionEvent, outputs, Reject } from 'pilotfish/sdk';
 import { InputError } from '../kernels/index.ts';
+import kernel from '../kernels/iterative/module.js';
 import { FilesError, fileOptionsOf, sliceOutput, writeSliceFiles } from '../results/index.ts';
 import { FrameHeaderError, frameValues, parseFrameHeaders } from '../sources/messages.ts';
 import { ScanStream, type StreamOptions } from './scan-stream.ts';
@@ -106,6 +107,7 @@ function optionsOf(ctx: FunctionContext): StreamOptions {
     window: wholeOf(ctx, 'window', 180, 65_536),
     group: wholeOf(ctx, 'group', 10, 65_536),
     rowsMax: wholeOf(ctx, 'rows', 16, 16_384),
+    kernel,
   };
 }
 

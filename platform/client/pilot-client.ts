@@ -11,6 +11,7 @@ import {
   type GetFunctionResponse,
   type GetNodeScaleResponse,
   type GetScaleResponse,
+  type InvokeRequest,
   type InvokeResponse,
   type LogsResponse,
   type Node,
@@ -24,7 +25,7 @@ import {
   type WatchRequest,
   type WatchResponse,
 } from '#proto';
-import { callUnary, openClient, readStream } from '#rpc';
+import { callUnary, openClient, readStream, type UnaryMethod, withoutStack } from '#rpc';
 import { AccessClient } from './access-client.ts';
 import { type InvokeOptions, invokeRequest } from './invoke-request.ts';
 import { answerMarginMs, bulkMsMax, invokeMsMax } from './limits.ts';
@@ -50,12 +51,14 @@ export class PilotClient {
   readonly pilot: string;
   readonly access: AccessClient;
   readonly #client: GatewayClient;
+  readonly #invoke: UnaryMethod<InvokeRequest, InvokeResponse>;
 
   constructor(connection: Connection) {
     this.pilot = connection.pilot;
     const { gateway, tls } = connection;
     const addresses = [gateway.address, ...gateway.others];
     this.#client = openClient(GatewayClient, { address: anyOf(addresses), serverName: gateway.serverName, tls });
+    this.#invoke = withoutStack(this.#client.invoke.bind(this.#client));
     this.access = new AccessClient(this.#client);
   }
 
@@ -95,7 +98,7 @@ export class PilotClient {
   async invoke(name: string, payload: Uint8Array, options: InvokeOptions = {}): Promise<InvokeResponse> {
     const request = invokeRequest(name, payload, options);
     const { timeoutMs = 0, signal } = options;
-    return callUnary(this.#client.invoke.bind(this.#client), request, {
+    return callUnary(this.#invoke, request, {
       timeoutMs: timeoutMs > 0 ? timeoutMs + answerMarginMs : invokeMsMax,
       ...(signal ? { signal } : {}),
     });

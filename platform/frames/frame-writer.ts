@@ -1,4 +1,4 @@
-/** Writes frames to a socket; all frames of one tick leave in one write. */
+/** Writes frames to a socket; all frames of one tick, or of one turn of the event loop, leave in one write. */
 import type { Writable } from 'node:stream';
 import { PlatformError } from '#common';
 import { type FrameType, frameBytesMax, frameHeaderBytesMax, framePrefixBytes } from './frame.ts';
@@ -10,12 +10,15 @@ const batchBytes = 64 * 1024;
 
 export class FrameWriter {
   readonly #socket: Writable;
+  readonly #soon: (flush: () => void) => unknown;
   #batch = Buffer.allocUnsafeSlow(batchBytes);
   #used = 0;
   #flushPlanned = false;
 
-  constructor(socket: Writable) {
+  /** `soon` is `setImmediate` where frames are caused by callbacks of their own that come together, as from an HTTP/2 session. */
+  constructor(socket: Writable, soon: (flush: () => void) => unknown = queueMicrotask) {
     this.#socket = socket;
+    this.#soon = soon;
   }
 
   /** Bytes that the peer has not taken yet; callers bound it. */
@@ -54,7 +57,7 @@ export class FrameWriter {
     }
     if (!this.#flushPlanned) {
       this.#flushPlanned = true;
-      queueMicrotask(() => this.flush());
+      this.#soon(() => this.flush());
     }
   }
 

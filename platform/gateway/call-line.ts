@@ -105,7 +105,7 @@ export class CallLine {
   #dial(): { readonly socket: Socket; readonly writer: FrameWriter } {
     if (this.#line) return this.#line;
     const socket = this.#options.open();
-    const line = { socket, writer: new FrameWriter(socket) };
+    const line = { socket, writer: new FrameWriter(socket, setImmediate) };
     this.#line = line;
     const reader = new FrameReader((frame) => this.#receive(frame));
     const lose = (why: string) => {

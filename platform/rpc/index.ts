@@ -7,7 +7,15 @@
 export type { Admission, AdmittedCall } from './admission.ts';
 export { type LinePeer, type LineServer, openLine, startLineServer } from './call-line.ts';
 export { CallerRates } from './caller-rates.ts';
-export { type CallSettings, callUnary, openClient, type PeerAddress, readStream } from './channel.ts';
+export {
+  type CallSettings,
+  callUnary,
+  openClient,
+  type PeerAddress,
+  readStream,
+  type UnaryMethod,
+  withoutStack,
+} from './channel.ts';
 export { type Caller, ConnectionBook } from './connection-book.ts';
 export {
   bidiStream,

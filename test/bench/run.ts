@@ -4,6 +4,7 @@ import { benchAutoscaler } from './autoscaler/bench.ts';
 import { benchDelivery } from './delivery.ts';
 import { benchEvents } from './events.ts';
 import { benchKernels } from './kernels.ts';
+import { benchPreviews } from './previews.ts';
 import { type BenchReport, type BenchResult, table } from './report.ts';
 import { benchRuntime } from './runtime.ts';
 import { benchScale } from './scale/bench.ts';
@@ -17,6 +18,7 @@ const benches: Record<string, (options: BenchOptions) => Promise<BenchResult[] |
   delivery: benchDelivery,
   events: benchEvents,
   kernels: benchKernels,
+  previews: benchPreviews,
   runtime: benchRuntime,
   scale: benchScale,
   security: benchSecurity,
@@ -31,6 +33,10 @@ export interface BenchOptions {
   readonly events: number;
   /** A Python that has TomoPy, for `kernels`. */
   readonly tomopy?: string | undefined;
+  /** Of `previews`: a scan instead of the phantom, its axis in columns, and a folder for the pictures. */
+  readonly input?: string | undefined;
+  readonly centre?: number | undefined;
+  readonly out?: string | undefined;
 }
 
 const { values, positionals } = parseArgs({
@@ -40,17 +46,29 @@ const { values, positionals } = parseArgs({
     runs: { type: 'string', default: '5' },
     events: { type: 'string', default: '60000' },
     tomopy: { type: 'string' },
+    input: { type: 'string' },
+    centre: { type: 'string' },
+    out: { type: 'string' },
   },
 });
 const [name = ''] = positionals;
 const bench = benches[name];
 if (!bench) {
   process.stderr.write(
-    `usage: npm run bench -- NAME [--json] [--runs N] [--events N] [--tomopy PYTHON]\nNAME is one of: ${Object.keys(benches).join(', ')}\n`,
+    `usage: npm run bench -- NAME [--json] [--runs N] [--events N] [--tomopy PYTHON] [--input SCAN] [--centre C] [--out FOLDER]\nNAME is one of: ${Object.keys(benches).join(', ')}\n`,
   );
   process.exit(2);
 }
-const results = await bench({ runs: Number(values.runs), events: Number(values.events), tomopy: values.tomopy });
+const { tomopy, input, out } = values;
+const centre = values.centre === undefined ? undefined : Number(values.centre);
+const results = await bench({
+  runs: Number(values.runs),
+  events: Number(values.events),
+  tomopy,
+  input,
+  centre,
+  out,
+});
 const report = Array.isArray(results) ? { rows: results, text: table(results) } : results;
 for (const row of report.rows) if (values.json) process.stdout.write(`${JSON.stringify(row)}\n`);
 if (!values.json) process.stdout.write(`${report.text}\n`);

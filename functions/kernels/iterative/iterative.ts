@@ -38,11 +38,8 @@ export function reconstructIterativePlain(options: IterativeOptions): Float32Arr
   return values;
 }
 
-/**
- * One step with projections that have just come (`options` holds only these) on the picture so far, in place: OSEM by arriving groups.
- * Throws `InputError`.
- */
-export function updateWithAngles(options: IterativeOptions, values: Float32Array): void {
+/** One step with all the angles on the picture so far, in place. Throws `InputError`. */
+export function updateWithAnglesPlain(options: IterativeOptions, values: Float32Array): void {
   const { grid } = resolveIterative({ ...options, blocks: 1 });
   const centres = resolveCentres(options.centre ?? options.columns / 2, options.slices, options.columns);
   const block = Uint32Array.from({ length: options.angles }, (_, angle) => angle);

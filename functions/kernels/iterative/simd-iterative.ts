@@ -47,7 +47,8 @@ export function reconstructIterativeSimd(
   const { iterations, blocks, start } = resolveIterative(options);
   const method = options.algorithm === 'sirt' ? methods.add : methods.multiply;
   const angles = blocksOf(options.angles, blocks, options.order);
-  return overTiles(module, options, start, (tile, centre) => {
+  const values = startPicture(options, start);
+  overTiles(module, options, values, (tile, centre) => {
     for (let iteration = 0; iteration < iterations; iteration++) {
       for (const block of angles) {
         // With one block the weights stay what they are.
@@ -57,38 +58,60 @@ export function reconstructIterativeSimd(
       }
     }
   });
+  return values;
+}
+
+/** One step with all the angles on the picture so far, in place: OSEM by arriving groups. */
+export function updateWithAnglesSimd(
+  module: WebAssembly.Module,
+  options: IterativeOptions,
+  values: Float32Array,
+): void {
+  resolveIterative({ ...options, blocks: 1 });
+  const method = options.algorithm === 'sirt' ? methods.add : methods.multiply;
+  const [all = new Uint32Array(0)] = blocksOf(options.angles, 1);
+  overTiles(module, options, values, (tile, centre) => {
+    tile.clearWeights();
+    tile.step(all, { method, centre, theta: options.theta, weigh: true });
+  });
 }
 
 /** Adds A^T b to the start value of every cell. */
 export function backProjectSimd(module: WebAssembly.Module, options: BackProjectOptions): Float32Array<ArrayBuffer> {
   const { start } = resolveIterative({ ...options, algorithm: 'sirt' });
   const [all = new Uint32Array(0)] = blocksOf(options.angles, 1);
-  return overTiles(module, options, start, (tile, centre) => {
+  const values = startPicture(options, start);
+  overTiles(module, options, values, (tile, centre) => {
     tile.step(all, { method: methods.smear, centre, theta: options.theta, weigh: false });
   });
+  return values;
 }
 
+function startPicture({ slices, columns, grid }: BackProjectOptions, start: number): Float32Array<ArrayBuffer> {
+  return new Float32Array(slices * (grid ? grid.rows * grid.columns : columns * columns)).fill(start);
+}
+
+/** Works on the picture so far, in place. */
 function overTiles(
   module: WebAssembly.Module,
   options: BackProjectOptions,
-  start: number,
+  values: Float32Array,
   run: (tile: Tile, centre: number) => void,
-): Float32Array<ArrayBuffer> {
+): void {
   const { slices, angles, columns, sinogram } = options;
   const grid = options.grid ?? { rows: columns, columns };
-  const values = new Float32Array(slices * grid.rows * grid.columns);
   const groups = sameCentreGroups(resolveCentres(options.centre ?? columns / 2, slices, columns));
   const together = Math.max(...groups.map((group) => group.slices.length));
   const tile = new Tile(module, chooseLanes({ grid, angles, columns }, together));
   for (const group of groups) {
     for (let first = 0; first < group.slices.length; first += tile.lanes) {
       const part = group.slices.slice(first, first + tile.lanes);
-      tile.load(sinogram, part, start);
+      tile.load(sinogram, part);
+      tile.begin(values, part);
       run(tile, group.centre);
       tile.store(values, part);
     }
   }
-  return values;
 }
 
 /** Bytes of memory that four slices of these sizes take; more are worked on together only where that is below `tileBytesMax`. */
@@ -156,7 +179,7 @@ class Tile {
   }
 
   /** Interleaves what was measured of some slices; lanes without a slice hold zeros. */
-  load(sinogram: Float32Array, slices: readonly number[], start: number): void {
+  load(sinogram: Float32Array, slices: readonly number[]): void {
     const { lanes } = this;
     const { values } = this.#arena;
     const { at, length } = this.#measured;
@@ -166,7 +189,20 @@ class Tile {
       const from = slice * perSlice;
       for (let i = 0; i < perSlice; i++) values[at + i * lanes + lane] = sinogram[from + i] as number;
     });
-    values.fill(start, this.#picture.at, this.#picture.at + this.#picture.length);
+  }
+
+  /** Interleaves the pictures to begin with; lanes without a slice repeat the first, which keeps them finite. */
+  begin(pictures: Float32Array, slices: readonly number[]): void {
+    const { lanes } = this;
+    const { values } = this.#arena;
+    const { rows, columns } = this.#shape.grid;
+    for (let lane = 0; lane < lanes; lane++) {
+      let from = (slices[lane] ?? slices[0] ?? 0) * rows * columns;
+      for (let row = 0; row < rows; row++) {
+        let to = this.#picture.at + row * this.#pitch * lanes + lane;
+        for (const end = from + columns; from < end; from++, to += lanes) values[to] = pictures[from] as number;
+      }
+    }
   }
 
   clearWeights(): void {

@@ -12,6 +12,7 @@ import {
   reconstructFbp,
   reconstructIterative,
   type Scan,
+  updateWithAngles,
 } from '../../../functions/kernels/index.ts';
 import { loadKernel } from '../../harness/kernels.ts';
 import { fc } from '../../harness/properties.ts';
@@ -91,6 +92,22 @@ describe('SIMD equals plain TypeScript', () => {
         const blocks = Math.min(3, scan.angles);
         const options: IterativeOptions = { ...scan, algorithm, iterations: 2, blocks };
         expectClose(reconstructIterative({ ...options, kernel: kernels.iterative }), reconstructIterative(options));
+      }),
+      runs,
+    );
+  });
+
+  it('osem by arriving groups', () => {
+    fc.assert(
+      fc.property(scans, (scan) => {
+        const options: IterativeOptions = { ...scan, algorithm: 'osem' };
+        const { rows, columns } = scan.grid ?? { rows: scan.columns, columns: scan.columns };
+        const [plain, simd] = [0, 1].map(() => new Float32Array(scan.slices * rows * columns).fill(0.01));
+        for (let step = 0; step < 2; step++) {
+          updateWithAngles(options, plain as Float32Array);
+          updateWithAngles({ ...options, kernel: kernels.iterative }, simd as Float32Array);
+        }
+        expectClose(simd as Float32Array, plain as Float32Array);
       }),
       runs,
     );

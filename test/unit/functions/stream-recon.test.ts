@@ -4,11 +4,17 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { testFunction } from 'pilotfish/testing';
 import { decode } from 'tiff';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { measureQuality } from '../../../functions/phantom/index.ts';
 import { FilesError, fileOptionsOf, writeSliceFiles } from '../../../functions/results/index.ts';
 import { type Frame, frameHeaders, phantomScan, scanOrder } from '../../../functions/sources/index.ts';
 import streamRecon from '../../../functions/stream-recon/stream-recon.ts';
+
+// Bundlers compile it; here nobody bundles.
+vi.mock('../../../functions/kernels/iterative/module.js', async () => {
+  const { loadKernel } = await import('../../harness/kernels.ts');
+  return { default: await loadKernel('iterative') };
+});
 
 const [rows, columns, angles] = [3, 64, 90];
 let folder = '';
@@ -70,6 +76,19 @@ describe('stream-recon', () => {
       'Pilotfish-Function': 'test@1',
     });
     expect(shown[10]?.headers['Pilotfish-Shape']).toBe('3,64');
+  });
+
+  it('takes what is left of a group into the last picture of osem', async () => {
+    const { scan, events } = scanFrames();
+    const qualityOf = async (group: number) => {
+      const [xy, ...more] = await run({ algorithm: 'osem', every: 1_000, group, rows: 1 }, events);
+      expect([xy, ...more].map((shown) => shown?.headers['Pilotfish-Frames'])).toEqual(['90', '90', '90']);
+      const values = xy?.values ?? new Float32Array(0);
+      return measureQuality(values, scan.truth(1), { columns, scale: scan.truthScale }).psnr;
+    };
+    // Of 89 and one: a step of a single angle draws its streaks over the picture (14.98 dB).
+    expect(await qualityOf(89)).toBeGreaterThan(15.05);
+    expect(await qualityOf(11)).toBeGreaterThan(18);
   });
 
   it('counts what is missing and what came twice, and shows a picture when asked', async () => {
