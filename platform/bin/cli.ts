@@ -5,15 +5,23 @@ import { type CliContext, runCli } from '#cli';
 
 const controller = new AbortController();
 
-/** Taking back a half-started pilot needs a tenth of this; an impatient second Ctrl-C must not leave half of it. */
-const cleanUpMs = 1_000;
+/** Taking back a half-started pilot takes a tenth of this, or its scheduler is busy: an impatient second Ctrl-C must not leave half of it. */
+const cleanUpMs = 10_000;
 
-// The first signal lets the command clean up, a second one bounds how long that may take.
+// The first signal lets the command clean up, a second one bounds how long that may take, a third one ends it.
+let signals = 0;
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   process.on(signal, () => {
-    if (controller.signal.aborted) setTimeout(() => process.exit(130), cleanUpMs).unref();
-    else controller.abort();
+    signals += 1;
+    if (signals === 1) controller.abort();
+    else if (signals === 2) setTimeout(leaveHalf, cleanUpMs).unref();
+    else leaveHalf();
   });
+}
+
+function leaveHalf(): never {
+  process.stderr.write('note: stopped in the middle of cleaning up; `pilotfish pilot list` shows what is left\n');
+  process.exit(130);
 }
 
 // `pilotfish list | head` closes the pipe early: no reason for a stack trace.

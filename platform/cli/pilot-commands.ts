@@ -95,7 +95,8 @@ function infoLines(name: string, value: unknown): [string, string][] {
 }
 
 function blockText({ job, state, reason, nodes, endsAt }: BlockReport): string {
-  const end = endsAt === null ? '' : `, ends in ${formatDuration(Math.max(0, Date.parse(endsAt) - Date.now()))}`;
+  const leftMs = endsAt === null ? 0 : Date.parse(endsAt) - Date.now();
+  const end = leftMs > 0 ? `, ends in ${formatDuration(leftMs)}` : '';
   return `job ${job ?? '-'} ${state.toLowerCase()}${reason === '' ? '' : ` (${reason})`}: ${nodes.join(' ')}${end}`;
 }
 

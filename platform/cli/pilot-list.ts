@@ -1,5 +1,7 @@
 /** `pilotfish pilot list`: the pilots of this home and the state they are truly in. */
+import { accessSync, constants, existsSync } from 'node:fs';
 import type { Command } from 'commander';
+import { messageOf } from '#common';
 import type { PilotSummary } from '#pilot';
 import { type CommandFactory, type CommonOptions, newCommand, outputOf } from './command.ts';
 import { ageText, type ListView } from './output.ts';
@@ -15,9 +17,20 @@ export const pilotListCommand: CommandFactory = (context): Command =>
     .action(async (options: CommonOptions) => {
       const { listPilots, refreshPilots, resolveHome } = await import('#pilot');
       const output = outputOf(context, options);
-      const pilots = await refreshPilots(listPilots(resolveHome(context.env)), (why) => output.note(why));
+      const home = resolveHome(context.env);
+      const pilots = await refreshPilots(listPilots(home), (why) => output.note(why));
+      if (pilots.length > 0) noteReadOnly(home, (why) => output.note(why));
       await output.list(pilots, pilotsView);
     });
+
+/** Jobs run on above a file system that takes nothing more, and their servers cannot. */
+function noteReadOnly(home: string, note: (why: string) => void): void {
+  try {
+    if (existsSync(home)) accessSync(home, constants.W_OK);
+  } catch (error) {
+    note(`pilots can store nothing, nor start anything again: ${messageOf(error)}`);
+  }
+}
 
 const pilotsView: ListView<PilotSummary> = {
   columns: [

@@ -3,12 +3,10 @@
  * happens, so that `down` can find what it started at whatever moment either of them is killed.
  */
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import { checkServerVersion, locateServer, readServerAddress, type ServerSearch } from '#broker';
 import { messageOf, PlatformError } from '#common';
 import type { NodeConfig } from '#model';
 import {
-  blockPaths,
   failedProgress,
   type LauncherProgress,
   nodePaths,
@@ -41,6 +39,7 @@ import {
   removeDirectory,
   runPaths,
 } from './run-directory.ts';
+import { isToldToStop, watchStopSigns } from './stop-signs.ts';
 import { watchStore } from './store-watch.ts';
 import { type ChildName, type ChildOptions, SupervisedChild } from './supervised-child.ts';
 
@@ -59,10 +58,6 @@ const gatewayGraceMs = 5_000;
 const serverGraceMs = 5_000;
 /** Nodes of one scheduler job start together, give or take a slow file system. */
 const brokerWaitMs = 60_000;
-/** What a timer can wait: no walltime is longer. */
-const timerMsMax = 2 ** 31 - 1;
-/** A stop file may be written on another node. */
-const stopPollMs = 1_000;
 
 export class Launcher {
   readonly #options: LauncherOptions;
@@ -103,13 +98,12 @@ export class Launcher {
     const { config, onProgress } = this.#options;
     this.#record.write();
     if (config.startedAtMs !== undefined) this.#tellPhase('launcher');
-    if (this.#mustStop() || this.#stopSignal.signal.aborted) return this.stop();
+    if (isToldToStop(config) || this.#stopSignal.signal.aborted) return this.stop();
     try {
       makeRunDirectory(this.#runDirectory);
       makePrivateDirectory(nodePaths(config.nodeDirectory).logs);
       this.#prefix = probeParentDeath();
-      this.#watchStopFile();
-      this.#watchWalltime();
+      watchStopSigns(config, () => void this.stop(), this.#stopSignal.signal);
       // They load their code while keys and broker come about: on a busy node the longest part of a start.
       const tellAgent = this.#startAgent();
       const tellGateway = config.gateway === 'none' ? undefined : this.#startGateway();
@@ -302,36 +296,6 @@ export class Launcher {
     this.#releaseLogs();
     this.#releaseLogs = keepLogsBounded([...this.#children.keys(), 'launcher'].map((name) => paths.log(name)));
     return child;
-  }
-
-  #mustStop(): boolean {
-    const { pilotDirectory, block } = this.#options.config;
-    const { stop, blocks } = pilotPaths(pilotDirectory);
-    const stopped = existsSync(stop) || !existsSync(pilotDirectory);
-    return stopped || (block !== undefined && existsSync(blockPaths(join(blocks, block)).stop));
-  }
-
-  #watchStopFile(): void {
-    const { pilotDirectory } = this.#options.config;
-    waitForFile({
-      directory: pilotDirectory,
-      look: () => (this.#mustStop() ? true : undefined),
-      what: 'the stop file',
-      signal: this.#stopSignal.signal,
-      pollMs: stopPollMs,
-    }).then(
-      () => this.stop(),
-      // Cancelled: the launcher is ending already.
-      () => undefined,
-    );
-  }
-
-  /** Where no scheduler would end the node. Its agent has drained by then (R7). */
-  #watchWalltime(): void {
-    const { endsAtMs, endsItself } = this.#options.config;
-    if (!endsItself || endsAtMs === undefined) return;
-    const timer = setTimeout(() => this.stop(), Math.min(timerMsMax, Math.max(0, endsAtMs - Date.now())));
-    this.#stopSignal.signal.addEventListener('abort', () => clearTimeout(timer), { once: true });
   }
 
   #explainingLog(error: unknown): string {

@@ -23,8 +23,8 @@ interface EndOptions {
 export async function endScheduledPilot(pilotDirectory: string, options: EndOptions, clock: Clock): Promise<void> {
   const paths = pilotPaths(pilotDirectory);
   if (!existsSync(pilotDirectory)) return;
-  writePrivate(paths.stop, '');
-  await cancel(await living(pilotDirectory, ['queued']));
+  const told = tellToStop(paths.stop);
+  await cancel(await living(pilotDirectory, told ? ['queued'] : ['queued', 'running']));
   const left = await waitForEnd(pilotDirectory, options.graceMs ?? graceMsDefault, clock, options.hasten);
   if (left.length > 0) {
     await cancel(left);
@@ -36,8 +36,34 @@ export async function endScheduledPilot(pilotDirectory: string, options: EndOpti
       });
     }
   }
-  // A launcher on another node may still write its last words.
-  rmSync(pilotDirectory, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 });
+  removeFiles(pilotDirectory);
+}
+
+/** False where the directory takes nothing more: then the scheduler has to tell the launchers, who drain as long as it lets them. */
+function tellToStop(file: string): boolean {
+  try {
+    writePrivate(file, '');
+    return true;
+  } catch {
+    // Read-only, or full: `down` must work there all the more.
+    return false;
+  }
+}
+
+function removeFiles(pilotDirectory: string): void {
+  try {
+    // A launcher on another node may still write its last words.
+    rmSync(pilotDirectory, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 });
+  } catch (error) {
+    throw new PlatformError(
+      'unavailable',
+      `no job of the pilot is left, but its files cannot be removed: ${messageOf(error)}`,
+      {
+        hint: `Once ${pilotDirectory} can be written again: \`pilotfish down\`.`,
+        cause: error,
+      },
+    );
+  }
 }
 
 async function waitForEnd(

@@ -61,6 +61,7 @@ export function openNodeProvider(pilotDirectory: string, clock: Clock): NodeProv
       const limits = readLimits(pilotDirectory);
       const request = { ...first.plan.request, ...withoutUndefined(changes), nodes };
       const states = await readJobStates(listBlocks(pilotDirectory));
+      checkHome(states);
       checkLimits(limits, usesOf(states), { nodes, walltimeMs: request.walltimeMs }, clock.now());
       return await startBlock({ ...orderOf(first), request, brokers: 0, gateway: false, renew: false, scaled });
     },
@@ -131,6 +132,17 @@ function usesOf(states: readonly BlockState[]): NodeUse[] {
     endsAtMs: endOf(each),
     walltimeMs: each.block.plan.request.walltimeMs,
   }));
+}
+
+/** Nodes without a gateway and servers to join would wait for them in vain. Throws `conflict`. */
+function checkHome(states: readonly BlockState[]): void {
+  const homes = states.filter(({ block }) => !isSpare(block));
+  const last = homes.at(-1);
+  if (last?.state === undefined || homes.some(({ state }) => state?.phase !== 'ended')) return;
+  const { id, word } = last.state;
+  throw new PlatformError('conflict', `the pilot has ended: its job ${id} is ${word.toLowerCase()}`, {
+    hint: `Remove what is left and bring up another: pilotfish down ${last.block.plan.pilot}`,
+  });
 }
 
 /** Throws `no-capacity` saying which limit, what is used and what was asked for. */

@@ -2,7 +2,6 @@
 import { PlatformError } from '#common';
 import type { PilotAdapter } from './adapter.ts';
 import { createLocalAdapter } from './local.ts';
-import { parseResource } from './scheduler/index.ts';
 
 /** `launcher`: program and arguments of a launcher, before its own. Throws `usage` naming what is supported. */
 export function createAdapter(resource: string, launcher: readonly string[]): PilotAdapter {
@@ -12,7 +11,7 @@ export function createAdapter(resource: string, launcher: readonly string[]): Pi
   });
 }
 
-/** True where nodes belong to jobs, and not to this machine. */
+/** True where nodes belong to jobs, and not to this machine; also for what another version has written and this one does not know. */
 export function isScheduled(resource: string): boolean {
-  return resource !== '' && parseResource(resource).kind !== 'local';
+  return !/^(?:local(?::\/\/)?)?$/.test(resource);
 }

@@ -14,9 +14,9 @@ import { makePilotDirectory, writeNatsKeys } from './layout.ts';
 import { writeAuthority } from './node-certificates.ts';
 import type { NodeLimits } from './node-limits.ts';
 import type { PilotRecord } from './records.ts';
-import type { NodeRequest } from './scheduler/index.ts';
+import { type NodeRequest, parseResource, schedulerFor } from './scheduler/index.ts';
 import { type StageSources, stagePlatform } from './stage.ts';
-import { startBlock } from './start-block.ts';
+import { type BlockOrder, startBlock } from './start-block.ts';
 import type { StartedPilot, StartPhase } from './start-pilot.ts';
 import { waitForBlock } from './wait-for-block.ts';
 
@@ -51,6 +51,8 @@ export async function startScheduledPilot(options: ScheduledPilotOptions): Promi
   const startedAt = clock.monotonic();
   const elapsedMs = () => Math.round(clock.monotonic() - startedAt);
   const tell = (phase: string) => options.onPhase({ node: '', phase, ms: elapsedMs() });
+  // A wrong name is said before anything is made.
+  const scheduler = schedulerFor(parseResource(options.resource));
   const { pilot, pilotDirectory } = makePilotDirectory(options.home);
   try {
     tell(`pilot ${pilot}`);
@@ -60,7 +62,7 @@ export async function startScheduledPilot(options: ScheduledPilotOptions): Promi
     writeClaims(pilotDirectory, options.claims, options.storeBytes);
     await writeAuthority(pilot, pilotDirectory);
     tell(`platform staged (${stage.digest})`);
-    const block = await startBlock({
+    const order: BlockOrder = {
       pilot,
       pilotDirectory,
       resource: options.resource,
@@ -72,7 +74,8 @@ export async function startScheduledPilot(options: ScheduledPilotOptions): Promi
       pilotBrokers: options.brokers,
       gateway: true,
       renew: options.renew,
-    });
+    };
+    const block = await startBlock(order, scheduler);
     tell(`job ${block.job} submitted`);
     if (!options.detach) await untilReady(block, options, elapsedMs, clock);
     return { pilot, directory: pilotDirectory, readyMs: elapsedMs() };

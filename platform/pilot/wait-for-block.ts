@@ -60,7 +60,13 @@ export async function waitForBlock(first: Block, wait: BlockWait): Promise<void>
   }
   if (!wait.waitReady) return;
   const connection = connectionSchema.parse(JSON.parse(readPrivate(pilotPaths(block.plan.pilotDirectory).connection)));
-  await wait.waitReady(connection, wait.nodes ?? block.plan.nodes.length, Math.round(deadline - clock.monotonic()));
+  const leftMs = Math.round(deadline - clock.monotonic());
+  try {
+    await wait.waitReady(connection, wait.nodes ?? block.plan.nodes.length, leftMs);
+  } catch (error) {
+    // A gateway that was ready once and does not answer: its job may be over, which says more.
+    throw (await watch.hasEnded()) ? jobEnded(block, watch.state, 'has ended') : error;
+  }
   wait.onPhase({ node: '', phase: `ready ${formatDuration(clock.now() - block.startedAtMs)} after the job's start` });
 }
 
@@ -110,6 +116,12 @@ class JobWatch {
     if (this.state?.phase !== 'ended') return false;
     this.#goneTimes += 1;
     return this.state.word !== 'GONE' || this.#goneTimes >= goneTimesMax;
+  }
+
+  /** Asks now, whatever was asked when. */
+  async hasEnded(): Promise<boolean> {
+    this.#nextAt = Number.NEGATIVE_INFINITY;
+    return await this.ended().catch(() => false);
   }
 
   #tell(text: string): void {
@@ -163,9 +175,9 @@ function readLines(path: string): string[] {
   }
 }
 
-function jobEnded(block: Block, state: JobState | undefined): PlatformError {
+function jobEnded(block: Block, state: JobState | undefined, what = 'ended before the pilot was ready'): PlatformError {
   const word = state ? `${state.word.toLowerCase()}${state.reason === '' ? '' : `, ${state.reason}`}` : 'unknown';
-  const error = new PlatformError('unavailable', `job ${block.job} ended before the pilot was ready (${word})`, {
+  const error = new PlatformError('unavailable', `job ${block.job} ${what} (${word})`, {
     hint: 'Its output is shown above.',
   });
   return withTail(error, blockPaths(block.directory).output);

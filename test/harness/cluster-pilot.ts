@@ -40,7 +40,7 @@ export class ClusterPilot {
   }
 
   async up(...flags: string[]): Promise<string> {
-    return (await this.cli(['up', '--resource', 'slurm://', ...flags])).stdout.trim();
+    return (await this.cli(['up', '--resource', `${this.cluster.kind}://`, ...flags])).stdout.trim();
   }
 
   /** Those in this state. */
@@ -106,7 +106,7 @@ export class ClusterPilot {
       async () => {
         const left = [
           ...this.cluster.userProcesses(),
-          ...(await this.cluster.asRoot(['squeue', '--noheader', '--format=%i %T'])).stdout.split('\n').filter(Boolean),
+          ...(await this.cluster.jobs()).map((id) => `job ${id}`),
           ...namesIn(join(this.cluster.home, 'pilots')),
           ...readdirSync(tmpdir()).filter((name) => name.startsWith('pilotfish-via-')),
         ];
@@ -123,9 +123,11 @@ export class ClusterPilot {
       gateway: { address: string };
     };
     const brokers = join(this.directory, 'brokers');
-    const record = readdirSync(brokers)
-      .map((name) => JSON.parse(readFileSync(join(brokers, name), 'utf8')) as { node: string; gateway: string })
-      .find((each) => each.gateway === gateway.address);
+    const records = readdirSync(brokers).map(
+      (name) => JSON.parse(readFileSync(join(brokers, name), 'utf8')) as { node: string; gateway: string },
+    );
+    // Of a single one nobody must know the port beforehand.
+    const record = records.find((each) => each.gateway === gateway.address) ?? records[0];
     const line = this.cluster.userProcesses().find((each) => each.includes(`/nodes/${record?.node}/gateway.json`));
     if (!record || !line) throw new Error(`no process is the gateway at ${gateway.address}`);
     return { node: record.node, pid: Number(line.split(' ')[0]) };

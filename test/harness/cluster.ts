@@ -126,6 +126,20 @@ export class TestCluster {
     return this.asUser(argv, { timeoutMs: 600_000, ...options });
   }
 
+  get kind(): ClusterOptions['kind'] {
+    return this.#kind;
+  }
+
+  /** Ids of jobs that the scheduler shows, whoever's they are. */
+  async jobs(state: 'running' | 'queued' | 'any' = 'any'): Promise<string[]> {
+    const words = { running: ['R', 'r'], queued: ['PD', 'p'], any: [] }[state];
+    const slurm = ['squeue', '--noheader', '--format=%i', ...words.slice(0, 1).map((word) => `--states=${word}`)];
+    const sge = ['qstat', '-u', '*', ...words.slice(1).flatMap((word) => ['-s', word])];
+    const { stdout } = await this.asUser(this.#kind === 'slurm' ? slurm : sge);
+    // Grid Engine's table has a head.
+    return stdout.split('\n').flatMap((line) => /^\s*(\d+)/.exec(line)?.[1] ?? []);
+  }
+
   /** A command as root in this machine's own namespaces, with the scheduler's settings. */
   async asRoot(argv: readonly string[]): Promise<CliResult> {
     return await run(argv, { env: { ...(process.env as Record<string, string>), ...this.#env } });

@@ -1,5 +1,5 @@
 /** A pilot in jobs of a real Slurm, brought up by a plain user from the login node; its end proves that nothing leaked. */
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { clusterMissing, TestCluster } from '../harness/cluster.ts';
@@ -15,7 +15,12 @@ describe.skipIf(clusterMissing !== '')(`slurm:// (${clusterMissing || 'real'})`,
   let cluster: TestCluster;
 
   beforeAll(async () => {
-    cluster = await TestCluster.start({ kind: 'slurm', nodes: 4 });
+    cluster = await TestCluster.start({
+      kind: 'slurm',
+      nodes: 4,
+      // A partition as sites have them, whose limits are held at once and not by a job that waits for ever.
+      settings: { PILOT_SLURM_EXTRA: 'PartitionName=brief Nodes=ALL MaxTime=5 MaxNodes=2\nEnforcePartLimits=ALL' },
+    });
   }, upMs);
   afterAll(async () => {
     await cluster?.[Symbol.asyncDispose]();
@@ -131,24 +136,94 @@ describe.skipIf(clusterMissing !== '')(`slurm:// (${clusterMissing || 'real'})`,
     await nothingIsLeft();
   });
 
-  test('`up --detach` returns at once, `pilot wait` waits, and a cancelled job is told as what it is', async () => {
-    const up = await cli('up', '--resource', 'slurm://', '--cores-per-node', '2', '--walltime', '30m', '--detach');
-    expect((await cli('pilot', 'wait')).stdout).toBe(up.stdout);
-    const { blocks } = (await json('pilot', 'info')) as { blocks: { job: string }[] };
-    await cluster.asRoot(['scancel', blocks[0]?.job ?? '']);
-    await eventually(async () => (await json('pilot', 'list')).items[0].state === 'stopped', {
-      timeoutMs: 20_000,
-      what: 'the pilot is known to be stopped',
+  test('two pilots at once; one whose job was cancelled is told as what it is by each command, and the other goes on', async () => {
+    const start = () => cli('up', '--resource', 'slurm://', '--cores-per-node', '2', '--walltime', '30m', '--detach');
+    const ids = (await Promise.all([start(), start()])).map(({ stdout }) => stdout.trim());
+    const [gone = '', other = ''] = ids;
+    expect(await cluster.cli(['list'])).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(/there are 2 pilots:[\s\S]*Say which: --pilot/),
     });
-    await cli('down');
+    for (const id of ids) expect((await cli('pilot', 'wait', '--pilot', id)).stdout.trim()).toBe(id);
+    const { blocks } = (await json('pilot', 'info', '--pilot', gone)) as { blocks: { job: string }[] };
+    const [{ job } = { job: '' }] = blocks;
+    await cluster.asRoot(['scancel', job]);
+    await eventually(
+      async () => {
+        const { items } = (await json('pilot', 'list')) as { items: { pilot: string; state: string }[] };
+        return items.find(({ pilot }) => pilot === gone)?.state === 'stopped';
+      },
+      { timeoutMs: 60_000, what: 'the pilot is known to be stopped' },
+    );
+    expect(await cluster.cli(['pilot', 'wait', '--pilot', gone])).toMatchObject({
+      code: 8,
+      stderr: expect.stringContaining(`job ${job} has ended (cancelled`),
+    });
+    expect(await cluster.cli(['pilot', 'extend', '--pilot', gone])).toMatchObject({
+      code: 5,
+      stderr: expect.stringContaining(`the pilot has ended: its job ${job} is cancelled`),
+    });
+    for (const words of [['list'], ['invoke', 'echo', '-d', 'hi'], ['pilot', 'shrink', '--nodes', '1']])
+      expect(await cluster.cli([...words, '--pilot', gone]), words.join(' ')).toMatchObject({ stdout: '' });
+    expect((await cli('pilot', 'info', '--pilot', gone)).stdout).toMatch(/job \d+ cancelled.*: n1\n/);
+    expect(await json('pilot', 'info', '--pilot', other)).toMatchObject({ pilot: other, state: 'running' });
+    await cli('down', '--all');
+    await nothingIsLeft();
+  });
+
+  /** Flags with which a job runs and its launcher never starts. */
+  const neverReady = () => {
+    const bin = join(cluster.directory, 'slow-bin');
+    mkdirSync(bin, { recursive: true });
+    writeFileSync(join(bin, 'setsid'), '#!/bin/sh\nexec sleep 600\n', { mode: 0o755 });
+    return ['--cores-per-node', '2', '--walltime', '1h', '--set-env', `PATH=${bin}:/usr/bin:/bin`];
+  };
+  const jobs = async (state: string) =>
+    (await cluster.asRoot(['squeue', '--noheader', '--format=%i', `--states=${state}`])).stdout
+      .split('\n')
+      .filter(Boolean);
+  const until = (what: string, seen: () => Promise<boolean>) => eventually(seen, { timeoutMs: 60_000, what });
+
+  test('a job that is killed before the pilot is ready: `up` says so, and leaves nothing', async () => {
+    const up = cluster.cli(['up', '--resource', 'slurm://', ...neverReady()]);
+    await until('the job runs', async () => (await jobs('R')).length === 1);
+    const [job = ''] = await jobs('R');
+    await cluster.asUser(['scancel', job]);
+    expect(await up).toMatchObject({
+      code: 8,
+      stdout: '',
+      stderr: expect.stringMatching(/job \d+ ended before the pilot was ready \(cancelled/),
+    });
+    await nothingIsLeft();
+  });
+
+  test.each([
+    ['while the job is in the queue', 'PD', () => ['--cores-per-node', '2', '--directive', '--hold'], 1],
+    ['while it is, twice in a row', 'PD', () => ['--cores-per-node', '2', '--directive', '--hold'], 2],
+    ['while the pilot starts', 'R', neverReady, 1],
+  ] as const)('Ctrl-C %s leaves nothing', async (_, state, flags, times) => {
+    const up = cluster.cli(['up', '--resource', 'slurm://', ...flags()]);
+    await until(`the job is ${state}`, async () => (await jobs(state)).length === 1);
+    const command = cluster.userProcesses().find((line) => /cli\.mjs up /.test(line));
+    for (let time = 0; time < times; time += 1) {
+      await cluster.asRoot(['kill', '-INT', command?.split(' ')[0] ?? '']);
+      // Two at the same moment would be one.
+      await new Promise((done) => setTimeout(done, 200));
+    }
+    expect(await up).toMatchObject({ code: 130, stdout: '' });
     await nothingIsLeft();
   });
 
   test.each([
     [['--queue', 'nowhere'], 3, /invalid partition specified: nowhere/],
+    [['--queue', 'brief', '--walltime', '1h'], 3, /Slurm refused the job: .*time limit is invalid/s],
+    [['--queue', 'brief', '--walltime', '5m', '--nodes', '3'], 3, /Slurm refused the job: .*[Nn]ode count/s],
+    [['--nodes', '99'], 3, /Slurm refused the job: .*more processors requested than permitted/is],
     [['--directive', '--nonsense'], 3, /Slurm refused the job: .*nonsense/s],
     [['--interface', 'ib7'], 3, /no interface of this node is "ib7"/],
     [['--walltime', '1h', '--brokers', '3'], 2, /--brokers 3 needs 3 nodes/],
+    [['--resource', 'slrum://'], 2, /resource "slrum:\/\/" is not supported/],
+    [['--resource', 'slurm://?queue=a'], 2, /has no setting "queue"/],
   ] as const)('`up` %j fails with the words that explain it, and leaves nothing', async (more, code, says) => {
     const up = await cluster.cli(['up', '--resource', 'slurm://', '--cores-per-node', '2', ...more]);
     expect(up).toMatchObject({ code, stdout: '', stderr: expect.stringMatching(says) });

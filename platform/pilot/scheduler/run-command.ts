@@ -1,5 +1,6 @@
 /** Runs a scheduler's commands: with a time limit, a bound on what they print, here or on a login node through ssh. */
-import { execFile } from 'node:child_process';
+import { spawn } from 'node:child_process';
+import type { Readable } from 'node:stream';
 import { PlatformError } from '#common';
 import type { CommandResult } from './scheduler.ts';
 import { shellQuote } from './shell-text.ts';
@@ -11,21 +12,44 @@ const timeoutMsDefault = 30_000;
 /** Thousands of jobs in JSON. */
 const outputBytesMax = 64 * 2 ** 20;
 
-/** Never rejects for an exit code: schedulers' codes lie. Throws `not-found` for a missing program, `unavailable` for silence. */
+/**
+ * Never rejects for an exit code: schedulers' codes lie. Throws `not-found` for a missing program, `unavailable` for silence. In
+ * a session of its own: Ctrl-C at the terminal is for us, and must not cut off a command that has put a job into the queue
+ * before it has said so.
+ */
 export const runHere: RunCommand = (argv, { timeoutMs = timeoutMsDefault } = {}) => {
   const [program = '', ...args] = argv;
   const outcome = Promise.withResolvers<CommandResult>();
-  const limits = { timeout: timeoutMs, killSignal: 'SIGKILL', maxBuffer: outputBytesMax, encoding: 'utf8' } as const;
-  const child = execFile(program, args, limits, (error, stdout, stderr) => {
-    if (!error) return outcome.resolve({ code: 0, stdout, stderr });
-    // 127 is env's word for it.
-    if (error.code === 'ENOENT' || error.code === 127) outcome.reject(missingProgram(argv));
-    else if (error.killed) outcome.reject(silent(argv, timeoutMs));
-    else outcome.resolve({ code: typeof error.code === 'number' ? error.code : 1, stdout, stderr });
+  const child = spawn(program, args, {
+    detached: true,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    timeout: timeoutMs,
+    killSignal: 'SIGKILL',
   });
-  child.stdin?.end();
+  const stdout = collect(child.stdout);
+  const stderr = collect(child.stderr);
+  child.once('error', (error: NodeJS.ErrnoException) => {
+    outcome.reject(error.code === 'ENOENT' ? missingProgram(argv) : error);
+  });
+  child.once('close', (code) => {
+    // 127 is env's word for it.
+    if (code === 127) outcome.reject(missingProgram(argv));
+    else if (child.killed) outcome.reject(silent(argv, timeoutMs));
+    else outcome.resolve({ code: code ?? 1, stdout: stdout(), stderr: stderr() });
+  });
   return outcome.promise;
 };
+
+/** What is over the bound is left out. */
+function collect(stream: Readable): () => string {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  stream.on('data', (chunk: Buffer) => {
+    bytes += chunk.length;
+    if (bytes <= outputBytesMax) chunks.push(chunk);
+  });
+  return () => Buffer.concat(chunks).toString('utf8');
+}
 
 /** The same on another machine, `name`, `user@name` or `name:port`. `run` is replaced where another user's ssh is meant. */
 export function runThroughSsh(host: string, run: RunCommand = runHere, options: readonly string[] = []): RunCommand {
@@ -53,7 +77,7 @@ function sshDestination(host: string): string {
 function missingProgram(argv: readonly string[]): PlatformError {
   const program = argv.find((word) => !word.includes('=') && word !== 'env') ?? '';
   return new PlatformError('not-found', `"${program}" is not on PATH`, {
-    hint: 'Run the command on a login node of the cluster, or name one: --resource slurm+ssh://login',
+    hint: 'Run the command on a login node of the cluster, or name one: --resource slurm+ssh://login, sge+ssh:// and pbs+ssh:// alike',
   });
 }
 

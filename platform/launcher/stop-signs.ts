@@ -1,0 +1,36 @@
+/** What tells a launcher to end besides a signal: a file of the pilot or of its block, and its own walltime. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import type { NodeConfig } from '#model';
+import { blockPaths, pilotPaths, waitForFile } from '#pilot';
+
+/** What a timer can wait: no walltime is longer. */
+const timerMsMax = 2 ** 31 - 1;
+/** A stop file may be written on another node. */
+const stopPollMs = 1_000;
+
+export function isToldToStop({ pilotDirectory, block }: NodeConfig): boolean {
+  const { stop, blocks } = pilotPaths(pilotDirectory);
+  const stopped = existsSync(stop) || !existsSync(pilotDirectory);
+  return stopped || (block !== undefined && existsSync(blockPaths(join(blocks, block)).stop));
+}
+
+/** Calls `stop` once one of them is there; no more after the signal. */
+export function watchStopSigns(config: NodeConfig, stop: () => void, signal: AbortSignal): void {
+  waitForFile({
+    directory: config.pilotDirectory,
+    look: () => (isToldToStop(config) ? true : undefined),
+    what: 'the stop file',
+    signal,
+    pollMs: stopPollMs,
+  }).then(
+    stop,
+    // Cancelled: the launcher is ending already.
+    () => undefined,
+  );
+  const { endsAtMs, endsItself } = config;
+  // Where no scheduler would end the node. Its agent has drained by then (R7).
+  if (!endsItself || endsAtMs === undefined) return;
+  const timer = setTimeout(stop, Math.min(timerMsMax, Math.max(0, endsAtMs - Date.now())));
+  signal.addEventListener('abort', () => clearTimeout(timer), { once: true });
+}
