@@ -1,5 +1,6 @@
 /** `pilotfish pilot list`: the pilots of this home and the state they are truly in. */
-import { accessSync, constants, existsSync } from 'node:fs';
+import { mkdtempSync, rmdirSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Command } from 'commander';
 import { messageOf } from '#common';
 import type { PilotSummary } from '#pilot';
@@ -23,10 +24,10 @@ export const pilotListCommand: CommandFactory = (context): Command =>
       await output.list(pilots, pilotsView);
     });
 
-/** Jobs run on above a file system that takes nothing more, and their servers cannot. */
+/** Jobs run on above a file system that takes nothing more, and their servers cannot. Tried: a failed ext4 says that it can be written. */
 function noteReadOnly(home: string, note: (why: string) => void): void {
   try {
-    if (existsSync(home)) accessSync(home, constants.W_OK);
+    rmdirSync(mkdtempSync(join(home, '.try-')));
   } catch (error) {
     note(`pilots can store nothing, nor start anything again: ${messageOf(error)}`);
   }
