@@ -14,7 +14,7 @@ function dashboardOptions(root, scratch) {
     bundle: true,
     platform: 'browser',
     // The browsers of the last two years.
-    target: ['chrome120', 'firefox121', 'safari17'],
+    target: ['chrome123', 'firefox121', 'safari17.5'],
     format: 'esm',
     jsx: 'automatic',
     jsxImportSource: 'preact',

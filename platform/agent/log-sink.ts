@@ -19,11 +19,16 @@ export interface LogLine {
 /** Lines a second and function on one node; a burst may take two seconds' worth. */
 const linesPerSecondMax = 500;
 const textCharsMax = 8_192;
+/** What was dropped is said this long after the first of it. */
+const tellDroppedMs = 1_000;
 
 interface Budget {
   tokens: number;
   filledAt: number;
+  /** Since it was last said. */
   dropped: number;
+  /** It will be said in a moment. */
+  isTelling: boolean;
 }
 
 /** What an instance has to say. */
@@ -53,15 +58,21 @@ export class LogSink {
     const budget = this.#refill(functionName);
     if (budget.tokens < 1) {
       budget.dropped++;
+      if (!budget.isTelling) void this.#tellDropped(functionName, instance, budget);
       return;
     }
     budget.tokens--;
-    if (budget.dropped > 0) {
-      const notice = `${budget.dropped} lines dropped: over ${linesPerSecondMax} a second`;
-      this.#publish({ functionName, instance, level: 'warn', call: '', text: notice });
-      budget.dropped = 0;
-    }
     this.#publish({ functionName, instance, level, call, trace, text: text.slice(0, textCharsMax) });
+  }
+
+  /** Once a second at most, and also where nothing more is written. */
+  async #tellDropped(functionName: string, instance: string, budget: Budget): Promise<void> {
+    budget.isTelling = true;
+    await this.#clock.sleep(tellDroppedMs);
+    const text = `${budget.dropped} lines dropped: over ${linesPerSecondMax} a second`;
+    budget.isTelling = false;
+    budget.dropped = 0;
+    this.#publish({ functionName, instance, level: 'warn', call: '', text });
   }
 
   #publish({ functionName, instance, level, call, trace, text }: LogEntry): void {
@@ -73,7 +84,12 @@ export class LogSink {
 
   #refill(functionName: string): Budget {
     const now = this.#clock.monotonic();
-    const budget = this.#budgets.get(functionName) ?? { tokens: 2 * linesPerSecondMax, filledAt: now, dropped: 0 };
+    const budget = this.#budgets.get(functionName) ?? {
+      tokens: 2 * linesPerSecondMax,
+      filledAt: now,
+      dropped: 0,
+      isTelling: false,
+    };
     budget.tokens = Math.min(
       2 * linesPerSecondMax,
       budget.tokens + ((now - budget.filledAt) / 1_000) * linesPerSecondMax,

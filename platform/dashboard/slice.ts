@@ -3,6 +3,9 @@
 export interface Slice {
   readonly rows: number;
   readonly columns: number;
+  /** As it is stored; the picture may have been shrunk. */
+  readonly storedRows: number;
+  readonly storedColumns: number;
   readonly values: Float32Array;
   /** Between which nearly all values lie: where a grey scale begins. */
   readonly low: number;
@@ -15,12 +18,16 @@ export interface Slice {
 const tail = 0.005;
 const samplesMax = 20_000;
 
-/** A text that says why where it is none. */
-export function parseSlice(base64: string, headers: Readonly<Record<string, string>>): Slice | string {
-  const [rows = 0, columns = 0] = (headers['Pilotfish-Shape'] ?? '').split(',').map(Number);
-  if (headers['Pilotfish-Dtype'] !== 'f32' || !(rows > 0 && columns > 0))
+/** A text that says why where it is none. `shown` is the picture's size where the gateway has made one. */
+export function parseSlice(
+  base64: string,
+  headers: Readonly<Record<string, string>>,
+  shown: { readonly rows: number; readonly columns: number },
+): Slice | string {
+  const [storedRows = 0, storedColumns = 0] = (headers['Pilotfish-Shape'] ?? '').split(',').map(Number);
+  if (headers['Pilotfish-Dtype'] !== 'f32' || !(storedRows > 0 && storedColumns > 0))
     return 'this event holds no slice of 32-bit floats';
-  if (base64 === '') return 'this slice is too large for a message; its file is named by the event';
+  const { rows, columns } = shown;
   const bytes = Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
   if (bytes.length !== rows * columns * 4) return `a slice of ${rows} x ${columns} has ${bytes.length} bytes`;
   const values = new Float32Array(bytes.buffer);
@@ -30,7 +37,17 @@ export function parseSlice(base64: string, headers: Readonly<Record<string, stri
     (_, at) => values[at * step] ?? 0,
   ).sort();
   const at = (share: number) => sample[Math.min(sample.length - 1, Math.floor(sample.length * share))] ?? 0;
-  return { rows, columns, values, low: at(tail), high: at(1 - tail), least: at(0), most: at(1) };
+  return {
+    rows,
+    columns,
+    storedRows,
+    storedColumns,
+    values,
+    low: at(tail),
+    high: at(1 - tail),
+    least: at(0),
+    most: at(1),
+  };
 }
 
 /** Greys from black at `low` to white at `high`. */

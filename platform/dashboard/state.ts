@@ -2,6 +2,7 @@
 import { computed, effect, signal } from '@preact/signals';
 import type { FunctionSummary, Happening, ScaleDecision, WatchResponse } from '#proto';
 import { listen, type Who } from './api.ts';
+import { Drawing } from './drawing.ts';
 import { byName } from './format.ts';
 import { FunctionSeries } from './series.ts';
 
@@ -21,8 +22,10 @@ const seriesByFunction = new Map<string, FunctionSeries>();
 
 export const functions = computed(() => [...(snapshot.value?.functions ?? [])].sort((a, b) => byName(a.name, b.name)));
 
+const names = computed(() => functions.value.map(({ name }) => name).join());
+
 /** A place among eight colours, the same as long as the functions are the same. */
-export const colourOf = computed(() => new Map(functions.value.map(({ name }, at) => [name, at % 8])));
+export const colourOf = computed(() => new Map(names.value.split(',').map((name, at) => [name, at % 8])));
 
 export function seriesOf(name: string): FunctionSeries {
   const known = seriesByFunction.get(name) ?? new FunctionSeries();
@@ -57,20 +60,32 @@ export function followPilot(): void {
   );
 }
 
-function take(message: WatchResponse, isFirst: boolean): void {
-  if (isFirst) {
-    for (const history of message.history) seriesOf(history.function).begin(history);
-    happenings.value = message.happened;
-    decisions.value = message.decisions;
-  } else {
-    if (message.happened.length > 0) happenings.value = [...happenings.value, ...message.happened].slice(-listsMax);
-    if (message.decisions.length > 0) decisions.value = [...decisions.value, ...message.decisions].slice(-listsMax);
-  }
-  for (const summary of message.functions) seriesOf(summary.name).add(message.timeMs, summary);
-  for (const name of seriesByFunction.keys())
-    if (!message.functions.some((each) => each.name === name)) seriesByFunction.delete(name);
-  snapshot.value = message;
+/** What has come and is not drawn yet. */
+let newest: WatchResponse | undefined;
+let allHappened: readonly Happening[] = [];
+let allDecided: readonly ScaleDecision[] = [];
+
+const drawing = new Drawing(() => {
+  if (newest === undefined) return;
+  happenings.value = allHappened;
+  decisions.value = allDecided;
+  snapshot.value = newest;
   tick.value++;
+});
+
+function take(message: WatchResponse, isFirst: boolean): void {
+  if (isFirst) for (const history of message.history) seriesOf(history.function).begin(history);
+  allHappened = isFirst ? message.happened : appended(allHappened, message.happened);
+  allDecided = isFirst ? message.decisions : appended(allDecided, message.decisions);
+  for (const summary of message.functions) seriesOf(summary.name).add(message.timeMs, summary);
+  const names = new Set(message.functions.map(({ name }) => name));
+  for (const name of seriesByFunction.keys()) if (!names.has(name)) seriesByFunction.delete(name);
+  newest = message;
+  drawing.want();
+}
+
+function appended<T>(list: readonly T[], more: readonly T[]): readonly T[] {
+  return more.length === 0 ? list : [...list, ...more].slice(-listsMax);
 }
 
 /** The reader's place stands behind the "#", so that a page can be bookmarked and nothing is asked of the server. */

@@ -2,9 +2,11 @@
 import type { KV } from '@nats-io/kv';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { PlatformError } from '#common';
+import type { Claims } from '#model';
 import {
   type GatewayServer,
   GatewayService,
+  type GetLatestEventRequest,
   type GetUsageRequest,
   type InvokeAsyncRequest,
   type ListCallsRequest,
@@ -43,6 +45,7 @@ import { listTriggers, pauseTrigger } from './triggers.ts';
 export interface GatewayServiceOptions extends DeployOptions, WatchOptions {
   readonly connection: NatsConnection;
   readonly secrets: KV;
+  readonly claims: Claims;
   readonly nodeScaling: NodeScaling | undefined;
   readonly scales: ScaleStore;
   readonly calls: Calls;
@@ -106,7 +109,7 @@ export function gatewayService(options: GatewayServiceOptions): RpcServiceBindin
     listCalls: serverStream((request: ListCallsRequest, { signal }) => calls.list(request, signal)),
     cancelCall: unary(async ({ callId }: { callId: string }) => ({ call: await calls.cancel(callId) })),
     listSubjects: unary((request: { pattern: string }) => listSubjects(request.pattern, options.manager)),
-    getLatestEvent: unary((request: { subject: string }) => getLatestEvent(request.subject, options.manager)),
+    getLatestEvent: unary((request: GetLatestEventRequest) => getLatestEvent(request, options)),
     getUsage: unary((request: GetUsageRequest) => {
       options.usage.add(fleet.ready());
       return { rows: (request.byScan ? options.scans : options.usage).rows(registry) };

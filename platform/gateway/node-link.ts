@@ -83,6 +83,11 @@ export class NodeLink {
     await callUnary(call, { names: [...names] }, { timeoutMs: applyTimeoutMs });
   }
 
+  /** A claimed payload that lies with the node. Throws `not-found` where it is gone. */
+  async *readClaim(name: string): AsyncGenerator<Uint8Array, void, void> {
+    for await (const { chunk } of readStream(this.#client.readClaim({ name }))) yield chunk;
+  }
+
   /** Rejects with the error that the agent names, or `unavailable` when it went away during the call. */
   async call(options: AgentCallOptions): Promise<AgentAnswer> {
     for (let tells = 1; ; tells++) {

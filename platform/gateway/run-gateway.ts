@@ -17,7 +17,7 @@ import { invoke } from './invoke.ts';
 import { JobWatch } from './job-watch.ts';
 import { metricsText, ScanTotals, TotalsStore, UsageTotals, UserTotals } from './metrics/index.ts';
 import { NodeScaling, type NodeScalingOptions } from './node-scaling.ts';
-import { DeadLetterCounts, Happenings, History, tellEarlier } from './observe/index.ts';
+import { DeadLetterCounts, Happenings, History, Journal, tellEarlier } from './observe/index.ts';
 import { openHttp } from './open-http.ts';
 import { Pages } from './pages/index.ts';
 import { Renewal } from './renewal.ts';
@@ -54,7 +54,8 @@ export async function runGateway(
     store.load(),
   ]);
   const changes = new Changes();
-  const happenings = new Happenings(clock);
+  const journal = await Journal.open({ bucket: buckets.observed, clock, logger });
+  const happenings = new Happenings(clock, journal);
   happenings.add('node', config.node, `gateway ${epoch} begins`);
   const jobs = new JobWatch({
     pilotDirectory: config.pilotDirectory,
@@ -135,6 +136,7 @@ export async function runGateway(
     ...buckets,
     ...view,
     pilot: config.pilot,
+    claims: config.claims,
     triggerStates,
     urlOf: (path) => http.door.urlOf(path),
     artifacts,
@@ -194,6 +196,7 @@ export async function runGateway(
       history.close();
       usage.add(fleet.ready());
       await totals.close();
+      await journal.close();
       await calls.close();
       await scaling?.close();
       await trimmer.close();

@@ -1,5 +1,5 @@
 /** The dashboard in real Chromium: a pilot at work is watched, by its owner and by others, also by those who mean ill. */
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { request as httpRequest } from 'node:http';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
@@ -53,6 +53,16 @@ describe.skipIf(skipped)(`a dashboard${skipped ? ` (${skipped})` : ''}`, () => {
       }`,
       ['on: [{ subject: "odd.*" }]', 'retry: { attempts: 1 }'],
     );
+    const previewed = {
+      entry: join(import.meta.dirname, '../../functions/stream-recon/stream-recon.ts'),
+      on: [{ subject: 'scan.*.*' }],
+      order: { key: '{1}' },
+      resources: { memory: '512MiB' },
+      config: { window: 60, every: 20, rows: 4 },
+    };
+    writeFileSync(join(functions.path, 'pilotfish.yaml'), JSON.stringify({ functions: { 'stream-recon': previewed } }));
+    const deployed = await pilot.cli(['deploy', functions.path]);
+    expect(deployed.code, deployed.stderr).toBe(0);
     if ('path' in found) browser = await openBrowser(found.path);
     const dashboard = open.use(await openDashboard(pilot));
     context = await browser.newContext({ viewport: { width: 1_280, height: 900 } });
@@ -108,21 +118,76 @@ describe.skipIf(skipped)(`a dashboard${skipped ? ` (${skipped})` : ''}`, () => {
   it('shows a scan with its parts, and the reconstruction itself as it is stored', { timeout: 60_000 }, async () => {
     await page.goto(page.url().replace(/#.*/, '#/scans'));
     await page.getByRole('link', { name: 'a', exact: true }).first().click({ timeout: seenMs });
-    await page.getByText('made by').waitFor({ timeout: seenMs });
-    const slices = page.getByText(/of 8$/).first();
+    const shown = page.getByRole('region', { name: 'Reconstruction' });
+    await shown.getByText('made by').waitFor({ timeout: seenMs });
+    const slices = shown.getByText(/of 8$/).first();
     await slices.waitFor({ timeout: seenMs });
     // A slice is no grey area: inside and outside of the object differ.
     const greys = async () =>
       await page.evaluate<number>(`(() => {
-        const canvas = document.querySelector('.viewer canvas');
+        const canvas = document.querySelector('[aria-label=Reconstruction] canvas');
         const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
         return new Set(data.filter((_, at) => at % 4 === 0)).size;
       })()`);
     await eventually(async () => (await greys()) > 50, { timeoutMs: seenMs, what: 'a slice is drawn' });
-    await page.getByLabel('Black').fill('98');
+    await shown.getByLabel('Black').fill('98');
     await eventually(async () => (await greys()) < 250, { timeoutMs: seenMs, what: 'the window is narrower' });
-    await page.getByLabel('Black').fill('0');
+    await shown.getByLabel('Black').fill('0');
     await picture(page, 'scan');
+    expect(errors).toEqual([]);
+  });
+
+  it('shows a preview while the scan arrives', { timeout: 120_000 }, async () => {
+    await page.goto(page.url().replace(/#.*/, '#/scans/live'));
+    const scan = phantomScan({ scan: 'live', rows: 4, columns: 64, angles: 120, seed: 3, darks: 5, flats: 5 });
+    const sent = replayInto(pilot, [scan], 20);
+    const section = page.getByRole('region', { name: 'Preview while it arrives' });
+    const frames = section
+      .getByRole('row', { name: /^frames/ })
+      .getByRole('cell')
+      .first();
+    await frames.waitFor({ timeout: seenMs });
+    const first = Number(await frames.textContent());
+    await picture(page, 'preview');
+    // Nobody touches the page: the newer preview replaces the one that is shown.
+    await eventually(async () => Number(await frames.textContent()) > first, {
+      timeoutMs: 60_000,
+      what: 'a newer preview',
+    });
+    await sent;
+    await page.goto(page.url().replace(/#.*/, '#/scans'));
+    await page.locator('.previews').getByRole('link', { name: 'live' }).waitFor({ timeout: seenMs });
+    expect(errors).toEqual([]);
+  });
+
+  it('shows a slice that is too large for a message, shrunk, and another try beside the one before', {
+    timeout: 60_000,
+  }, async () => {
+    await using source = await pilot.events('source');
+    const side = 2_048;
+    const publish = async (by: string, grey: number) => {
+      const values = Float32Array.from({ length: side * side }, (_, at) => (at % side < side / 2 ? grey : 2));
+      const data = new Uint8Array(values.buffer);
+      await source.publish('recon.big.0', data, {
+        dtype: 'f32',
+        shape: [side, side],
+        headers: { 'Pilotfish-Recon': by },
+      });
+      await source.flush();
+    };
+    await publish('gridrec; filter=shepp', 0);
+    await page.goto(page.url().replace(/#.*/, '#/scans/big'));
+    await page.getByText('2048 × 2048, shown as 1024 × 1024').waitFor({ timeout: seenMs });
+    expect(await page.locator('.viewer canvas').count()).toBe(1);
+    await publish('gridrec; filter=hann', 1);
+    await page.getByRole('columnheader', { name: 'before' }).waitFor({ timeout: seenMs });
+    const made = page.getByRole('row', { name: /^made by/ });
+    expect(await made.getByRole('cell').allTextContents()).toEqual(['gridrec; filter=hann', 'gridrec; filter=shepp']);
+    expect(await made.getAttribute('class')).toBe('differs');
+    expect(await page.locator('.viewer canvas').count()).toBe(2);
+    await picture(page, 'before-after');
+    await page.getByRole('button', { name: 'Show one' }).click();
+    expect(await page.locator('.viewer canvas').count()).toBe(1);
     expect(errors).toEqual([]);
   });
 
@@ -160,6 +225,13 @@ describe.skipIf(skipped)(`a dashboard${skipped ? ` (${skipped})` : ''}`, () => {
     await page.getByText('reconnecting').waitFor({ timeout: seenMs });
     await page.getByText('live', { exact: true }).waitFor({ timeout: seenMs });
     await page.getByRole('row', { name: /gridrec/ }).waitFor({ timeout: seenMs });
+    // What the killed gateway saw of nodes is still told.
+    await page.goto(page.url().replace(/#.*/, '#/timeline'));
+    await eventually(async () => (await page.getByText('node has joined').count()) >= 4, {
+      timeoutMs: seenMs,
+      what: 'both nodes have joined both gateways',
+    });
+    await page.getByText('gateway 1 begins').waitFor({ timeout: seenMs });
   });
 
   it('fits a telephone, and is dark where that is wanted', async () => {
@@ -194,6 +266,41 @@ describe.skipIf(skipped)(`a dashboard${skipped ? ` (${skipped})` : ''}`, () => {
     }
     expect(reached[0]).toBe('Skip to content');
     expect(reached).toEqual(expect.arrayContaining(['Overview', 'Timeline', 'gridrec']));
+  });
+
+  it('does what it does with the keyboard alone: asks on "Cancel", leaves with Escape, and gives the focus back', {
+    timeout: 60_000,
+  }, async () => {
+    const focused = () => page.evaluate<string>('document.activeElement?.textContent?.trim() ?? ""');
+    const drain = page.getByRole('button', { name: 'Drain' }).last();
+    await drain.focus();
+    await page.keyboard.press('Enter');
+    await eventually(async () => (await focused()) === 'Cancel', { timeoutMs: seenMs, what: 'it asks' });
+    await page.keyboard.press('Escape');
+    await eventually(async () => (await focused()) === 'Drain', { timeoutMs: seenMs, what: 'the focus is back' });
+    await page.goto(page.url().replace(/#.*/, '#/functions/picky'));
+    const look = page.getByRole('button', { name: 'Look' }).first();
+    await look.focus({ timeout: seenMs });
+    await page.keyboard.press('Enter');
+    await page.getByRole('dialog').waitFor({ timeout: seenMs });
+    await page.keyboard.press('Escape');
+    await eventually(async () => (await focused()) === 'Look', { timeoutMs: seenMs, what: 'the focus is back' });
+    await page.goto(page.url().replace(/#.*/, '#/scans/a'));
+    const slice = page.getByRole('region', { name: 'Reconstruction' }).getByLabel('Slice', { exact: true });
+    await slice.focus({ timeout: seenMs });
+    await page.keyboard.press('Home');
+    await page.getByText('1 of 8').waitFor({ timeout: seenMs });
+    await page.keyboard.press('ArrowRight');
+    await page.getByText('2 of 8').waitFor({ timeout: seenMs });
+    await page.goto(page.url().replace(/#.*/, '#/'));
+    await drain.focus({ timeout: seenMs });
+    for (const key of ['Enter', 'Shift+Tab', 'Enter']) await page.keyboard.press(key);
+    await page.getByText('draining').first().waitFor({ timeout: seenMs });
+    // Everything that reacts to a click can be focused: no action is the mouse's alone.
+    const deaf = await page.evaluate<number>(
+      `[...document.querySelectorAll('button, a, input, select, summary')].filter((each) => !each.hidden && each.tabIndex < 0).length`,
+    );
+    expect(deaf).toBe(0);
   });
 
   it('offers a viewer nothing that changes, and the gateway would refuse it', { timeout: 60_000 }, async () => {

@@ -1,6 +1,7 @@
 /** Scans that are coming in or were lately gathered; of the one that is chosen, its reconstruction. */
 import { countText, spanText } from '../format.ts';
 import { Bar } from '../parts/bar.tsx';
+import { PreviewList } from '../parts/preview-list.tsx';
 import { SliceViewer } from '../parts/slice-viewer.tsx';
 import { type Scan, scansOf } from '../scans.ts';
 import { functions, linkTo, may, snapshot } from '../state.ts';
@@ -10,7 +11,13 @@ export function ScansPage({ chosen }: { readonly chosen: string | undefined }) {
   return (
     <>
       <h1>{chosen === undefined ? 'Scans' : `Scan ${chosen}`}</h1>
-      {chosen !== undefined && may('GetLatestEvent') && <SliceViewer key={chosen} scan={chosen} />}
+      {chosen !== undefined && may('GetLatestEvent') && (
+        <div key={chosen}>
+          <SliceViewer scan={chosen} stem="preview" title="Preview while it arrives" none="" />
+          <SliceViewer scan={chosen} stem="recon" title="Reconstruction" none="No slice of this scan is stored yet." />
+        </div>
+      )}
+      {chosen === undefined && may('GetLatestEvent') && <PreviewList />}
       <h2>{chosen === undefined ? 'Coming in, and lately gathered' : 'Gathers'}</h2>
       <ScanTable scans={scans.filter(({ id }) => chosen === undefined || id === chosen)} />
       {chosen !== undefined && (

@@ -1,6 +1,8 @@
 /** A button that changes something: asks first where it cannot be taken back, and says what came of it. */
 import { useSignal } from '@preact/signals';
+import { useRef } from 'preact/hooks';
 import { call } from '../api.ts';
+import { onEscape, useFocusWhileOpen } from './keyboard.ts';
 
 interface ActionProps {
   readonly method: string;
@@ -25,23 +27,19 @@ export function ActionButton({ method, request, label, confirm, onDone }: Action
     }
     state.value = 'idle';
   };
-  if (state.value === 'asking') {
-    return (
-      <span class="asking" role="alertdialog" aria-label={label}>
-        {confirm}
-        <button type="button" class="sure" onClick={() => void run()}>
-          {label}
-        </button>
-        <button type="button" onClick={() => (state.value = 'idle')}>
-          Cancel
-        </button>
-      </span>
-    );
-  }
   return (
     <span class="action">
+      {state.value === 'asking' && (
+        <Question
+          label={label}
+          text={confirm ?? ''}
+          onSure={() => void run()}
+          onCancel={() => (state.value = 'idle')}
+        />
+      )}
       <button
         type="button"
+        hidden={state.value === 'asking'}
         disabled={state.value === 'busy'}
         onClick={() => {
           if (confirm) state.value = 'asking';
@@ -55,6 +53,30 @@ export function ActionButton({ method, request, label, confirm, onDone }: Action
           {failure.value}
         </span>
       )}
+    </span>
+  );
+}
+
+interface QuestionProps {
+  readonly label: string;
+  readonly text: string;
+  readonly onSure: () => void;
+  readonly onCancel: () => void;
+}
+
+/** The keyboard is on "Cancel": a second Enter does nothing that cannot be taken back. */
+function Question({ label, text, onSure, onCancel }: QuestionProps) {
+  const cancel = useRef<HTMLButtonElement>(null);
+  useFocusWhileOpen(cancel);
+  return (
+    <span class="asking" role="alertdialog" aria-label={label} onKeyDown={onEscape(onCancel)}>
+      {text}
+      <button type="button" class="sure" onClick={onSure}>
+        {label}
+      </button>
+      <button type="button" ref={cancel} onClick={onCancel}>
+        Cancel
+      </button>
     </span>
   );
 }

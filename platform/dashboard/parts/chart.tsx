@@ -89,6 +89,19 @@ function asData(lists: readonly (readonly (number | null)[])[]): uPlot.AlignedDa
   return lists as unknown as uPlot.AlignedData;
 }
 
+/** Of a variable of the style sheet, the colour in the theme that is shown: a drawing needs it as such. */
+function colourReader(): (name: string) => string {
+  const probe = document.createElement('span');
+  probe.hidden = true;
+  document.body.append(probe);
+  // Read at once: the element goes before the page is drawn.
+  queueMicrotask(() => probe.remove());
+  return (name) => {
+    probe.style.color = `var(${name})`;
+    return getComputedStyle(probe).color;
+  };
+}
+
 /** A number that would stand there twice, as whole numbers do on a small scale, stands there once. */
 function axisTexts(splits: readonly number[], text: (value: number) => string): string[] {
   const texts = splits.map((value) => (value === 0 ? '0' : text(value)));
@@ -102,7 +115,7 @@ function options(
   seconds: number,
 ): uPlot.Options {
   const style = getComputedStyle(document.documentElement);
-  const colour = (name: string) => style.getPropertyValue(name).trim();
+  const colour = colourReader();
   const axis = {
     stroke: colour('--ink-3'),
     grid: { stroke: colour('--rule'), width: 1 },
@@ -136,7 +149,7 @@ function options(
         points: { show: false },
         spanGaps: false,
         ...(dash ? { dash: [...dash] } : {}),
-        ...(fill ? { fill: `${colour(name)}22` } : {}),
+        ...(fill ? { fill: colour(name).replace(/^rgb\((.*)\)$/, 'rgba($1, 0.13)') } : {}),
         ...(stepped ? { paths: uPlot.paths.stepped?.({ align: 1 }) } : {}),
         ...(bars ? { paths: uPlot.paths.bars?.({ size: [0.6, 8] }), fill: colour(name) } : {}),
       })),

@@ -1,11 +1,12 @@
 /** Events that failed for good: why, each of their tries, a look inside, and the way back. */
 import { useSignal } from '@preact/signals';
-import { useEffect } from 'preact/hooks';
+import { useEffect, useRef } from 'preact/hooks';
 import type { DeadLetter, ListDeadLettersResponse } from '#proto';
 import { call, listen } from '../api.ts';
 import { bytesText, clockText } from '../format.ts';
 import { may } from '../state.ts';
 import { ActionButton } from './action-button.tsx';
+import { onEscape, useFocusWhileOpen } from './keyboard.ts';
 
 const shownMax = 50;
 /** Of a payload, what is shown. */
@@ -98,8 +99,17 @@ function Letter({
   readonly onClose: () => void;
 }) {
   const { letter, payload, headers } = opened;
+  const box = useRef<HTMLDivElement>(null);
+  useFocusWhileOpen(box);
   return (
-    <div class="letter" role="dialog" aria-label={`Dead letter ${letter.sequence}`}>
+    <div
+      class="letter"
+      role="dialog"
+      aria-label={`Dead letter ${letter.sequence}`}
+      ref={box}
+      tabIndex={-1}
+      onKeyDown={onEscape(onClose)}
+    >
       <p>
         <b class="mono">{letter.subject}</b> {bytesText(letter.eventBytes)}, stored {clockText(letter.eventTimeMs)}
         {letter.redriven > 0 && `, given back ${letter.redriven} times before`}

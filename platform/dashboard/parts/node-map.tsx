@@ -1,4 +1,5 @@
 /** The pilot's nodes as rows of slots: who holds each, and whether it works, starts or drains. */
+import { useMemo } from 'preact/hooks';
 import type { Instance, Node, PilotJob } from '#proto';
 import { bytesText, spanText } from '../format.ts';
 import { colourOf, linkTo, may, snapshot } from '../state.ts';
@@ -37,15 +38,7 @@ function NodeCard({ node, job }: { readonly node: Node; readonly job: PilotJob |
           {node.slotsUsed}/{node.slots}
         </span>
       </div>
-      <div class="slots">
-        {held.map((instance) => (
-          <Slot key={instance.id} instance={instance} />
-        ))}
-        {Array.from({ length: free }, (_, at) => (
-          // biome-ignore lint/suspicious/noArrayIndexKey: free slots are all alike.
-          <span key={`free-${at}`} class="slot free" />
-        ))}
-      </div>
+      <Slots instances={held} free={free} />
       <div class="node-foot quiet">
         <span title={`confined by ${node.isolation?.tier}`}>{bytesText(node.memoryBytes)}</span>
         {left !== undefined && (
@@ -67,10 +60,34 @@ function NodeCard({ node, job }: { readonly node: Node; readonly job: PilotJob |
   );
 }
 
+/** Two thousand of them stand on the page of a large pilot: what looks as before is not touched. */
+function Slots({ instances, free }: { readonly instances: readonly Instance[]; readonly free: number }) {
+  const colours = colourOf.value;
+  const looks = instances.map((each) => `${each.id} ${lookOf(each)}`).join();
+  return useMemo(
+    () => (
+      <div class="slots">
+        {instances.map((instance) => (
+          <Slot key={instance.id} instance={instance} />
+        ))}
+        {Array.from({ length: free }, (_, at) => (
+          // biome-ignore lint/suspicious/noArrayIndexKey: free slots are all alike.
+          <span key={`free-${at}`} class="slot free" />
+        ))}
+      </div>
+    ),
+    [looks, free, colours],
+  );
+}
+
+function lookOf({ state, busy }: Instance): string {
+  return state === 'ready' ? (busy > 0 ? 'busy' : 'ready') : state;
+}
+
 function Slot({ instance }: { readonly instance: Instance }) {
-  const { function: name, state, busy, handled, id, pid } = instance;
-  const look = state === 'ready' ? (busy > 0 ? 'busy' : 'ready') : state;
-  const said = `${name}, ${look}, ${busy} inside, ${handled} handled, instance ${id}, pid ${pid}`;
+  const { function: name, id, pid } = instance;
+  const look = lookOf(instance);
+  const said = `${name}, ${look}, instance ${id}, pid ${pid}`;
   return (
     <a
       class={`slot ${look} c${colourOf.value.get(name) ?? 8}`}

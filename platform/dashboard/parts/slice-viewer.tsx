@@ -1,54 +1,53 @@
-/** The reconstruction itself: a slider through the slices, the grey scale's window, and what each was made of. */
+/** The reconstruction itself: a slider through the slices, the grey scale's window, what each was made of, before and after. */
 import { useSignal } from '@preact/signals';
-import { useEffect, useRef } from 'preact/hooks';
+import { useEffect } from 'preact/hooks';
 import type { ListSubjectsResponse } from '#proto';
 import { call } from '../api.ts';
-import { clockText } from '../format.ts';
-import { drawSlice, parseSlice, type Slice } from '../slice.ts';
-
-interface Shown {
-  readonly subject: string;
-  readonly sequence: number;
-  readonly timeMs: number;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly slice: Slice | string;
-}
+import { parseSlice } from '../slice.ts';
+import { MadeOf, type Shown } from './made-of.tsx';
+import { SlicePicture } from './slice-picture.tsx';
 
 interface LatestEvent extends Omit<Shown, 'subject' | 'slice'> {
   /** base64 */
   readonly payload: string;
+  readonly shownRows: number;
+  readonly shownColumns: number;
 }
 
 /** New slices, and newer ones of a preview, are looked for this often. */
 const lookEveryMs = 2_000;
-const madeOf = [
-  ['Pilotfish-Recon', 'made by'],
-  ['Pilotfish-Function', 'function'],
-  ['Pilotfish-Centre', 'rotation axis'],
-  ['Pilotfish-Centre-From', 'found by'],
-  ['Pilotfish-Frames', 'frames'],
-  ['Pilotfish-Missing', 'missing'],
-  ['Pilotfish-Node', 'node'],
-] as const;
+/** More than a screen has; larger slices are shrunk by the gateway. */
+const pictureSide = 1_024;
+/** What a slice was made with: with another one it is no newer state of the same, but another try. */
+const madeWithHeaders = ['Pilotfish-Recon', 'Pilotfish-Version', 'Pilotfish-Centre'] as const;
 
-export function SliceViewer({ scan }: { readonly scan: string }) {
+interface ViewerProps {
+  readonly scan: string;
+  /** Slices stand under `<stem>.<scan>.*`. */
+  readonly stem: 'recon' | 'preview';
+  /** Said where there are none; nothing at all where it is empty. */
+  readonly none: string;
+  readonly title: string;
+}
+
+export function SliceViewer({ scan, stem, none, title }: ViewerProps) {
   const subjects = useSignal<readonly string[]>([]);
   const at = useSignal(0);
   const shown = useSignal<Shown | undefined>(undefined);
+  const before = useSignal<Shown | undefined>(undefined);
   const failure = useSignal('');
   const low = useSignal(0);
   const high = useSignal(100);
-  const canvas = useRef<HTMLCanvasElement>(null);
   const wanted = subjects.value[at.value];
 
   useEffect(() => {
     const look = async (): Promise<void> => {
       try {
-        const found = await call<ListSubjectsResponse>('ListSubjects', { pattern: `recon.${scan}.*` });
+        const found = await call<ListSubjectsResponse>('ListSubjects', { pattern: `${stem}.${scan}.*` });
         const names = found.subjects.map(({ subject }) => subject);
         if (names.length !== subjects.value.length) {
-          // Until somebody has chosen one, the middle is shown: the ends of an object are mostly air.
-          if (subjects.value.length === 0) at.value = Math.floor(names.length / 2);
+          // Until somebody has chosen one, the middle is shown: the ends of an object are mostly air. A preview begins with the plane of the beam.
+          if (subjects.value.length === 0) at.value = stem === 'recon' ? Math.floor(names.length / 2) : 0;
           subjects.value = names;
         }
         const subject = names[at.value];
@@ -60,84 +59,86 @@ export function SliceViewer({ scan }: { readonly scan: string }) {
     void look();
     const timer = setInterval(() => void look(), lookEveryMs);
     return () => clearInterval(timer);
-  }, [scan]);
+  }, [scan, stem]);
 
   const load = async (subject: string): Promise<void> => {
-    const { payload, ...event } = await call<LatestEvent>('GetLatestEvent', { subject });
+    const old = shown.value?.subject === subject ? shown.value : undefined;
+    const request = { subject, pictureSide, knownSequence: old?.sequence ?? 0 };
+    const { payload, shownRows, shownColumns, ...event } = await call<LatestEvent>('GetLatestEvent', request);
     // The slider may have gone on meanwhile.
     if (subjects.value[at.value] !== subject) return;
-    if (shown.value?.subject === subject && shown.value.sequence === event.sequence) return;
     failure.value = '';
-    shown.value = { subject, ...event, slice: parseSlice(payload, event.headers) };
+    if (old?.sequence === event.sequence) return;
+    const slice = parseSlice(payload, event.headers, { rows: shownRows, columns: shownColumns });
+    const next = { subject, ...event, slice };
+    if (old && madeWithHeaders.some((header) => old.headers[header] !== next.headers[header])) before.value = old;
+    shown.value = next;
   };
 
   useEffect(() => {
     if (wanted !== undefined) void load(wanted).catch((error: unknown) => (failure.value = String(error)));
   }, [wanted]);
 
-  useEffect(() => {
-    const slice = shown.value?.slice;
-    if (!canvas.current || typeof slice !== 'object') return;
-    const span = slice.high - slice.low;
-    drawSlice(canvas.current, slice, slice.low + (span * low.value) / 100, slice.low + (span * high.value) / 100);
-  }, [shown.value, low.value, high.value]);
-
-  if (subjects.value.length === 0)
-    return <p class="quiet">{failure.value || 'No slice of this scan is stored yet.'}</p>;
+  if (subjects.value.length === 0) {
+    const said = failure.value || none;
+    return said === '' ? null : <p class="quiet">{said}</p>;
+  }
   const slice = shown.value?.slice;
+  const { low: from, span } = typeof slice === 'object' ? { low: slice.low, span: slice.high - slice.low } : nothing;
+  // Both in the same greys, or a change of the grey scale would look like one of the object.
+  const window = { low: from + (span * low.value) / 100, high: from + (span * high.value) / 100 };
   return (
-    <div class="viewer">
-      <canvas ref={canvas} role="img" aria-label={`Slice ${wanted}`} />
-      <div class="controls">
-        <Slider label="Slice" value={at.value} max={subjects.value.length - 1} onInput={(value) => (at.value = value)}>
-          {at.value + 1} of {subjects.value.length}
-        </Slider>
-        <Slider
-          label="Black"
-          value={low.value}
-          max={100}
-          onInput={(value) => (low.value = Math.min(value, high.value - 1))}
-        >
-          {low.value} %
-        </Slider>
-        <Slider
-          label="White"
-          value={high.value}
-          max={100}
-          onInput={(value) => (high.value = Math.max(value, low.value + 1))}
-        >
-          {high.value} %
-        </Slider>
-        {typeof slice === 'string' && <p class="failure">{slice}</p>}
-        {failure.value && <p class="failure">{failure.value}</p>}
-        <dl class="made">
-          <div>
-            <dt>subject</dt>
-            <dd class="mono">{shown.value?.subject}</dd>
-          </div>
-          <div>
-            <dt>stored</dt>
-            <dd>{shown.value ? clockText(shown.value.timeMs) : '–'}</dd>
-          </div>
-          {typeof slice === 'object' && (
-            <div>
-              <dt>size</dt>
-              <dd>
-                {slice.columns} × {slice.rows}, {slice.least.toPrecision(3)} to {slice.most.toPrecision(3)}
-              </dd>
-            </div>
-          )}
-          {madeOf.map(([header, label]) => (
-            <div key={header}>
-              <dt>{label}</dt>
-              <dd>{shown.value?.headers[header] ?? '–'}</dd>
-            </div>
-          ))}
-        </dl>
+    <section aria-label={title}>
+      <h2>{title}</h2>
+      <div class={before.value ? 'viewer two' : 'viewer'}>
+        <SlicePicture slice={slice} {...window} label={`Slice ${wanted}${before.value ? ', after' : ''}`} />
+        {before.value && (
+          <SlicePicture slice={before.value.slice} {...window} label={`Slice ${before.value.subject}, before`} />
+        )}
+        <div class="controls">
+          <Slider
+            label="Slice"
+            value={at.value}
+            max={subjects.value.length - 1}
+            onInput={(value) => (at.value = value)}
+          >
+            {at.value + 1} of {subjects.value.length}
+          </Slider>
+          <Slider
+            label="Black"
+            value={low.value}
+            max={100}
+            onInput={(value) => (low.value = Math.min(value, high.value - 1))}
+          >
+            {low.value} %
+          </Slider>
+          <Slider
+            label="White"
+            value={high.value}
+            max={100}
+            onInput={(value) => (high.value = Math.max(value, low.value + 1))}
+          >
+            {high.value} %
+          </Slider>
+          <p class="action">
+            <button type="button" disabled={!shown.value} onClick={() => (before.value = shown.value)}>
+              Keep as before
+            </button>{' '}
+            {before.value && (
+              <button type="button" onClick={() => (before.value = undefined)}>
+                Show one
+              </button>
+            )}
+          </p>
+          {failure.value && <p class="failure">{failure.value}</p>}
+          {shown.value && <MadeOf after={shown.value} before={before.value} />}
+        </div>
       </div>
-    </div>
+    </section>
   );
 }
+
+const nothing = { low: 0, span: 0 };
 
 interface SliderProps {
   readonly label: string;

@@ -1,8 +1,11 @@
 /** Looks into the stream of events: which subjects there are, and the last event on one. */
 import { JetStreamApiError, type JetStreamManager } from '@nats-io/jetstream';
 import { eventSubject, publishSubject, streams, userSubject } from '#broker';
+import { dtypeHeader, parseShape, readClaim, shapeHeader } from '#claims';
 import { PlatformError } from '#common';
-import type { GetLatestEventResponse, ListSubjectsResponse } from '#proto';
+import type { GetLatestEventRequest, GetLatestEventResponse, ListSubjectsResponse } from '#proto';
+import { type ClaimedPayloadOptions, readClaimedPayload } from './claimed-payload.ts';
+import { floatArrayOf, shrink } from './picture.ts';
 
 /** More than a page shows; the server's own answer is bounded at ten times as many. */
 const subjectsMax = 10_000;
@@ -26,19 +29,26 @@ export async function listSubjects(pattern: string, manager: JetStreamManager): 
 }
 
 /** Throws `not-found`, and `invalid` for a subject with wildcards. */
-export async function getLatestEvent(subject: string, manager: JetStreamManager): Promise<GetLatestEventResponse> {
-  const message = await readLast(publishSubject(subject), manager);
+export async function getLatestEvent(
+  { subject, pictureSide, knownSequence }: GetLatestEventRequest,
+  options: ClaimedPayloadOptions,
+): Promise<GetLatestEventResponse> {
+  const message = await readLast(publishSubject(subject), options.manager);
   if (!message) {
     throw new PlatformError('not-found', `no event is stored on "${subject}"`, {
       hint: 'Events that are done with leave the stream when it fills.',
     });
   }
-  return {
-    sequence: message.seq,
-    timeMs: message.time.getTime(),
-    headers: Object.fromEntries([...message.header].map(([name, values]) => [name, values.join(', ')])),
-    payload: Buffer.from(message.data),
-  };
+  const headers = Object.fromEntries([...message.header].map(([name, values]) => [name, values.join(', ')]));
+  const event = { sequence: message.seq, timeMs: message.time.getTime(), headers, shownRows: 0, shownColumns: 0 };
+  if (message.seq === knownSequence) return { ...event, payload: Buffer.alloc(0) };
+  if (pictureSide === 0) return { ...event, payload: Buffer.from(message.data) };
+  const claim = readClaim(headers);
+  const bytes = claim ? await readClaimedPayload(claim, options) : message.data;
+  const array = floatArrayOf(bytes, { dtype: headers[dtypeHeader] ?? '', shape: parseShape(headers[shapeHeader]) });
+  if (!array) return { ...event, payload: claim ? Buffer.alloc(0) : Buffer.from(message.data) };
+  const { bytes: shown, rows, columns } = shrink(array, pictureSide);
+  return { ...event, payload: Buffer.from(shown), shownRows: rows, shownColumns: columns };
 }
 
 async function readLast(subject: string, manager: JetStreamManager) {

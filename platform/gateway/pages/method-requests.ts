@@ -23,7 +23,11 @@ export const methodRequests = {
   ListFunctions: z.strictObject({}),
   GetFunction: z.strictObject({ name }),
   ListSubjects: z.strictObject({ pattern: name }),
-  GetLatestEvent: z.strictObject({ subject: name }),
+  GetLatestEvent: z.strictObject({
+    subject: name,
+    pictureSide: count.max(4_096).default(0),
+    knownSequence: count.default(0),
+  }),
   ListNodes: z.strictObject({}),
   GetScale: z.strictObject({ name }),
   SetScale: z.strictObject({ name, override: override.optional() }),

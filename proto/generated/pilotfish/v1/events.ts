@@ -28,6 +28,13 @@ export interface SubjectCount {
 export interface GetLatestEventRequest {
   /** Without wildcards. */
   subject: string;
+  /**
+   * An array of 32-bit floats with two sides, claimed or not, comes as a picture that is no longer than this on either side:
+   * the mean of each block. 0: the payload as it is stored.
+   */
+  pictureSide: number;
+  /** The caller has the event of this sequence: where it is still the last one, no payload comes. */
+  knownSequence: number;
 }
 
 /** The last event stored on a subject. */
@@ -35,8 +42,11 @@ export interface GetLatestEventResponse {
   sequence: number;
   timeMs: number;
   headers: { [key: string]: string };
-  /** Empty where it is claimed: then the headers name its file. */
+  /** Empty where it is claimed and no picture was asked for: then the headers name its file. */
   payload: Buffer;
+  /** Of a picture that was asked for; smaller than the shape in the headers where it had to be shrunk. */
+  shownRows: number;
+  shownColumns: number;
 }
 
 export interface GetLatestEventResponse_HeadersEntry {
@@ -222,13 +232,19 @@ export const SubjectCount: MessageFns<SubjectCount> = {
 };
 
 function createBaseGetLatestEventRequest(): GetLatestEventRequest {
-  return { subject: "" };
+  return { subject: "", pictureSide: 0, knownSequence: 0 };
 }
 
 export const GetLatestEventRequest: MessageFns<GetLatestEventRequest> = {
   encode(message: GetLatestEventRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.subject !== "") {
       writer.uint32(10).string(message.subject);
+    }
+    if (message.pictureSide !== 0) {
+      writer.uint32(16).uint32(message.pictureSide);
+    }
+    if (message.knownSequence !== 0) {
+      writer.uint32(24).uint64(message.knownSequence);
     }
     return writer;
   },
@@ -254,6 +270,22 @@ export const GetLatestEventRequest: MessageFns<GetLatestEventRequest> = {
             message.subject = reader.string();
             continue;
           }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.pictureSide = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.knownSequence = longToNumber(reader.uint64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -272,12 +304,14 @@ export const GetLatestEventRequest: MessageFns<GetLatestEventRequest> = {
   fromPartial<I extends Exact<DeepPartial<GetLatestEventRequest>, I>>(object: I): GetLatestEventRequest {
     const message = createBaseGetLatestEventRequest();
     message.subject = object.subject ?? "";
+    message.pictureSide = object.pictureSide ?? 0;
+    message.knownSequence = object.knownSequence ?? 0;
     return message;
   },
 };
 
 function createBaseGetLatestEventResponse(): GetLatestEventResponse {
-  return { sequence: 0, timeMs: 0, headers: {}, payload: Buffer.alloc(0) };
+  return { sequence: 0, timeMs: 0, headers: {}, payload: Buffer.alloc(0), shownRows: 0, shownColumns: 0 };
 }
 
 export const GetLatestEventResponse: MessageFns<GetLatestEventResponse> = {
@@ -293,6 +327,12 @@ export const GetLatestEventResponse: MessageFns<GetLatestEventResponse> = {
     });
     if (message.payload.length !== 0) {
       writer.uint32(34).bytes(message.payload);
+    }
+    if (message.shownRows !== 0) {
+      writer.uint32(40).uint32(message.shownRows);
+    }
+    if (message.shownColumns !== 0) {
+      writer.uint32(48).uint32(message.shownColumns);
     }
     return writer;
   },
@@ -345,6 +385,22 @@ export const GetLatestEventResponse: MessageFns<GetLatestEventResponse> = {
             message.payload = Buffer.from(reader.bytes());
             continue;
           }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.shownRows = reader.uint32();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.shownColumns = reader.uint32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -374,6 +430,8 @@ export const GetLatestEventResponse: MessageFns<GetLatestEventResponse> = {
       {},
     );
     message.payload = object.payload ?? Buffer.alloc(0);
+    message.shownRows = object.shownRows ?? 0;
+    message.shownColumns = object.shownColumns ?? 0;
     return message;
   },
 };
