@@ -74,7 +74,7 @@ export const codeCacheUses = { none: 0, used: 1, rejected: 2 } as const;
 export type CodeCacheUse = (typeof codeCacheUses)[keyof typeof codeCacheUses];
 
 /** A handler that took less is not told in a `run`: most do, and a frame each would cost more than they. */
-export const runToldMs = 1;
+export const runToldMs = 0.25;
 
 /** Beside a result's form: the header is a ResultFileHeader, the body lies in the file. */
 export const resultInFile = 4;

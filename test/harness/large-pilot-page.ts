@@ -33,7 +33,13 @@ export async function serveLargePilot(assets: string): Promise<LargePilotPage> {
   const server = createServer((request, response) => {
     const { pathname } = new URL(request.url ?? '/', 'http://localhost');
     if (pathname === '/ui/who')
-      return json(response, { pilot: 'large', name: 'owner', role: 'admin', functions: [], methods: ['Watch'] });
+      return json(response, {
+        pilot: 'large',
+        name: 'owner',
+        role: 'admin',
+        functions: [],
+        methods: ['Watch', 'DrainNode', 'GetLatestEvent', 'ListSubjects'],
+      });
     if (pathname === '/ui/api/GetFunction')
       return json(response, GetFunctionResponse.fromPartial({ summary: summaryOf(1, round) }));
     if (pathname.startsWith('/ui/api/')) {
