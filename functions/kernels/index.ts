@@ -53,6 +53,7 @@ export { removeRings, ringWidthDefault } from './rings/remove-rings.ts';
 export { circularMask, isInsideDisk, maskRatioDefault } from './scan/circular-mask.ts';
 export { InputError, type InputErrorCode } from './scan/errors.ts';
 export {
+  assertFiniteCounts,
   type Counts,
   type FlatField,
   FrameMean,
@@ -62,5 +63,5 @@ export {
   writeProjection,
 } from './scan/flat-field.ts';
 export type { GridShape } from './scan/grid.ts';
-export { assertScan, type Scan, scanDoubts } from './scan/scan.ts';
+export { assertAngle, assertScan, type Scan, scanDoubts } from './scan/scan.ts';
 export { withLineKernel } from './scan/simd-lines.ts';

@@ -13,6 +13,7 @@ import {
   reconstructFbp,
   reconstructIterative,
   type Scan,
+  scanDoubts,
 } from '../kernels/index.ts';
 import iterativeKernel from '../kernels/iterative/module.js';
 import { chunkOutputs, FilesError } from '../results/index.ts';
@@ -33,12 +34,15 @@ export default defineFunction({
       const sinogram = valuesOf(event.data, rows * theta.length * columns);
       const scan: Scan = { sinogram, slices: rows, angles: theta.length, columns, theta };
       const { values, recon } = run(algorithm, scan, ctx.config);
+      const doubts = scanDoubts(scan);
+      for (const doubt of doubts) ctx.log.warn(doubt, { scan: scanId, firstRow });
       const provenance = {
         function: ctx.function,
         centre: centreOf(columns, ctx.config['centre']),
         frames: theta.length,
         missing: 0,
         recon,
+        doubts,
         tookMs: performance.now() - started,
       };
       const grid = { rows: columns, columns };
@@ -58,7 +62,10 @@ function run(
   scan: Scan,
   config: Readonly<Record<string, unknown>>,
 ): { readonly values: Float32Array; readonly recon: string } {
-  const centre = config['centre'] === undefined ? {} : { centre: Number(config['centre']) };
+  const configured = config['centre'];
+  if (configured !== undefined && typeof configured !== 'number')
+    throw new RangeError(`centre is ${JSON.stringify(configured)}; give a column`);
+  const centre = configured === undefined ? {} : { centre: configured };
   const filter = String(config['filter'] ?? 'shepp');
   if (algorithm === 'gridrec') {
     const mode = String(config['mode'] ?? 'accurate') as GridrecMode;

@@ -1,8 +1,9 @@
 // What every reconstructing function does with a chunk of a scan's rows: collect the frames, find the axis, reconstruct, one event a slice.
 import { type FunctionContext, type FunctionEvent, outputs, Reject } from 'pilotfish/sdk';
-import { circularMask, findCentre, InputError, maskRatioDefault, type Scan } from '../kernels/index.ts';
+import { circularMask, findCentre, InputError, maskRatioDefault, type Scan, scanDoubts } from '../kernels/index.ts';
 import lineKernel from '../kernels/scan/module.js';
 import { chunkOutputs, FilesError } from '../results/index.ts';
+import { FrameHeaderError } from '../sources/messages.ts';
 import { CollectError, collectChunk } from './collect.ts';
 
 export interface ChunkMethod {
@@ -33,20 +34,26 @@ export async function reconstructChunk(event: FunctionEvent, ctx: FunctionContex
     const { slices } = scan;
     ctx.log.info('chunk reconstructed', { scan: scanId, firstRow, slices, frames, centre: centre.value });
     const missing = Object.values(parts.missing).reduce((sum, indexes) => sum + indexes.length, 0);
-    const provenance = { function: ctx.function, centre, frames, missing, recon };
+    const doubts = scanDoubts(scan);
+    for (const doubt of doubts) ctx.log.warn(doubt, { scan: scanId, firstRow });
+    const provenance = { function: ctx.function, centre, frames, missing, recon, doubts };
     const chunk = { scan: scanId, subject: method.subject, firstRow, slices, grid, values, provenance };
     return outputs(chunkOutputs(chunk, ctx.config));
   } catch (error) {
     // What is wrong with the input stays wrong: the dead letter says what it is.
-    const isInput = error instanceof InputError || error instanceof CollectError || error instanceof FilesError;
-    if (isInput || error instanceof RangeError) throw new Reject(error.message, { cause: error });
+    const kinds = [InputError, CollectError, FilesError, FrameHeaderError, RangeError];
+    if (error instanceof Error && kinds.some((kind) => error instanceof kind))
+      throw new Reject(error.message, { cause: error });
     throw error;
   }
 }
 
 /** 0 means that nothing is masked. */
 function maskRatioOf(configured: unknown): number | undefined {
-  return configured === undefined ? maskRatioDefault : Number(configured) || undefined;
+  if (configured === undefined) return maskRatioDefault;
+  if (typeof configured !== 'number' || !(configured >= 0))
+    throw new RangeError(`maskRatio is ${JSON.stringify(configured)}; give a part of the width, 0 for no mask`);
+  return configured || undefined;
 }
 
 /** The configured axis, or the one found; on failure the detector's middle, and it is said so. */
@@ -57,6 +64,7 @@ function centreOf(
   onFailure: (reason: string) => void,
 ): { readonly value: number; readonly from: string } {
   if (typeof configured === 'number') return { value: configured, from: 'config' };
+  if (configured !== undefined) throw new RangeError(`centre is ${JSON.stringify(configured)}; give a column`);
   const found = findCentre(scan, kernel);
   if (found.kind === 'found') return { value: found.centre, from: 'entropy' };
   onFailure(found.reason);

@@ -100,6 +100,7 @@ export function writeSliceFiles({ folder, format, png, window }: FileOptions, sl
 }
 
 function provenanceJson({ scan, row, provenance }: SliceFile) {
-  const { function: made, centre, frames, missing, recon } = provenance;
-  return { scan, row, function: { ...made }, recon, centre, framesUsed: frames, framesMissing: missing };
+  const { function: made, centre, frames, missing, recon, doubts = [] } = provenance;
+  const used = { framesUsed: frames, framesMissing: missing };
+  return { scan, row, function: { ...made }, recon, centre, ...used, ...(doubts.length > 0 ? { doubts } : {}) };
 }

@@ -13,12 +13,14 @@ export interface Provenance {
   readonly missing: number;
   /** Algorithm and parameters, such as "gridrec mode=accurate filter=shepp". */
   readonly recon: string;
+  /** What looks like a mistake in the input, in sentences. */
+  readonly doubts?: readonly string[] | undefined;
   /** What the handler took, for those that measure a pilot: latency without it is time in queues. */
   readonly tookMs?: number;
 }
 
 export function sliceOutput(values: Float32Array, subject: string, grid: GridShape, provenance: Provenance): Output {
-  const { function: made, centre, frames, missing, recon, tookMs } = provenance;
+  const { function: made, centre, frames, missing, recon, doubts = [], tookMs } = provenance;
   return new Output(values, {
     subject,
     headers: {
@@ -32,6 +34,7 @@ export function sliceOutput(values: Float32Array, subject: string, grid: GridSha
       'Pilotfish-Instance': made.instance,
       'Pilotfish-Function': `${made.name}@${made.version}`,
       'Pilotfish-Recon': recon,
+      ...(doubts.length === 0 ? {} : { 'Pilotfish-Doubts': doubts.join(' ') }),
       ...(tookMs === undefined ? {} : { 'Pilotfish-Took': tookMs.toFixed(3) }),
     },
   });

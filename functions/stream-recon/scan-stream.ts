@@ -1,6 +1,8 @@
 // One scan while it arrives: darks and flats are averaged, each projection is added to the picture, previews are cut from the stack. Pure.
 // Frames that never came are counted by their places; the picture is of those that did.
 import {
+  assertAngle,
+  assertFiniteCounts,
   type FlatField,
   FrameMean,
   InputError,
@@ -57,6 +59,7 @@ export class ScanStream {
   #group: readonly Projection[] = [];
   readonly #seen = new Set<number>();
   #field: FlatField | undefined;
+  #inherited: FlatField | undefined;
   #last = -1;
   #expected: number | undefined;
 
@@ -98,6 +101,18 @@ export class ScanStream {
     return Math.max(0, Math.max(this.#last + 1, this.#expected ?? 0) - this.#seen.size);
   }
 
+  /** Mean dark and flat frames, once there are both; another instance goes on with them where this one is lost. */
+  get field(): FlatField | undefined {
+    if (this.#dark.count > 0 && this.#flat.count > 0)
+      this.#field ??= { dark: this.#dark.mean(), flat: this.#flat.mean() };
+    return this.#field ?? this.#inherited;
+  }
+
+  /** From the instance before, for as long as there are none of its own. */
+  inherit(field: FlatField): void {
+    this.#inherited = field;
+  }
+
   /** True for a projection that was not there before. A second one of the same place changes nothing. Throws `InputError`. */
   add(frame: FrameHeaders, values: Uint16Array | Float32Array): boolean {
     if (frame.rows !== this.#frameRows || frame.columns !== this.columns) {
@@ -111,22 +126,22 @@ export class ScanStream {
       if (this.#osem && this.#waiting.length > 0) this.#step(this.#osem);
       return false;
     }
-    const picked = this.#pick(values);
+    const picked = this.#pick(frame, values);
     if (frame.kind !== 'projection') {
       (frame.kind === 'dark' ? this.#dark : this.#flat).add(picked);
       this.#field = undefined;
       return false;
     }
     if (this.#seen.has(frame.index)) return false;
-    if (this.#dark.count === 0 || this.#flat.count === 0) {
+    const { field } = this;
+    if (!field) {
       throw new InputError(
         'length',
         `projection ${frame.index} came before any ${this.#dark.count === 0 ? 'dark' : 'flat'} frame.`,
       );
     }
-    this.#field ??= { dark: this.#dark.mean(), flat: this.#flat.mean() };
     const lines = new Float32Array(picked.length);
-    normalise(picked, this.#field, lines);
+    normalise(picked, field, lines);
     minusLog(lines);
     this.#gridrec?.add(frame.theta ?? Number.NaN, lines);
     if (this.#osem) this.#waiting.push({ theta: frame.theta ?? Number.NaN, lines });
@@ -153,11 +168,17 @@ export class ScanStream {
     };
   }
 
-  #pick(values: Uint16Array | Float32Array): Float32Array {
+  /** The rows that are reconstructed. A bad frame is refused before it is among others: it must not take a group of OSEM with it. */
+  #pick(
+    frame: FrameHeaders & { readonly kind: 'dark' | 'flat' | 'projection' },
+    values: Uint16Array | Float32Array,
+  ): Float32Array {
     const picked = new Float32Array(this.rows.length * this.columns);
     for (const [at, row] of this.rows.entries()) {
       picked.set(values.subarray(row * this.columns, (row + 1) * this.columns), at * this.columns);
     }
+    assertFiniteCounts(picked, `The ${frame.kind} frame ${frame.index}`);
+    if (frame.kind === 'projection') assertAngle(frame.theta ?? Number.NaN, `the angle of projection ${frame.index}`);
     return picked;
   }
 

@@ -1,7 +1,7 @@
 // Previews of a scan while it arrives: each frame of scan.<id>.frame is added to a picture in memory (GridRec's grid, or one OSEM step a group),
 // and ortho-slices go to preview.<id>.xy, .xz and .yz each `every` projections, at the end marker, and when asked by any event on
-// scan.<id>.preview. Frames of a scan come in order, to one instance (`order` in the manifest). What it holds is lost with that instance: the
-// next one goes on with the frames that come then and says how many are missing. The final slices are gridrec's, which loses nothing.
+// scan.<id>.preview. Frames of a scan come in order, to one instance (`order` in the manifest). What it holds is lost with that instance, but for
+// the mean dark and flat frames: the next one goes on with the projections that come then and says how many are missing. The final slices are gridrec's, which loses nothing.
 import { defineFunction, type FunctionContext, type FunctionEvent, outputs, Reject } from 'pilotfish/sdk';
 import { InputError } from '../kernels/index.ts';
 import kernel from '../kernels/iterative/module.js';
@@ -11,15 +11,17 @@ import { ScanStream, type StreamOptions } from './scan-stream.ts';
 
 /** Scans at a time in one instance; the one that was silent longest gives way. */
 const scansMax = 4;
+/** Of a value of the state (1 MiB): 16 rows of 8,192 columns, dark and flat. */
+const fieldBytesMax = 2 ** 20;
 
 const scans = new Map<string, ScanStream>();
 
 export default defineFunction({
-  handle(event, ctx) {
+  async handle(event, ctx) {
     const [, scanId = '', kind] = event.subject.split('.');
     try {
       if (kind === 'preview') return previewOf(scanId, ctx);
-      return addFrame(scanId, event, ctx);
+      return await addFrame(scanId, event, ctx);
     } catch (error) {
       const isInput = error instanceof InputError || error instanceof FrameHeaderError || error instanceof FilesError;
       if (isInput || error instanceof RangeError) throw new Reject(error.message, { cause: error });
@@ -29,17 +31,43 @@ export default defineFunction({
   dispose: () => scans.clear(),
 });
 
-function addFrame(scanId: string, event: FunctionEvent, ctx: FunctionContext) {
+async function addFrame(scanId: string, event: FunctionEvent, ctx: FunctionContext) {
   const frame = parseFrameHeaders((name) => event.headers[name]);
   const values = frame.kind === 'end' ? new Float32Array(0) : frameValues({ ...frame, data: event.data });
   const stream = streamOf(scanId, frame, ctx);
+  if (frame.kind === 'projection') await shareField(scanId, stream, ctx);
   const added = stream.add(frame, values);
   const every = wholeOf(ctx, 'every', 30, 65_536);
   const isDue = frame.kind === 'end' ? stream.seen > 0 : added && stream.seen % every === 0;
   const result = isDue ? previewOf(scanId, ctx) : undefined;
-  if (frame.kind === 'end') scans.delete(scanId);
+  if (frame.kind === 'end') {
+    scans.delete(scanId);
+    await ctx.state.delete(fieldKey(scanId));
+  }
   return result;
 }
+
+/**
+ * Darks and flats come before the projections: what they came to is written down at the first one, for the instance that may have to go on.
+ * Fields over the bound are not: then the rest of a scan is refused there, with the reason.
+ */
+async function shareField(scanId: string, stream: ScanStream, ctx: FunctionContext): Promise<void> {
+  if (stream.seen > 0) return;
+  const pixels = stream.rows.length * stream.columns;
+  if (8 * pixels > fieldBytesMax) return;
+  const { field } = stream;
+  if (field) {
+    await ctx.state.set(fieldKey(scanId), Buffer.from(Float32Array.from([...field.dark, ...field.flat]).buffer));
+    return;
+  }
+  const stored = await ctx.state.get(fieldKey(scanId));
+  if (stored?.value.byteLength !== 8 * pixels) return;
+  const numbers = new Float32Array(Uint8Array.from(stored.value).buffer);
+  stream.inherit({ dark: numbers.slice(0, pixels), flat: numbers.slice(pixels) });
+  ctx.log.info('goes on with a scan that another instance began', { scan: scanId });
+}
+
+const fieldKey = (scanId: string) => `field.${scanId}`;
 
 function streamOf(
   scanId: string,

@@ -73,18 +73,32 @@ function medians(samples: readonly UslSample[]): Point[] {
 
 type Three = readonly [number, number, number];
 
-/** Tries all three unknowns, then without kappa, then without sigma, then neither: the first without a negative one. */
+/**
+ * All three unknowns where none is negative, else the better one of without kappa and without sigma, else neither. Which is better must be asked:
+ * a throughput that only saturates is described by sigma, and by kappa alone as if it fell.
+ */
 function solveNonNegative(points: readonly Point[]): Three | undefined {
-  for (const use of [
-    [true, true, true],
-    [true, false, true],
-    [true, true, false],
-    [true, false, false],
+  for (const uses of [
+    [[true, true, true]],
+    [
+      [true, true, false],
+      [true, false, true],
+    ],
+    [[true, false, false]],
   ] as const) {
-    const solution = solveRobust(points, use);
-    if (solution && solution[0] > 0 && solution[1] >= 0 && solution[2] >= 0) return solution;
+    const [best] = uses
+      .map((use) => solveRobust(points, use))
+      .filter((solution) => solution !== undefined && solution[0] > 0 && solution[1] >= 0 && solution[2] >= 0)
+      .map((solution) => solution as Three)
+      .sort((one, other) => wrongness(points, one) - wrongness(points, other));
+    if (best) return best;
   }
   return undefined;
+}
+
+/** Mean of the absolute residuals: an outlier counts as much as it is off, not the square of it. */
+function wrongness(points: readonly Point[], solution: Three): number {
+  return points.reduce((sum, point) => sum + Math.abs(relativeResidual(point, solution)), 0) / points.length;
 }
 
 function solveRobust(points: readonly Point[], use: readonly [boolean, boolean, boolean]): Three | undefined {

@@ -45,6 +45,15 @@ describe('fitUsl()', () => {
     expect(fitUsl(samples({ lambda: 50, sigma: 0.01, kappa: 0 }, () => 1))?.best).toBeUndefined();
   });
 
+  it('takes what only saturates for waiting, not for a throughput that falls', () => {
+    // K-means of the paper's study on two cores: the full fit has a kappa below zero.
+    const measured = [66.9, 75, 89.8, 99.2].map((perSecond, at) => ({ at: 0, instances: 2 ** at, perSecond }));
+    const fit = fitUsl(measured);
+    expect(fit).toMatchObject({ kappa: 0, best: undefined });
+    expect(fit?.sigma).toBeGreaterThan(0.5);
+    expect(fit?.confidence).toBeGreaterThan(0.7);
+  });
+
   it('says nothing from too few counts, or counts too close together', () => {
     const at = (instances: number) => ({ at: 0, instances, perSecond: instances * 10 });
     expect(fitUsl([])).toBeUndefined();

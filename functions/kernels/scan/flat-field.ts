@@ -30,7 +30,7 @@ export class FrameMean {
     this.#count++;
   }
 
-  /** The mean; throws `InputError` when no frame was added, because a field made up of zeros would look like data. */
+  /** The mean; throws `InputError` when no frame was added, because a field of zeros would look like data, and where a value is not finite. */
   mean(): Float32Array<ArrayBuffer> {
     if (this.#count === 0) {
       throw new InputError(
@@ -38,8 +38,17 @@ export class FrameMean {
         'There are no frames to average; a scan needs at least one dark and one flat frame.',
       );
     }
-    return Float32Array.from(this.#sums, (sum) => sum / this.#count);
+    const mean = Float32Array.from(this.#sums, (sum) => sum / this.#count);
+    assertFiniteCounts(mean, 'The mean of the dark or flat frames');
+    return mean;
   }
+}
+
+/** An infinite beam, or an infinitely dark one, would look like a dense object. Throws `InputError`. */
+export function assertFiniteCounts(counts: Counts, what: string): void {
+  if (counts instanceof Uint16Array) return;
+  const bad = counts.findIndex((value) => !Number.isFinite(value));
+  if (bad >= 0) throw new InputError('not-finite', `${what} is ${counts[bad]} at value ${bad}; counts must be finite.`);
 }
 
 /** Mean dark and flat frame; either one value a pixel. */
@@ -102,6 +111,7 @@ export function writeProjection(
 }
 
 function linesOf(frame: Counts, field: FlatField): Float32Array {
+  assertFiniteCounts(frame, 'A projection');
   if (field.lines) {
     assertLength('dark', frameLengthOf(field), frame.length);
     return field.lines(frame);

@@ -39,17 +39,19 @@ export function assertScanShape({ angles, columns, theta }: ScanShape): void {
       `theta has ${theta.length} angles but there are ${angles} projections. Give one angle, in radians, a projection.`,
     );
   }
-  for (let i = 0; i < theta.length; i++) {
-    const angle = theta[i] as number;
-    if (!Number.isFinite(angle))
-      throw new InputError('theta', `theta[${i}] is ${angle}; every angle must be a finite number.`);
-    if (Math.abs(angle) > thetaAbsoluteMax) {
-      throw new InputError(
-        'degrees',
-        `theta[${i}] is ${angle}, more than two turns in radians, so the angles look like degrees. ` +
-          'Multiply them by pi/180; a scan of many turns is given modulo 2 pi.',
-      );
-    }
+  for (let i = 0; i < theta.length; i++) assertAngle(theta[i] as number, `theta[${i}]`);
+}
+
+/** Throws `InputError` for what is no angle in radians. */
+export function assertAngle(angle: number, name: string): void {
+  if (!Number.isFinite(angle))
+    throw new InputError('theta', `${name} is ${angle}; every angle must be a finite number.`);
+  if (Math.abs(angle) > thetaAbsoluteMax) {
+    throw new InputError(
+      'degrees',
+      `${name} is ${angle}, more than two turns in radians, so the angles look like degrees. ` +
+        'Multiply them by pi/180; a scan of many turns is given modulo 2 pi.',
+    );
   }
 }
 

@@ -48,6 +48,9 @@ export function linePlot(axes: PlotAxes, lines: readonly PlotLine[]): string {
   return frame(axes, scale, body);
 }
 
+/** Pixels of a character of 11 px, rather too many. */
+const tickCharWidth = 6.2;
+
 export function barPlot(
   axes: PlotAxes,
   bars: readonly { readonly label: string; readonly value: number; readonly colour: number }[],
@@ -63,11 +66,19 @@ export function barPlot(
     const text = `${label}: ${tickText(value)}`;
     return (
       `<rect x="${fix(x)}" y="${fix(y)}" width="${fix(slot * 0.7)}" height="${fix(tall)}" fill="${colourOf(colour)}"><title>${escapeHtml(text)}</title></rect>` +
-      `<text x="${fix(x + slot * 0.35)}" y="${height - margin.bottom + 16}" class="tick" text-anchor="middle">${escapeHtml(label)}</text>` +
+      barLabel(label, x + slot * 0.35, slot) +
       `<text x="${fix(x + slot * 0.35)}" y="${fix(y - 4)}" class="tick" text-anchor="middle">${tickText(value)}</text>`
     );
   });
   return frame(axes, scale, body.join(''), false);
+}
+
+/** A line for each of its parts; none where they would run into each other: colour and tooltip say it, too. */
+function barLabel(label: string, x: number, slot: number): string {
+  const parts = label.split(', ');
+  if (Math.max(...parts.map((part) => part.length)) * tickCharWidth > slot) return '';
+  const lines = parts.map((part, at) => `<tspan x="${fix(x)}" dy="${at === 0 ? 0 : 13}">${escapeHtml(part)}</tspan>`);
+  return `<text y="${height - margin.bottom + 16}" class="tick" text-anchor="middle">${lines.join('')}</text>`;
 }
 
 interface Scale {

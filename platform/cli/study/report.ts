@@ -97,6 +97,14 @@ function sourcePlots(several: readonly Series[], name: (series: Series) => strin
   return [barPlot({ title: 'What the source stored', x: '', y: 'MB/s' }, bars)];
 }
 
+/** Below this share the law describes something else than what was measured. */
+const explainedMin = 0.5;
+
+function bestText({ best, confidence }: NonNullable<Series['law']>): string {
+  if (confidence < explainedMin) return 'the law does not tell';
+  return best === undefined ? 'beyond what was tried' : String(best);
+}
+
 function renderLaws(several: readonly Series[], name: (series: Series) => string): string {
   const figure = (law: NonNullable<Series['law']>, key: 'lambda' | 'sigma' | 'kappa') => {
     const interval = law.intervals?.[key];
@@ -105,13 +113,7 @@ function renderLaws(several: readonly Series[], name: (series: Series) => string
   const rows = several.map((series) => {
     const { law } = series;
     const cells = law
-      ? [
-          figure(law, 'lambda'),
-          figure(law, 'sigma'),
-          figure(law, 'kappa'),
-          law.best === undefined ? 'beyond what was tried' : String(law.best),
-          law.confidence.toFixed(2),
-        ]
+      ? [figure(law, 'lambda'), figure(law, 'sigma'), figure(law, 'kappa'), bestText(law), law.confidence.toFixed(2)]
       : ['too few counts of instances to fit: four, over a factor of three', '', '', '', ''];
     return row([escapeHtml(name(series)), ...cells]);
   });

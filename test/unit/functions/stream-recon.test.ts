@@ -91,6 +91,50 @@ describe('stream-recon', () => {
     expect(await qualityOf(11)).toBeGreaterThan(18);
   });
 
+  it.each(['gridrec', 'osem'])('refuses frames that are no counts, and shows the others: %s', async (algorithm) => {
+    const { events, name } = scanFrames();
+    const tester = testFunction(streamRecon, { config: { algorithm, every: 1_000, group: 10, rows: 1 } });
+    const shape = { 'Pilotfish-Shape': `${rows},${columns}`, 'Pilotfish-Dtype': 'f32' };
+    const bad = (part: string, value: number, theta = '0.1') => ({
+      subject: `scan.${name}.frame`,
+      data: new Float32Array(rows * columns).fill(value),
+      headers: { ...shape, 'Pilotfish-Part': part, 'Pilotfish-Theta': theta },
+    });
+    for (const event of events.slice(0, 10)) expect(await tester.event(event)).toMatchObject({ kind: 'done' });
+    const refused: [object, RegExp][] = [
+      [bad('projection:90', Number.NaN), /The projection frame 90 is NaN/],
+      [bad('projection:90', Number.NEGATIVE_INFINITY), /The projection frame 90 is -Infinity/],
+      [bad('projection:90', 1, '45'), /look like degrees/],
+      [bad('flat:9', Number.POSITIVE_INFINITY), /The flat frame 9 is Infinity/],
+    ];
+    for (const [event, message] of refused) {
+      const outcome = await tester.event(event);
+      expect(outcome).toMatchObject({ kind: 'reject', error: { message: expect.stringMatching(message) } });
+    }
+    for (const event of events.slice(10, -1)) await tester.event(event);
+    const [end] = events.slice(-1);
+    const last = await tester.event(end as object);
+    expect(last).toMatchObject({
+      outputs: [{ headers: { 'Pilotfish-Frames': '90', 'Pilotfish-Missing': '0' } }, {}, {}],
+    });
+  });
+
+  it('goes on in another instance with the darks and flats of the one before', async () => {
+    const { events } = scanFrames();
+    const config = { every: 1_000, window: angles, rows: 3 };
+    const tester = testFunction(streamRecon, { config });
+    for (const event of events.slice(0, 50)) expect(await tester.event(event)).toMatchObject({ kind: 'done' });
+    // Its memory is gone; the state is the pilot's.
+    await tester.dispose();
+    for (const event of events.slice(50, -1)) expect(await tester.event(event)).toMatchObject({ kind: 'done' });
+    const last = await tester.event(events.at(-1) as object);
+    const [seen, lost] = [events.length - 51, 50 - 4];
+    expect(last).toMatchObject({
+      outputs: [{ headers: { 'Pilotfish-Frames': String(seen), 'Pilotfish-Missing': String(lost) } }, {}, {}],
+    });
+    expect(await tester.state.get(`field.${(events[0] as { subject: string }).subject.split('.')[1]}`)).toBeUndefined();
+  });
+
   it('counts what is missing and what came twice, and shows a picture when asked', async () => {
     const lost = new Set([5, 6, 40]);
     const { events, name } = scanFrames((frame) => frame.kind === 'projection' && lost.has(frame.index));
