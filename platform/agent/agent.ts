@@ -151,6 +151,11 @@ export class Agent {
     return describeIsolation(this.#options.isolation, this.config.slots);
   }
 
+  /** Absent where nothing is traced. */
+  get traces(): AgentOptions['traces'] {
+    return this.#options.traces;
+  }
+
   /** Loaded instances that wait to be used. */
   spares(): ReturnType<SpareInstances['list']> {
     return this.#spares.list();

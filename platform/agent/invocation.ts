@@ -71,6 +71,7 @@ export class Invocation {
   #submit(pool: FunctionPool, onChunk: (data: Uint8Array) => void): Promise<CallOutcome> {
     const { promise, resolve } = Promise.withResolvers<CallOutcome>();
     const { i, t: timeoutMs, h, r } = this.#request;
+    const trace = this.#agent.traces?.beginCall(pool.version, { id: i, headers: h ?? {} });
     const header: CallHeader = {
       s: '',
       i,
@@ -80,6 +81,7 @@ export class Invocation {
       d: timeoutMs,
       ...(h ? { h } : {}),
       ...(r ? { r } : {}),
+      ...(trace ? { p: trace.traceparent } : {}),
     };
     this.#call = {
       header: JSON.stringify(header),
@@ -88,6 +90,8 @@ export class Invocation {
       ...(r ? { onChunk } : {}),
       settle: (outcome, run) => {
         this.#instance = run.instance;
+        trace?.handled(outcome, run, this.#agent.clock.now());
+        trace?.end(this.#agent.clock.now());
         resolve(outcome);
       },
     };

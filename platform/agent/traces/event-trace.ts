@@ -8,6 +8,7 @@ import type { TracePlace } from './sampling.ts';
 export interface TracedEvent {
   readonly functionName: string;
   readonly version: number;
+  /** Empty: it is a call, not an event. */
   readonly trigger: string;
   readonly subject: string;
   readonly eventId: string;
@@ -65,23 +66,27 @@ export class EventTrace {
     const { functionName, version, trigger, subject, eventId, attempt } = this.#event;
     // The stream's clock may be another machine's.
     const startMs = Math.min(this.#event.dueMs, this.#takenMs);
-    const attributes = {
+    const isCall = trigger === '';
+    const ofMessage = {
       'messaging.system': 'nats',
       'messaging.operation.type': 'process',
       'messaging.destination.name': subject,
       'messaging.message.id': eventId,
-      'pilotfish.function': functionName,
-      'pilotfish.version': version,
       'pilotfish.trigger': trigger,
       'pilotfish.attempt': attempt,
+    };
+    const attributes = {
+      ...(isCall ? { 'pilotfish.call': eventId } : ofMessage),
+      'pilotfish.function': functionName,
+      'pilotfish.version': version,
       'pilotfish.outcome': this.#outcome,
       ...(this.#handled ? { 'pilotfish.instance': this.#handled.instance } : {}),
     };
     const { traceId, spanId } = this.context;
     const { parentId, traceState } = this.#place;
     this.#sink.add({
-      name: `process ${functionName}`,
-      kind: 'consumer',
+      name: `${isCall ? 'call' : 'process'} ${functionName}`,
+      kind: isCall ? 'server' : 'consumer',
       traceId,
       spanId,
       ...(parentId === undefined ? {} : { parentId }),
@@ -95,12 +100,13 @@ export class EventTrace {
   }
 
   #addParts(startMs: number, endMs: number): void {
-    this.#addPart('wait in the queue', startMs, this.#takenMs);
+    const isCall = this.#event.trigger === '';
+    if (!isCall) this.#addPart('wait in the queue', startMs, this.#takenMs);
     if (!this.#handled) return;
     const { fromMs, atMs } = this.#handled;
     this.#addPart('hand-over', this.#takenMs, fromMs);
     this.#addPart('handler', fromMs, atMs);
-    if (this.#outcome === 'result') this.#addPart('publish', atMs, endMs);
+    if (this.#outcome === 'result' && !isCall) this.#addPart('publish', atMs, endMs);
   }
 
   #addPart(name: string, startMs: number, endMs: number): void {

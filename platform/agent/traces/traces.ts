@@ -16,6 +16,12 @@ export interface TracesOptions {
   readonly clock: Clock;
 }
 
+/** A call that a client or another function makes. */
+export interface TracedCall {
+  readonly id: string;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
 const noHeaders = {};
 
 export class Traces {
@@ -43,6 +49,16 @@ export class Traces {
       dueMs: Math.max(event.timeMs, event.retry?.notBeforeMs ?? 0),
     };
     return new EventTrace(traced, place, sink, clock.now());
+  }
+
+  /** A call, where whoever calls wants it recorded. */
+  beginCall(version: { readonly function: string; readonly number: number }, call: TracedCall): EventTrace | undefined {
+    const { sink, pilot, clock } = this.#options;
+    const place = placeInTrace({ stream: '', sequence: 0, headers: call.headers }, 0, pilot);
+    if (!place) return undefined;
+    const now = clock.now();
+    const own = { functionName: version.function, version: version.number, eventId: call.id };
+    return new EventTrace({ ...own, trigger: '', subject: '', attempt: 1, dueMs: now }, place, sink, now);
   }
 
   close(): Promise<void> {

@@ -1,0 +1,57 @@
+/** Spans of calls: only where the caller wants them, with the time that the instance measured, and none of a queue. */
+import { expect, it } from 'vitest';
+import { systemClock } from '#common';
+import type { FinishedSpan } from '#telemetry';
+import { Traces } from '../../platform/agent/traces/traces.ts';
+
+const traceId = '0af7651916cd43dd8448eb211c80319c';
+const parent = 'b7ad6b7169203331';
+
+function tracesOf(ratio: number) {
+  const spans: FinishedSpan[] = [];
+  const sink = { add: (span: FinishedSpan) => void spans.push(span), close: async () => undefined };
+  return { spans, traces: new Traces({ sink, ratio, pilot: 'p', clock: systemClock }) };
+}
+
+const version = { function: 'f', number: 2 };
+
+it('a call whose caller records it is a span of that trace, with its handler', () => {
+  const { spans, traces } = tracesOf(0);
+  const trace = traces.beginCall(version, { id: 'c1', headers: { traceparent: `00-${traceId}-${parent}-01` } });
+  const now = systemClock.now() + 1_000;
+  trace?.handled(
+    { kind: 'result', form: 0, header: '', body: new Uint8Array(0) },
+    { instance: 'i', ms: 300, beganMs: now - 400 },
+    now,
+  );
+  trace?.end(now);
+  expect(spans.map(({ name, kind }) => [name, kind])).toEqual([
+    ['call f', 'server'],
+    ['hand-over', 'internal'],
+    ['handler', 'internal'],
+  ]);
+  const [call, , handler] = spans;
+  expect(call).toMatchObject({
+    traceId,
+    parentId: parent,
+    attributes: { 'pilotfish.call': 'c1', 'pilotfish.version': 2 },
+  });
+  expect(trace?.traceparent).toBe(`00-${traceId}-${call?.spanId}-01`);
+  expect(handler).toMatchObject({ parentId: call?.spanId, startMs: now - 400, endMs: now - 100 });
+});
+
+it('a call that failed says so', () => {
+  const { spans, traces } = tracesOf(0);
+  const trace = traces.beginCall(version, { id: 'c1', headers: { traceparent: `00-${traceId}-${parent}-01` } });
+  const error = { kind: 'failed', message: 'no such luck', stack: '' } as const;
+  trace?.handled({ kind: 'failed', error }, { instance: 'i', ms: 1 }, systemClock.now());
+  trace?.end(systemClock.now());
+  expect(spans[0]?.error).toBe('no such luck');
+});
+
+it.each([
+  ['without a trace', {}],
+  ['of a trace that is not recorded', { traceparent: `00-${traceId}-${parent}-00` }],
+])('a call %s has none, whatever share of events is traced', (_what, headers) => {
+  expect(tracesOf(1).traces.beginCall(version, { id: 'c1', headers })).toBeUndefined();
+});
