@@ -10,7 +10,7 @@ import type { Node, ReportResponse } from '#proto';
 import type { TlsIdentity } from '#rpc';
 import { agentServerName } from '#security';
 import type { Logger } from '#telemetry';
-import { Dials } from './dials.ts';
+import { FewAtOnce } from './few-at-once.ts';
 import { NodeLink } from './node-link.ts';
 
 export interface FleetOptions {
@@ -60,7 +60,8 @@ export class Fleet {
   readonly #members = new Map<string, Member>();
   #inOrder = true;
   readonly #timer: NodeJS.Timeout;
-  readonly #dials = new Dials();
+  readonly #dials = new FewAtOnce();
+  readonly #applies = new FewAtOnce();
   #closed = false;
   /** Silence counts from here: before it, this gateway itself heard nothing. */
   #hearingSince: number;
@@ -203,6 +204,7 @@ export class Fleet {
       tls: this.#tls,
       epoch,
       dials: this.#dials,
+      applies: this.#applies,
       clock,
       logger,
       onChange,

@@ -5,7 +5,7 @@ import { AgentClient, type FunctionVersion, type ReportResponse, type WantedFunc
 import { callUnary, openClient, openLine, readStream, type TlsIdentity } from '#rpc';
 import type { Logger } from '#telemetry';
 import { type AgentAnswer, type AgentCallOptions, CallLine } from './call-line.ts';
-import type { Dials } from './dials.ts';
+import type { FewAtOnce } from './few-at-once.ts';
 
 export interface NodeLinkOptions {
   readonly entry: NodeEntry;
@@ -14,7 +14,8 @@ export interface NodeLinkOptions {
   readonly serverName: string;
   readonly tls: TlsIdentity;
   readonly epoch: number;
-  readonly dials: Dials;
+  readonly dials: FewAtOnce;
+  readonly applies: FewAtOnce;
   readonly clock: Clock;
   readonly logger: Logger;
   /** The node, or one of its instances, is in another state than before; counters alone are no change. */
@@ -156,6 +157,7 @@ export class NodeLink {
   async #apply(): Promise<void> {
     if (this.#applying) return;
     this.#applying = true;
+    const applied = await this.#options.applies.begin();
     try {
       for (let sent = -1; this.#wanted && (sent !== this.#wanted.generation || !this.#endTold); ) {
         const { generation, functions, reportEveryMs } = this.#wanted;
@@ -180,6 +182,7 @@ export class NodeLink {
       if (!this.#closed.signal.aborted)
         this.#options.logger.warn({ peer: this.entry.node, error: messageOf(error) }, 'wanted set not taken');
     } finally {
+      applied();
       this.#applying = false;
     }
   }

@@ -102,6 +102,40 @@ it('a tenfold step: capacity follows, is not overdone, and goes back; nothing is
   await load.close();
 }, 180_000);
 
+it('a function that keeps a processor busy goes from one instance to two, and back', async () => {
+  const burns = `(event, ctx) => {
+    for (const end = Date.now() + 20; Date.now() < end; );
+    return String(ctx.attempt);
+  }`;
+  await functions.deploy(pilot, 'burns', burns, [
+    'on: [{ subject: "burns.*" }]',
+    'output: "burnt.{1}"',
+    'scale: { min: 1, max: 2, cooldown: 2s, drainTarget: 2s }',
+  ]);
+  const watch = new ScaleWatch(pilot, 'burns');
+  const through = { function: 'burns', subject: 'burns', output: 'burnt' };
+  const calm = await publishNumbered(pilot, 'calm', 10, 5, through);
+  await calm.finished(60_000);
+  const steppedAt = performance.now();
+  const load = await publishNumbered(pilot, 'step', 250, 50, through);
+  await eventually(() => watch.untilReady(steppedAt, 2) < Number.POSITIVE_INFINITY, {
+    timeoutMs: 40_000,
+    what: 'two instances ready',
+  });
+  await load.finished(90_000);
+  await eventually(() => watch.last?.wanted === 1, { timeoutMs: 60_000, what: 'back at its minimum' });
+  process.stderr.write(
+    `step x10, bound to a processor: 2 ready after ${Math.round(watch.untilReady(steppedAt, 2))} ms\n`,
+  );
+  expect(watch.mostWanted(steppedAt)).toBe(2);
+  await watch.close();
+  expect([...wrongCounts(calm, 10), ...wrongCounts(load, 250)]).toEqual([]);
+  const { summary } = await pilot.client.get('burns');
+  expect({ handled: summary?.handled, failed: summary?.failed }).toEqual({ handled: 260, failed: 0 });
+  await calm.close();
+  await load.close();
+}, 240_000);
+
 it('an agent that dies in the middle of a step shakes nothing else', async () => {
   await functions.deploy(pilot, 'steady', '(event) => event.data', [
     'on: [{ subject: "steady.*" }]',

@@ -1,5 +1,12 @@
 /** A function as it is shown: its summary, and what is measured of it, put together from all nodes. */
-import type { FunctionLoad, FunctionMetrics, FunctionSummary, GetFunctionResponse, VersionMetrics } from '#proto';
+import type {
+  FunctionLoad,
+  FunctionMetrics,
+  FunctionSummary,
+  GatherProgress,
+  GetFunctionResponse,
+  VersionMetrics,
+} from '#proto';
 import type { RegisteredFunction, Registry } from '#registry';
 import type { Fleet } from '../fleet.ts';
 import { whatSays } from '../node-says.ts';
@@ -13,14 +20,30 @@ export interface FunctionViewOptions {
   readonly deadLetters: DeadLetterCounts;
 }
 
-/** What all nodes say of one function. */
-interface Seen {
-  readonly loads: readonly FunctionLoad[];
-  /** By digest. */
-  readonly ready: ReadonlyMap<string, number>;
+/** What all nodes say of one version, added up. */
+interface VersionSeen {
+  /** Nodes that report on it. */
+  nodes: number;
+  ready: number;
+  handled: number;
+  failed: number;
+  started: number;
+  inFlight: number;
+  p99Ms: number;
+  /** Nodes' medians times the calls behind them, and those calls. */
+  medianMs: number;
+  medianCalls: number;
+  readonly gathers: GatherProgress[];
 }
 
-const nothing: Seen = { loads: [], ready: new Map() };
+/** What all nodes say of one function. */
+interface Seen {
+  /** By digest. */
+  readonly versions: Map<string, VersionSeen>;
+  startError: string;
+}
+
+const nothing: Seen = { versions: new Map(), startError: '' };
 
 export function summaries(options: FunctionViewOptions): FunctionSummary[] {
   const seen = seenByFunction(options.fleet);
@@ -42,98 +65,116 @@ export function describeFunction(name: string, options: FunctionViewOptions): Ge
   };
 }
 
-/** One walk over all reports, however many functions there are. */
-function seenByFunction(fleet: Fleet): Map<string, { loads: FunctionLoad[]; ready: Map<string, number> }> {
-  const seen = new Map<string, { loads: FunctionLoad[]; ready: Map<string, number> }>();
+/** One walk over all reports, however many functions there are: a thousand nodes tell of sixteen thousand versions. */
+function seenByFunction(fleet: Fleet): Map<string, Seen> {
+  const seen = new Map<string, Seen>();
   const of = (name: string) => {
-    const known = seen.get(name) ?? { loads: [], ready: new Map<string, number>() };
+    const known = seen.get(name) ?? { versions: new Map<string, VersionSeen>(), startError: '' };
     seen.set(name, known);
     return known;
   };
   for (const report of fleet.reports()) {
-    for (const load of report.loads) of(load.function).loads.push(load);
-    for (const [digest, says] of whatSays(report).versions) {
-      const { ready } = of(says.function);
-      ready.set(digest, (ready.get(digest) ?? 0) + says.ready);
+    for (const load of report.loads) {
+      const own = of(load.function);
+      own.startError ||= load.startError;
+      add(versionOf(own, load.digest), load);
     }
+    for (const [digest, says] of whatSays(report).versions) versionOf(of(says.function), digest).ready += says.ready;
   }
   return seen;
+}
+
+function versionOf({ versions }: Seen, digest: string): VersionSeen {
+  let version = versions.get(digest);
+  if (!version) {
+    version = { nodes: 0, ...noCounts, medianMs: 0, medianCalls: 0, gathers: [] };
+    versions.set(digest, version);
+  }
+  return version;
+}
+
+const noCounts = { ready: 0, handled: 0, failed: 0, started: 0, inFlight: 0, p99Ms: 0 };
+
+function add(version: VersionSeen, { handled, failed, inFlight, p99Ms, counts }: FunctionLoad): void {
+  version.nodes++;
+  version.handled += handled;
+  version.failed += failed;
+  version.inFlight += inFlight;
+  version.p99Ms = Math.max(version.p99Ms, p99Ms);
+  if (!counts) return;
+  version.started += counts.started;
+  if (counts.gathers.length > 0) version.gathers.push(...counts.gathers);
+  if (!(counts.p50Ms > 0)) return;
+  version.medianMs += (handled + failed) * counts.p50Ms;
+  version.medianCalls += handled + failed;
 }
 
 function summary(entry: RegisteredFunction, seen: Seen, options: FunctionViewOptions): FunctionSummary {
   const { registry, scaling } = options;
   const scale = scaling.scaleOf(entry.name);
-  const startError = seen.loads.find((load) => load.startError !== '')?.startError;
+  const versions = [...seen.versions.values()];
   return {
     name: entry.name,
     latest: registry.latest(entry.name),
     canary: entry.canary,
     aliases: Object.fromEntries(entry.aliases),
-    instancesReady: sum([...seen.ready.values()]),
+    instancesReady: sum(versions.map(({ ready }) => ready)),
     instancesWanted: scale?.wanted ?? 0,
     lag: scale?.lag ?? -1,
-    handled: sum(seen.loads.map(({ handled }) => handled)),
-    failed: sum(seen.loads.map(({ failed }) => failed)),
-    scaleReason: startError ? `cannot start: ${startError}` : (scale?.reason ?? 'not looked at yet'),
+    handled: sum(versions.map(({ handled }) => handled)),
+    failed: sum(versions.map(({ failed }) => failed)),
+    scaleReason: seen.startError ? `cannot start: ${seen.startError}` : (scale?.reason ?? 'not looked at yet'),
     metrics: metrics(entry, seen, options),
   };
 }
 
-function metrics(entry: RegisteredFunction, { loads, ready }: Seen, options: FunctionViewOptions): FunctionMetrics {
+function metrics(entry: RegisteredFunction, seen: Seen, options: FunctionViewOptions): FunctionMetrics {
   const scale = options.scaling.scaleOf(entry.name);
   const { decision, load, policy } = scale ?? {};
   const latest = options.registry.latest(entry.name);
-  const own = loads.filter(({ digest }) => digest === latest.digest);
+  const versions = [...seen.versions.values()];
+  const own = seen.versions.get(latest.digest);
   return {
     ratePerSecond: decision?.rate?.perSecond ?? -1,
     serviceMs: load?.serviceMs ?? 0,
     p50Ms: p50(own),
     p99Ms: load?.p99Ms ?? 0,
     startMs: load?.startMs ?? 0,
-    started: sum(loads.map(({ counts }) => counts?.started ?? 0)),
-    inFlight: sum(loads.map(({ inFlight }) => inFlight)),
+    started: sum(versions.map(({ started }) => started)),
+    inFlight: sum(versions.map(({ inFlight }) => inFlight)),
     deadLetters: options.deadLetters.of(entry.name),
     min: policy?.min ?? 0,
     max: policy?.max ?? 0,
     fit: decision?.usl && { ...decision.usl, best: decision.usl.best ?? 0 },
-    versions: versionsOf(entry, latest.number, loads, ready),
-    gathers: own.flatMap(({ counts }) => counts?.gathers ?? []),
+    versions: versionsOf(entry, latest.number, seen),
+    gathers: own?.gathers ?? [],
   };
 }
 
 /** Those that have work or instances, and the latest. */
-function versionsOf(
-  entry: RegisteredFunction,
-  latest: number,
-  loads: readonly FunctionLoad[],
-  ready: ReadonlyMap<string, number>,
-): VersionMetrics[] {
+function versionsOf(entry: RegisteredFunction, latest: number, seen: Seen): VersionMetrics[] {
   const { canary } = entry;
   const canaryPercent = canary && canary.ended === '' ? canary.percent : 0;
   return entry.versions.flatMap(({ number, digest }) => {
-    const own = loads.filter((load) => load.digest === digest);
+    const own = seen.versions.get(digest);
     const isCanary = canaryPercent > 0 && number === canary?.number;
-    if (own.length === 0 && number !== latest && !isCanary) return [];
+    if (!own?.nodes && number !== latest && !isCanary) return [];
     return {
       number,
       digest,
-      instances: ready.get(digest) ?? 0,
-      handled: sum(own.map(({ handled }) => handled)),
-      failed: sum(own.map(({ failed }) => failed)),
+      instances: own?.ready ?? 0,
+      handled: own?.handled ?? 0,
+      failed: own?.failed ?? 0,
       p50Ms: p50(own),
-      p99Ms: Math.max(0, ...own.map(({ p99Ms }) => p99Ms)),
+      p99Ms: own?.p99Ms ?? 0,
       percent: isCanary ? canaryPercent : number === latest ? 100 - canaryPercent : 0,
     };
   });
 }
 
 /** The nodes' medians, weighted by their calls. */
-function p50(loads: readonly FunctionLoad[]): number {
-  const measured = loads.filter(({ counts }) => (counts?.p50Ms ?? 0) > 0);
-  const calls = sum(measured.map(({ handled, failed }) => handled + failed));
-  return calls === 0
-    ? 0
-    : sum(measured.map(({ handled, failed, counts }) => ((handled + failed) * (counts?.p50Ms ?? 0)) / calls));
+function p50(version: VersionSeen | undefined): number {
+  return version && version.medianCalls > 0 ? version.medianMs / version.medianCalls : 0;
 }
 
 function sum(values: readonly number[]): number {
