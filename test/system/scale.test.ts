@@ -114,10 +114,10 @@ it('a function that keeps a processor busy goes from one instance to two, and ba
   ]);
   const watch = new ScaleWatch(pilot, 'burns');
   const through = { function: 'burns', subject: 'burns', output: 'burnt' };
-  const calm = await publishNumbered(pilot, 'calm', 10, 5, through);
+  const calm = await publishNumbered(pilot, 'burn-calm', 10, 5, through);
   await calm.finished(60_000);
   const steppedAt = performance.now();
-  const load = await publishNumbered(pilot, 'step', 250, 50, through);
+  const load = await publishNumbered(pilot, 'burn-step', 250, 50, through);
   await eventually(() => watch.untilReady(steppedAt, 2) < Number.POSITIVE_INFINITY, {
     timeoutMs: 40_000,
     what: 'two instances ready',
