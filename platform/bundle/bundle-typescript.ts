@@ -55,10 +55,10 @@ export async function bundleTypescript(entry: string, spec: FunctionSpec): Promi
 }
 
 /** The bundle's map carries those of the modules that it imports: an agent fetches one file. */
-function withModuleMaps(map: Uint8Array, maps: ReadonlyMap<string, string>): Uint8Array {
+function withModuleMaps(map: Uint8Array, maps: ReadonlyMap<string, object>): Uint8Array {
   if (maps.size === 0) return map;
   const whole = JSON.parse(Buffer.from(map).toString('utf8')) as object;
-  const modules = Object.fromEntries([...maps].sort().map(([name, text]) => [name, JSON.parse(text) as object]));
+  const modules = Object.fromEntries([...maps].sort(([a], [b]) => (a < b ? -1 : 1)));
   return Buffer.from(JSON.stringify({ ...whole, [moduleMapsField]: modules }));
 }
 

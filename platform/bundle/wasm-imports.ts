@@ -15,8 +15,8 @@ const namespace = 'pilotfish-wasm';
 export interface ImportedModules {
   /** By the path that the bundle asks for. */
   readonly files: Map<string, BundledFile>;
-  /** Source maps as text, of those that have one. */
-  readonly maps: Map<string, string>;
+  /** Source maps, of those that have one. */
+  readonly maps: Map<string, object>;
 }
 
 /** Collects the modules. */
@@ -39,7 +39,7 @@ export function wasmImports(folder: string, { files, maps }: ImportedModules): P
           const name = `${path.replaceAll('../', 'up/')}${isAssemblyScript(path) ? '.wasm' : ''}`;
           if (!WebAssembly.validate(module)) throw new Error('it is not a WebAssembly module, or cut off');
           files.set(name, bundledFile(name, module));
-          if (sourceMap.length > 0) maps.set(name, Buffer.from(sourceMap).toString('utf8'));
+          if (sourceMap.length > 0) maps.set(name, readMap(sourceMap, `${path}.map`));
           return { contents: `module.exports = pilotfishWasm(${JSON.stringify(name)});`, loader: 'js' };
         } catch (error) {
           return { errors: [{ text: `${path}: ${PlatformError.from(error).message}` }] };
@@ -53,4 +53,12 @@ export function wasmImports(folder: string, { files, maps }: ImportedModules): P
 function readModule(path: string): CompiledModule {
   const map = `${path}.map`;
   return { module: readFileSync(path), sourceMap: existsSync(map) ? readFileSync(map) : new Uint8Array(0) };
+}
+
+function readMap(bytes: Uint8Array, path: string): object {
+  try {
+    return JSON.parse(Buffer.from(bytes).toString('utf8')) as object;
+  } catch (error) {
+    throw new Error(`${path} beside it is no source map: remove it, or build it again`, { cause: error });
+  }
 }

@@ -176,12 +176,26 @@ describe('a WASM kernel that a TypeScript function imports', () => {
     expect(changed.digest).not.toBe(one.digest);
   });
 
+  test('brings the source map that lies beside it', async () => {
+    writeFileSync(join(folder, 'kernel.wasm'), kernel);
+    const map = { version: 3, sources: ['kernel.c'], names: [], mappings: 'AAAA' };
+    writeFileSync(join(folder, 'kernel.wasm.map'), JSON.stringify(map));
+    const { sourceMap } = await bundle(write('one.ts', uses('./kernel.wasm')));
+    expect(JSON.parse(Buffer.from(sourceMap).toString('utf8'))).toMatchObject({
+      version: 3,
+      x_pilotfish_modules: { 'kernel.wasm': map },
+    });
+  });
+
   test.each([
+    ['has a map that is none', './mapped.wasm', 'mapped.wasm.map beside it is no source map'],
     ['is not there', './lost.wasm', 'no such file'],
     ['is cut off', './cut.wasm', 'not a WebAssembly module, or cut off'],
     ['does not compile', './wrong.as.ts', "Type 'i32' is not assignable"],
   ])('and %s is refused with the line of its import', async (_what, path, reason) => {
     writeFileSync(join(folder, 'cut.wasm'), kernel.subarray(0, kernel.length - 3));
+    writeFileSync(join(folder, 'mapped.wasm'), kernel);
+    writeFileSync(join(folder, 'mapped.wasm.map'), 'not JSON');
     write('wrong.as.ts', 'export function f(): void { const x: string = 3; }\n');
     const error = await refusal(write('function.ts', `\n${uses(path)}`));
     expect(error.code).toBe('invalid');
