@@ -268,6 +268,43 @@ describe.skipIf(skipped)(`a dashboard${skipped ? ` (${skipped})` : ''}`, () => {
     expect(reached).toEqual(expect.arrayContaining(['Overview', 'Timeline', 'gridrec']));
   });
 
+  it('does what it does with the keyboard alone: asks on "Cancel", leaves with Escape, and gives the focus back', {
+    timeout: 60_000,
+  }, async () => {
+    const focused = () => page.evaluate<string>('document.activeElement?.textContent?.trim() ?? ""');
+    const drain = page.getByRole('button', { name: 'Drain' }).last();
+    await drain.focus();
+    await page.keyboard.press('Enter');
+    await eventually(async () => (await focused()) === 'Cancel', { timeoutMs: seenMs, what: 'it asks' });
+    await page.keyboard.press('Escape');
+    await eventually(async () => (await focused()) === 'Drain', { timeoutMs: seenMs, what: 'the focus is back' });
+    await page.goto(page.url().replace(/#.*/, '#/functions/picky'));
+    const look = page.getByRole('button', { name: 'Look' }).first();
+    await look.focus({ timeout: seenMs });
+    await page.keyboard.press('Enter');
+    await page.getByRole('dialog').waitFor({ timeout: seenMs });
+    await page.keyboard.press('Escape');
+    await eventually(async () => (await focused()) === 'Look', { timeoutMs: seenMs, what: 'the focus is back' });
+    await page.goto(page.url().replace(/#.*/, '#/scans/a'));
+    const slice = page.getByRole('region', { name: 'Reconstruction' }).getByRole('slider').first();
+    await slice.focus({ timeout: seenMs });
+    await page.keyboard.press('Home');
+    await page.getByText('1 of 8').waitFor({ timeout: seenMs });
+    await page.keyboard.press('ArrowRight');
+    await page.getByText('2 of 8').waitFor({ timeout: seenMs });
+    await page.goto(page.url().replace(/#.*/, '#/'));
+    await drain.focus({ timeout: seenMs });
+    await page.keyboard.press('Enter');
+    await eventually(async () => (await focused()) === 'Cancel', { timeoutMs: seenMs, what: 'it asks' });
+    for (const key of ['Shift+Tab', 'Enter']) await page.keyboard.press(key);
+    await page.getByText('draining').first().waitFor({ timeout: seenMs });
+    // Everything that reacts to a click can be focused: no action is the mouse's alone.
+    const deaf = await page.evaluate<number>(
+      `[...document.querySelectorAll('button, a, input, select, summary')].filter((each) => !each.hidden && each.tabIndex < 0).length`,
+    );
+    expect(deaf).toBe(0);
+  });
+
   it('offers a viewer nothing that changes, and the gateway would refuse it', { timeout: 60_000 }, async () => {
     const file = join(functions.path, 'viewer.json');
     const made = await pilot.cli(['auth', 'token', 'create', '--role', 'view', '--name', 'visitor', '--out', file]);
