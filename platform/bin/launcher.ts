@@ -27,10 +27,10 @@ const dist =
 const agentOptions = ['--min-semi-space-size=16', '--max-semi-space-size=32'];
 /**
  * Reports live for seconds: a large young generation only keeps more of them, and left to itself the heap of a thousand nodes'
- * gateway grows to four times what is used, 700 MiB. Thrice is enough; at half as much again a quarter of its time was the
+ * gateway grows to four times what is used, 700 MiB. Twice is enough; at half as much again a quarter of its time was the
  * garbage collector's.
  */
-const gatewayOptions = ['--max-semi-space-size=16', '--heap-growing-percent=200'];
+const gatewayOptions = ['--max-semi-space-size=16', '--heap-growing-percent=100'];
 
 const launcher = new Launcher({
   config,
