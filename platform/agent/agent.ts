@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { type JetStreamManager, jetstreamManager } from '@nats-io/jetstream';
 import { ClaimWriter, EventPublisher, inboxPrefix, StateValues } from '#broker';
 import { type Clock, PlatformError } from '#common';
-import type { AgentConfig } from '#model';
+import { type AgentConfig, longestCallMs } from '#model';
 import type { ApplyRequest, FunctionVersion, Isolation, WantedFunction } from '#proto';
 import { drainMarginMs, hasTimeFor, mustDrain } from '#routing';
 import type { AgentOptions } from './agent-options.ts';
@@ -167,7 +167,7 @@ export class Agent {
 
   /** R7 */
   hasTimeFor({ version, times }: Pick<FunctionPool, 'version' | 'times'>): boolean {
-    const timeoutMs = version.spec?.timeoutMs ?? 0;
+    const timeoutMs = longestCallMs(version.spec);
     return hasTimeFor(this.clock.now(), this.endsAtMs, { timeoutMs, samples: times.count, p99Ms: times.p99() });
   }
 

@@ -1,5 +1,5 @@
 /** One call of a function: an event or an invocation on its way through an instance. */
-import type { ErrorHeader } from '#frames';
+import type { ErrorHeader, PartHeader, PartsEndHeader } from '#frames';
 
 /** How a call ended. */
 export type CallOutcome =
@@ -32,6 +32,23 @@ export interface Call {
   readonly settle: (outcome: CallOutcome, ran: CallRun) => void;
   /** A piece of a streamed answer, in order; the outcome ends them. */
   readonly onChunk?: (data: Uint8Array) => void;
+  /** Of a call that follows an open key: called when an instance has it, and again for another instance. */
+  readonly openFeed?: ((to: PartReceiver) => OpenFeed) | undefined;
+}
+
+/** Where the parts of an open key go. */
+export interface PartReceiver {
+  part(header: PartHeader, body: Uint8Array): void;
+  /** The last word. */
+  end(header: PartsEndHeader): void;
+}
+
+/** What gives them. */
+export interface OpenFeed {
+  /** The handler has taken the oldest one. */
+  taken(): void;
+  /** The call has ended. */
+  stop(): void;
 }
 
 /** Where and how long a call ran. */

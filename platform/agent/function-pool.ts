@@ -55,6 +55,8 @@ export class FunctionPool {
   /** When it last started an instance without being told to. */
   wokenAt = Number.NEGATIVE_INFINITY;
   readonly #options: FunctionPoolOptions;
+  /** Some of its calls follow a key that is open (G13). */
+  readonly #follows: boolean;
   readonly #waiting: Call[] = [];
   #heldBytes = 0;
   /** Smoothed: more than one where calls are packs. */
@@ -66,6 +68,7 @@ export class FunctionPool {
     this.#options = options;
     this.version = options.version;
     this.counts = new PoolCounts(options.version.spec?.resources?.cpu ?? 1);
+    this.#follows = options.version.spec?.triggers.some(({ gather }) => gather?.streaming) ?? false;
   }
 
   get inFlight(): number {
@@ -98,7 +101,9 @@ export class FunctionPool {
 
   get depth(): number {
     // A pack is one call, however many events it has.
-    return pipelineDepth(this.serviceMs, Math.ceil(callsAtOnce(this.version.spec) / this.#eventsEach));
+    // One that follows an open key may last: none waits behind it.
+    const serviceMs = this.#follows ? undefined : this.serviceMs;
+    return pipelineDepth(serviceMs, Math.ceil(callsAtOnce(this.version.spec) / this.#eventsEach));
   }
 
   /** True while a start that has just failed should not be tried again. */
@@ -198,10 +203,10 @@ export class FunctionPool {
       call.settle(outcome, run);
     };
     // Written out: a spread takes twice as long, once an event.
-    const { header, body, timeoutMs, claimed = false, packed, scan, onChunk } = call;
+    const { header, body, timeoutMs, claimed = false, packed, scan, onChunk, openFeed } = call;
     return onChunk
       ? { header, body, timeoutMs, claimed, onChunk, settle }
-      : { header, body, timeoutMs, claimed, packed, scan, settle };
+      : { header, body, timeoutMs, claimed, packed, scan, openFeed, settle };
   }
 
   #measure(outcome: CallOutcome, run: CallRun, { packed: events = 1, scan }: Call): void {

@@ -32,6 +32,7 @@ import {
 import type { MetricSample } from '#sdk';
 import type { BodyFile, BodyFiles } from './body-files.ts';
 import type { Call, CallOutcome, CallRun } from './call.ts';
+import { PartLines } from './gather/part-lines.ts';
 import { type RunningCall, RunningCalls } from './running-calls.ts';
 import type { StateAnswer } from './state-store.ts';
 
@@ -91,6 +92,7 @@ export class Instance {
   loadError: string | undefined;
   readonly #options: InstanceOptions;
   readonly #calls: RunningCalls;
+  readonly #lines: PartLines;
   #writer: FrameWriter | undefined;
   #socket: Socket | undefined;
   #startTimer: NodeJS.Timeout | undefined;
@@ -108,6 +110,7 @@ export class Instance {
     this.concurrency = options.concurrency;
     this.memoryBytes = options.memoryBytes;
     this.#calls = new RunningCalls(options.concurrency);
+    this.#lines = new PartLines(options.bodies);
     this.startedAt = options.clock.now();
     this.#startTimer = setTimeout(() => this.end(`it was not ready within ${startWaitMs} ms`), startWaitMs);
   }
@@ -148,6 +151,7 @@ export class Instance {
     const id = this.#calls.add(call, file, this.#options.clock.monotonic());
     try {
       this.#handOver(id, call, file);
+      if (this.#writer) this.#lines.open(id, call, this.#writer);
     } catch (error) {
       // Headers over what a frame holds will be so at every try.
       const rejected = { kind: 'rejected', message: messageOf(error), stack: '' } as const;
@@ -157,7 +161,7 @@ export class Instance {
   }
 
   #handOver(id: number, call: Call, file: BodyFile | undefined): void {
-    const packed = call.packed ? callPacked : 0;
+    const packed = (call.packed ? callPacked : 0) | PartLines.flagOf(call);
     const form = call.claimed ? callForms.claimed : callForms.inline;
     if (file === undefined) return this.#writer?.write(frameTypes.call, id, form | packed, call.header, call.body);
     this.#writer?.write(
@@ -241,6 +245,7 @@ export class Instance {
     const reason = this.#endReason ?? this.loadError ?? how;
     const now = this.#options.clock.monotonic();
     const { ran, unstarted } = this.#calls.clear();
+    this.#lines.closeAll();
     for (const { call, startedAt } of ran) {
       call.settle(
         { kind: 'lost', reason, ended: this.#endReason !== undefined && !this.#atFault },
@@ -270,6 +275,8 @@ export class Instance {
         return this.#options.events.onMetrics(readMetricSamples(frame.body));
       case frameTypes.run:
         return this.#told(frame.id, readRunHeader(frame.header));
+      case frameTypes.partTaken:
+        return this.#lines.taken(frame.id);
       case frameTypes.chunk:
         return this.#calls.get(frame.id)?.call.onChunk?.(frame.body);
       case frameTypes.state:
@@ -340,6 +347,7 @@ export class Instance {
   /** The call is no longer inside it; its payload's file serves the next one. */
   #take(id: number, now: number): RunningCall | undefined {
     const running = this.#calls.remove(id, now);
+    this.#lines.close(id);
     if (running?.file) this.#options.bodies?.release(running.file);
     return running;
   }

@@ -14,7 +14,7 @@ import {
   streams,
 } from '#broker';
 import type { Clock } from '#common';
-import { compileTemplate } from '#model';
+import { callTimeoutMs, compileTemplate } from '#model';
 import { packLeftHeader, readLeft } from '#packs';
 import type { FunctionVersion, Trigger } from '#proto';
 import { compileFilter } from '#routing';
@@ -25,6 +25,7 @@ import type { OutputStore } from './claims/output-store.ts';
 import type { FunctionPool } from './function-pool.ts';
 import { GatherLease } from './gather/gather-lease.ts';
 import { fetchGathered, gatheredSubject } from './gather/spool.ts';
+import type { PartSource } from './gather/streamed-call.ts';
 import type { LeaseKeeper } from './lease-keeper.ts';
 import type { LogSink } from './log-sink.ts';
 import { ShardIntake } from './order/shard-intake.ts';
@@ -113,10 +114,19 @@ function createIntake(options: IntakeOptions, trigger: Trigger, parking: Parking
         clock,
         onEvent,
       }),
+    timeoutMs: callTimeoutMs(version.spec?.timeoutMs ?? timeoutMsDefault, trigger),
+    ...(trigger.gather?.streaming ? { partSource: partSource(options) } : {}),
     ...(gathered
       ? { fetchParts: (event) => fetchGathered(event, { connection, inbox: options.inbox, spoolDirectory, claims }) }
       : {}),
   });
+}
+
+/** Of a version without a spec. */
+const timeoutMsDefault = 30_000;
+
+async function partSource({ connection, inbox, clock, claims }: IntakeOptions): Promise<PartSource> {
+  return { connection, inbox, clock, claims, manager: await jetstreamManager(connection, { checkAPI: false }) };
 }
 
 /** Asked of the stream's leader: a follower may not have the message yet, and that would say that it is gone. */

@@ -16,6 +16,7 @@ import { type FetchedCall, fetchClaimed, isLostForGood } from './claims/fetch-cl
 import { Delivery } from './delivery.ts';
 import type { FunctionPool } from './function-pool.ts';
 import { type GatheredSpool, gatherRefusal } from './gather/spool.ts';
+import { type PartSource, runStreamed } from './gather/streamed-call.ts';
 import { PacedEvents } from './paced-events.ts';
 import type { ReadLeft } from './packs/pack-ending.ts';
 import { runPack } from './packs/pack-run.ts';
@@ -35,6 +36,10 @@ export interface TriggerIntakeOptions {
   readonly claims: Pick<ClaimLocator, 'locate'>;
   /** For a gather trigger: brings the parts of a gather event into a spool file. */
   readonly fetchParts?: (event: PulledEvent) => Promise<GatheredSpool>;
+  /** For a streaming gather: where its parts come from while the call runs. */
+  readonly partSource?: Promise<PartSource>;
+  /** Of its calls. */
+  readonly timeoutMs: number;
 }
 
 /** Results without PubAck at one agent; past it nothing more is pulled (R6). */
@@ -63,6 +68,7 @@ export class TriggerIntake {
   readonly #claims: TriggerIntakeOptions['claims'];
   readonly #readLeft: ReadLeft;
   readonly #fetchParts: ((event: PulledEvent) => Promise<GatheredSpool>) | undefined;
+  readonly #partSource: Promise<PartSource> | undefined;
   readonly #timeoutMs: number;
   readonly #retries: boolean;
   readonly #filter: EventFilter | undefined;
@@ -78,7 +84,8 @@ export class TriggerIntake {
     this.#fetchParts = options.fetchParts;
     this.#retries = options.retries;
     this.#filter = options.filter;
-    this.#timeoutMs = options.pool.version.spec?.timeoutMs ?? 30_000;
+    this.#partSource = options.partSource;
+    this.#timeoutMs = options.timeoutMs;
     this.route = options.route((delivery) => {
       // Only the delivery we hold: an abandoned one of the same sequence may end after its successor came.
       if (this.held.get(delivery.name) === delivery) this.held.delete(delivery.name);
@@ -174,6 +181,7 @@ export class TriggerIntake {
   }
 
   #submit(delivery: Delivery): void {
+    if (this.#partSource) return void this.#submitStreamed(delivery, this.#partSource);
     if (this.#fetchParts) {
       const refusal = gatherRefusal(delivery.event);
       if (refusal === undefined) this.#submitGathered(delivery, this.#fetchParts);
@@ -189,6 +197,12 @@ export class TriggerIntake {
     const claimed = fetchClaimed(event, this.#claims);
     if (claimed !== undefined) return this.#submitFetched(delivery, claimed);
     this.#run(delivery, ownHeaderText(event), event.message.data, undefined);
+  }
+
+  async #submitStreamed(delivery: Delivery, partSource: Promise<PartSource>): Promise<void> {
+    const [pool, timeoutMs, source] = [this.#pool, this.#timeoutMs, await partSource];
+    if (this.held.get(delivery.name) === delivery)
+      runStreamed({ delivery, route: this.route, pool, timeoutMs, source });
   }
 
   #submitGathered(delivery: Delivery, fetchParts: (event: PulledEvent) => Promise<GatheredSpool>): void {

@@ -3,6 +3,7 @@
  *
  *   ev.<subject as users write it>     EVENTS        sources' events and functions' outputs
  *   gather.<function>.<trigger>.<key>  GATHERS       one event a closed key (G4)
+ *   gather.<function>.<trigger>-open.<key>  GATHERS  one event an opened key of a streaming gather (G13)
  *   retry.<function>.<trigger>         RETRIES       events parked until their next try, and redriven ones
  *   order.<function>.<trigger>.<shard> ORDERED       events of triggers with order, in line behind those of their keys
  *   call.<function>.<id>               CALLS         asynchronous calls that have not ended
@@ -105,6 +106,26 @@ export function userSubject(stored: string): string {
 /** gather.<function>.<trigger>.<key>; pass "*" as key for a consumer's filter. Keys may hold several tokens. */
 export function gatherSubject(functionName: string, trigger: string, key: string): string {
   return `gather.${functionName}.${trigger}.${key}`;
+}
+
+/** gather.<function>.<trigger>-open.<key>; no name of a trigger has a hyphen. Pass ">" as key for a consumer's filter. */
+export function openedSubject(functionName: string, trigger: string, key: string): string {
+  return gatherSubject(functionName, `${trigger}${openedSuffix}`, key);
+}
+
+const openedSuffix = '-open';
+
+/** What the subject of a message in GATHERS says. */
+export function parseGatherSubject(subject: string): {
+  readonly functionName: string;
+  readonly trigger: string;
+  readonly key: string;
+  readonly opened: boolean;
+} {
+  const [, functionName = '', name = '', ...key] = subject.split('.');
+  const opened = name.endsWith(openedSuffix);
+  const trigger = opened ? name.slice(0, -openedSuffix.length) : name;
+  return { functionName, trigger, key: key.join('.'), opened };
 }
 
 /** retry.<function>.<trigger>; pass ">" as trigger for all of a function. */

@@ -23,6 +23,7 @@ export function resolveSpec(name: string, manifest: FunctionManifest): FunctionS
   const triggers = manifest.on.map((trigger, at) => resolveTrigger(name, trigger, at));
   checkNames(triggers);
   checkKind(manifest, triggers);
+  checkStreaming(manifest, triggers);
   checkOutput(manifest, triggers);
   const retryMinMs = durationMs(manifest.retry.min, ['retry', 'min'], 0);
   const retryMaxMs = durationMs(manifest.retry.max, ['retry', 'max'], 0);
@@ -125,6 +126,17 @@ function checkedOrderKey(key: string, triggers: readonly Trigger[]): string {
     if (wrong) throw new SpecProblem(['order', 'key'], `order.key: ${wrong}`);
   }
   return key;
+}
+
+/** A batch would hold up each of its keys until the slowest has closed. */
+function checkStreaming({ batch }: FunctionManifest, triggers: readonly Trigger[]): void {
+  const at = triggers.findIndex(({ gather }) => gather?.streaming);
+  if (batch && at >= 0)
+    throw new SpecProblem(
+      ['on', at, 'gather', 'streaming'],
+      '"streaming" does not go with batch',
+      'Leave out `batch`.',
+    );
 }
 
 function checkKind(manifest: FunctionManifest, triggers: readonly Trigger[]): void {

@@ -26,6 +26,10 @@ const gatherSchema = z
       .enum(['run', 'dlq'])
       .describe('What happens to a key that was closed before all parts came.')
       .default('dlq'),
+    streaming: z
+      .boolean()
+      .describe('Trigger when a key opens: the function is given the parts as they come, in the order of storing.')
+      .default(false),
   })
   .describe('Collect the parts of a key and trigger once.');
 

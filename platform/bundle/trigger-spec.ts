@@ -94,7 +94,7 @@ function resolveSubject(subject: string, trigger: TriggerManifest, path: Path): 
 }
 
 function resolveGather(
-  { key, count, gap, timeout, onIncomplete }: NonNullable<TriggerManifest['gather']>,
+  { key, count, gap, timeout, onIncomplete, streaming }: NonNullable<TriggerManifest['gather']>,
   subject: string,
   path: Path,
 ): NonNullable<Trigger['gather']> {
@@ -105,7 +105,7 @@ function resolveGather(
   if (oddKind !== undefined) throw new SpecProblem([...path, 'count'], `"${oddKind}" is no kind of part`);
   const gapMs = durationMs(gap, [...path, 'gap'], 1);
   const timeoutMs = durationMs(timeout, [...path, 'timeout'], 1);
-  return { key, counts, gapMs, timeoutMs, onIncomplete };
+  return { key, counts, gapMs, timeoutMs, onIncomplete, streaming };
 }
 
 /** G7: the key is made of subject tokens; a constant would put all events under one key. */

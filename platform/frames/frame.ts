@@ -51,6 +51,12 @@ export const frameTypes = {
   metrics: 18,
   /** instance -> agent, before the result or error of the same id: when its handler began and how long it took, a RunHeader. */
   run: 19,
+  /** agent -> instance: a part of a key that is open, a PartHeader; the id is that of the call that follows the key. */
+  part: 20,
+  /** agent -> instance: there are no more of them, a PartsEndHeader. */
+  partsEnd: 21,
+  /** instance -> agent: the handler has taken the oldest part that it was sent. */
+  partTaken: 22,
 } as const;
 export type FrameType = (typeof frameTypes)[keyof typeof frameTypes];
 
@@ -65,6 +71,9 @@ export const callForms = { inline: 0, file: 1, claimed: 2 } as const;
 
 /** Beside a call's form: the payload is a pack, whose members are handled in batches and answered together. */
 export const callPacked = 4;
+
+/** Beside a call's form: it follows a key that is open, whose parts come in frames of their own. */
+export const callStreamed = 8;
 
 /** A code cache's file ends with the SHA-256 of what is before it. */
 export const codeCacheDigestBytes = 32;

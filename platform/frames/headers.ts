@@ -58,6 +58,8 @@ export interface CallHeader {
   readonly p?: string;
   /** A gathered event: its parts lie in a spool file. */
   readonly g?: SpoolHeader;
+  /** A gather that is still open: its parts come in `part` frames. */
+  readonly o?: { readonly key: string };
   /** The payload is claimed: it lies in a file, and the body is empty. */
   readonly c?: ClaimedHeader;
   /** The caller takes the answer in pieces (`chunk` frames). */
@@ -98,6 +100,27 @@ export interface GatheredPart {
   readonly headers: Record<string, string>;
   /** Its payload is not in the spool but in this file. */
   readonly claim?: ClaimedHeader;
+}
+
+/** Header of a `part`; the body is its payload where neither `f` nor `c` is there. */
+export interface PartHeader {
+  readonly kind: string;
+  readonly index: number;
+  readonly headers: Record<string, string>;
+  /** The payload lies in this file of the node's memory, until the part is taken. */
+  readonly f?: string;
+  /** Bytes of the payload in that file. */
+  readonly n?: number;
+  /** The payload is claimed: it lies in this file. */
+  readonly c?: ClaimedHeader;
+}
+
+/** How the key was closed; with `error` there is nothing to be made of its parts. */
+export interface PartsEndHeader {
+  readonly reason: string;
+  readonly counts: Record<string, number>;
+  readonly missing: Record<string, number[]>;
+  readonly error?: string;
 }
 
 /** Header of a `result` whose body lies in a file. */

@@ -7,6 +7,7 @@ import type { NatsConnection } from '@nats-io/transport-node';
 import {
   decodeHeaders,
   messageIdHeader,
+  parseGatherSubject,
   type StoredMessage,
   type StreamName,
   StreamReader,
@@ -24,6 +25,7 @@ export interface ClosedKeysOptions {
 }
 
 interface StoredKey {
+  /** Of the event that calls the function: at the close, or at the opening of a streaming gather's key. */
   readonly sequence: number;
   readonly subject: string;
   readonly first: number;
@@ -37,6 +39,8 @@ export class ClosedKeys {
   readonly #pinning: readonly PinningStream[];
   /** By "<function>.<trigger>", in the order of the stream. */
   readonly #keys = new Map<string, StoredKey[]>();
+  /** Events at the opening of keys that are still open, by trigger and key. */
+  readonly #opened = new Map<string, Map<string, number>>();
   #firstGather = 0;
   /** Bytes of the gather events over what their stream may hold. */
   fill = 0;
@@ -94,22 +98,39 @@ export class ClosedKeys {
     const needed = this.#of(functionName, trigger).find(
       ({ sequence, last }) => sequence > ackFloor || pinned.has(sequence) || last >= watermark,
     );
-    return needed?.sequence ?? ackFloor + 1;
+    const [open = Number.POSITIVE_INFINITY] = this.#openedOf(nameOf(functionName, trigger)).values();
+    // Read again, a key that is open must find the event at its opening: a second one would call the function once more.
+    return Math.min(needed?.sequence ?? ackFloor + 1, open);
   }
 
   #of(functionName: string, trigger: string): readonly StoredKey[] {
-    return this.#keys.get(`${functionName}.${trigger}`) ?? [];
+    return this.#keys.get(nameOf(functionName, trigger)) ?? [];
   }
 
   #addKey({ message, sequence }: StoredMessage): void {
+    const { functionName, trigger, key, opened } = parseGatherSubject(message.subject);
+    const name = nameOf(functionName, trigger);
+    if (opened) return void this.#openedOf(name).set(key, sequence);
     const summary = parseGatherHeaders(decodeHeaders(message));
     if (!summary) return;
-    const [, functionName, trigger] = message.subject.split('.');
-    const name = `${functionName}.${trigger}`;
-    const { subject, first, last } = summary;
+    const { subject, first, last, streamed } = summary;
     const keys = this.#keys.get(name) ?? [];
-    keys.push({ sequence, subject, first, last });
+    keys.push({ sequence: streamed ? this.#takeOpened(name, key) : sequence, subject, first, last });
     this.#keys.set(name, keys);
+  }
+
+  #openedOf(name: string): Map<string, number> {
+    const opened = this.#opened.get(name) ?? new Map<string, number>();
+    this.#opened.set(name, opened);
+    return opened;
+  }
+
+  /** Stored before the close. Where it is gone, it was of no use any more: 0 is before every ack floor. */
+  #takeOpened(name: string, key: string): number {
+    const opened = this.#openedOf(name);
+    const sequence = opened.get(key) ?? 0;
+    opened.delete(key);
+    return sequence;
   }
 
   /** Sequences of gather events that a dead letter or a retry still needs. */
@@ -130,6 +151,8 @@ export class ClosedKeys {
     if (firstGather === this.#firstGather) return;
     this.#firstGather = firstGather;
     const pinned = this.#pinned();
+    for (const opened of this.#opened.values())
+      for (const [key, sequence] of opened) if (sequence < firstGather) opened.delete(key);
     for (const [name, keys] of this.#keys) {
       this.#keys.set(
         name,
@@ -148,6 +171,10 @@ export class ClosedKeys {
     }
     return false;
   }
+}
+
+function nameOf(functionName: string, trigger: string): string {
+  return `${functionName}.${trigger}`;
 }
 
 /** Long enough for two heartbeats of a reader that has nothing to read. */

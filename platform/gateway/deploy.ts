@@ -7,7 +7,6 @@ import {
   deleteConsumer,
   ensureConsumer,
   gatherKey,
-  gatherSubject,
   orderSubject,
   removeShard,
   retrySubject,
@@ -31,7 +30,14 @@ import { shardCount } from '#routing';
 import { overlappingRoute } from './http/index.ts';
 import { receiveDeployment } from './receive-deployment.ts';
 import { replayAnchor } from './replay-anchor.ts';
-import { beginsAlike, isCollected, triggerFilters, triggerStart, triggerStream } from './trigger-stream.ts';
+import {
+  beginsAlike,
+  gatherFilters,
+  isCollected,
+  triggerFilters,
+  triggerStart,
+  triggerStream,
+} from './trigger-stream.ts';
 
 export interface DeployOptions {
   readonly registry: Registry;
@@ -53,7 +59,7 @@ export async function deploy(
   const before = registry.list().find((entry) => entry.name === spec.name);
   const latest = before && registry.latest(spec.name);
   if (canary && latest) requireSameTriggers(spec, latest);
-  if (latest?.spec) requireSameOrder(spec, latest.spec, latest.number);
+  if (latest?.spec) requireSameReading(spec, latest.spec, latest.number);
   const taken = overlappingRoute(
     spec,
     registry.list().flatMap(({ name }) => registry.latest(name).spec ?? []),
@@ -84,7 +90,7 @@ export async function pointLatest(name: string, number: number, options: DeployO
   const { registry } = options;
   const version = registry.resolve(name, String(number));
   const latest = registry.latest(name);
-  if (version.spec && latest.spec) requireSameOrder(version.spec, latest.spec, latest.number);
+  if (version.spec && latest.spec) requireSameReading(version.spec, latest.spec, latest.number);
   if (version.spec) await ensureConsumers(options, version.spec, latest, false);
   await registry.setAlias(name, latestAlias, number);
   return version;
@@ -126,8 +132,21 @@ function requireSameTriggers(spec: FunctionSpec, latest: FunctionVersion): void 
   });
 }
 
-/** What is in line would be lost, or be in two lines at once. */
-function requireSameOrder(spec: FunctionSpec, latest: FunctionSpec, number: number): void {
+/** What is under way would be lost, or be handled twice. */
+function requireSameReading(spec: FunctionSpec, latest: FunctionSpec, number: number): void {
+  const streams = ({ gather }: Trigger) => gather?.streaming ?? false;
+  const changed = spec.triggers.find((trigger) =>
+    latest.triggers.some((old) => old.name === trigger.name && old.gather && streams(old) !== streams(trigger)),
+  );
+  if (changed) {
+    throw new PlatformError(
+      'conflict',
+      `whether trigger "${changed.name}" is streaming is fixed since version ${number}`,
+      {
+        hint: 'Give the trigger another name: it begins with all that is stored.',
+      },
+    );
+  }
   if (spec.order?.key === latest.order?.key) return;
   const kept = spec.triggers.find(({ name }) => latest.triggers.some((old) => old.name === name));
   if (!kept) return;
@@ -149,7 +168,7 @@ export async function remove(name: string, options: DeployOptions): Promise<void
     await forgetMarks(gatherMarks, gatherKey(name, trigger.name));
     if (!isCollected(trigger)) continue;
     // A later function of the same name must not be given keys whose parts have gone meanwhile.
-    await manager.streams.purge(streams.gathers, { filter: gatherSubject(name, trigger.name, '>') });
+    for (const filter of gatherFilters(name, trigger.name)) await manager.streams.purge(streams.gathers, { filter });
   }
   // A later function of the same name must be given neither this one's failed events nor its state.
   await manager.streams.purge(streams.retries, { filter: retrySubject(name, '>') });

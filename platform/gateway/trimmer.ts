@@ -10,7 +10,6 @@ import {
   duplicateWindowMs,
   eventSubject,
   gatherKey,
-  gatherSubject,
   readGatherMark,
   readLag,
   streams,
@@ -23,7 +22,7 @@ import type { Logger } from '#telemetry';
 import type { ClaimKeeper, ClaimNeeds } from './claim-keeper.ts';
 import { ClosedKeys } from './closed-keys.ts';
 import { firstInLine } from './first-in-line.ts';
-import { isCollected, triggerStream } from './trigger-stream.ts';
+import { gatherFilters, isCollected, triggerStream } from './trigger-stream.ts';
 
 export interface TrimmerOptions {
   readonly connection: NatsConnection;
@@ -193,10 +192,8 @@ export class Trimmer {
   async #trimGathers({ functionName, trigger, watermark, lag }: TriggerReading): Promise<void> {
     if (watermark === undefined || !lag || this.#keys.fill < gathersFullShare) return;
     const before = this.#keys.neededFrom(functionName, trigger.name, lag.ackFloor, watermark);
-    await this.#options.manager.streams.purge(streams.gathers, {
-      filter: gatherSubject(functionName, trigger.name, '>'),
-      seq: before,
-    });
+    for (const filter of gatherFilters(functionName, trigger.name))
+      await this.#options.manager.streams.purge(streams.gathers, { filter, seq: before });
   }
 }
 

@@ -20,6 +20,7 @@ import {
 import { HostFile } from './arrived-file.ts';
 import { openClaimed, readClaimed } from './claimed-payload.ts';
 import { SpooledParts } from './spooled-parts.ts';
+import type { StreamedParts } from './streamed-parts.ts';
 
 export class HostEvent implements FunctionEvent {
   readonly #call: LazyCall;
@@ -70,6 +71,7 @@ export class HostEvent implements FunctionEvent {
     return (isFileSubject(this.subject) ? new HostFile(this.text()) : undefined) as ArrivedFile;
   }
   get parts(): Parts {
+    if (this.#call.streamed) return this.#call.streamed;
     const { g } = this.#call.header;
     // Only a gathered event has parts; the type says so by its question mark.
     return (g === undefined ? undefined : new SpooledParts(g)) as Parts;
@@ -113,6 +115,8 @@ export class LazyCall {
   /** When its handler began, on the process's own clock; 0 before. */
   startedAt = 0;
   publishes = 0;
+  /** Of a call that follows an open key. */
+  streamed: StreamedParts | undefined;
   readonly #bytes: Uint8Array;
   #header: CallHeader | undefined;
   #abort: AbortController | undefined;
@@ -163,6 +167,8 @@ export class LazyCall {
   cancel(): void {
     this.#cancelled = true;
     this.#abort?.abort();
+    // Its handler may be waiting for a part.
+    this.streamed?.end({ reason: 'open', counts: {}, missing: {}, error: 'the call was cancelled' });
   }
 
   end(): void {

@@ -69,6 +69,11 @@ export class CallRunner {
     this.#runWaiting();
   }
 
+  /** A call that runs or waits. */
+  find(frameId: number): LazyCall | undefined {
+    return this.running.get(frameId) ?? this.#waiting.find(({ call }) => call.frameId === frameId)?.call;
+  }
+
   /** Nobody waits for the call any more; one that has not begun is answered at once. */
   cancel(frameId: number): void {
     const running = this.running.get(frameId);

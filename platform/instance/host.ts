@@ -9,6 +9,7 @@ import { messageOf, PlatformError } from '#common';
 import {
   callForms,
   callPacked,
+  callStreamed,
   type ErrorHeader,
   type Frame,
   FrameReader,
@@ -17,6 +18,8 @@ import {
   hostExitWithoutAgent,
   type LoadHeader,
   type LogHeader,
+  type PartHeader,
+  type PartsEndHeader,
   type PublishedHeader,
   type PublishHeader,
   type RunHeader,
@@ -34,6 +37,7 @@ import { MetricTeller } from './metric-teller.ts';
 import { type Redact, redactor } from './redact.ts';
 import { sendPacked, sendPieces, sendResult } from './send-result.ts';
 import { StateClient } from './state-client.ts';
+import { StreamedParts } from './streamed-parts.ts';
 
 /** A log line or an error's text is cut to this before it leaves the process. */
 const textCharsMax = 8_192;
@@ -167,6 +171,10 @@ class Host implements HostLink, CallSink {
     switch (frame.type) {
       case frameTypes.call:
         return this.#receiveCall(new LazyCall(frame.id, frame.header), frame);
+      case frameTypes.part:
+        return this.#runner?.find(frame.id)?.streamed?.receive(readJson<PartHeader>(frame.header), frame.body);
+      case frameTypes.partsEnd:
+        return this.#runner?.find(frame.id)?.streamed?.end(readJson<PartsEndHeader>(frame.header));
       case frameTypes.load:
         void this.#load(readJson<LoadHeader>(frame.header));
         return;
@@ -184,12 +192,20 @@ class Host implements HostLink, CallSink {
   }
 
   #receiveCall(call: LazyCall, { flags, body }: Frame): void {
-    const form = flags & ~callPacked;
+    if (flags & callStreamed) call.streamed = this.#partsOf(call);
+    const form = flags & ~(callPacked | callStreamed);
     if (form === callForms.claimed) return this.#runner?.receive(call, undefined);
     const { f: path = '', n: length = 0 } = form === callForms.file ? call.header : {};
     const payload = form === callForms.file ? this.#payloads.read(path, length) : body;
     if (flags & callPacked) this.#runner?.receivePack(call, payload);
     else this.#runner?.receive(call, payload);
+  }
+
+  #partsOf(call: LazyCall): StreamedParts {
+    return new StreamedParts(() => call.header.o?.key ?? '', {
+      readFile: (path, length) => this.#payloads.read(path, length),
+      taken: () => this.#writer.write(frameTypes.partTaken, call.frameId, 0, ''),
+    });
   }
 
   async #load(load: LoadHeader): Promise<void> {

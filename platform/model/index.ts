@@ -1,6 +1,6 @@
 /** The nouns that several processes share. */
 
-export { callsAtOnce } from './calls-at-once.ts';
+export { callsAtOnce, callTimeoutMs, longestCallMs } from './calls-at-once.ts';
 export { durationBoundsMs } from './duration-bounds.ts';
 export { type LauncherLink, openLauncherLink } from './launcher-link.ts';
 export { type NatsUsers, natsUsersSchema, type TokenUser } from './nats-users.ts';

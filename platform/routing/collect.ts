@@ -4,7 +4,7 @@ import { GatherFold, type StreamFold } from './gather/gather-fold.ts';
 import { compileGather, type GatherRules } from './gather/gather-rules.ts';
 import { compileWindow, WindowFold } from './window/index.ts';
 
-export interface CollectRules extends Pick<GatherRules, 'pattern' | 'gapMs' | 'onIncomplete'> {
+export interface CollectRules extends Pick<GatherRules, 'pattern' | 'gapMs' | 'onIncomplete' | 'streaming'> {
   /** `streamBytesMax`: what the stream may hold. */
   createFold(streamBytesMax: number): StreamFold;
 }
@@ -16,5 +16,7 @@ export function compileCollect(trigger: Trigger): CollectRules {
     return { ...rules, createFold: (bytes) => new GatherFold(rules, bytes) };
   }
   const rules = compileWindow(trigger);
-  return { pattern: rules.pattern, gapMs: 0, onIncomplete: 'run', createFold: (bytes) => new WindowFold(rules, bytes) };
+  const { pattern } = rules;
+  const createFold = (bytes: number) => new WindowFold(rules, bytes);
+  return { pattern, gapMs: 0, onIncomplete: 'run', streaming: false, createFold };
 }

@@ -41,6 +41,7 @@ async function receive(deliveries: number, fetched: (giveUp: () => void) => Prom
     retries: false,
     claims: noClaims,
     readLeft: async () => undefined,
+    timeoutMs: 30_000,
     puller: (onEvent) => {
       give = onEvent;
       return undefined as never;

@@ -127,6 +127,14 @@ test.each([
   expect(refusal(trigger)).toMatch(/^pilotfish\.yaml:5:\d+: /);
 });
 
+test('a gather may stream its parts, but not into batches', () => {
+  const streaming = '{ subject: "a.*", gather: { key: "{1}", streaming: true } }';
+  expect(triggerOf(streaming)?.gather).toMatchObject({ key: '{1}', streaming: true, onIncomplete: 'dlq' });
+  expect(triggerOf('{ subject: "a.*", gather: { key: "{1}" } }')?.gather?.streaming).toBe(false);
+  const batched = `${manifest(streaming)}    batch: { size: 4 }\n`;
+  expect(() => parseManifest(batched, 'pilotfish.yaml')).toThrow('5:60: "streaming" does not go with batch');
+});
+
 test('an output that needs what a window does not know is refused', () => {
   expect(refusal('{ subject: "a.*.*", window: { key: "{1}", count: 5 } }', 'b.{2}')).toContain(
     'is not part of the window key',

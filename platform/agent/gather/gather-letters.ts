@@ -7,6 +7,7 @@ import {
   encodeHeaders,
   gatherSubject,
   messageIdHeader,
+  openedSubject,
   type StoredMessage,
   streams,
   userSubject,
@@ -17,8 +18,11 @@ import {
   type ClosedKey,
   type CollectRules,
   encodeGatherEvent,
+  encodeOpenedEvent,
   expectHeader,
   gatherHeaderPairs,
+  type OpenedKey,
+  openedHeaderPairs,
   partHeader,
   type StoredPart,
 } from '#routing';
@@ -39,7 +43,7 @@ export interface GatherOrigin {
 export function gatherLetter(
   { version, trigger }: GatherOrigin,
   closed: ClosedKey,
-  rules: Pick<CollectRules, 'onIncomplete'>,
+  rules: Pick<CollectRules, 'onIncomplete'> & Partial<Pick<CollectRules, 'streaming'>>,
 ): OutboxEntry {
   const subject = gatherSubject(version.function, trigger, closed.key);
   return {
@@ -52,6 +56,22 @@ export function gatherLetter(
       ...gatherHeaderPairs(closed, rules),
     ]),
     holdsFrom: closed.first,
+    ...(rules.streaming ? { behind: openedSubject(version.function, trigger, closed.key) } : {}),
+  };
+}
+
+/** Calls the function of a streaming gather; like the close, once a key (G4, G13). */
+export function openedLetter({ version, trigger }: GatherOrigin, opened: OpenedKey): OutboxEntry {
+  const subject = openedSubject(version.function, trigger, opened.key);
+  return {
+    subject,
+    payload: encodeOpenedEvent(opened),
+    headers: encodeHeaders([
+      [messageIdHeader, `${subject}.${opened.first}`],
+      [expectedLastHeader, '0'],
+      ...openedHeaderPairs(opened),
+    ]),
+    holdsFrom: opened.first,
   };
 }
 

@@ -13,6 +13,8 @@ export interface OutboxEntry {
   readonly headers: MsgHdrs;
   /** The watermark stays at or below this sequence until the entry is stored. */
   readonly holdsFrom: number;
+  /** Sent when what is to be stored on this subject is. */
+  readonly behind?: string;
 }
 
 /** Entries without PubAck; past it the gatherer reads on only when they have gone (R6). */
@@ -25,7 +27,7 @@ export class GatherOutbox {
   readonly #publisher: EventPublisher;
   readonly #clock: Clock;
   readonly #onRefused: (error: PlatformError) => void;
-  /** Entries with the time of their next try; undefined while a try is under way. */
+  /** Entries with the time of their next try; undefined while one is under way. */
   readonly #entries = new Map<OutboxEntry, number | undefined>();
   #dropped = false;
 
@@ -48,19 +50,31 @@ export class GatherOutbox {
   }
 
   add(entry: OutboxEntry): void {
-    this.#send(entry);
+    if (this.#waits(entry)) this.#entries.set(entry, Number.NEGATIVE_INFINITY);
+    else this.#send(entry);
   }
 
   /** Tries again what was refused. */
   tick(): void {
     const now = this.#clock.monotonic();
-    for (const [entry, tryAt] of this.#entries) if (tryAt !== undefined && tryAt <= now) this.#send(entry);
+    for (const [entry, tryAt] of this.#entries)
+      if (tryAt !== undefined && tryAt <= now && !this.#waits(entry)) this.#send(entry);
   }
 
   /** The lease is lost: the next owner comes to the same entries. */
   drop(): void {
     this.#dropped = true;
     this.#entries.clear();
+  }
+
+  #waits({ behind }: OutboxEntry): boolean {
+    if (behind === undefined) return false;
+    for (const { subject } of this.#entries.keys()) if (subject === behind) return true;
+    return false;
+  }
+
+  #sendBehind(subject: string): void {
+    for (const entry of [...this.#entries.keys()]) if (entry.behind === subject) this.#send(entry);
   }
 
   #send(entry: OutboxEntry): void {
@@ -74,6 +88,7 @@ export class GatherOutbox {
         return;
       }
       this.#entries.delete(entry);
+      this.#sendBehind(entry.subject);
     });
   }
 }

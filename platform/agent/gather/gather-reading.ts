@@ -29,7 +29,7 @@ import {
   type StreamFold,
 } from '#routing';
 import type { Logger } from '#telemetry';
-import { type GatherOrigin, gatherLetter, lateLetter, refusedLetter } from './gather-letters.ts';
+import { type GatherOrigin, gatherLetter, lateLetter, openedLetter, refusedLetter } from './gather-letters.ts';
 import { GatherMark } from './gather-mark.ts';
 import { GatherOutbox, outboxMax } from './gather-outbox.ts';
 import { closedProgress, progressOf } from './gather-progress.ts';
@@ -101,8 +101,9 @@ export class GatherReading {
     return this.#options.epoch;
   }
 
+  /** A streaming gather's function has been called for them already. */
   get openKeys(): number {
-    return this.#fold.openKeys;
+    return this.#options.rules.streaming ? 0 : this.#fold.openKeys;
   }
 
   get counts(): StreamFold['counts'] {
@@ -173,6 +174,8 @@ export class GatherReading {
   #apply(effect: FoldEffect): void {
     const { origin, logger } = this.#options;
     switch (effect.kind) {
+      case 'opened':
+        return this.#outbox.add(openedLetter(origin, effect.opened));
       case 'closed':
         return this.#publishClosed(effect.closed);
       case 'late':

@@ -72,6 +72,8 @@ export class StreamReader {
   #serverOffsetMs = Number.NEGATIVE_INFINITY;
   #generation = 0;
   #pending = 0;
+  /** Undefined while reading goes on; else where to answer the server's question whether there is room. */
+  #held: Set<string> | undefined;
 
   constructor(options: StreamReaderOptions) {
     this.#options = options;
@@ -103,6 +105,18 @@ export class StreamReader {
       : this.#serverOffsetMs + this.#currentAt;
   }
 
+  /** Asks the server for no more than what it has begun to send: its window of flow control, 32 MiB at most. */
+  hold(): void {
+    this.#held ??= new Set();
+  }
+
+  /** After `hold`. */
+  goOn(): void {
+    const held = this.#held;
+    this.#held = undefined;
+    for (const reply of held ?? []) this.#options.connection.publish(reply);
+  }
+
   /** No message is given after this returns. */
   close(): void {
     this.#closed = true;
@@ -118,6 +132,7 @@ export class StreamReader {
     if (this.#opening || this.#closed || this.#options.connection.isClosed()) return;
     this.#opening = true;
     this.#drop();
+    this.#held?.clear();
     this.#caughtUpAt = undefined;
     this.#currentAt = undefined;
     const inbox = `${this.#options.inbox}.read.${Math.random().toString(36).slice(2)}.${this.#generation++}`;
@@ -240,6 +255,11 @@ export class StreamReader {
     if (this.#pending === 0 && !this.#closed) this.#noteCurrent();
   }
 
+  #answer(question: string): void {
+    if (this.#held) this.#held.add(question);
+    else this.#options.connection.publish(question);
+  }
+
   #receiveStatus(session: Session, message: Msg, reply: string | undefined): void {
     const { headers } = message;
     if (headers?.code !== idleStatus) {
@@ -247,12 +267,9 @@ export class StreamReader {
       void this.#open();
       return;
     }
-    if (reply) {
-      this.#options.connection.publish(reply);
-      return;
-    }
+    if (reply) return this.#answer(reply);
     const stalled = headers.get(stalledHeader);
-    if (stalled !== '') this.#options.connection.publish(stalled);
+    if (stalled !== '') this.#answer(stalled);
     else if (Number(headers.get(lastConsumerHeader)) !== session.delivered) void this.#open();
     else if (session.backlog !== undefined) {
       this.#noteCaughtUp(session);

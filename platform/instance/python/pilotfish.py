@@ -36,6 +36,7 @@ _RUN_TOLD_MS = 0.25
 _METRICS_EVERY_S = 1.0
 _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 _SERIES_MAX = 1000
+_PART, _PARTS_END, _PART_TAKEN = 20, 21, 22
 _FORM_NONE, _FORM_SINGLE, _FORM_SEVERAL = 0, 1, 2
 
 
@@ -116,6 +117,51 @@ class Parts:
                 yield Part(entry, spool.read(entry["length"]))
 
 
+class OpenParts:
+    """The parts of a streaming gather, as they are stored: iterating waits for the next one, and ends when the key is closed."""
+
+    def __init__(self, key, taken):
+        self.key = key
+        self.reason = "open"
+        self.counts = {}
+        self.missing = {}
+        self._taken = taken
+        self._waiting = queue.Queue()
+        self._begun = False
+
+    @property
+    def count(self):
+        return sum(self.counts.values())
+
+    def _put(self, header, body):
+        self._waiting.put((header, body))
+
+    def __iter__(self):
+        if self._begun:
+            raise TypeError("the parts of a streaming gather are given once: keep what you need of them")
+        self._begun = True
+        while True:
+            header, body = self._waiting.get()
+            if "error" in header:
+                raise RuntimeError(header["error"])
+            if "reason" in header:
+                self.reason, self.counts, self.missing = header["reason"], header["counts"], header["missing"]
+                return
+            part = Part(header, _part_data(header, body))
+            self.counts[part.kind] = self.counts.get(part.kind, 0) + 1
+            self._taken()
+            yield part
+
+
+def _part_data(header, body):
+    if "c" in header:
+        return _read_claimed(header["c"])
+    if "f" not in header:
+        return body
+    with open(header["f"], "rb") as file:
+        return file.read(header["n"])
+
+
 class Event:
     """What happened: `data` is bytes; `id` is the same at every delivery.
 
@@ -123,13 +169,13 @@ class Event:
     `dtype` and `shape` say what the bytes are, where the source has said so.
     """
 
-    def __init__(self, header, body):
+    def __init__(self, header, body, open_parts=None):
         self.subject = header["s"]
         self.id = header["i"]
         self.sequence = header["q"]
         self.time = header["t"] / 1000.0
         self.headers = header.get("h", {})
-        self.parts = Parts(header["g"]) if "g" in header else None
+        self.parts = Parts(header["g"]) if "g" in header else open_parts
         self.claim = header.get("c")
         self.dtype = self.headers.get("Pilotfish-Dtype", "")
         self.shape = _parse_shape(self.headers.get("Pilotfish-Shape", ""))
@@ -372,6 +418,8 @@ class _Call:
         self.deadline = _now() + header["d"] / 1000.0
         self.cancelled = threading.Event()
         self.publishes = 0
+        # Of a call that follows an open key.
+        self.parts = None
         self.started = None
 
 
@@ -445,16 +493,24 @@ class _Host:
     def _receive(self, kind, frame, header, body):
         if kind == _CALL:
             call = self._calls[frame] = _Call(frame, header, body)
+            if "o" in header:
+                call.parts = OpenParts(header["o"]["key"], lambda: self.write(_PART_TAKEN, frame, 0, None))
             self.waiting.put(call)
         elif kind == _LOAD:
             self.load = header
             secrets = [(name, value) for name, value in header["secrets"].items() if len(value) >= 4]
             self._secrets = sorted(secrets, key=lambda pair: -len(pair[1]))
             self.waiting.put(_LOAD)
+        elif kind in (_PART, _PARTS_END):
+            call = self._calls.get(frame)
+            if call and call.parts:
+                call.parts._put(header, body)
         elif kind == _CANCEL:
             call = self._calls.get(frame)
             if call:
                 call.cancelled.set()
+                if call.parts:
+                    call.parts._put({"error": "the call was cancelled"}, b"")
         elif kind in (_PUBLISHED, _STATE_ANSWER):
             answer = self._answers.pop(header["token"], None)
             if answer:
@@ -569,7 +625,7 @@ def _next_calls(host, size):
 def _run_one(host, handle, call):
     call.started = time.monotonic()
     try:
-        host.answer(call, handle(Event(call.header, call.body), Context(host, call)))
+        host.answer(call, handle(Event(call.header, call.body, call.parts), Context(host, call)))
     except Exception as error:
         host.fail(call, error)
     host.done(call)
@@ -579,7 +635,7 @@ def _run_batch(host, handle_batch, calls):
     for call in calls:
         call.started = time.monotonic()
     try:
-        events = [Event(call.header, call.body) for call in calls]
+        events = [Event(call.header, call.body, call.parts) for call in calls]
         results = list(handle_batch(events, Context(host, calls[0])))
         if len(results) != len(calls):
             raise ValueError("handle_batch returned %d results for %d events" % (len(results), len(calls)))

@@ -19,6 +19,8 @@ export const gatherHeaders = {
   skips: 'Pilotfish-Window-Skips',
   /** Of a window by time: the latest of its key's own times when it closed. */
   clock: 'Pilotfish-Window-Clock',
+  /** Of a streaming gather: its function is called by another event, published when the key opened. */
+  streamed: 'Pilotfish-Parts-Streamed',
   /** Why the event must be dead-lettered instead of handled; absent where it is to be handled. */
   refusal: 'Pilotfish-Parts-Refusal',
 } as const;
@@ -38,7 +40,10 @@ export function encodeGatherEvent(closed: ClosedKey, stream: string): Uint8Array
   return Buffer.from(JSON.stringify({ ...event, missing: {} }));
 }
 
-export function gatherHeaderPairs(closed: ClosedKey, rules: Pick<GatherRules, 'onIncomplete'>): [string, string][] {
+export function gatherHeaderPairs(
+  closed: ClosedKey,
+  rules: Pick<GatherRules, 'onIncomplete'> & Partial<Pick<GatherRules, 'streaming'>>,
+): [string, string][] {
   const refused = closed.reason !== 'complete' && rules.onIncomplete === 'dlq';
   return [
     [gatherHeaders.subject, closed.subject],
@@ -54,6 +59,7 @@ export function gatherHeaderPairs(closed: ClosedKey, rules: Pick<GatherRules, 'o
       ? []
       : [[gatherHeaders.clock, String(closed.window.clockMs)] satisfies [string, string]]),
     ...(closed.trace ?? []).map(([name, value]): [string, string] => [name, value]),
+    ...(rules.streaming ? [[gatherHeaders.streamed, '1'] satisfies [string, string]] : []),
     ...(refused ? [[gatherHeaders.refusal, `incomplete:${closed.reason}`] satisfies [string, string]] : []),
   ];
 }
@@ -65,6 +71,8 @@ export interface GatherSummary {
   readonly last: number;
   readonly reason: CloseReason;
   readonly closedAtMs: number;
+  /** Its function was called when the key opened. */
+  readonly streamed?: true;
   /** Of a window by count. */
   readonly next?: number;
   readonly skips?: readonly number[];
@@ -85,6 +93,7 @@ export function parseGatherHeaders(headers: Readonly<Record<string, string>>): G
     last: Number(span[2]),
     reason: closed[1],
     closedAtMs: Number(closed[2]),
+    ...(headers[gatherHeaders.streamed] ? { streamed: true } : {}),
     ...(next ? { next: Number(next[0]) } : {}),
     ...(headers[gatherHeaders.skips] ? { skips: headers[gatherHeaders.skips]?.split(' ').map(Number) ?? [] } : {}),
     ...(clock ? { clockMs: Number(clock[0]) } : {}),

@@ -6,7 +6,7 @@
 import type { GatherSummary } from './gather-event.ts';
 import type { GatherRules } from './gather-rules.ts';
 import { openBytesShareMax, openKeysMax } from './limits.ts';
-import { type ClosedKey, type CloseReason, OpenKey, type OpenKeyState } from './open-key.ts';
+import { type ClosedKey, type CloseReason, type OpenedKey, OpenKey, type OpenKeyState } from './open-key.ts';
 import { type PartMark, parsePartMark } from './part-header.ts';
 import { Tombstones } from './tombstones.ts';
 
@@ -27,6 +27,8 @@ export interface StoredPart {
 }
 
 export type FoldEffect =
+  /** Of a streaming gather alone. */
+  | { readonly kind: 'opened'; readonly opened: OpenedKey }
   | { readonly kind: 'closed'; readonly closed: ClosedKey }
   /** A part of a key that is closed; `count` is how many there were. */
   | {
@@ -120,8 +122,9 @@ export class GatherFold implements StreamFold {
     }
     const before = known ? nothing : this.#makeRoom(part.timeMs);
     const open = known ?? this.#openKey(key, part);
+    const opened = known ? nothing : this.#tellOpened(open);
     const effects = this.#take(open, mark, part);
-    return before.length === 0 ? effects : [...before, ...effects];
+    return before.length + opened.length === 0 ? effects : [...before, ...opened, ...effects];
   }
 
   /** Keys whose time is over, given that everything stored up to `asOfMs` (server time) has been folded (G9). */
@@ -175,6 +178,11 @@ export class GatherFold implements StreamFold {
     const open = new OpenKey(key, this.#rules.partsSubjectOf(part.subject), part, this.#rules.counts);
     this.#open.set(key, open);
     return open;
+  }
+
+  /** G13 */
+  #tellOpened({ opened }: OpenKey): readonly FoldEffect[] {
+    return this.#rules.streaming ? [{ kind: 'opened', opened }] : nothing;
   }
 
   /** G11: the oldest key closes when one more would be too many. */

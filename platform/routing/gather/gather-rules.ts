@@ -16,6 +16,8 @@ export interface GatherRules {
   /** 0: never. */
   readonly timeoutMs: number;
   readonly onIncomplete: 'run' | 'dlq';
+  /** An event is published when a key opens, too (G13). */
+  readonly streaming: boolean;
 }
 
 /** Throws `invalid` for a key that does not name its parts' subject (G7). */
@@ -37,6 +39,7 @@ export function compileGather(trigger: Trigger): GatherRules {
     gapMs: gather.gapMs,
     timeoutMs: gather.timeoutMs,
     onIncomplete: gather.onIncomplete === 'run' ? 'run' : 'dlq',
+    streaming: gather.streaming,
   };
 }
 

@@ -12,6 +12,8 @@ export {
 export { type FoldCounts, type FoldEffect, GatherFold, type StoredPart, type StreamFold } from './gather-fold.ts';
 export { compileGather, type GatherRules } from './gather-rules.ts';
 export { openKeysMax, partsPerKeyMax } from './limits.ts';
-export type { ClosedKey, CloseReason, OpenKeyState } from './open-key.ts';
+export type { ClosedKey, CloseReason, OpenedKey, OpenKeyState } from './open-key.ts';
+export { decodeOpenedEvent, encodeOpenedEvent, openedHeaderPairs } from './opened-event.ts';
 export { expectHeader, type PartMark, parsePartMark, partHeader } from './part-header.ts';
 export { decodeSequences, SequenceEncoder } from './sequence-codec.ts';
+export { StreamedParts, type StreamedVerdict } from './streamed-parts.ts';

@@ -42,6 +42,17 @@ export interface ClosedKey {
   };
 }
 
+/** What is known of a key when its first message has come: what the event at its opening tells (G13). */
+export interface OpenedKey {
+  readonly key: string;
+  /** Of its parts, as users write it. */
+  readonly subject: string;
+  readonly first: number;
+  /** Server time. */
+  readonly openedAt: number;
+  readonly trace?: readonly (readonly [string, string])[];
+}
+
 /** An open key, for those who look on. */
 export interface OpenKeyState {
   readonly key: string;
@@ -102,6 +113,11 @@ export class OpenKey {
       openedAtMs: this.openedAtMs,
       lastNewAtMs: this.lastNewAtMs,
     };
+  }
+
+  get opened(): OpenedKey {
+    const trace = this.#trace.length === 0 ? {} : { trace: this.#trace };
+    return { key: this.key, subject: this.subject, first: this.firstSequence, openedAt: this.openedAtMs, ...trace };
   }
 
   /** The first message of an index counts; the others are doubles. */

@@ -30,7 +30,7 @@ export function compileWindow(trigger: Trigger): WindowRules {
   const { window, subject, filter } = trigger;
   if (!window) throw new PlatformError('internal', `trigger "${trigger.name}" has no windows`);
   const { key, ...sizes } = window;
-  const gather = { key, counts: {}, gapMs: 0, timeoutMs: 0, onIncomplete: 'run' };
+  const gather = { key, counts: {}, gapMs: 0, timeoutMs: 0, onIncomplete: 'run', streaming: false };
   const keyed = key === '' ? undefined : compileGather({ ...trigger, gather });
   return {
     ...sizes,

@@ -228,6 +228,8 @@ export interface Gather {
   timeoutMs: number;
   /** "run" or "dlq". */
   onIncomplete: string;
+  /** The function is called when a key opens, and is given the parts as they come. */
+  streaming: boolean;
 }
 
 export interface Gather_CountsEntry {
@@ -2086,7 +2088,7 @@ export const Http: MessageFns<Http> = {
 };
 
 function createBaseGather(): Gather {
-  return { key: "", counts: {}, gapMs: 0, timeoutMs: 0, onIncomplete: "" };
+  return { key: "", counts: {}, gapMs: 0, timeoutMs: 0, onIncomplete: "", streaming: false };
 }
 
 export const Gather: MessageFns<Gather> = {
@@ -2105,6 +2107,9 @@ export const Gather: MessageFns<Gather> = {
     }
     if (message.onIncomplete !== "") {
       writer.uint32(42).string(message.onIncomplete);
+    }
+    if (message.streaming !== false) {
+      writer.uint32(48).bool(message.streaming);
     }
     return writer;
   },
@@ -2165,6 +2170,14 @@ export const Gather: MessageFns<Gather> = {
             message.onIncomplete = reader.string();
             continue;
           }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.streaming = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2195,6 +2208,7 @@ export const Gather: MessageFns<Gather> = {
     message.gapMs = object.gapMs ?? 0;
     message.timeoutMs = object.timeoutMs ?? 0;
     message.onIncomplete = object.onIncomplete ?? "";
+    message.streaming = object.streaming ?? false;
     return message;
   },
 };
