@@ -93,10 +93,11 @@ export async function withEvents<T>(
   wanted: string | undefined,
   role: 'source' | 'viewer',
   use: (events: EventClient) => Promise<T>,
+  own: Pick<SourceOptions, 'pack'> = {},
 ): Promise<T> {
   await using opened = await openConnection(context, wanted);
   const { connectEvents } = await import('#client');
-  await using events = await connectEvents(opened.connection, role, opened.options);
+  await using events = await connectEvents(opened.connection, role, { ...opened.options, ...own });
   return await use(events);
 }
 

@@ -23,6 +23,7 @@ interface PubFlags extends CommonOptions {
   readonly header?: readonly string[];
   readonly count: number;
   readonly rate?: number;
+  readonly pack?: boolean;
 }
 
 /** The number of the event, counting from 0, in subject and text. */
@@ -35,6 +36,7 @@ export const pubCommand: CommandFactory = (context): Command =>
     examples: [
       'pilotfish pub numbers.1 -d hi',
       "pilotfish pub 'numbers.{n}' -d 'event {n}' --count 2000 --rate 500/s",
+      "pilotfish pub points.a -d '{n}' --count 1000000 --pack",
       'pilotfish pub scan.7.frame -f frame.bin -H Pilotfish-Part=dark:0',
     ],
   })
@@ -50,6 +52,7 @@ export const pubCommand: CommandFactory = (context): Command =>
         'at most so many a second, such as 500/s (default: as fast as they are stored)',
       ).argParser(perSecond),
     )
+    .addOption(flag('--pack', 'put small events of a subject together, up to 256 in a message'))
     .action((subject: string, input: string | undefined, flags: PubFlags) => publish(context, subject, input, flags));
 
 async function publish(
@@ -62,7 +65,7 @@ async function publish(
   const data = flags.data?.includes(numberMark) ? flags.data : await readInput(context, input, flags, claimBytesMax);
   const headers = parseHeaders(flags.header);
   const output = outputOf(context, flags);
-  await withEvents(context, flags.pilot, 'source', async (events) => {
+  const send = async (events: EventClient) => {
     const started = systemClock.monotonic();
     using _ = output.waiting(() => `${countText(events.counts.acked)} of ${countText(flags.count)} events stored`);
     await publishAll(context, events, { subject, data, headers, count: flags.count, rate: flags.rate });
@@ -72,7 +75,8 @@ async function publish(
     const eventsPerSecond = Math.round(acked / seconds);
     const text = `${countText(acked)} stored in ${seconds.toFixed(2)} s (${countText(eventsPerSecond)}/s), ${countText(retried)} sent again`;
     await output.one(subject, { subject, stored: acked, retried, seconds, eventsPerSecond }, [[subject, text]]);
-  });
+  };
+  await withEvents(context, flags.pilot, 'source', send, { pack: flags.pack ?? false });
 }
 
 interface Batch {

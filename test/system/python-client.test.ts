@@ -35,6 +35,11 @@ it('publishes and reads arrays, in a loop and in a script, once each', async (co
   const large = { 'Pilotfish-Shape': '1024,1024', 'Pilotfish-Dtype': 'u16' };
   await source.publish('large.a', new Uint8Array(2 ** 21).fill(1), { headers: large });
   await source.flush();
+  // Packs, with headers of a member's own and without.
+  expect(await pilot.cli(['pub', 'packed.a', '-d', 'text {n}', '--count', '39', '--pack'])).toMatchObject({ code: 0 });
+  await using packing = await pilot.events('source', { pack: true });
+  await packing.publish('packed.b', 'text 39', { headers: { Colour: 'red' } });
+  await packing.flush();
   const connection = join(pilot.directory, 'connection.json');
   const broken = join(folder, 'broken.json');
   writeFileSync(`${broken}.broken`, '{"brokers": 1}');
@@ -46,11 +51,14 @@ it('publishes and reads arrays, in a loop and in a script, once each', async (co
     loop: object;
     script: object;
     large: unknown;
+    packed: unknown;
     errors: string[];
   };
   expect(found.loop).toEqual({ same: true, dtypes: ['uint16'], ids: true, part: 'dark:7', counts: [51, 51] });
   expect(found.script).toEqual({ same: true, text: 'hello', refused: Array(9).fill(true) });
   expect(found.large).toEqual([[1024, 1024], 2 ** 20 * 257]);
+  const texts = Array.from({ length: 40 }, (_, at) => [`text ${at}`, at === 39 ? 'red' : '', true]);
+  expect(found.packed).toEqual(texts);
   expect(found.errors).toEqual([
     expect.stringContaining('no connection file'),
     expect.stringContaining('no connection file'),

@@ -29,10 +29,11 @@ import os
 import re
 import secrets
 import ssl
+import struct
 import threading
 import time
 import zlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from typing import Any, AsyncIterator, Iterator, Mapping
 
@@ -49,6 +50,7 @@ ROLES = ("source", "viewer")
 
 SHAPE = "Pilotfish-Shape"
 DTYPE = "Pilotfish-Dtype"
+PACK = "Pilotfish-Pack"
 
 # Names on the wire, little-endian values in C order.
 DTYPES = {"u8": "|u1", "u16": "<u2", "u32": "<u4", "i16": "<i2", "i32": "<i4", "f32": "<f4", "f64": "<f8"}
@@ -81,6 +83,8 @@ class Event:
     id: str
     sequence: int
     time: datetime
+    # Its place in the pack that the sequence names; None for an event that is a message of its own.
+    member: int | None = None
 
     @property
     def array(self) -> np.ndarray:
@@ -286,8 +290,11 @@ class Pilot:
                     message = await reader.next_msg(timeout=5)
                 except asyncio.TimeoutError:
                     continue
-                left = None if left is None else left - 1
-                yield _event(message, self.connection["claims"])
+                for event in _events(message, self.connection["claims"]):
+                    if left == 0:
+                        break
+                    left = None if left is None else left - 1
+                    yield event
         finally:
             with contextlib.suppress(nats.errors.Error):
                 await reader.unsubscribe()
@@ -296,6 +303,33 @@ class Pilot:
         for client in self._clients.values():
             await client.close()
         self._clients.clear()
+
+
+def _events(message: Any, claims: str) -> list[Event]:
+    """One, or those of a pack as if each had been published by itself. What cannot be opened is given as it is."""
+    event = _event(message, claims)
+    if PACK not in event.headers:
+        return [event]
+    shared = {name: value for name, value in event.headers.items() if name not in (PACK, PACK + "-Left")}
+    try:
+        return [replace(event, data=data, headers={**shared, **headers}, id="", member=place)
+                for place, (headers, data) in enumerate(_members(event.data))]
+    except (struct.error, ValueError):
+        return [event]
+
+
+def _members(pack: bytes) -> list[tuple[dict[str, str], bytes]]:
+    """A count, then the bytes of each member's headers and payload, then those themselves; u32, little-endian."""
+    (count,) = struct.unpack_from("<I", pack)
+    members, at = [], 4 + 8 * count
+    for place in range(count):
+        own, size = struct.unpack_from("<II", pack, 4 + 8 * place)
+        if at + own + size > len(pack):
+            raise ValueError("the pack is cut short")
+        headers = json.loads(pack[at:at + own]) if own else {}
+        members.append((headers, pack[at + own:at + own + size]))
+        at += own + size
+    return members
 
 
 def _event(message: Any, claims: str) -> Event:
