@@ -1,6 +1,7 @@
 /** Packs: many small events in one message (`pack.ts`). The client makes them, agents and readers open them. */
 export {
   decodePack,
+  describedMembers,
   describePack,
   encodeLeft,
   encodePack,

@@ -34,6 +34,14 @@ export function describePack(members: number): string {
   return `${layout} ${members}`;
 }
 
+/** How many members the header says that there are. Throws `corrupt` where it says something else. */
+export function describedMembers(text: string): number {
+  const [, members = ''] = /^1 (\d{1,3})$/.exec(text) ?? [];
+  if (members === '' || Number(members) > packMembersMax)
+    throw corrupt(`its header is ${JSON.stringify(text.slice(0, 40))}`);
+  return Number(members);
+}
+
 /** Bytes that a member adds to a pack. */
 export function packedBytes({ headers, payload }: PackMember): number {
   return entryBytes + Buffer.byteLength(headers) + payload.length;

@@ -49,4 +49,4 @@ export {
   type TrimSnapshot,
 } from './trim.ts';
 export { type CallTimes, drainMarginMs, hasTimeFor, mustDrain, neededMs } from './walltime.ts';
-export { compileWindow, WindowFold, windowPartKind } from './window/index.ts';
+export { compileWindow, splitPlace, WindowFold, windowPartKind } from './window/index.ts';

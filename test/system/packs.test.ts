@@ -156,6 +156,42 @@ describe('packed events', () => {
     for (let key = 0; key < keys; key++) expect(order.get(`k${key}`)).toEqual(wanted(key));
   }, 150_000);
 
+  it('are events of windows, which begin and end inside of packs, also after a kill of who reads them', async () => {
+    const handler = `async (event) => {
+      const texts = [];
+      for await (const { data, headers } of event.parts!) texts.push(Buffer.from(data).toString() + (headers.kind ?? ''));
+      return texts.join(' ');
+    }`;
+    await functions.deploy(pilot, 'grouped', handler, [
+      'on: [{ subject: "grouped.*", window: { key: "{1}", count: 70, every: 35 } }]',
+      'output: "groups.{1}"',
+    ]);
+    const count = 1_050;
+    await using sink = await pilot.events('source', { pack: true });
+    for (let number = 0; number < count; number++) {
+      if (number === count / 2) await kill(pilot.pid('n1', 'agent'));
+      await sink.publish('grouped.a', String(number), number % 5 === 0 ? { headers: { kind: 'f' } } : {});
+    }
+    await sink.flush();
+    const textOf = (number: number) => `${number}${number % 5 === 0 ? 'f' : ''}`;
+    const expected = Array.from({ length: count / 35 - 1 }, (_, window) =>
+      Array.from({ length: 70 }, (_, at) => textOf(35 * window + at)).join(' '),
+    );
+    await using viewer = await pilot.events('viewer');
+    const groups: string[] = [];
+    const ended = new AbortController();
+    const reading = (async () => {
+      for await (const { data } of await viewer.read('groups.a', { from: 'all', signal: ended.signal }))
+        groups.push(Buffer.from(data).toString());
+    })();
+    await eventually(() => groups.length >= expected.length, { timeoutMs: settleMs, what: 'all windows' });
+    await untilIdle(pilot, 'grouped', settleMs);
+    ended.abort();
+    await reading;
+    expect(groups.sort()).toEqual(expected.sort());
+    expect(await Array.fromAsync(pilot.client.deadLetters('grouped'))).toEqual([]);
+  }, 150_000);
+
   it('come in few messages, as do their results, and the letters of the others can be given back', async () => {
     const seed = pilot.connection.seeds.viewer;
     const nats = await connectNats({ servers: pilot.connection.brokers, seed, role: 'viewer', member: 'packs' });

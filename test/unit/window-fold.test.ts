@@ -7,6 +7,7 @@ import {
   decodeGatherEvent,
   encodeGatherEvent,
   type FoldEffect,
+  splitPlace,
   WindowFold,
 } from '#routing';
 import { fc } from '../harness/properties.ts';
@@ -33,15 +34,18 @@ interface Draft {
   /** Stored so long after the one before. */
   readonly step?: number;
   readonly id?: string;
+  /** It is a pack of so many. */
+  readonly pack?: number;
 }
 
 function stored(drafts: readonly Draft[]) {
   let timeMs = 1_000_000;
-  return drafts.map(({ key, at, step = 1, id = '' }, index) => {
+  return drafts.map(({ key, at, step = 1, id = '', pack }, index) => {
     timeMs += step;
     const headers: Record<string, string> = {};
     if (at !== undefined) headers['X-Time'] = String(at);
     if (id !== '') headers['Nats-Msg-Id'] = id;
+    if (pack !== undefined) headers['Pilotfish-Pack'] = `1 ${pack}`;
     return { subject: `s.${key}`, sequence: index + 1, timeMs, bytes: 10, part: undefined, expect: undefined, headers };
   });
 }
@@ -76,6 +80,7 @@ function runWithTakeovers(rules: ReturnType<typeof rulesOf>, events: readonly St
     for (const [name, { last, closedAt, window }] of published)
       fold.known(name, {
         last,
+        ...(window?.last === undefined ? {} : { lastPlace: window.last }),
         closedAtMs: closedAt,
         next: window?.next ?? 0,
         clockMs: window?.clockMs ?? 0,
@@ -125,6 +130,60 @@ describe('windows by count', () => {
             expect(sequencesOf(one)).toHaveLength(count);
           const told = new Set(closed.flatMap(sequencesOf));
           for (const { sequence, headers } of events) if (!headers['Nats-Msg-Id']) expect(told).toContain(sequence);
+          const taken = runWithTakeovers(rules, events, new Set(cuts));
+          expect(taken.map(brief).sort()).toEqual(closed.map(brief).sort());
+        },
+      ),
+    );
+  });
+});
+
+describe('packs', () => {
+  it('are as many events as they hold, and a window may begin and end inside of one', () => {
+    const drafts = [{ key: 'a', pack: 3 }, { key: 'a' }, { key: 'a', pack: 2 }];
+    const { closed } = run(rulesOf({ count: 4, countSlide: 2 }), stored(drafts));
+    const places = (one: ClosedKey) => sequencesOf(one).map(splitPlace);
+    expect(closed.map(places)).toEqual([
+      [1, 1, 1, 2].map((sequence, at) => ({ sequence, member: [0, 1, 2, 0][at] })),
+      [1, 2, 3, 3].map((sequence, at) => ({ sequence, member: [2, 0, 0, 1][at] })),
+    ]);
+    expect(closed.map(({ key, first, last }) => [key, first, last])).toEqual([
+      ['a.1', 1, 2],
+      ['a.1-2', 1, 3],
+    ]);
+  });
+
+  it.each([
+    [{ clock: 'x-time', timeMs: 10, timeSlideMs: 10 }, '1 3', 'with a clock of their own'],
+    [{ count: 2, countSlide: 2 }, '2 3', 'cannot be read'],
+    [{ count: 2, countSlide: 2 }, '1 257', 'cannot be read'],
+  ])('are refused with a reason: %j, %s', (window, pack, reason) => {
+    const [event] = stored([{ key: 'a' }]);
+    const fold = new WindowFold(rulesOf(window), Number.POSITIVE_INFINITY);
+    const effects = event && fold.fold({ ...event, headers: { 'Pilotfish-Pack': pack } });
+    expect(effects).toMatchObject([{ kind: 'refused', reason: expect.stringContaining(reason) }]);
+  });
+
+  it('give the windows that their events would give alone, whoever takes over where', () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 7 }),
+        fc.integer({ min: 1, max: 7 }),
+        fc.array(fc.record({ key: keys, pack: fc.integer({ min: 1, max: 9 }) }), { maxLength: 40 }),
+        fc.uniqueArray(fc.nat(39), { maxLength: 6 }),
+        (count, slide, drafts, cuts) => {
+          const rules = rulesOf({ count, countSlide: Math.min(slide, count) });
+          const events = stored(drafts);
+          const alone = stored(drafts.flatMap(({ key, pack }) => Array.from({ length: pack }, () => ({ key }))));
+          const placesOfAlone = events.flatMap(({ sequence }, at) =>
+            Array.from({ length: drafts[at]?.pack ?? 0 }, (_, member) => sequence + member / 256),
+          );
+          const { closed } = run(rules, events);
+          const expected = run(rules, alone).closed.map((one) =>
+            sequencesOf(one).map((sequence) => placesOfAlone[sequence - 1]),
+          );
+          const sorted = (lists: readonly (readonly unknown[])[]) => lists.map((list) => list.join()).sort();
+          expect(sorted(closed.map(sequencesOf))).toEqual(sorted(expected));
           const taken = runWithTakeovers(rules, events, new Set(cuts));
           expect(taken.map(brief).sort()).toEqual(closed.map(brief).sort());
         },

@@ -5,6 +5,7 @@ import {
   deadLetterSubject,
   decodeHeaders,
   encodeHeaders,
+  eventName,
   gatherSubject,
   messageIdHeader,
   openedSubject,
@@ -79,7 +80,7 @@ export function openedLetter({ version, trigger }: GatherOrigin, opened: OpenedK
 export function lateLetter(origin: GatherOrigin, key: string, part: StoredPart): OutboxEntry {
   const [kind = '', index = ''] = (part.part ?? '').split(':');
   return deadLetter(origin, {
-    id: `late.${key}.${part.sequence}`,
+    id: `late.${key}.${eventName({ streamSequence: part.sequence, ...(part.member === undefined ? {} : { member: part.member }) })}`,
     reason: part.part === undefined ? 'late event' : 'late part',
     event: eventOf(part),
     trace: traceOf(part.headers),
@@ -118,7 +119,7 @@ interface LetterContent {
   readonly reason: string;
   /** Headers of the event that carry its trace. */
   readonly trace: readonly [string, string][];
-  readonly event: Pick<DeadEvent, 'sequence' | 'subject' | 'time' | 'headers'>;
+  readonly event: Pick<DeadEvent, 'sequence' | 'member' | 'subject' | 'time' | 'headers'>;
   readonly details: Pick<DeadLetterBody, 'key' | 'kind' | 'index'>;
 }
 
@@ -151,5 +152,5 @@ function eventOf(part: StoredPart): LetterContent['event'] {
   const headers: Record<string, string> = {};
   if (part.part !== undefined) headers[partHeader] = part.part;
   if (part.expect !== undefined) headers[expectHeader] = part.expect;
-  return { sequence: part.sequence, subject: part.subject, time: part.timeMs, headers };
+  return { sequence: part.sequence, member: part.member, subject: part.subject, time: part.timeMs, headers };
 }

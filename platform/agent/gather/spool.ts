@@ -8,9 +8,10 @@ import { join } from 'node:path';
 import { jetstreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { decodeHeaders, eventSubject, type PulledEvent, type StoredMessage, StreamReader, streams } from '#broker';
-import { type Claim, claimHeader, readClaim } from '#claims';
+import { claimHeader, readClaim } from '#claims';
 import { PlatformError, systemClock } from '#common';
-import type { GatheredPart, SpoolHeader } from '#frames';
+import type { SpoolHeader } from '#frames';
+import { decodePack, packHeader, packLeftHeader, readMemberHeaders } from '#packs';
 import {
   decodeGatherEvent,
   expandMissing,
@@ -18,6 +19,7 @@ import {
   gatherHeaders,
   parsePartMark,
   partHeader,
+  splitPlace,
   windowPartKind,
 } from '#routing';
 import type { ClaimLocator, LocatedClaim } from '../claims/claim-locator.ts';
@@ -42,11 +44,6 @@ export interface FetchOptions {
 
 /** Claimed payloads of parts that are brought here at once. */
 const claimsAtOnce = 4;
-
-interface SpooledPart {
-  readonly part: Omit<GatheredPart, 'offset' | 'length'>;
-  readonly claim: Claim | undefined;
-}
 
 /** No part for this long: the broker is away; the gather event is tried again later. */
 const stallMs = 15_000;
@@ -115,10 +112,11 @@ function spoolHeader(gathered: GatherEvent, path: string, indexBytes: number): S
 
 async function readParts(
   gathered: GatherEvent,
-  sequences: readonly number[],
+  places: readonly number[],
   options: FetchOptions,
   file: SpoolFile,
 ): Promise<void> {
+  const sequences = places.map(Math.floor);
   const manager = await jetstreamManager(options.connection, { checkAPI: false });
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   const last = sequences.at(-1) ?? 0;
@@ -148,12 +146,10 @@ async function readParts(
       if (stored.sequence < next) return;
       if (stored.sequence > next) return gone();
       try {
-        const { part, claim } = partOf(stored, gathered.window ? wanted : undefined);
-        file.append(stored.message.data, part, claim);
+        wanted += gathered.window ? appendEvents(stored, places, wanted, file) : appendPart(stored, file);
       } catch (error) {
         return reject(PlatformError.from(error));
       }
-      wanted++;
       if (stored.sequence === last) resolve();
     },
     // Everything stored has been read, and the part was not there.
@@ -191,14 +187,39 @@ async function locateClaims(file: SpoolFile, { claims }: FetchOptions, located: 
   await Promise.all(Array.from({ length: claimsAtOnce }, lane));
 }
 
-/** An event of a window has its place there, a part says itself which one it is. */
-function partOf({ message, sequence }: StoredMessage, place: number | undefined): SpooledPart {
+function appendPart(stored: StoredMessage, file: SpoolFile): number {
+  const { sequence, message } = stored;
+  const { own, claim, headers } = headersOf(stored);
+  const mark = parsePartMark(headers[partHeader], undefined);
+  if (mark.type !== 'part') throw new PlatformError('corrupt', `message ${sequence} is listed as a part and is none`);
+  file.append(message.data, { kind: mark.kind, index: mark.index, sequence, headers: own }, claim);
+  return 1;
+}
+
+/** Those of the window's events from `index` on that the message holds; returns how many. Each has its place in the window. */
+function appendEvents(stored: StoredMessage, places: readonly number[], index: number, file: SpoolFile): number {
+  const { message, sequence } = stored;
+  const { own, claim, headers } = headersOf(stored);
+  if (headers[packHeader] === undefined) {
+    file.append(message.data, { kind: windowPartKind, index, sequence, headers: own }, claim);
+    return 1;
+  }
+  const members = decodePack(message.data);
+  const { [packHeader]: _pack, [packLeftHeader]: _left, ...shared } = own;
+  for (let at = index; at < places.length; at++) {
+    const { sequence: of, member } = splitPlace(places[at] ?? 0);
+    if (of !== sequence) return at - index;
+    const found = members[member];
+    if (!found) throw new PlatformError('corrupt', `the pack ${sequence} has no member ${member}`);
+    const about = { ...shared, ...readMemberHeaders(found.headers) };
+    file.append(found.payload, { kind: windowPartKind, index: at, sequence, headers: about });
+  }
+  return places.length - index;
+}
+
+function headersOf({ message }: StoredMessage) {
   const headers = decodeHeaders(message);
   const isOwn = (name: string) => !name.startsWith('Nats-') && name !== claimHeader;
   const own = Object.fromEntries(Object.entries(headers).filter(([name]) => isOwn(name)));
-  const claim = readClaim(headers);
-  if (place !== undefined) return { part: { kind: windowPartKind, index: place, sequence, headers: own }, claim };
-  const mark = parsePartMark(headers[partHeader], undefined);
-  if (mark.type !== 'part') throw new PlatformError('corrupt', `message ${sequence} is listed as a part and is none`);
-  return { part: { kind: mark.kind, index: mark.index, sequence, headers: own }, claim };
+  return { own, claim: readClaim(headers), headers };
 }

@@ -1,5 +1,6 @@
 /** The gather event: a closed key as the function's consumer gets it, JSON by reference to the stream (G4). */
 import { PlatformError } from '#common';
+import { packMembersMax } from '#packs';
 import type { GatherRules } from './gather-rules.ts';
 import { gatherEventBytesMax, partsPerKeyMax } from './limits.ts';
 import type { ClosedKey, CloseReason } from './open-key.ts';
@@ -13,7 +14,9 @@ export const gatherHeaders = {
   span: 'Pilotfish-Parts-Span',
   /** "<reason>:<closedAt>" */
   closed: 'Pilotfish-Parts-Closed',
-  /** Of a window by count: first sequence that later windows of its key may hold. */
+  /** Of a window whose last event is a member of a pack: its place. */
+  last: 'Pilotfish-Window-Last',
+  /** Of a window by count: first place that later windows of its key may hold. */
   next: 'Pilotfish-Window-Next',
   /** Doubles among the messages from there on. */
   skips: 'Pilotfish-Window-Skips',
@@ -49,6 +52,9 @@ export function gatherHeaderPairs(
     [gatherHeaders.subject, closed.subject],
     [gatherHeaders.span, `${closed.first}-${closed.last}`],
     [gatherHeaders.closed, `${closed.reason}:${closed.closedAt}`],
+    ...(closed.window?.last === undefined
+      ? []
+      : [[gatherHeaders.last, String(closed.window.last)] satisfies [string, string]]),
     ...(closed.window?.next === undefined
       ? []
       : [[gatherHeaders.next, String(closed.window.next)] satisfies [string, string]]),
@@ -73,6 +79,8 @@ export interface GatherSummary {
   readonly closedAtMs: number;
   /** Its function was called when the key opened. */
   readonly streamed?: true;
+  /** Of a window: place of its last event, where that is a member of a pack. */
+  readonly lastPlace?: number;
   /** Of a window by count. */
   readonly next?: number;
   readonly skips?: readonly number[];
@@ -80,12 +88,15 @@ export interface GatherSummary {
   readonly clockMs?: number;
 }
 
+const placePattern = /^\d+(?:\.\d+)?$/;
+
 export function parseGatherHeaders(headers: Readonly<Record<string, string>>): GatherSummary | undefined {
   const span = /^(\d+)-(\d+)$/.exec(headers[gatherHeaders.span] ?? '');
   const closed = /^([a-z]+):(\d+)$/.exec(headers[gatherHeaders.closed] ?? '');
   const subject = headers[gatherHeaders.subject];
   if (!span || !closed || !subject || !isReason(closed[1])) return undefined;
-  const next = /^\d+$/.exec(headers[gatherHeaders.next] ?? '');
+  const next = placePattern.exec(headers[gatherHeaders.next] ?? '');
+  const lastPlace = placePattern.exec(headers[gatherHeaders.last] ?? '');
   const clock = /^\d+$/.exec(headers[gatherHeaders.clock] ?? '');
   return {
     subject,
@@ -94,13 +105,14 @@ export function parseGatherHeaders(headers: Readonly<Record<string, string>>): G
     reason: closed[1],
     closedAtMs: Number(closed[2]),
     ...(headers[gatherHeaders.streamed] ? { streamed: true } : {}),
+    ...(lastPlace ? { lastPlace: Number(lastPlace[0]) } : {}),
     ...(next ? { next: Number(next[0]) } : {}),
     ...(headers[gatherHeaders.skips] ? { skips: headers[gatherHeaders.skips]?.split(' ').map(Number) ?? [] } : {}),
     ...(clock ? { clockMs: Number(clock[0]) } : {}),
   };
 }
 
-/** The event with its sequences decoded. Throws `corrupt` for what is not a gather event of a version known here. */
+/** The event with its sequences decoded, or the places of a window's events. Throws `corrupt` for what is not a gather event of a version known here. */
 export function decodeGatherEvent(payload: Uint8Array): { event: GatherEvent; sequences: number[] } {
   let parsed: unknown;
   try {
@@ -109,7 +121,8 @@ export function decodeGatherEvent(payload: Uint8Array): { event: GatherEvent; se
     throw new PlatformError('corrupt', 'a gather event is not JSON', { cause: error });
   }
   if (!isGatherEvent(parsed)) throw new PlatformError('corrupt', 'a gather event is of an unknown version or form');
-  return { event: parsed, sequences: decodeSequences(parsed.sequences, partsPerKeyMax) };
+  const { sequences, places = 1 } = parsed;
+  return { event: parsed, sequences: decodeSequences(sequences, partsPerKeyMax).map((each) => each / places) };
 }
 
 /** Missing indexes one by one, as functions see them. */
@@ -133,6 +146,7 @@ function isGatherEvent(value: unknown): value is GatherEvent {
     event.v === 1 &&
     typeof event.sequences === 'string' &&
     typeof event.subject === 'string' &&
-    typeof event.key === 'string'
+    typeof event.key === 'string' &&
+    (event.places === undefined || event.places === packMembersMax)
   );
 }

@@ -15,6 +15,8 @@ export interface StoredPart {
   /** As users write it. */
   readonly subject: string;
   readonly sequence: number;
+  /** Its place in the pack that the sequence names. */
+  readonly member?: number;
   /** When the stream stored it, milliseconds since 1970. */
   readonly timeMs: number;
   /** Payload bytes. */

@@ -19,6 +19,8 @@ export interface ClosedKey {
   readonly bytes: number;
   /** Sequences of the parts, each index once, delta-coded. */
   readonly sequences: string;
+  /** Of a window with members of packs: they are its events' places, in so many parts of a sequence. */
+  readonly places?: number;
   readonly parts: Readonly<Record<string, number>>;
   /** Ranges [first, last] of expected indexes that did not come; indexes count from 0. */
   readonly missing: Readonly<Record<string, readonly (readonly [number, number])[]>>;
@@ -33,6 +35,8 @@ export interface ClosedKey {
   /** Of a window: the key of its events, where the next one begins (by count), or what it spans (by time). */
   readonly window?: {
     readonly key: string;
+    /** Place of its last event, where that is a member of a pack. */
+    readonly last?: number;
     readonly next?: number;
     readonly skips?: readonly number[];
     readonly startMs?: number;

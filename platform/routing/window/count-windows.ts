@@ -5,6 +5,7 @@
 import { tombstonesMax } from '../gather/limits.ts';
 import type { ClosedKey } from '../gather/open-key.ts';
 import { closedWindow, OpenWindow, type WindowEntry } from './open-window.ts';
+import { afterPlace, placeToken } from './place.ts';
 import type { WindowRules } from './window-rules.ts';
 
 interface CountedKey {
@@ -108,8 +109,8 @@ export class CountWindows {
     const { open, subject } = counted;
     const entries = open.entries.slice(0, count);
     const last = entries.at(-1)?.sequence ?? 0;
-    const next = entries[countSlide]?.sequence ?? last + 1;
-    const id = entries[0]?.sequence ?? 0;
+    const next = entries[countSlide]?.sequence ?? afterPlace(last);
+    const id = placeToken(entries[0]?.sequence ?? 0);
     const known = new Set([...(this.#closed.get(key)?.doubles ?? []), ...counted.doubles]);
     const skips = [...known].filter((sequence) => sequence >= next && sequence <= last).slice(-skipsMax);
     const closed = closedWindow({
@@ -142,12 +143,12 @@ export class CountWindows {
     const { open, subject } = counted;
     const { entries, doubles } = open;
     const last = entries.at(-1)?.sequence ?? 0;
-    const next = last + 1;
+    const next = afterPlace(last);
     const untold = last > (this.#closed.get(key)?.last ?? 0);
     this.#open.delete(key);
     this.#bytes -= open.bytes;
     this.#setClosed(key, { next, last, doubles: [] });
-    const id = entries[0]?.sequence ?? 0;
+    const id = placeToken(entries[0]?.sequence ?? 0);
     return untold ? [closedWindow({ key, id, subject, entries, doubles, reason, closedAtMs, next })] : [];
   }
 }

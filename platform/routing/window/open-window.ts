@@ -1,10 +1,12 @@
 /** What is known of one window: which messages are in it, and what they come to. */
+import { packMembersMax } from '#packs';
 import { partsPerKeyMax } from '../gather/limits.ts';
 import type { ClosedKey, CloseReason } from '../gather/open-key.ts';
 import { SequenceEncoder } from '../gather/sequence-codec.ts';
 
 /** One event, of which only this much is kept. */
 export interface WindowEntry {
+  /** Its place (place.ts): of a member of a pack, between its message's sequence and the next. */
   readonly sequence: number;
   /** When the stream stored it. */
   readonly timeMs: number;
@@ -53,13 +55,13 @@ export interface WindowClose {
   /** Of the window's events. */
   readonly key: string;
   /** Tells it from the other windows of its key: a token of a subject. */
-  readonly id: number;
+  readonly id: number | string;
   readonly subject: string;
   readonly entries: readonly WindowEntry[];
   readonly doubles: number;
   readonly reason: CloseReason;
   readonly closedAtMs: number;
-  /** First message that belongs to windows after this one, where they are counted. */
+  /** First place that belongs to windows after this one, where they are counted. */
   readonly next?: number;
   /** Doubles from there on. */
   readonly skips?: readonly number[];
@@ -81,16 +83,18 @@ export function closedWindow({
   span,
 }: WindowClose): ClosedKey {
   const sequences = new SequenceEncoder();
+  const packed = entries.some(({ sequence }) => !Number.isInteger(sequence));
   let bytes = 0;
   for (const entry of entries) {
-    sequences.push(entry.sequence);
+    sequences.push(packed ? entry.sequence * packMembersMax : entry.sequence);
     bytes += entry.bytes;
   }
+  const last = entries.at(-1)?.sequence ?? 0;
   return {
     key: `${key}.${id}`,
     subject,
-    first: entries[0]?.sequence ?? 0,
-    last: entries.at(-1)?.sequence ?? 0,
+    first: Math.floor(entries[0]?.sequence ?? 0),
+    last: Math.floor(last),
     bytes,
     sequences: sequences.encode(),
     parts: { [windowPartKind]: entries.length },
@@ -101,6 +105,13 @@ export function closedWindow({
     openedAt: entries[0]?.timeMs ?? closedAtMs,
     closedAt: closedAtMs,
     ...(entries[0]?.trace ? { trace: entries[0].trace } : {}),
-    window: { key, ...(next === undefined ? {} : { next }), ...(skips?.length ? { skips } : {}), ...span },
+    ...(packed ? { places: packMembersMax } : {}),
+    window: {
+      key,
+      ...(Number.isInteger(last) ? {} : { last }),
+      ...(next === undefined ? {} : { next }),
+      ...(skips?.length ? { skips } : {}),
+      ...span,
+    },
   };
 }

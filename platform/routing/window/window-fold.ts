@@ -1,12 +1,13 @@
 /** Folds a stream's headers into windows and closes each once. Pure, like the fold of gathers, and run by the same owner. */
 
-import { traceOf } from '#common';
-import { packHeader } from '#packs';
+import { messageOf, traceOf } from '#common';
+import { describedMembers, packHeader } from '#packs';
 import type { GatherSummary } from '../gather/gather-event.ts';
 import type { FoldCounts, FoldEffect, StoredPart, StreamFold } from '../gather/gather-fold.ts';
 import { openBytesShareMax, openKeysMax } from '../gather/limits.ts';
 import type { ClosedKey } from '../gather/open-key.ts';
 import { CountWindows } from './count-windows.ts';
+import { placeOf } from './place.ts';
 import { type TimedResult, TimeWindows } from './time-windows.ts';
 import type { WindowRules } from './window-rules.ts';
 
@@ -43,13 +44,21 @@ export class WindowFold implements StreamFold {
   }
 
   get lowestOpen(): number | undefined {
-    return (this.#counted ?? this.#timed)?.lowest;
+    const lowest = (this.#counted ?? this.#timed)?.lowest;
+    return lowest === undefined ? undefined : Math.floor(lowest);
   }
 
   /** `name` is the key and the window's id. */
   known(
     name: string,
-    { last, closedAtMs, next = 0, clockMs = 0, skips = [] }: Omit<GatherSummary, 'subject' | 'first' | 'reason'>,
+    {
+      last: message,
+      lastPlace: last = message,
+      closedAtMs,
+      next = 0,
+      clockMs = 0,
+      skips = [],
+    }: Omit<GatherSummary, 'subject' | 'first' | 'reason'>,
   ): void {
     const key = name.slice(0, name.lastIndexOf('.'));
     this.#counted?.known(key, { next, last, doubles: skips });
@@ -60,14 +69,36 @@ export class WindowFold implements StreamFold {
     if (part.sequence <= this.#lastFolded) return [];
     this.#lastFolded = part.sequence;
     const headers = lowerCased(part.headers);
-    // Only its payload tells how many events it is, and of what time: headers are all that is read here.
-    if (headers[packHeader.toLowerCase()] !== undefined) return this.#refuse('a pack is not for windows', part);
     if (this.#rules.filter && !this.#rules.filter(part.subject, headers)) return [];
+    const pack = headers[packHeader.toLowerCase()];
+    return pack === undefined ? this.#add(part, headers) : this.#addPack(part, headers, pack);
+  }
+
+  /** Its members, one after the other: all that is to be known of them here is how many there are. */
+  #addPack(part: StoredPart, headers: Readonly<Record<string, string>>, pack: string): readonly FoldEffect[] {
+    if (this.#rules.asksHeaders)
+      return this.#refuse('a pack is not for windows with a clock of their own, or a filter of headers', part);
+    let members: number;
+    try {
+      members = describedMembers(pack);
+    } catch (error) {
+      return this.#refuse(messageOf(error), part);
+    }
+    const bytes = Math.ceil(part.bytes / Math.max(1, members));
+    const id = headers[messageIdHeader] ?? '';
+    return Array.from({ length: members }, (_, member) => {
+      const own = id === '' ? {} : { [messageIdHeader]: `${id}-${member}` };
+      return this.#add({ ...part, bytes, member }, own);
+    }).flat();
+  }
+
+  #add(part: StoredPart, headers: Readonly<Record<string, string>>): readonly FoldEffect[] {
     const timeMs = this.#timeOf(part, headers);
     if (typeof timeMs === 'string') return this.#refuse(timeMs, part);
     const key = this.#rules.keyOf(part.subject);
     const subject = this.#rules.partsSubjectOf(part.subject);
-    const { sequence, bytes } = part;
+    const { bytes, member = 0 } = part;
+    const sequence = placeOf(part.sequence, member);
     const trace = traceOf(headers);
     const own = { sequence, bytes, timeMs: part.timeMs, id: headers[messageIdHeader] ?? '' };
     const entry = trace.length === 0 ? own : { ...own, trace };

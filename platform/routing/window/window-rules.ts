@@ -23,6 +23,8 @@ export interface WindowRules {
   readonly clock: string;
   readonly latenessMs: number;
   readonly timeoutMs: number;
+  /** An event's own headers decide: those of a member of a pack lie in the payload, which is not read. */
+  readonly asksHeaders: boolean;
 }
 
 /** Throws `invalid` for a key that does not name its events' subject. */
@@ -39,6 +41,7 @@ export function compileWindow(trigger: Trigger): WindowRules {
     keyOf: keyed?.keyOf ?? (() => wholeKey),
     partsSubjectOf: keyed?.partsSubjectOf ?? compileTemplate(subject, subject),
     filter: compileFilter(filter),
+    asksHeaders: sizes.clock !== '' || (filter?.headers.length ?? 0) > 0,
   };
 }
 
