@@ -212,8 +212,12 @@ pilotfish.run(handle)
       return found.join(' ');
     }`;
     await functions.deploy(pilot, 'collect', handler, [
-      'on: [{ subject: "tiles.*.part", gather: { key: "{1}", count: 3, gap: 5s, timeout: 20s } }]',
+      'on: [{ subject: "tiles.*.part", gather: { key: "{1}", count: 3, gap: 20s, timeout: 60s } }]',
       'output: "collected.{1}"',
+    ]);
+    await functions.deploy(pilot, 'collect-open', handler, [
+      'on: [{ subject: "tiles.*.part", gather: { key: "{1}", count: 3, gap: 20s, timeout: 60s, streaming: true } }]',
+      'output: "collected.open-{1}"',
     ]);
     await using viewer = await pilot.events('viewer');
     const answers = await viewer.read('collected.*');
@@ -222,9 +226,42 @@ pilotfish.run(handle)
     for (const [index, data] of parts.entries())
       await source.publish('tiles.s1.part', data, { headers: { 'Pilotfish-Part': `part:${index}` } });
     await source.flush();
-    const [answer] = await take(answers, 1);
+    const found = await take(answers, 2);
     const expected = parts.map((data, index) => [index, data.length, data[5]].join(':')).join(' ');
-    expect(Buffer.from(answer?.data ?? '').toString()).toBe(expected);
+    expect(found.map(({ subject }) => subject).sort()).toEqual(['collected.open-s1', 'collected.s1']);
+    for (const { data } of found) expect(Buffer.from(data).toString()).toBe(expected);
+  });
+
+  it('goes with its event through a line: in order per key, also where a try has failed', async () => {
+    const pilot = await starting;
+    const handler = `async (event, ctx) => {
+      const data = await event.open();
+      if (ctx.attempt === 1 && data[0] % 2 === 0) throw new Error('not at first');
+      return [event.headers.number, event.claim?.bytes ?? 0, data[5]].join(':');
+    }`;
+    await functions.deploy(pilot, 'line', handler, [
+      'on: [{ subject: "line.*" }]',
+      'output: "lined.{1}"',
+      'order: { key: "{1}" }',
+      'retry: { attempts: 3, min: 20ms, max: 100ms }',
+    ]);
+    await using viewer = await pilot.events('viewer');
+    const answers = await viewer.read('lined.*', { from: 'all' });
+    await using source = await pilot.events('source');
+    const frames = Array.from({ length: 10 }, (_, number) => frame(40 + number));
+    for (const [number, data] of frames.entries())
+      await source.publish(`line.k${number % 2}`, data, { headers: { number: String(number) } });
+    await source.flush();
+    const found = await take(answers, frames.length);
+    for (const key of [0, 1]) {
+      const texts = found.flatMap(({ subject, data }) =>
+        subject === `lined.k${key}` ? [Buffer.from(data).toString()] : [],
+      );
+      const expected = frames.flatMap((data, number) =>
+        number % 2 === key ? [`${number}:${frameBytes}:${data[5]}`] : [],
+      );
+      expect(texts).toEqual(expected);
+    }
   });
 });
 
