@@ -217,10 +217,10 @@ pilotfish.run(handle)
     ]);
     await functions.deploy(pilot, 'collect-open', handler, [
       'on: [{ subject: "tiles.*.part", gather: { key: "{1}", count: 3, gap: 20s, timeout: 60s, streaming: true } }]',
-      'output: "collected.open-{1}"',
+      'output: "collected.open.{1}"',
     ]);
     await using viewer = await pilot.events('viewer');
-    const answers = await viewer.read('collected.*');
+    const answers = await viewer.read('collected.>');
     await using source = await pilot.events('source');
     const parts = [frame(10), frame(11, 64), frame(12)];
     for (const [index, data] of parts.entries())
@@ -228,7 +228,7 @@ pilotfish.run(handle)
     await source.flush();
     const found = await take(answers, 2);
     const expected = parts.map((data, index) => [index, data.length, data[5]].join(':')).join(' ');
-    expect(found.map(({ subject }) => subject).sort()).toEqual(['collected.open-s1', 'collected.s1']);
+    expect(found.map(({ subject }) => subject).sort()).toEqual(['collected.open.s1', 'collected.s1']);
     for (const { data } of found) expect(Buffer.from(data).toString()).toBe(expected);
   });
 
