@@ -76,7 +76,7 @@ describe('`dlq`', () => {
 
     await functions.deploy(pilot, 'mended', mended, settings);
     const redriven = await pilot.cli(['dlq', 'redrive', 'mended', '--all', '-o', 'json']);
-    expect(JSON.parse(redriven.stdout)).toEqual({ function: 'mended', redriven: 2, kept: 0 });
+    expect(JSON.parse(redriven.stdout)).toMatchObject({ function: 'mended', redriven: 2, kept: 0 });
     await eventually(async () => (await pilot.client.get('mended')).summary?.handled === 2, {
       timeoutMs: 15_000,
       what: 'two redriven events',
