@@ -52,7 +52,7 @@ export const rolePermissions: Record<NatsRole, SubjectPermissions> = {
     subscribe: ['_INBOX.source.>'],
     never: [eventSubject(platformSubjects)],
   },
-  /** Reads streams and writes none. */
+  /** Reads streams. That it writes none is not held: answers go to any reply (docs/security.md, "does not hold back yet"). */
   viewer: {
     publish: [`${api}.INFO`, `${api}.STREAM.NAMES`, flowControl, ...openStreams.flatMap((stream) => readingOf(stream))],
     subscribe: ['_INBOX.viewer.>'],
