@@ -59,7 +59,7 @@ describe('`invoke --async`', () => {
   }, 60_000);
 
   it('keeps the result for its time and no longer', async () => {
-    const callId = await pilot.client.invokeAsync('shout', Buffer.from('short'), { keepMs: 1_000 });
+    const callId = await pilot.client.invokeAsync('shout', Buffer.from('short'), { keepMs: 5_000 });
     await pilot.client.waitCall(callId, 20_000);
     await eventually(
       () =>
@@ -67,7 +67,7 @@ describe('`invoke --async`', () => {
           () => false,
           (error: { code: string }) => error.code === 'not-found',
         ),
-      { timeoutMs: 20_000, what: 'the result is kept no longer' },
+      { timeoutMs: 40_000, what: 'the result is kept no longer' },
     );
   }, 60_000);
 

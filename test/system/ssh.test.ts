@@ -31,6 +31,10 @@ describe.skipIf(clusterMissing !== '')(`ssh (${clusterMissing || 'real'})`, () =
     return result;
   };
 
+  const tunnels = () => readdirSync(tmpdir()).filter((name) => name.startsWith('pilotfish-via-'));
+  // What a killed command of somebody else left is none of ours.
+  const tunnelsBefore = tunnels();
+
   /** Processes, jobs, files of pilots, sockets of tunnels. */
   const nothingIsLeft = () =>
     eventually(
@@ -39,7 +43,7 @@ describe.skipIf(clusterMissing !== '')(`ssh (${clusterMissing || 'real'})`, () =
           ...cluster.userProcesses(),
           ...(await cluster.asRoot(['squeue', '--noheader'])).stdout.split('\n').filter(Boolean),
           ...readdirSync(join(cluster.home, 'pilots')),
-          ...readdirSync(tmpdir()).filter((name) => name.startsWith('pilotfish-via-')),
+          ...tunnels().filter((name) => !tunnelsBefore.includes(name)),
         ];
         if (left.length > 0) throw new Error(left.join(', '));
         return true;
