@@ -123,10 +123,20 @@ async function run(name: string, bursts: number, between: (burst: number) => Pro
   return { order, ids, count };
 }
 
-async function kill(pid: number | undefined): Promise<void> {
-  if (pid) process.kill(pid, 'SIGKILL');
-}
-const killInstance = async (name: string) => kill((await pilot.client.get(name)).instances[0]?.pid);
+/** What the gateway tells of instances may be older than their ends: the next look names a living one. */
+const killInstance = (name: string) =>
+  eventually(
+    async () => {
+      const [instance] = (await pilot.client.get(name)).instances;
+      return instance !== undefined && instance.pid > 0 && process.kill(instance.pid, 'SIGKILL');
+    },
+    { timeoutMs: settleMs, what: `an instance of ${name} is killed` },
+  );
+const killAgent = () =>
+  eventually(() => process.kill(pilot.pid('n1', 'agent'), 'SIGKILL'), {
+    timeoutMs: settleMs,
+    what: 'the agent is killed',
+  });
 
 describe('packed events', () => {
   it.each(['batched', 'single'])(
@@ -134,7 +144,7 @@ describe('packed events', () => {
     async (name) => {
       const { ids } = await run(name, 12, async (burst) => {
         if (burst === 3 || burst === 8) await killInstance(name);
-        if (burst === 6) await kill(pilot.pid('n1', 'agent'));
+        if (burst === 6) await killAgent();
         await systemClock.sleep(100);
       });
       // The id is the event's own: its pack's sequence, and its place there.
@@ -169,7 +179,7 @@ describe('packed events', () => {
     const count = 1_050;
     await using sink = await pilot.events('source', { pack: true });
     for (let number = 0; number < count; number++) {
-      if (number === count / 2) await kill(pilot.pid('n1', 'agent'));
+      if (number === count / 2) await killAgent();
       await sink.publish('grouped.a', String(number), number % 5 === 0 ? { headers: { kind: 'f' } } : {});
     }
     await sink.flush();
