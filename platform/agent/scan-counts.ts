@@ -9,6 +9,8 @@ import type { FunctionVersion, ScanCounts } from '#proto';
 const scansMax = 512;
 /** A scan that nobody counted for this long makes room for another. */
 const idleMs = 10 * 60_000;
+/** Where each event has a name of its own, a look through all at each of them would cost more than handling it. */
+const dropEveryMs = 10_000;
 /** Of more, the one that was deployed first is forgotten. */
 const versionsMax = 256;
 const nameCharsMax = 128;
@@ -27,6 +29,7 @@ export class VersionScans {
   readonly #version: Pick<FunctionVersion, 'function' | 'digest' | 'spec'>;
   readonly #clock: Clock;
   readonly #scans = new Map<string, Counted>();
+  #droppedAt = Number.NEGATIVE_INFINITY;
 
   constructor(version: Pick<FunctionVersion, 'function' | 'digest' | 'spec'>, clock: Clock) {
     this.#version = version;
@@ -64,7 +67,10 @@ export class VersionScans {
   }
 
   #dropIdle(): void {
-    const before = this.#clock.monotonic() - idleMs;
+    const now = this.#clock.monotonic();
+    if (now - this.#droppedAt < dropEveryMs) return;
+    this.#droppedAt = now;
+    const before = now - idleMs;
     for (const [scan, { lastAt }] of this.#scans) if (lastAt < before) this.#scans.delete(scan);
   }
 }
