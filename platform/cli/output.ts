@@ -6,7 +6,7 @@
 import { styleText } from 'node:util';
 import type { CliContext, CliStream } from './context.ts';
 import { printable, printableCell, printableEntry } from './printable.ts';
-import { progressLineOf, type Waiting } from './progress-line.ts';
+import { progressLineOf } from './progress-line.ts';
 
 export const outputFormats = ['table', 'wide', 'json', 'yaml', 'name'] as const;
 /** The first key of every JSON and YAML document, and of every line where one object stands on each. */
@@ -66,7 +66,7 @@ export class Output {
   }
 
   /** Says what is waited for, until it is disposed of. A text that is a function is asked each time it is shown. */
-  waiting(text: string | (() => string), { blocks = false } = {}): Waiting {
+  waiting(text: string | (() => string), { blocks = false } = {}): Disposable {
     return progressLineOf(this.#context).begin(text, blocks);
   }
 

@@ -6,11 +6,6 @@ import { formatDuration } from '#common';
 import type { CliContext, CliStream } from './context.ts';
 import { printable } from './printable.ts';
 
-export interface Waiting extends Disposable {
-  /** What is done now, where that is known better than at the beginning. */
-  tell(text: string): void;
-}
-
 /** What takes less is over before anybody could read the line. */
 const shownAfterMs = 400;
 const redrawMs = 100;
@@ -19,7 +14,7 @@ const eraseLine = '\r\u001b[2K';
 const marks = ['|', '/', '-', '\\'] as const;
 
 interface Wait {
-  text: string | (() => string);
+  readonly text: string | (() => string);
   readonly startedAt: number;
   readonly blocks: boolean;
 }
@@ -47,17 +42,12 @@ class ProgressLine {
   }
 
   /** `blocks`: what follows lets no timer run, so the line is drawn at once. */
-  begin(text: Wait['text'], blocks = false): Waiting {
+  begin(text: Wait['text'], blocks = false): Disposable {
     const wait: Wait = { text, startedAt: performance.now(), blocks };
     this.#waits.push(wait);
     this.#timer ??= setInterval(() => this.#tick(), this.#isLive ? redrawMs : plainLineMs).unref();
     if (this.#isLive && blocks) this.#draw(wait);
-    return {
-      tell: (next) => {
-        wait.text = next;
-      },
-      [Symbol.dispose]: () => this.#end(wait),
-    };
+    return { [Symbol.dispose]: () => this.#end(wait) };
   }
 
   /** Before anything else is written to the terminal; the next tick draws the line again. */
