@@ -1,9 +1,8 @@
-/** The dashboard of a large pilot in real Chromium: what it costs, how soon it is there, and that it lasts. */
+/** The dashboard of a large pilot in real Chromium: what it costs, and how soon it is there. */
 import { join } from 'node:path';
 import type { Browser, CDPSession, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { findChromium, openBrowser, pageErrors, picture } from '../harness/browser.ts';
-import { eventually } from '../harness/eventually.ts';
 import { type LargePilotPage, serveLargePilot } from '../harness/large-pilot-page.ts';
 import { cliScript } from '../harness/pilot.ts';
 
@@ -12,9 +11,6 @@ const skipped = 'why' in found ? found.why : false;
 const seenMs = 30_000;
 const measureMs = 60_000;
 const coreShareMax = 0.05;
-const soakMs = Number(process.env['PILOTFISH_SOAK_MS'] ?? 11 * 60_000);
-/** Charts keep ten minutes, lists a thousand entries: they fill during the first half. */
-const heapGrowthMax = 1.5;
 const paintMsMax = 1_000;
 const pages = ['#/', '#/functions/function-1', '#/scans', '#/timeline'];
 
@@ -22,7 +18,6 @@ describe.skipIf(skipped)(`the dashboard of 100 functions on 64 nodes${skipped ? 
   let large: LargePilotPage;
   let browser: Browser;
   let page: Page;
-  let devtools: CDPSession;
   let system: CDPSession;
   let errors: string[];
 
@@ -31,7 +26,6 @@ describe.skipIf(skipped)(`the dashboard of 100 functions on 64 nodes${skipped ? 
     if ('path' in found) browser = await openBrowser(found.path);
     page = await (await browser.newContext({ viewport: { width: 1_280, height: 900 } })).newPage();
     errors = pageErrors(page);
-    devtools = await page.context().newCDPSession(page);
     system = await browser.newBrowserCDPSession();
   });
 
@@ -46,11 +40,6 @@ describe.skipIf(skipped)(`the dashboard of 100 functions on 64 nodes${skipped ? 
     const of = (kind: string) =>
       Math.max(0, ...processInfo.filter(({ type }) => type === kind).map(({ cpuTime }) => cpuTime));
     return { page: of('renderer'), paint: of('GPU') };
-  }
-
-  async function heapBytes(): Promise<number> {
-    await devtools.send('HeapProfiler.collectGarbage');
-    return (await devtools.send('Runtime.getHeapUsage')).usedSize;
   }
 
   it('is painted within a second', async () => {
@@ -78,29 +67,7 @@ describe.skipIf(skipped)(`the dashboard of 100 functions on 64 nodes${skipped ? 
     expect(share).toBeLessThan(coreShareMax);
   });
 
-  it('lasts: no page error, and no heap that grows', { timeout: soakMs + 120_000 }, async () => {
-    const heaps: number[] = [];
-    await page.goto(large.url);
-    const until = performance.now() + soakMs;
-    for (let at = 0; performance.now() < until; at++) {
-      await page.evaluate(`location.hash = '${pages[at % pages.length]}'`);
-      await page.waitForTimeout(5_000);
-      // Always on the same page: what another one shows is no leak.
-      if (at % pages.length === 0) heaps.push(await heapBytes());
-    }
-    const quarter = Math.ceil(heaps.length / 4);
-    const middle = median(heaps.slice(quarter, 3 * quarter));
-    const last = median(heaps.slice(-quarter));
-    process.stderr.write(`heap in MB: ${heaps.map((bytes) => (bytes / 1e6).toFixed(1)).join(' ')}\n`);
-    expect(last).toBeLessThan(middle * heapGrowthMax);
+  it('has had no page error', () => {
     expect(errors).toEqual([]);
-    const sent = large.sent();
-    await eventually(() => large.sent() > sent, { timeoutMs: seenMs, what: 'another message' });
-    await page.getByText('live', { exact: true }).waitFor({ timeout: seenMs });
   });
 });
-
-/** One that was looked at in the middle of a message says little. */
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
-}
