@@ -61,6 +61,8 @@ export class FunctionPool {
   #heldBytes = 0;
   /** Smoothed: more than one where calls are packs. */
   #eventsEach = 1;
+  #messages = 0;
+  #messageEvents = 0;
   #startFailures = 0;
   #noStartBefore = 0;
 
@@ -75,6 +77,22 @@ export class FunctionPool {
     let sum = this.#waiting.length + this.fetching;
     for (const instance of this.instances) sum += instance.inFlight;
     return sum;
+  }
+
+  /** Events of a message, smoothed: more than one where they come in packs; 0 before the first. */
+  get messageEvents(): number {
+    return this.#messageEvents;
+  }
+
+  /** What an event takes: those of a batch take it together. The autoscaler counts in events, as `callsAtOnce` does. */
+  get eventMs(): number {
+    const batches = this.#eventsEach / Math.max(1, this.version.spec?.batch?.size ?? 1);
+    return (this.serviceMs ?? 0) / Math.max(1, batches);
+  }
+
+  /** A message has come that holds so many events. */
+  sawMessage(events: number): void {
+    this.#messageEvents += Math.max(smoothing, 1 / ++this.#messages) * (events - this.#messageEvents);
   }
 
   /** Instances that take calls now or soon. */

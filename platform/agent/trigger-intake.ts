@@ -4,11 +4,13 @@ import {
   type EventName,
   type EventPuller,
   eventName,
+  headersOf,
   isPack,
   ownHeaders,
   type PulledEvent,
 } from '#broker';
 import { PlatformError } from '#common';
+import { describedMembers, packHeader } from '#packs';
 import { type EventFilter, goesToCanary, type ReplayAnchor, replayWaitMs } from '#routing';
 import { callHeader, ownHeaderText } from './call-header.ts';
 import type { ClaimLocator } from './claims/claim-locator.ts';
@@ -189,7 +191,9 @@ export class TriggerIntake {
       return;
     }
     const { event } = delivery;
-    if (isPack(event)) {
+    const pack = packText(event);
+    this.#pool.sawMessage(pack === undefined ? 1 : membersIn(pack));
+    if (pack !== undefined) {
       const { route } = this;
       const [pool, timeoutMs, filter, readLeft] = [this.#pool, this.#timeoutMs, this.#filter, this.#readLeft];
       return runPack({ delivery, route, pool, timeoutMs, filter, readLeft });
@@ -252,5 +256,19 @@ export class TriggerIntake {
     if (taken) return;
     spool?.remove();
     delivery.nak(1_000);
+  }
+}
+
+/** What a pack says of itself. */
+function packText({ message }: PulledEvent): string | undefined {
+  return headersOf(message)?.get(packHeader) || undefined;
+}
+
+/** One that says nonsense is a dead letter, and that is one. */
+function membersIn(pack: string): number {
+  try {
+    return describedMembers(pack);
+  } catch {
+    return 1;
   }
 }

@@ -1,5 +1,6 @@
 /** What the nodes say of one version, put together so that no single node can talk the rest into anything. */
 import type { NodeUse } from '#autoscaler';
+import { packMembersMax } from '#packs';
 import type { FunctionLoad, Node, ReportResponse } from '#proto';
 import { whatSays } from './node-says.ts';
 
@@ -11,6 +12,8 @@ export interface VersionLoad {
   readonly samples: number;
   readonly startMs: number;
   readonly openKeys: number;
+  /** The middle one of what the nodes say a message holds: 1 where events come by themselves. */
+  readonly messageEvents: number;
   readonly ready: number;
   readonly startError: string;
   /** By node, as last reported. */
@@ -26,8 +29,15 @@ const weightMax = 1_000;
 /** Longer than any call can take is a node's mistake, and not measured. */
 const serviceMsMax = 24 * 3_600_000;
 
+/** Said by one node, and how many calls stand behind it. */
+interface Weighted {
+  readonly value: number;
+  readonly weight: number;
+}
+
 interface Gathered {
-  readonly times: { value: number; weight: number }[];
+  readonly times: Weighted[];
+  readonly messageEvents: Weighted[];
   readonly endedByNode: Map<string, number>;
   readonly warm: Set<string>;
   readonly hosts: Node[];
@@ -47,6 +57,7 @@ export function versionLoads(reports: readonly ReportResponse[]): Map<string, Ve
     if (!entry) {
       entry = {
         times: [],
+        messageEvents: [],
         endedByNode: new Map(),
         warm: new Set(),
         hosts: [],
@@ -75,7 +86,12 @@ export function versionLoads(reports: readonly ReportResponse[]): Map<string, Ve
   return new Map(
     [...gathered].map(([digest, entry]) => [
       digest,
-      { ...entry, serviceMs: weightedMedian(entry.times), nodes: useOf(entry.hosts) },
+      {
+        ...entry,
+        serviceMs: weightedMedian(entry.times),
+        messageEvents: weightedMedian(entry.messageEvents) ?? 1,
+        nodes: useOf(entry.hosts),
+      },
     ]),
   );
 }
@@ -88,8 +104,10 @@ function add(entry: Gathered, node: string, load: FunctionLoad): void {
     entry.samples += ended;
   }
   const serviceMs = measure(load.serviceMs);
-  if (serviceMs > 0 && serviceMs <= serviceMsMax)
-    entry.times.push({ value: serviceMs, weight: 1 + Math.min(ended, weightMax) });
+  const weight = 1 + Math.min(ended, weightMax);
+  if (serviceMs > 0 && serviceMs <= serviceMsMax) entry.times.push({ value: serviceMs, weight });
+  const messageEvents = measure(load.messageEvents);
+  if (messageEvents >= 1 && messageEvents <= packMembersMax) entry.messageEvents.push({ value: messageEvents, weight });
   entry.p99Ms = Math.max(entry.p99Ms, Math.min(measure(load.p99Ms), serviceMsMax));
   entry.startMs = Math.max(entry.startMs, Math.min(measure(load.startMs), serviceMsMax));
   entry.openKeys += measure(load.openKeys);
@@ -114,11 +132,11 @@ function measure(value: number): number {
   return Number.isFinite(value) && value > 0 ? value : 0;
 }
 
-function weightedMedian(times: { value: number; weight: number }[]): number | undefined {
-  times.sort((a, b) => a.value - b.value);
-  const half = times.reduce((sum, { weight }) => sum + weight, 0) / 2;
+function weightedMedian(said: Weighted[]): number | undefined {
+  said.sort((a, b) => a.value - b.value);
+  const half = said.reduce((sum, { weight }) => sum + weight, 0) / 2;
   let passed = 0;
-  for (const { value, weight } of times) {
+  for (const { value, weight } of said) {
     passed += weight;
     if (passed >= half) return value;
   }
@@ -136,6 +154,20 @@ export class EndedCalls {
       this.#total += ended >= before ? ended - before : ended;
     }
     this.#seen = endedByNode;
+    return this.#total;
+  }
+}
+
+/** Events that have come: the server counts messages, and each holds as many events as those that came about then. */
+export class CameEvents {
+  #messages = 0;
+  #total = 0;
+
+  update(messages: number, messageEvents: number): number {
+    // Fewer than before: the consumer was made anew, and so is the count.
+    if (messages < this.#messages) this.#total = this.#messages = 0;
+    this.#total += (messages - this.#messages) * messageEvents;
+    this.#messages = messages;
     return this.#total;
   }
 }

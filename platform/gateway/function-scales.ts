@@ -10,7 +10,7 @@ import type { Logger } from '#telemetry';
 import type { CallCounts } from './call-counts.ts';
 import type { DecisionLog } from './decision-log.ts';
 import { downstreamOf } from './downstream.ts';
-import { EndedCalls, type VersionLoad } from './function-load.ts';
+import { CameEvents, EndedCalls, type VersionLoad } from './function-load.ts';
 import { type FunctionLag, readFunctionLag } from './lag-reader.ts';
 import type { Waiting } from './local-data.ts';
 import { policyOf } from './scale-policy.ts';
@@ -46,6 +46,7 @@ export class FunctionScales {
   readonly #memories = new Map<string, ScaleMemory>();
   readonly #scales = new Map<string, FunctionScale>();
   readonly #ended = new Map<string, EndedCalls>();
+  readonly #came = new Map<string, CameEvents>();
 
   constructor(options: FunctionScalesOptions) {
     this.#options = options;
@@ -79,7 +80,7 @@ export class FunctionScales {
       const downstream = (below.get(version.function) ?? []).flatMap((name) => this.#downstream(name));
       const current = total(wanted.get(version.function));
       const decision = this.#decideOne(version, {
-        lag: lags[at],
+        messages: lags[at],
         load: loads.get(version.digest),
         current,
         downstream,
@@ -100,7 +101,7 @@ export class FunctionScales {
   }
 
   forgetOthers(names: ReadonlySet<string>): void {
-    for (const known of [this.#memories, this.#scales, this.#ended])
+    for (const known of [this.#memories, this.#scales, this.#ended, this.#came])
       for (const name of known.keys()) if (!names.has(name)) known.delete(name);
     for (const known of [this.#options.calls, this.#options.decisions])
       for (const name of [...known.names()]) if (!names.has(name)) known.forget(name);
@@ -109,15 +110,16 @@ export class FunctionScales {
   #decideOne(
     version: FunctionVersion,
     seen: {
-      lag: FunctionLag | undefined;
+      messages: FunctionLag | undefined;
       load: VersionLoad | undefined;
       current: number;
       downstream: readonly Downstream[];
     },
   ): ScaleDecision {
     const { clock, calls, decisions, logger } = this.#options;
-    const { lag, load, current, downstream } = seen;
+    const { messages, load, current, downstream } = seen;
     const name = version.function;
+    const lag = messages && this.#inEvents(name, messages, load?.messageEvents ?? 1);
     const counted = calls.of(name);
     const policy = this.policyOf(version);
     const ended = this.#endedOf(name, load);
@@ -161,6 +163,18 @@ export class FunctionScales {
       decisions.add(decided);
     }
     return decision;
+  }
+
+  /** Packs hold several events: those that wait are taken to be as full as those that came lately. */
+  #inEvents(name: string, lag: FunctionLag, messageEvents: number): FunctionLag {
+    const came = this.#came.get(name) ?? new CameEvents();
+    this.#came.set(name, came);
+    return {
+      ...lag,
+      pending: Math.ceil(lag.pending * messageEvents),
+      ackPending: Math.ceil(lag.ackPending * messageEvents),
+      arrived: came.update(lag.arrived, messageEvents),
+    };
   }
 
   #endedOf(name: string, load: VersionLoad | undefined): number {

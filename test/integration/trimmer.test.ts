@@ -3,6 +3,7 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { jetstream, jetstreamManager } from '@nats-io/jetstream';
+import type { MsgHdrs } from '@nats-io/transport-node';
 import { describe, expect, it } from 'vitest';
 import {
   ClaimWriter,
@@ -10,6 +11,7 @@ import {
   deadLetterSubject,
   EventPublisher,
   encodeHeaders,
+  encodeRetry,
   ensureConsumer,
   eventSubject,
   gatherKey,
@@ -17,6 +19,7 @@ import {
   messageIdHeader,
   openClaimFolder,
   openedSubject,
+  orderSubject,
   streams,
 } from '#broker';
 import { EventClient } from '#client';
@@ -37,19 +40,17 @@ const recon = FunctionSpec.fromPartial({
 });
 const watch = FunctionSpec.fromPartial({ name: 'watch', triggers: [{ name: 'on0', subject: 'scan.>' }] });
 
-async function publish(
-  { connection, inbox }: BrokerMember,
-  subject: string,
-  pairs: [string, string][] = [],
-): Promise<void> {
-  const publisher = new EventPublisher({ connection, inbox, clock: systemClock });
-  const { promise, resolve, reject } = Promise.withResolvers<void>();
+function publish(member: BrokerMember, subject: string, pairs: [string, string][] = []): Promise<void> {
   const id: [string, string][] = pairs.some(([name]) => name === messageIdHeader)
     ? []
     : [[messageIdHeader, crypto.randomUUID()]];
-  publisher.publish(subject, new Uint8Array(10), encodeHeaders([...id, ...pairs]), (error) =>
-    error ? reject(error) : resolve(),
-  );
+  return store(member, subject, encodeHeaders([...id, ...pairs]));
+}
+
+async function store({ connection, inbox }: BrokerMember, subject: string, headers: MsgHdrs): Promise<void> {
+  const publisher = new EventPublisher({ connection, inbox, clock: systemClock });
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  publisher.publish(subject, new Uint8Array(10), headers, (error) => (error ? reject(error) : resolve()));
   await promise.finally(() => publisher.close());
 }
 
@@ -138,6 +139,81 @@ describe('ClaimKeeper', () => {
         what: 'all payloads gone but one',
       });
       await eventually(async () => (await stored('claim.note.>')) <= 3, { timeoutMs: 10_000, what: 'notes gone' });
+    } finally {
+      await trimmer.close();
+      keeper.close();
+      rmSync(root, { recursive: true, force: true });
+    }
+  });
+});
+
+describe('a claimed payload', () => {
+  it('stays while its event is in line, or a part of a gather that a dead letter pins', async () => {
+    await using broker = await BareBroker.start();
+    const member = await broker.member('gateway', 'g4');
+    const manager = await jetstreamManager(member.connection);
+    const root = mkdtempSync(join(tmpdir(), 'pilotfish-claims-'));
+    const claims = { place: 'shared', directory: root, token: 't', bytesMax: 2 ** 30 } as const;
+    const source = new EventClient(await broker.connect('source', 's4'), 'source', 's4', {
+      claims,
+      claimOverBytes: 1_000,
+    });
+    const line = FunctionSpec.fromPartial({
+      name: 'line',
+      order: { key: '{1}' },
+      triggers: [{ name: 'on0', subject: 'line.*' }],
+    });
+    await ensureConsumer(manager, streams.gathers, consumerName('recon', 'on0'), gatherSubject('recon', 'on0', '>'));
+    const keeper = new ClaimKeeper({
+      ...member,
+      manager,
+      folder: await openClaimFolder(claims, 'n1'),
+      releaseAt: async () => undefined,
+      clock: systemClock,
+      logger,
+    });
+    const trimmer = new Trimmer({
+      ...member,
+      manager,
+      claims: keeper,
+      functions: () => [recon, line],
+      clock: systemClock,
+      logger,
+      windowMs: 1,
+      everyMs: 100,
+    });
+    const files = () => readdirSync(join(root, 'shared')).filter((name) => !name.startsWith('.')).length;
+    const gone = (left: number, what: string) => eventually(() => files() === left, { timeoutMs: 20_000, what });
+    const after = async (rounds: number) => {
+      const begun = trimmer.rounds;
+      await eventually(() => trimmer.rounds >= begun + rounds, { timeoutMs: 20_000, what: `${rounds} rounds` });
+    };
+    try {
+      await source.open();
+      // 1 and 2: in line. 3 and 4: parts of a scan whose gather event is acked and dead-lettered. 5: of one that is done.
+      for (const subject of ['line.a', 'line.b', 'scan.1.frame', 'scan.1.frame', 'scan.2.frame'])
+        await source.publish(subject, new Uint8Array(2_000));
+      await source.flush();
+      for (const [at, key] of ['a', 'b'].entries()) {
+        const origin = { stream: streams.events, sequence: at + 1, timeMs: 0, subject: eventSubject(`line.${key}`) };
+        const headers = encodeRetry(origin, { notBeforeMs: 0, redriven: 0 }, {}, `line.${at}`);
+        await store(member, orderSubject('line', 'on0', at), headers);
+      }
+      await publish(member, gatherSubject('recon', 'on0', '1'), closedKey('1', 3, 4));
+      await publish(member, gatherSubject('recon', 'on0', '2'), closedKey('2', 5, 5));
+      await publish(member, deadLetterSubject('recon'), [[messageIdHeader, `dlq.recon.on0.${streams.gathers}.1`]]);
+      await ack(member, streams.gathers, consumerName('recon', 'on0'), 2);
+      for (const name of ['recon', 'line'])
+        await member.buckets.gatherMarks.put(gatherKey(name, 'on0'), JSON.stringify({ v: 1, epoch: 1, sequence: 6 }));
+      await gone(4, 'the payload of the scan that is done');
+      await after(3);
+      expect(files()).toBe(4);
+      await manager.streams.deleteMessage(streams.ordered, 1);
+      await gone(3, 'the payload of the event that left its line');
+      await manager.streams.deleteMessage(streams.deadLetters, 1);
+      await gone(1, 'the payloads of the scan whose dead letter was purged');
+      await after(3);
+      expect(files()).toBe(1);
     } finally {
       await trimmer.close();
       keeper.close();

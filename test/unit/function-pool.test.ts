@@ -8,7 +8,7 @@ import type { Instance } from '../../platform/agent/instance.ts';
 const mebibyte = 2 ** 20;
 
 /** A pool whose `ready` instances keep every call until `end` is called. */
-function poolOf(spec: Partial<FunctionSpec>, ready: number) {
+function poolOf(spec: Partial<FunctionSpec>, ready: number, callMs = 0.05) {
   const clock = { now: () => 0, monotonic: () => 0, sleep: async () => undefined };
   const version = FunctionVersion.fromPartial({ function: 'f', spec: { ...FunctionSpec.fromPartial({}), ...spec } });
   const pool = new FunctionPool({ version, clock, start: () => false, onRoom: () => undefined });
@@ -21,14 +21,14 @@ function poolOf(spec: Partial<FunctionSpec>, ready: number) {
         instance.inFlight++;
         calls.push((outcome) => {
           instance.inFlight--;
-          call.settle(outcome, { instance: 'i', ms: 0.05 });
+          call.settle(outcome, { instance: 'i', ms: callMs });
         });
       },
     };
     pool.instances.add(instance as unknown as Instance);
   }
-  const submit = (bytes: number) =>
-    pool.submit({ header: '{}', body: new Uint8Array(bytes), timeoutMs: 1_000, settle: () => undefined });
+  const submit = (bytes: number, packed?: number) =>
+    pool.submit({ header: '{}', body: new Uint8Array(bytes), packed, timeoutMs: 1_000, settle: () => undefined });
   const end = () => calls.shift()?.({ kind: 'result', form: 0, header: '', body: new Uint8Array(0) });
   return { pool, submit, end };
 }
@@ -67,5 +67,19 @@ describe('the capacity of a function on a node', () => {
     while (taken < 5_000 && submit(1)) taken++;
     expect(taken).toBeLessThan(2_000);
     expect(pool.inFlight).toBe(taken);
+  });
+});
+
+describe('what an event takes', () => {
+  it('is the time of its batch, however many batches come as one pack', () => {
+    const packs = poolOf({ concurrency: 1, batch: { size: 64, waitMs: 5 } }, 1, 40);
+    packs.submit(10, 256);
+    packs.end();
+    expect({ call: packs.pool.serviceMs, event: packs.pool.eventMs }).toEqual({ call: 40, event: 10 });
+    const few = poolOf({ concurrency: 1, batch: { size: 64, waitMs: 5 } }, 1, 40);
+    few.submit(10, 16);
+    few.end();
+    expect(few.pool.eventMs).toBe(40);
+    expect(poolOf({ concurrency: 1 }, 1).pool.eventMs).toBe(0);
   });
 });

@@ -3,7 +3,7 @@ import type { FunctionLoad, ReportResponse } from '#proto';
 import { FunctionSpec, FunctionVersion, Node } from '#proto';
 import { DecisionLog } from '../../platform/gateway/decision-log.ts';
 import { downstreamOf } from '../../platform/gateway/downstream.ts';
-import { EndedCalls, versionLoads } from '../../platform/gateway/function-load.ts';
+import { CameEvents, EndedCalls, versionLoads } from '../../platform/gateway/function-load.ts';
 import { isTrusted, judgeNodes, type TrustMemory } from '../../platform/gateway/node-trust.ts';
 import { policyOf } from '../../platform/gateway/scale-policy.ts';
 import { restMs } from '../../platform/gateway/scaling-loop.ts';
@@ -19,6 +19,7 @@ const load = (more: Partial<FunctionLoad>): FunctionLoad => ({
   handled: 500,
   failed: 0,
   startError: '',
+  messageEvents: 0,
   openKeys: 0,
   counts: undefined,
   ...more,
@@ -57,6 +58,22 @@ describe('versionLoads()', () => {
       memory: 0.4,
     });
     expect(versionLoads([idle]).get('d')?.nodes).toBeUndefined();
+  });
+
+  it('believes the middle of the nodes of how many events a message holds; who has had none says nothing', () => {
+    const messageEvents = (...said: number[]) =>
+      versionLoads(said.map((count, at) => report(`n${at}`, { messageEvents: count }))).get('d')?.messageEvents;
+    expect(messageEvents(0, 0)).toBe(1);
+    expect(messageEvents(0, 64)).toBe(64);
+    for (const lie of [1e12, Number.NaN, -5, Number.POSITIVE_INFINITY, 256])
+      expect([60, 64]).toContain(messageEvents(60, lie, 64));
+  });
+
+  it('counts what has come in events, also where packs become fuller and where a consumer is made anew', () => {
+    const came = new CameEvents();
+    expect([came.update(10, 1), came.update(12, 50), came.update(12, 200), came.update(3, 2)]).toEqual([
+      10, 110, 110, 6,
+    ]);
   });
 
   it('counts ended calls on, when an agent begins to count anew', () => {

@@ -198,6 +198,7 @@ export class SimAgent {
       failed: 0,
       startError: '',
       shards: [],
+      messageEvents: 1,
       openKeys: 0,
       counts: {
         durations: {

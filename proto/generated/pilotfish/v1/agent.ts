@@ -92,7 +92,11 @@ export interface FunctionLoad {
   startMs: number;
   /** Of a function with order, the shards that this node holds. */
   shards: number[];
-  counts: VersionCounts | undefined;
+  counts:
+    | VersionCounts
+    | undefined;
+  /** Events of a message, as they came lately; 0 where none has come. */
+  messageEvents: number;
 }
 
 export interface ReportResponse {
@@ -613,6 +617,7 @@ function createBaseFunctionLoad(): FunctionLoad {
     startMs: 0,
     shards: [],
     counts: undefined,
+    messageEvents: 0,
   };
 }
 
@@ -657,6 +662,9 @@ export const FunctionLoad: MessageFns<FunctionLoad> = {
     }
     if (message.counts !== undefined) {
       VersionCounts.encode(message.counts, writer.uint32(98).fork()).join();
+    }
+    if (message.messageEvents !== 0) {
+      writer.uint32(105).double(message.messageEvents);
     }
     return writer;
   },
@@ -780,6 +788,14 @@ export const FunctionLoad: MessageFns<FunctionLoad> = {
             message.counts = VersionCounts.decode(reader, reader.uint32());
             continue;
           }
+          case 13: {
+            if (tag !== 105) {
+              break;
+            }
+
+            message.messageEvents = reader.double();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -811,6 +827,7 @@ export const FunctionLoad: MessageFns<FunctionLoad> = {
     message.counts = (object.counts !== undefined && object.counts !== null)
       ? VersionCounts.fromPartial(object.counts)
       : undefined;
+    message.messageEvents = object.messageEvents ?? 0;
     return message;
   },
 };
