@@ -1,5 +1,7 @@
 /** NATS and JetStream: names, streams and buckets, pulling, publishing, artifacts, the server's configuration. */
+
 export { ArtifactStore, sha256 } from './nats/artifact-store.ts';
+export { askStream, type StreamMessage } from './nats/ask-stream.ts';
 export { readChunks } from './nats/claim-chunks.ts';
 export { type ClaimNote, ClaimWriter, findClaimFolder, openClaimFolder } from './nats/claim-writer.ts';
 export { removeServers } from './nats/cluster-members.ts';
@@ -15,6 +17,7 @@ export {
 export { EventPuller, type EventPullerOptions, type PulledEvent } from './nats/event-puller.ts';
 export { type GatherMarkRecord, readGatherMark } from './nats/gather-mark-record.ts';
 export {
+  bodySizeHeader,
   decodeHeaders,
   encodeHeaders,
   encodeHeadersWithId,
@@ -65,6 +68,7 @@ export {
   rolePermissions,
   type ServerConfigOptions,
   type ServerSearch,
+  type TokenOnStreams,
 } from './server/index.ts';
 export {
   attemptsKey,
@@ -88,6 +92,7 @@ export {
   openedSubject,
   orderSubject,
   parseGatherSubject,
+  pilotApi,
   publishSubject,
   registryKeys,
   retrySubject,
@@ -99,5 +104,6 @@ export {
   streamFilter,
   streamInfoSubject,
   streams,
+  tokenApi,
   userSubject,
 } from './subjects.ts';

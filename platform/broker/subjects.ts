@@ -199,14 +199,18 @@ export function consumerName(functionName: string, trigger: string): string {
   return `fn-${functionName}-${trigger}`;
 }
 
+/** Where JetStream is asked: in the pilot's account, and in that of tokens. */
+export const pilotApi = '$JS.API';
+export const tokenApi = '$JS.pilot.API';
+
 /** The API subject that answers with a stream's configuration and state. */
-export function streamInfoSubject(stream: StreamName): string {
-  return `$JS.API.STREAM.INFO.${stream}`;
+export function streamInfoSubject(stream: StreamName, api = pilotApi): string {
+  return `${api}.STREAM.INFO.${stream}`;
 }
 
 /** The API subject of a pull. */
 export function pullSubject(stream: StreamName, consumer: string): string {
-  return `$JS.API.CONSUMER.MSG.NEXT.${stream}.${consumer}`;
+  return `${pilotApi}.CONSUMER.MSG.NEXT.${stream}.${consumer}`;
 }
 
 /** Keys of the registry bucket. */
@@ -263,6 +267,7 @@ export function stateFilter(functionName: string): string {
 /** The roles that hold NATS keys; an inbox prefix belongs to a role, so that no role hears another's answers. */
 export type NatsRole = 'gateway' | 'agent' | 'source' | 'viewer';
 
+/** `member`: who of the role; for a token its id, and behind a dot which of its programs. */
 export function inboxPrefix(role: NatsRole, member: string): string {
   return `_INBOX.${role}.${member}`;
 }

@@ -66,7 +66,8 @@ const tokenCreateCommand: CommandFactory = (context): Command =>
       if (!made.token) throw new PlatformError('internal', 'the gateway answered without a token');
       const key = pair.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
       const file = resolve(flags.out ?? `${made.token.id}.json`);
-      const connection = connectionFor(made.connection, { cert: made.certificate, key }, opens, natsKey?.seed);
+      const tls = { ca: made.connection.tls.ca, cert: made.certificate, key };
+      const connection = { ...made.connection, tls, token: made.token.id, seeds: seedsFor(opens, natsKey?.seed) };
       writePrivate(file, JSON.stringify(connection, undefined, 2));
       const output = outputOf(context, flags);
       await output.one(made.token.id, { ...plain(made.token), file }, [
@@ -87,15 +88,8 @@ export const tokenCommand: CommandFactory = (context, report): Command => {
     .addHelpText('after', '\nExamples:\n  $ pilotfish auth token create --role view');
 };
 
-/** The owner's connection with the token's keys in place of his own. */
-function connectionFor(
-  owner: Connection,
-  { cert, key }: { readonly cert: string; readonly key: string },
-  opens: readonly StreamRole[],
-  seed = '',
-): Connection {
-  const seeds = { source: opens.includes('source') ? seed : '', viewer: opens.includes('viewer') ? seed : '' };
-  return { ...owner, tls: { ca: owner.tls.ca, cert, key }, seeds };
+function seedsFor(opens: readonly StreamRole[], seed = ''): Connection['seeds'] {
+  return { source: opens.includes('source') ? seed : '', viewer: opens.includes('viewer') ? seed : '' };
 }
 
 export const authListCommand: CommandFactory = (context): Command =>

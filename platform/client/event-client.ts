@@ -1,16 +1,20 @@
 /** A program's way to a pilot's events: publish as `source`, read as `viewer`. The keys of one role cannot do the other's work. */
 import { randomBytes } from 'node:crypto';
-import type { JsMsg } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import {
+  askStream,
+  bodySizeHeader,
   connectNats,
   decodeHeaders,
   eventSubject,
   inboxPrefix,
   messageIdHeader,
+  pilotApi,
   type ReadStart,
   readStream,
+  type StreamMessage,
   streams,
+  tokenApi,
   userSubject,
 } from '#broker';
 import { claimHeader } from '#claims';
@@ -61,15 +65,13 @@ export interface ReadOptions {
   readonly headersOnly?: boolean;
 }
 
-/** What the broker says of a payload that it left out. */
-const sizeHeader = 'Nats-Msg-Size';
-
 /** Throws `unavailable` when no broker of the pilot answers. */
 export async function connectEvents(
   connection: Connection,
   role: 'source' | 'viewer',
   { onlyTheseBrokers, locateBrokers, ...options }: SourceOptions = {},
 ): Promise<EventClient> {
+  const { token } = connection;
   if (connection.seeds[role] === '') {
     throw new PlatformError('permission-denied', `this token does not open the streams as ${role}`, {
       hint:
@@ -77,7 +79,8 @@ export async function connectEvents(
     });
   }
   // Unguessable: two programs of one role must not hear each other's answers.
-  const member = randomBytes(8).toString('hex');
+  const program = randomBytes(8).toString('hex');
+  const member = token === undefined ? program : `${token}.${program}`;
   const nats = await connectNats({
     servers: connection.brokers,
     seed: connection.seeds[role],
@@ -87,7 +90,7 @@ export async function connectEvents(
     onlyThese: onlyTheseBrokers,
     locate: locateBrokers,
   });
-  const client = new EventClient(nats, role, member, { claims: connection.claims, ...options });
+  const client = new EventClient(nats, role, member, { token, claims: connection.claims, ...options });
   if (role === 'source') await client.open();
   return client;
 }
@@ -96,18 +99,21 @@ export class EventClient {
   readonly #nats: NatsConnection;
   readonly #window: PublishWindow;
   readonly #claims: Claims | undefined;
+  readonly #isToken: boolean;
 
   constructor(
     nats: NatsConnection,
     role: 'source' | 'viewer',
     member: string,
-    options: SourceOptions & { readonly claims?: Claims | undefined } = {},
+    { token, ...options }: SourceOptions & Partial<Pick<Connection, 'claims' | 'token'>> = {},
   ) {
     this.#nats = nats;
+    this.#isToken = token !== undefined;
     this.#claims = options.claims;
     this.#window = new PublishWindow({
       ...options,
       connection: nats,
+      api: this.#api,
       inbox: inboxPrefix(role, member),
       member,
       clock: systemClock,
@@ -133,6 +139,10 @@ export class EventClient {
     return this.#window.flush(signal);
   }
 
+  get #api(): string {
+    return this.#isToken ? tokenApi : pilotApi;
+  }
+
   get counts(): EventCounts {
     return this.#window.counts;
   }
@@ -145,7 +155,8 @@ export class EventClient {
     const connection = this.#nats;
     const filter = eventSubject(subject);
     const stream = streams.events;
-    return events(await readStream({ connection, stream, filter, from, headersOnly, signal, clock: systemClock }));
+    const options = { connection, stream, filter, from, headersOnly, signal, clock: systemClock };
+    return events(await (this.#isToken ? askStream(options) : readStream(options)));
   }
 
   /**
@@ -153,7 +164,7 @@ export class EventClient {
    * `not-found` for one that is gone, `corrupt` for one that is not what was published, `unavailable` for another node's.
    */
   payload(event: StoredEvent): Promise<Uint8Array> {
-    return openClaimed(event, { connection: this.#nats, claims: this.#claims });
+    return openClaimed(event, { connection: this.#nats, api: this.#api, claims: this.#claims });
   }
 
   /** Ends the connection at once; call `flush` first where events must not be lost. */
@@ -190,9 +201,9 @@ function openPack(pack: StoredEvent): StoredEvent[] {
   }
 }
 
-async function* events(messages: AsyncIterable<JsMsg>): AsyncGenerator<StoredEvent, void, void> {
+async function* events(messages: AsyncIterable<StreamMessage>): AsyncGenerator<StoredEvent, void, void> {
   for await (const message of messages) {
-    const { [messageIdHeader]: id = '', [sizeHeader]: size, ...headers } = decodeHeaders(message);
+    const { [messageIdHeader]: id = '', [bodySizeHeader]: size, ...headers } = decodeHeaders(message);
     const event = {
       subject: userSubject(message.subject),
       data: message.data,

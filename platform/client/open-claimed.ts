@@ -9,16 +9,20 @@ import type { StoredEvent } from './event-client.ts';
 
 export interface OpenClaimedOptions {
   readonly connection: NatsConnection;
+  /** Where JetStream is asked. */
+  readonly api: string;
   readonly claims: Claims | undefined;
 }
 
 export async function openClaimed(
   event: Pick<StoredEvent, 'headers' | 'data'>,
-  { connection, claims }: OpenClaimedOptions,
+  { connection, api, claims }: OpenClaimedOptions,
 ): Promise<Uint8Array> {
   const claim = readClaim(event.headers);
   if (!claim) return event.data;
-  if (claim.place === streamPlace) return readChunks(await jetstreamManager(connection, { checkAPI: false }), claim);
+  if (claim.place === streamPlace) {
+    return readChunks(await jetstreamManager(connection, { apiPrefix: api, checkAPI: false }), claim);
+  }
   const folder = claims && (await findClaimFolder(claims, claim.place));
   if (folder) return readClaimFile(folder.pathOf(claim.name), claim);
   throw new PlatformError(

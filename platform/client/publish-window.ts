@@ -51,6 +51,8 @@ export interface EventCounts {
 
 export interface PublishWindowOptions {
   readonly connection: NatsConnection;
+  /** Where JetStream is asked. */
+  readonly api: string;
   readonly inbox: string;
   /** Begins the default ids, so that two sources never share one. */
   readonly member: string;

@@ -9,6 +9,8 @@ import { roomAskAgainMs, roomPollMs, sourceShare } from './limits.ts';
 
 export interface StreamRoomOptions {
   readonly connection: NatsConnection;
+  /** Where JetStream is asked. */
+  readonly api: string;
   readonly clock: Clock;
   /** There may be room now. */
   readonly onRoom: () => void;
@@ -74,9 +76,9 @@ export class StreamRoom {
   /** Infinity for a stream without a limit; undefined when the server did not answer. */
   async #readRoom(): Promise<number | undefined> {
     try {
-      const answer = await this.#options.connection.request(streamInfoSubject(streams.events), undefined, {
-        timeout: askTimeoutMs,
-      });
+      const { connection, api } = this.#options;
+      const subject = streamInfoSubject(streams.events, api);
+      const answer = await connection.request(subject, undefined, { timeout: askTimeoutMs });
       const { config, state } = answer.json<{ config?: { max_bytes: number }; state?: { bytes: number } }>();
       if (!config || !state) return undefined;
       return config.max_bytes > 0 ? sourceShare * config.max_bytes - state.bytes : Number.POSITIVE_INFINITY;

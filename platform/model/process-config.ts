@@ -128,6 +128,8 @@ export const connectionSchema = z.strictObject({
   tls: z.strictObject({ ca: z.string(), cert: z.string(), key: z.string() }),
   /** NATS nkey seeds for publishing events and for reading them; empty where a token does not include that. */
   seeds: z.strictObject({ source: z.string(), viewer: z.string() }),
+  /** Id of the token that the file is for; left off in the owner's own. */
+  token: z.string().optional(),
   /** Left off where the holder cannot see the pilot's files. */
   claims: claimsSchema.optional(),
 });

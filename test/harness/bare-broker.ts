@@ -16,6 +16,7 @@ import {
   openBuckets,
   readServerAddress,
   renderServerConfig,
+  type TokenOnStreams,
 } from '#broker';
 import { createNatsKey } from '#security';
 import { eventually } from './eventually.ts';
@@ -35,17 +36,26 @@ export class BareBroker {
     NatsRole,
     ReturnType<typeof createNatsKey>
   >;
+  readonly #tokens: readonly (TokenOnStreams & { readonly seed: string })[];
   readonly #connections: NatsConnection[] = [];
   #child: ChildProcess | undefined;
   #address = '';
 
-  private constructor(storeBytes: number) {
+  private constructor(storeBytes: number, tokens: readonly Omit<TokenOnStreams, 'key'>[]) {
     this.storeBytes = storeBytes;
+    this.#tokens = tokens.map((token) => {
+      const { publicKey: key, seed } = createNatsKey();
+      return { ...token, key, seed };
+    });
     this.directory = mkdtempSync(join(tmpdir(), 'pilotfish-broker-'));
   }
 
-  static async start(storeBytes = 2 * 2 ** 30): Promise<BareBroker> {
-    const broker = new BareBroker(storeBytes);
+  /** `tokens` are known to it from the start. */
+  static async start(
+    storeBytes = 2 * 2 ** 30,
+    tokens: readonly Omit<TokenOnStreams, 'key'>[] = [],
+  ): Promise<BareBroker> {
+    const broker = new BareBroker(storeBytes, tokens);
     await broker.run();
     const gateway = await broker.connect('gateway', 'setup');
     await ensureStreams(await jetstreamManager(gateway), { storeBytes, replicas: 1 });
@@ -56,6 +66,14 @@ export class BareBroker {
   /** A connection of its own; closed with the broker. */
   async connect(role: NatsRole, member: string): Promise<NatsConnection> {
     const connection = await connectNats({ servers: [this.#address], seed: this.#keys[role].seed, role, member });
+    this.#connections.push(connection);
+    return connection;
+  }
+
+  /** As somebody who was given a token; closed with the broker. */
+  async connectToken(id: string, role: 'source' | 'viewer'): Promise<NatsConnection> {
+    const seed = this.#tokens.find((token) => token.id === id)?.seed ?? '';
+    const connection = await connectNats({ servers: [this.#address], seed, role, member: `${id}.test` });
     this.#connections.push(connection);
     return connection;
   }
@@ -85,6 +103,7 @@ export class BareBroker {
       storeBytes: this.storeBytes,
       portsDirectory: ports,
       users: Object.fromEntries(roles.map((role) => [role, this.#keys[role].publicKey])) as Record<NatsRole, string>,
+      tokens: this.#tokens,
     });
     writeFileSync(config, text, { mode: 0o600 });
     const program = locateServer({

@@ -1,8 +1,9 @@
 /** What every NATS role may say and hear, asked of a real server: the table of `permissions.ts` must hold there. */
-import { connect, type NatsConnection, nkeyAuthenticator, PermissionViolationError } from '@nats-io/transport-node';
+import { connect, nkeyAuthenticator } from '@nats-io/transport-node';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { connectNats, inboxPrefix, type NatsRole } from '#broker';
 import { brokerServerName, createNatsKey, loadCertificates } from '#security';
+import { isSubscriptionRefused, refusedPublishes } from '../harness/nats-refusals.ts';
 import { startTestServer, type TestServer } from '../harness/nats-server.ts';
 
 const roles: readonly NatsRole[] = ['gateway', 'agent', 'source', 'viewer'];
@@ -126,32 +127,3 @@ describe('renderServerConfig() with tls', () => {
     expect(unasked).toBe('refused');
   });
 });
-
-/** Publishes to each and returns those that the server refused. */
-async function refusedPublishes(connection: NatsConnection, subjects: readonly string[]): Promise<string[]> {
-  const refused: string[] = [];
-  const listening = (async () => {
-    for await (const status of connection.status()) {
-      if (status.type === 'error' && status.error instanceof PermissionViolationError)
-        refused.push(status.error.subject);
-    }
-  })();
-  for (const subject of subjects) connection.publish(subject);
-  // The server answers in order: after its PONG every refusal has arrived.
-  await connection.flush();
-  await new Promise((resolve) => setImmediate(resolve));
-  void listening;
-  return subjects.filter((subject) => refused.includes(subject));
-}
-
-async function isSubscriptionRefused(connection: NatsConnection, subject: string): Promise<boolean> {
-  let refused = false;
-  const subscription = connection.subscribe(subject, {
-    callback: (error) => {
-      if (error instanceof PermissionViolationError) refused = true;
-    },
-  });
-  await connection.flush();
-  subscription.unsubscribe();
-  return refused;
-}

@@ -42,10 +42,11 @@ async function tokenFor(ms: number): Promise<Connection> {
   const { seed, publicKey: natsKey } = createNatsKey();
   const publicKey = pair.publicKey.export({ type: 'spki', format: 'der' });
   const asked = { name: '', role: 'view', functions: [], subjects: [], ttlMs: ms, publicKey, natsKey };
-  const { certificate: cert } = await pilot.client.access.createToken(asked);
+  const { certificate: cert, token: made } = await pilot.client.access.createToken(asked);
   const key = pair.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
   const { connection } = pilot;
-  return { ...connection, tls: { ca: connection.tls.ca, cert, key }, seeds: { source: '', viewer: seed } };
+  const tls = { ca: connection.tls.ca, cert, key };
+  return { ...connection, tls, token: made?.id ?? '', seeds: { source: '', viewer: seed } };
 }
 
 /** They are told, or see the time, within a second. */

@@ -5,7 +5,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { connectEvents } from '#client';
+import { readConnectionFile } from '#pilot';
 import { frameValues, parseFrameHeaders } from '../../functions/sources/index.ts';
+import { eventually } from '../harness/eventually.ts';
 import { TestPilot } from '../harness/pilot.ts';
 
 const run = promisify(execFile);
@@ -41,9 +44,16 @@ it('publishes and reads arrays, in a loop and in a script, once each', async (co
   await packing.publish('packed.b', 'text 39', { headers: { Colour: 'red' } });
   await packing.flush();
   const connection = join(pilot.directory, 'connection.json');
+  const token = join(folder, 'token.json');
+  expect(await pilot.cli(['auth', 'token', 'create', '--role', 'deploy', '--out', token])).toMatchObject({ code: 0 });
+  await eventually(async () => (await connectEvents(readConnectionFile(token), 'viewer')).close().then(() => true), {
+    what: 'the streams know the token',
+    timeoutMs: 30_000,
+  });
   const broken = join(folder, 'broken.json');
   writeFileSync(`${broken}.broken`, '{"brokers": 1}');
-  const { stdout } = await run(join(folder, 'bin/python'), [join(root, 'test/fixtures/python_events.py'), connection], {
+  const program = [join(root, 'test/fixtures/python_events.py'), connection, token];
+  const { stdout } = await run(join(folder, 'bin/python'), program, {
     env: { ...process.env, PYTHONPATH: join(root, 'platform/client/python'), PYTHONDONTWRITEBYTECODE: '1' },
     timeout: 60_000,
   });
@@ -52,6 +62,7 @@ it('publishes and reads arrays, in a loop and in a script, once each', async (co
     script: object;
     large: unknown;
     packed: unknown;
+    token: object;
     errors: string[];
   };
   expect(found.loop).toEqual({ same: true, dtypes: ['uint16'], ids: true, part: 'dark:7', counts: [51, 51] });
@@ -59,6 +70,8 @@ it('publishes and reads arrays, in a loop and in a script, once each', async (co
   expect(found.large).toEqual([[1024, 1024], 2 ** 20 * 257]);
   const texts = Array.from({ length: 40 }, (_, at) => [`text ${at}`, at === 39 ? 'red' : '', true]);
   expect(found.packed).toEqual(texts);
+  const colours = ['token.a', true, { Colour: 'red' }];
+  expect(found.token).toEqual({ before: true, packs: true, new: colours, times: true });
   expect(found.errors).toEqual([
     expect.stringContaining('no connection file'),
     expect.stringContaining('no connection file'),

@@ -1,5 +1,6 @@
 /** R8: how much a source may publish follows what the stream says, and a server that says nothing gives nothing away. */
 import { afterEach, expect, it, vi } from 'vitest';
+import { pilotApi } from '#broker';
 import { systemClock } from '#common';
 import { StreamRoom, type StreamRoomOptions } from '../../platform/client/stream-room.ts';
 
@@ -15,7 +16,7 @@ function roomWith(...answers: (number | 'silent')[]) {
   };
   const connection = { request } as unknown as StreamRoomOptions['connection'];
   const woken = vi.fn();
-  const room = new StreamRoom({ connection, clock: systemClock, onRoom: woken });
+  const room = new StreamRoom({ connection, api: pilotApi, clock: systemClock, onRoom: woken });
   return { room, woken };
 }
 

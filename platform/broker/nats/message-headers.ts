@@ -7,6 +7,8 @@ import { PlatformError } from '#common';
 
 /** The header that JetStream drops doubles by. */
 export const messageIdHeader = 'Nats-Msg-Id';
+/** What a server says of a payload that it left out. */
+export const bodySizeHeader = 'Nats-Msg-Size';
 
 /** Header pairs, ready to publish. Throws `invalid` for a name or value that would break out of its line. */
 export function encodeHeaders(pairs: Iterable<readonly [string, string]>): MsgHdrs {

@@ -3,3 +3,4 @@ export { checkServerVersion, locateServer, type ServerSearch } from './locate-se
 export { rolePermissions, type SubjectPermissions } from './permissions.ts';
 export { readServerAddress } from './ports-file.ts';
 export { type ClusterOptions, renderServerConfig, type ServerConfigOptions } from './render-config.ts';
+export type { TokenOnStreams } from './token-account.ts';

@@ -1,6 +1,7 @@
 /** The text of a nats-server's configuration. JSON is a subset of its format, so nothing needs quoting by hand. */
 import type { NatsRole } from '../subjects.ts';
-import { rolePermissions, type SubjectPermissions, tokenPermissions } from './permissions.ts';
+import { rolePermissions, type SubjectPermissions } from './permissions.ts';
+import { type TokenOnStreams, tokenImports, tokenPermissions, tokenServices } from './token-account.ts';
 
 export interface ServerConfigOptions {
   readonly serverName: string;
@@ -19,12 +20,8 @@ export interface ServerConfigOptions {
   readonly tags?: readonly string[];
   /** What one of several servers needs to find the others. */
   readonly cluster?: ClusterOptions;
-  /** Users beside them: public nkey, roles, subjects to publish to (empty: all). */
-  readonly tokens?: readonly {
-    readonly key: string;
-    readonly roles: readonly NatsRole[];
-    readonly subjects: readonly string[];
-  }[];
+  /** Users beside them, in an account of their own. */
+  readonly tokens?: readonly TokenOnStreams[];
   /**
    * Files of the pilot's CA and the server's certificate. Left off on one machine: the address is loopback, an nkey signs a
    * nonce and is never sent, and TLS would cost more than the rest of an event's way. Clients prove themselves by nkey.
@@ -78,10 +75,12 @@ export function renderServerConfig(options: ServerConfigOptions): string {
     accounts: {
       PILOT: {
         jetstream: 'enabled',
-        users: [
-          ...Object.entries(rolePermissions).map(([role, may]) => userOf(options.users[role as NatsRole], may)),
-          ...(options.tokens ?? []).map(({ key, roles, subjects }) => userOf(key, tokenPermissions(roles, subjects))),
-        ],
+        exports: tokenServices,
+        users: Object.entries(rolePermissions).map(([role, may]) => userOf(options.users[role as NatsRole], may)),
+      },
+      TOKENS: {
+        imports: tokenImports,
+        users: (options.tokens ?? []).map((token) => userOf(token.key, tokenPermissions(token))),
       },
       SYS: { users: options.systemUser === undefined ? [] : [{ nkey: options.systemUser }] },
     },

@@ -47,6 +47,9 @@ __all__ = ["connect", "open", "Pilot", "SyncPilot", "Event", "PilotfishError"]
 STREAM = "EVENTS"
 PREFIX = "ev."
 ROLES = ("source", "viewer")
+# Tokens have an account of their own on the streams, and JetStream's questions another name there.
+TOKEN_DOMAIN = "pilot"
+LOOK_AGAIN_S = 0.1
 
 SHAPE = "Pilotfish-Shape"
 DTYPE = "Pilotfish-Dtype"
@@ -123,7 +126,7 @@ def _read_connection(path: str | os.PathLike[str] | None) -> dict[str, Any]:
             connection = json.load(file)
         folder = connection.get("claims", {}).get("directory", "")
         return {"pilot": connection["pilot"], "brokers": connection["brokers"], "seeds": connection["seeds"],
-                "ca": connection["tls"]["ca"], "claims": folder}
+                "ca": connection["tls"]["ca"], "claims": folder, "token": connection.get("token", "")}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise PilotfishError(f"{path} is no connection file of a pilot: {error!r}") from error
 
@@ -182,7 +185,7 @@ class Pilot:
                 self._clients[role] = await nats.connect(
                     self.connection["brokers"],
                     nkeys_seed_str=self.connection["seeds"][role],
-                    inbox_prefix=f"_INBOX.{role}.{self._member}",
+                    inbox_prefix=".".join(filter(None, ("_INBOX", role, self.connection["token"], self._member))),
                     name=f"pilotfish-{role}-python",
                     connect_timeout=5,
                     allow_reconnect=True,
@@ -256,7 +259,7 @@ class Pilot:
 
     async def _read_room(self, client: Any) -> float:
         try:
-            info = await client.jetstream(timeout=2).stream_info(STREAM)
+            info = await self._jetstream(client, timeout=2).stream_info(STREAM)
         except (APIError, asyncio.TimeoutError, nats.errors.Error):
             # The stream itself then refuses what is too much.
             return float("inf")
@@ -265,6 +268,9 @@ class Pilot:
         # Several sources see the same room: each takes a quarter of it before it asks again, but one event always fits.
         room = SOURCE_SHARE * info.config.max_bytes - info.state.bytes
         return max(0.0, min(room, max(room / 4, MESSAGE_BYTES_MAX)))
+
+    def _jetstream(self, client: Any, timeout: float = 5) -> Any:
+        return client.jetstream(timeout=timeout, domain=TOKEN_DOMAIN if self.connection["token"] else None)
 
     async def flush(self) -> None:
         """Returns when all that was published is stored; raises where one of them could not be."""
@@ -275,29 +281,58 @@ class Pilot:
 
     async def read(self, subject: str, *, start: str | int = "new", count: int | None = None) -> AsyncIterator[Event]:
         """Events in the order of the stream; `start` is "new", "all" or a sequence. Ends after `count`, else never."""
-        config = ConsumerConfig(deliver_policy=DeliverPolicy.ALL if start == "all" else DeliverPolicy.NEW)
-        if isinstance(start, int):
-            config = ConsumerConfig(deliver_policy=DeliverPolicy.BY_START_SEQUENCE, opt_start_seq=start)
-        elif start not in ("new", "all"):
+        if not isinstance(start, int) and start not in ("new", "all"):
             raise PilotfishError(f"start is {start!r}; give \"new\", \"all\" or a sequence number")
-        stream = (await self._client("viewer")).jetstream()
-        reader = await stream.subscribe(PREFIX + subject, stream=STREAM, ordered_consumer=True, config=config,
-                                        pending_bytes_limit=4 * BYTES_IN_FLIGHT_MAX)
-        try:
-            left = count
+        client = await self._client("viewer")
+        read = self._by_asking if self.connection["token"] else self._by_consumer
+        stored = read(client, PREFIX + subject, start)
+        left = count
+        async with contextlib.aclosing(stored):
             while left is None or left > 0:
-                try:
-                    message = await reader.next_msg(timeout=5)
-                except asyncio.TimeoutError:
-                    continue
-                for event in _events(message, self.connection["claims"]):
+                for event in _events(await anext(stored), self.connection["claims"]):
                     if left == 0:
                         break
                     left = None if left is None else left - 1
                     yield event
+
+    async def _by_consumer(self, client: Any, subject: str, start: str | int) -> AsyncIterator[Event]:
+        """What the stream tells a consumer."""
+        config = ConsumerConfig(deliver_policy=DeliverPolicy.ALL if start == "all" else DeliverPolicy.NEW)
+        if isinstance(start, int):
+            config = ConsumerConfig(deliver_policy=DeliverPolicy.BY_START_SEQUENCE, opt_start_seq=start)
+        reader = await client.jetstream().subscribe(subject, stream=STREAM, ordered_consumer=True, config=config,
+                                                    pending_bytes_limit=4 * BYTES_IN_FLIGHT_MAX)
+        try:
+            while True:
+                try:
+                    message = await reader.next_msg(timeout=5)
+                except asyncio.TimeoutError:
+                    continue
+                about = message.metadata
+                yield _event(message.subject, message, about.sequence.stream, about.timestamp)
         finally:
             with contextlib.suppress(nats.errors.Error):
                 await reader.unsubscribe()
+
+    async def _by_asking(self, client: Any, subject: str, start: str | int) -> AsyncIterator[Event]:
+        """What the stream answers to whoever may make no consumer: one event after the other."""
+        sequence = start if isinstance(start, int) else 1
+        if start == "new":
+            sequence = (await self._jetstream(client).stream_info(STREAM)).state.last_seq + 1
+        while True:
+            query = json.dumps({"seq": sequence, "next_by_subj": subject}).encode()
+            try:
+                answer = await client.request(f"$JS.{TOKEN_DOMAIN}.API.DIRECT.GET.{STREAM}", query, timeout=5)
+            except (asyncio.TimeoutError, nats.errors.Error):
+                if client.is_closed:
+                    raise
+                answer = None
+            about = (answer and answer.headers) or {}
+            if "Nats-Sequence" not in about:
+                await asyncio.sleep(LOOK_AGAIN_S)
+                continue
+            sequence = int(about["Nats-Sequence"]) + 1
+            yield _event(about["Nats-Subject"], answer, sequence - 1, _time(about["Nats-Time-Stamp"]))
 
     async def close(self) -> None:
         for client in self._clients.values():
@@ -305,9 +340,10 @@ class Pilot:
         self._clients.clear()
 
 
-def _events(message: Any, claims: str) -> list[Event]:
+def _events(event: Event, claims: str) -> list[Event]:
     """One, or those of a pack as if each had been published by itself. What cannot be opened is given as it is."""
-    event = _event(message, claims)
+    if "Pilotfish-Claim" in event.headers:
+        return [replace(event, data=_claimed(event.headers["Pilotfish-Claim"], claims))]
     if PACK not in event.headers:
         return [event]
     shared = {name: value for name, value in event.headers.items() if name not in (PACK, PACK + "-Left")}
@@ -332,17 +368,17 @@ def _members(pack: bytes) -> list[tuple[dict[str, str], bytes]]:
     return members
 
 
-def _event(message: Any, claims: str) -> Event:
+def _event(subject: str, message: Any, sequence: int, at: datetime) -> Event:
     headers = dict(message.headers or {})
-    about = message.metadata
-    return Event(
-        subject=message.subject.removeprefix(PREFIX),
-        data=_claimed(headers["Pilotfish-Claim"], claims) if "Pilotfish-Claim" in headers else message.data,
-        id=headers.pop("Nats-Msg-Id", ""),
-        headers=headers,
-        sequence=about.sequence.stream,
-        time=about.timestamp.astimezone(timezone.utc),
-    )
+    identity = headers.pop("Nats-Msg-Id", "")
+    own = {name: value for name, value in headers.items() if not name.startswith("Nats-")}
+    return Event(subject.removeprefix(PREFIX), message.data, own, identity, sequence, at.astimezone(timezone.utc))
+
+
+def _time(text: str) -> datetime:
+    """The server's nine digits of a second; Python knows six."""
+    whole, _, fraction = text.removesuffix("Z").partition(".")
+    return datetime.fromisoformat(whole).replace(microsecond=int(fraction[:6].ljust(6, "0")), tzinfo=timezone.utc)
 
 
 def _claimed(claim: str, folder: str) -> bytes:
@@ -400,7 +436,9 @@ class SyncPilot:
                 except StopAsyncIteration:
                     return
         finally:
-            self._wait(events.aclose())
+            # Left in the middle, it is ended when Python clears up: after the pilot's loop, perhaps.
+            if not self._loop.is_closed():
+                self._wait(events.aclose())
 
 
 @contextlib.contextmanager
