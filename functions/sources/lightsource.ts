@@ -1,13 +1,14 @@
 // A detector: scans of the phantom or of a file, sent as it would send them (frames, then an end marker), or cut into sinograms as a
 // reconstruction wants them. Scan after scan, each with a name of its own.
 
+import { setImmediate } from 'node:timers/promises';
 import { angleOrders, scanOrder } from './angle-order.ts';
 import { fileScan } from './file-scan.ts';
 import { endFrame, type Frame, frameKinds, imageFrame, type ScanSource } from './frame.ts';
 import { frameHeaders } from './frame-headers.ts';
 import { phantomScan } from './phantom-scan.ts';
 import { choiceSetting, SourceError, wholeSetting } from './settings.ts';
-import { sinogramMessage } from './sinogram.ts';
+import { prepareSinograms, sinogramMessage } from './sinogram.ts';
 import type { OpenSource, Source, SourceMessage, SourceSettings } from './source.ts';
 
 /** Frames kept once made: a phantom is dearer to make than to send, and every scan shows the same. */
@@ -33,7 +34,7 @@ export const lightsource: Source = {
     prepare: { about: 'make a scan before the first message is sent (up to 512 MB are kept)', default: false },
     seed: { about: 'of the phantom', default: 1 },
   },
-  open: async (settings, { run }) => {
+  open: async (settings, { run, signal }) => {
     const name = String(settings['name']) || run;
     if (!/^[A-Za-z0-9_-]{1,64}$/.test(name))
       throw new SourceError(`name is "${name}"; give letters, digits, "-" and "_"`);
@@ -41,7 +42,7 @@ export const lightsource: Source = {
     const send = choiceSetting(settings, 'send', ['frames', 'sinograms']);
     const scans = wholeSetting(settings, 'scans', 0, 1_000_000);
     const single = send === 'frames' ? frameMessages(scan, settings) : sinogramMessages(scan, settings);
-    if (settings['prepare'] === true) for (let place = 0; place < single.length; place++) single.make(place, name);
+    if (settings['prepare'] === true) await prepare(scan, send === 'sinograms', single, signal);
     return {
       count: scans === 0 ? undefined : scans * single.length,
       message: (index) => {
@@ -52,6 +53,24 @@ export const lightsource: Source = {
     } satisfies OpenSource;
   },
 };
+
+/** May take half a minute: signals and connections of the process are looked after in between. */
+async function prepare(
+  scan: ScanSource,
+  asSinograms: boolean,
+  messages: ScanMessages,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const pause = async (): Promise<void> => {
+    await setImmediate();
+    signal?.throwIfAborted();
+  };
+  if (asSinograms) await prepareSinograms(scan, pause);
+  for (let place = 0; place < messages.length; place++) {
+    messages.make(place, 'scan');
+    await pause();
+  }
+}
 
 /** The messages of one scan, by place; the scan's name comes last, because all scans are the same. */
 interface ScanMessages {

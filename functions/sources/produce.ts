@@ -1,4 +1,5 @@
 // One producer of a run: takes its places from the source, waits until each is due, injects faults, publishes, counts.
+import { setImmediate } from 'node:timers/promises';
 import { type Fault, type FaultOptions, faultAt } from './faults.ts';
 import { createPacer, type PacerClock } from './pacer.ts';
 import { dueTimes, type RateProfile } from './rates.ts';
@@ -41,6 +42,9 @@ export interface ProduceOptions {
 
 /** Held back by faults: past this the oldest goes at once, so that a long delay cannot fill memory. */
 const heldBytesMax = 64 * 2 ** 20;
+
+/** The event loop gets a turn as often. */
+const turnMsMax = 20;
 
 interface HeldMessage {
   readonly place: number;
@@ -91,6 +95,7 @@ class Producer {
     const pacer = createPacer(() => places.due, clock);
     const firstAtMs = clock.epoch();
     const endMs = clock.now() + (this.#options.seconds ?? Number.POSITIVE_INFINITY) * 1_000;
+    let turnAtMs = clock.now();
     while (places.advance() && !signal?.aborted) {
       await pacer.next(signal).catch((error: unknown) => {
         if (!signal?.aborted) throw error;
@@ -98,6 +103,10 @@ class Producer {
       if (signal?.aborted || clock.now() >= endMs) break;
       await this.#take(places.index);
       await this.#release(false);
+      if (clock.now() - turnAtMs < turnMsMax) continue;
+      // A source that is slow to make its messages must not keep signals, acknowledgements and timers waiting.
+      await setImmediate();
+      turnAtMs = clock.now();
     }
     await this.#release(true);
     await sink.flush();

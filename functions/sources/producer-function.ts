@@ -36,7 +36,7 @@ export function producerFunction(plugIn?: Source): FunctionDefinition {
       const rate: RateProfile =
         call.rate.kind === 'recorded' ? { kind: 'recorded', times: Float64Array.from(call.rate.times) } : call.rate;
       allowFileFlags();
-      const opened = await source.open(call.settings, { run: call.run });
+      const opened = await source.open(call.settings, { run: call.run, signal: ctx.signal });
       await using events = await connectEvents(call.connection, 'source');
       const options: ProduceOptions = { ...call, rate, source: opened, sink: events, clock, signal: ctx.signal };
       const done = produce(options).finally(() => opened.close?.());

@@ -17,19 +17,10 @@ export function sinogramMessage(
   firstRow: number,
   rowCount: number,
 ): Pick<SourceMessage, 'data' | 'headers'> {
-  const { rows, columns, counts, theta } = scan.metadata;
+  const { columns, counts, theta } = scan.metadata;
   const angles = counts.projection;
-  const bytes = rows * angles * columns * 4;
-  if (bytes > scanBytesMax) {
-    throw new SourceError(
-      `the scan's line integrals are ${bytes} bytes, more than ${scanBytesMax}; send frames instead`,
-    );
-  }
-  let lines = made.get(scan);
-  if (!lines) {
-    lines = lineIntegrals(scan);
-    made.set(scan, lines);
-  }
+  assertSize(scan);
+  const lines = made.get(scan) ?? makeAtOnce(scan);
   const perRow = angles * columns;
   const values = lines.subarray(firstRow * perRow, (firstRow + rowCount) * perRow);
   return {
@@ -43,20 +34,44 @@ export function sinogramMessage(
   };
 }
 
-function lineIntegrals(scan: ScanSource): Float32Array {
+function assertSize({ metadata: { rows, columns, counts } }: ScanSource): void {
+  const bytes = rows * counts.projection * columns * 4;
+  if (bytes <= scanBytesMax) return;
+  throw new SourceError(`the scan's line integrals are ${bytes} bytes, more than ${scanBytesMax}; send frames instead`);
+}
+
+/** Makes what `sinogramMessage` needs, and pauses after each frame for whoever does something else meanwhile. */
+export async function prepareSinograms(scan: ScanSource, pause: () => Promise<void>): Promise<void> {
+  assertSize(scan);
+  const steps = lineIntegrals(scan);
+  for (let step = steps.next(); ; step = steps.next()) {
+    if (step.done) return void made.set(scan, step.value);
+    await pause();
+  }
+}
+
+function makeAtOnce(scan: ScanSource): Float32Array {
+  const steps = lineIntegrals(scan);
+  let step = steps.next();
+  while (!step.done) step = steps.next();
+  made.set(scan, step.value);
+  return step.value;
+}
+
+/** Frame by frame. */
+function* lineIntegrals(scan: ScanSource): Generator<void, Float32Array> {
   const { rows, columns, counts, dtype } = scan.metadata;
   const values = (kind: 'dark' | 'flat' | 'projection', index: number) =>
     frameValues({ rows, columns, dtype, data: scan.image(kind, index) });
-  const mean = (kind: 'dark' | 'flat'): Float32Array => {
-    const sum = new FrameMean(rows * columns);
-    for (let index = 0; index < counts[kind]; index++) sum.add(values(kind, index));
-    return sum.mean();
-  };
-  const field: FlatField = { dark: mean('dark'), flat: mean('flat') };
+  const means = { dark: new FrameMean(rows * columns), flat: new FrameMean(rows * columns) };
+  for (const kind of ['dark', 'flat'] as const) {
+    for (let index = 0; index < counts[kind]; index++) yield means[kind].add(values(kind, index));
+  }
+  const field: FlatField = { dark: means.dark.mean(), flat: means.flat.mean() };
   const shape = { slices: rows, angles: counts.projection, columns };
   const sinogram = new Float32Array(rows * counts.projection * columns);
   for (let angle = 0; angle < counts.projection; angle++) {
-    writeProjection(sinogram, shape, { frame: values('projection', angle), angle, field });
+    yield writeProjection(sinogram, shape, { frame: values('projection', angle), angle, field });
   }
   return sinogram;
 }

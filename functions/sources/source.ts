@@ -30,6 +30,8 @@ export interface Source {
 export interface SourceContext {
   /** Names the run: part of ids, and of subjects where runs must not meet. Letters, digits, "-" and "_". */
   readonly run: string;
+  /** Aborted when the run is ended early. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 export interface OpenSource {

@@ -40,9 +40,13 @@ export async function bundleFunction(one: ProjectFunction): Promise<Bundle> {
   requireSize(`the bundle of ${basename(one.entry ?? spec.name)}`, parts.artifact.byteLength);
   const filesBytes = parts.files.reduce((sum, file) => sum + file.bytes, 0);
   requireSize(`what ${spec.name} brings besides, ${parts.files.length} files,`, filesBytes);
-  const artifactDigest = sha256Hex(parts.artifact);
-  const described = parts.files.map(({ path, digest, bytes }) => ({ path, digest, bytes }));
-  return { ...parts, spec, artifactDigest, digest: versionDigest(artifactDigest, spec, described) };
+  return withSpec({ ...parts, artifactDigest: sha256Hex(parts.artifact) }, spec);
+}
+
+/** The same artifact as another version: what is deployed with many settings is bundled once. */
+export function withSpec(bundle: Omit<Bundle, 'spec' | 'digest'>, spec: FunctionSpec): Bundle {
+  const described = bundle.files.map(({ path, digest, bytes }) => ({ path, digest, bytes }));
+  return { ...bundle, spec, digest: versionDigest(bundle.artifactDigest, spec, described) };
 }
 
 async function bundleParts({ spec, entry, folder, files }: ProjectFunction): Promise<Parts> {

@@ -2,7 +2,7 @@
  * From a path to what a pilot stores: `project.ts` finds the functions, `manifest.ts` reads pilotfish.yaml (`manifest-schema.ts`
  * says what may stand there, `function-spec.ts` checks what it means), `bundle-function.ts` runs esbuild, `digest.ts` names it.
  */
-export { type Bundle, bundleFunction } from './bundle-function.ts';
+export { type Bundle, bundleFunction, withSpec } from './bundle-function.ts';
 export { type BundledFile, bundleBytesMax } from './bundled-file.ts';
 export { checkTypes, type TypeCheck } from './check-types.ts';
 export { canonicalJson, sha256Hex, versionDigest } from './digest.ts';

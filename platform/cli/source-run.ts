@@ -5,7 +5,15 @@ import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { EventClient } from '#client';
 import { messageOf, nearestName, PlatformError, systemClock } from '#common';
-import type { FaultOptions, ProducerReport, RateProfile, Source, SourceReport, SourceSettings } from '#sources';
+import type {
+  FaultOptions,
+  ProducerReport,
+  RateProfile,
+  Source,
+  SourceContext,
+  SourceReport,
+  SourceSettings,
+} from '#sources';
 import { withSources } from './connection.ts';
 import type { CliContext } from './context.ts';
 import type { Output } from './output.ts';
@@ -138,7 +146,7 @@ async function produceHere(
   run: SourceRun,
   output: Output,
 ): Promise<ProducerReport[]> {
-  const source = await openAny(run.source, run.settings, run.run);
+  const source = await openAny(run.source, run.settings, { run: run.run, signal: context.signal });
   const failed = new AbortController();
   const signal = AbortSignal.any([context.signal, failed.signal]);
   const clients: EventClient[] = [];
@@ -170,9 +178,9 @@ async function produceHere(
   }
 }
 
-async function openAny(source: Source, settings: SourceSettings, run: string) {
+async function openAny(source: Source, settings: SourceSettings, context: SourceContext) {
   try {
-    return await source.open(settings, { run });
+    return await source.open(settings, context);
   } catch (error) {
     throw asPlatformError(error);
   }

@@ -57,10 +57,11 @@ async function endLaunchers(pilotDirectory: string, options: EndOptions, clock: 
     const launchers = [...livingLaunchers(pilotDirectory)];
     const times = options.hasten?.aborted ? 2 : 1;
     for (const launcher of launchers) {
-      // Those that appear only now get theirs too.
+      // Those that appear only now get theirs too. One a round: two at once would be taken for one.
       const before = signalled.get(launcher.pid) ?? 0;
-      if (before < times) signalProcess(launcher, 'SIGTERM');
-      signalled.set(launcher.pid, Math.max(before, times));
+      if (before >= times) continue;
+      signalProcess(launcher, 'SIGTERM');
+      signalled.set(launcher.pid, before + 1);
     }
     if (launchers.length === 0 || clock.monotonic() >= deadline) return;
     await clock.sleep(pollMs);

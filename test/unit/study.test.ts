@@ -1,11 +1,15 @@
 /** Studies without a pilot: the matrix, the figures made of what was stored, the fitted law, and a report that nothing can be smuggled into. */
-import { appendFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { PassThrough } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { type CliContext, runCli } from '#cli';
+import { errorCodes } from '#common';
 import { csvCell, toCsv } from '../../platform/cli/study/csv.ts';
 import { expandStudy, parseStudy } from '../../platform/cli/study/matrix.ts';
 import { measure } from '../../platform/cli/study/measure.ts';
+import { bundleProcessors, processorOf } from '../../platform/cli/study/processors.ts';
 import { appendRecord, type CaseRecord, environmentNow, readRecords } from '../../platform/cli/study/records.ts';
 import { renderReport } from '../../platform/cli/study/report.ts';
 import { seriesOf } from '../../platform/cli/study/summary.ts';
@@ -230,4 +234,56 @@ describe('records', () => {
     appendFileSync(file, '{"id":1}\n');
     expect(() => readRecords(file)).toThrow(/:4 is no record of a study/);
   });
+});
+
+describe('bundleProcessors()', () => {
+  const cases = (processor: string) =>
+    expandStudy(
+      parseStudy(
+        `name: x\nexperiments: [{ name: a, source: synthetic, processor: ${processor}, instances: [1, 2] }]`,
+        's',
+      ),
+    );
+
+  it('bundles each once, and hears of an interruption in between', async () => {
+    const never = new AbortController().signal;
+    const processors = await bundleProcessors(cases('../kmeans'), studies, never);
+    expect([...processors.keys()]).toEqual(['../kmeans']);
+    const [one, other] = cases('../kmeans').filter(({ repeat }) => repeat === 1);
+    const [first, second] = [await processorOf(one!, processors), await processorOf(other!, processors)];
+    expect(first?.spec.scale).toMatchObject({ min: 1, max: 1 });
+    expect(second?.spec.scale).toMatchObject({ min: 2, max: 2 });
+    expect(first?.artifactDigest).toBe(second?.artifactDigest);
+    expect(first?.digest).not.toBe(second?.digest);
+    const interrupted = bundleProcessors(cases('../kmeans'), studies, AbortSignal.abort(new Error('enough')));
+    await expect(interrupted).rejects.toThrow('enough');
+  });
+});
+
+it('a study with a function that cannot be bundled brings no pilot up', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'pilotfish-study-'));
+  try {
+    const study = join(folder, 'study.yaml');
+    writeFileSync(
+      join(folder, 'pilotfish.yaml'),
+      'functions: { broken: { entry: broken.ts, on: [{ subject: a.b }] } }\n',
+    );
+    writeFileSync(join(folder, 'broken.ts'), 'export default (;\n');
+    writeFileSync(study, 'name: x\nexperiments: [{ name: a, source: synthetic, processor: . }]\n');
+    const stderr = new PassThrough();
+    const context: CliContext = {
+      stdin: new PassThrough(),
+      stdout: new PassThrough(),
+      stderr,
+      env: { PILOTFISH_HOME: join(folder, 'home'), PATH: process.env['PATH'] },
+      toolsFile: join(folder, 'tools.json'),
+      signal: new AbortController().signal,
+    };
+    const code = await runCli(context, ['bench', 'run', study, '--out', join(folder, 'out')]);
+    const said = String(stderr.read());
+    expect({ code, said }).toMatchObject({ code: errorCodes.invalid.exit, said: expect.stringContaining('broken.ts') });
+    expect(existsSync(join(folder, 'home', 'pilots'))).toBe(false);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
 });

@@ -1,5 +1,4 @@
 /** One case on a running pilot: deploy the function with so many instances, send, watch what the stream stores, take it down. */
-import { resolve } from 'node:path';
 import { streams } from '#broker';
 import { connectEvents, type EventClient, type PilotClient } from '#client';
 import { PlatformError, systemClock } from '#common';
@@ -9,6 +8,7 @@ import type { Output } from '../output.ts';
 import { sendRun } from '../source-run.ts';
 import type { StudyCase } from './matrix.ts';
 import { type InputSeen, type Measured, measure, type ResultSeen } from './measure.ts';
+import { type Processors, processorOf } from './processors.ts';
 import type { CaseRecord } from './records.ts';
 
 /** Without a new result for so long, a case is given up; a slow reconstruction takes some seconds. */
@@ -21,8 +21,7 @@ export interface CaseContext {
   readonly output: Output;
   readonly client: PilotClient;
   readonly connection: Connection;
-  /** What processors are relative to. */
-  readonly folder: string;
+  readonly processors: Processors;
 }
 
 export type CaseFigures = Pick<
@@ -82,47 +81,21 @@ function outcomeOf(processed: boolean, measured: Measured | undefined, lost: num
 }
 
 async function deployProcessor(
-  { experiment, instances }: StudyCase,
-  { client, folder, context }: CaseContext,
+  one: StudyCase,
+  { client, processors, context }: CaseContext,
 ): Promise<{ readonly name: string; readonly startUpMs: number } | undefined> {
-  if (experiment.processor === undefined) return undefined;
-  const { bundleFunction, readProject } = await import('#bundle');
-  const [one, ...more] = readProject(resolve(folder, experiment.processor)).functions;
-  if (!one || more.length > 0) {
-    throw new PlatformError(
-      'invalid',
-      `${experiment.processor} must hold one function, it holds ${one ? more.length + 1 : 0}`,
-    );
-  }
-  const { spec } = one;
-  const config = { ...(JSON.parse(spec.configJson || '{}') as Record<string, unknown>), ...experiment.config };
-  const scale = {
-    drainTargetMs: 10_000,
-    cooldownMs: 30_000,
-    weight: 1,
-    schedule: [],
-    ...spec.scale,
-    min: instances,
-    max: instances,
-  };
-  // Events of earlier cases are still in the stream.
-  const triggers = spec.triggers.map((trigger) => ({
-    ...trigger,
-    start: { at: { $case: 'new' as const, new: true } },
-  }));
-  const bundle = await bundleFunction({
-    ...one,
-    spec: { ...spec, scale, triggers, configJson: JSON.stringify(config) },
-  });
+  const bundle = await processorOf(one, processors);
+  if (!bundle) return undefined;
+  const { name } = bundle.spec;
   const started = systemClock.monotonic();
   await client.deploy(bundle);
   try {
-    await untilReady(client, spec.name, instances, context.signal);
+    await untilReady(client, name, one.instances, context.signal);
   } catch (error) {
-    await removeProcessor(client, spec.name, context.signal);
+    await removeProcessor(client, name, context.signal);
     throw error;
   }
-  return { name: spec.name, startUpMs: systemClock.monotonic() - started };
+  return { name, startUpMs: systemClock.monotonic() - started };
 }
 
 async function untilReady(client: PilotClient, name: string, instances: number, signal: AbortSignal): Promise<void> {

@@ -2,13 +2,14 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { connectPilot } from '#client';
-import { messageOf, PlatformError, parseSizeBytes } from '#common';
+import { messageOf, PlatformError, parseSizeBytes, systemClock } from '#common';
 import type { Connection } from '#model';
 import { endPilot, readConnection, resolveHome, resolvePilot } from '#pilot';
 import type { CliContext } from '../context.ts';
 import type { Output } from '../output.ts';
 import { runUp } from '../up.ts';
 import { expandStudy, type PilotShape, type Study, type StudyCase, shapeName } from './matrix.ts';
+import { bundleProcessors, type Processors } from './processors.ts';
 import { appendRecord, type CaseRecord, environmentNow, readRecords } from './records.ts';
 import { type CaseFigures, runCase } from './run-case.ts';
 
@@ -42,6 +43,7 @@ export async function runStudy(context: CliContext, options: StudyOptions, outpu
   const waiting = all.filter((one) => !known.has(`${one.id} ${definitionOf(one)}`));
   if (waiting.length < all.length)
     output.note(`${all.length - waiting.length} of ${all.length} cases have figures already`);
+  const processors = await bundleProcessors(waiting, options.folder, context.signal);
   const progress = { ran: 0, kept: all.length - waiting.length, failed: 0, left: 0 };
   const shapes = new Map(waiting.map(({ pilot }) => [shapeName(pilot), pilot]));
   for (const [name, shape] of shapes) {
@@ -53,7 +55,7 @@ export async function runStudy(context: CliContext, options: StudyOptions, outpu
     }
     await using pilots = new StudyPilots(context, output, shape, options.pilot);
     for (const one of cases) {
-      const figures = await runOne(one, { context, output, folder: options.folder, pilots });
+      const figures = await runOne(one, { context, output, processors, pilots });
       const record = recordOf(options.study, one, figures);
       appendRecord(file, record);
       progress.ran++;
@@ -67,20 +69,39 @@ export async function runStudy(context: CliContext, options: StudyOptions, outpu
 /** A case that cannot be run is a finding as well; what the user must correct, and an interruption, end the study. */
 async function runOne(
   one: StudyCase,
-  { pilots, ...where }: { context: CliContext; output: Output; folder: string; pilots: StudyPilots },
+  { pilots, ...where }: { context: CliContext; output: Output; processors: Processors; pilots: StudyPilots },
 ): Promise<CaseFigures> {
   const connection = await pilots.current();
   using client = connectPilot(connection);
+  const running = runCase(one, { ...where, client, connection });
+  const { signal } = where.context;
   try {
-    const figures = await runCase(one, { ...where, client, connection });
+    // What an interrupted case leaves goes with the study's own pilot; a pilot that stays is tidied up first.
+    const figures = await (pilots.areOwn ? untilAborted(running, signal) : running);
     pilots.took(figures.storedBytes);
     return figures;
   } catch (error) {
-    where.context.signal.throwIfAborted();
+    // Ctrl-C reaches processes below this one, too: their failure may be seen before the signal.
+    await systemClock.sleep(0);
+    signal.throwIfAborted();
     const { code } = PlatformError.from(error);
     if (['usage', 'invalid', 'not-found', 'conflict', 'cancelled'].includes(code)) throw error;
     const none = { messages: 0, messageBytes: 0, lost: 0, deadLetters: 0, storedBytes: 0 };
     return { ...none, outcome: `failed: ${messageOf(error)}`, source: null, startUpMs: null, measured: null };
+  }
+}
+
+/** Throws the signal's reason once it is aborted, whatever the work does then. */
+async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  const aborted = Promise.withResolvers<never>();
+  const abort = () => aborted.reject(signal.reason);
+  signal.addEventListener('abort', abort, { once: true });
+  if (signal.aborted) abort();
+  try {
+    return await Promise.race([work, aborted.promise]);
+  } finally {
+    signal.removeEventListener('abort', abort);
+    work.catch(() => undefined);
   }
 }
 
@@ -139,6 +160,10 @@ class StudyPilots implements AsyncDisposable {
     this.#given = given;
   }
 
+  get areOwn(): boolean {
+    return this.#given === undefined;
+  }
+
   async current(): Promise<Connection> {
     if (this.#given !== undefined) return readConnection(resolvePilot(resolveHome(this.#context.env), this.#given));
     if (this.#own && this.#bytes > storeShareMax * parseSizeBytes(this.#shape.storeSize)) await this.#end();
@@ -165,7 +190,8 @@ class StudyPilots implements AsyncDisposable {
   async #end(): Promise<void> {
     const own = this.#own;
     this.#own = undefined;
-    if (own) await endPilot(own.directory);
+    // Nothing of an interrupted case is worth a grace.
+    if (own) await endPilot(own.directory, { hasten: this.#context.signal });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
