@@ -7,6 +7,8 @@ import { HostProcess, type HostSettings } from './host-process.ts';
 
 /** 9 MB each; functions of one pilot rarely have more classes. */
 const classesMax = 4;
+/** The next host boots this long after one was taken, which has had the processor for its function's start by then. */
+const nextAfterMs = 250;
 /** After a host has ended while it waited (memory ran out, say), the next one is not started at once. */
 const replaceAfterMs = 1_000;
 
@@ -24,8 +26,7 @@ export class HostPool {
   take(memoryBytes: number): HostProcess {
     const waiting = this.#waiting.get(memoryBytes);
     this.#waiting.delete(memoryBytes);
-    // The next one boots once this one has had the processor for its start.
-    if (!this.#closed) setTimeout(() => this.prepare(memoryBytes), replaceAfterMs).unref();
+    if (!this.#closed) setTimeout(() => this.prepare(memoryBytes), nextAfterMs).unref();
     return waiting?.alive ? waiting : this.#fork(memoryBytes);
   }
 
