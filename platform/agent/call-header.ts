@@ -1,17 +1,21 @@
 /** What an instance is told of an event, as JSON built by hand: it is made once an event. */
 import { headersOf, messageIdHeader, ownHeaders, type PulledEvent } from '#broker';
 import type { Delivery } from './delivery.ts';
+import type { EventTrace } from './traces/event-trace.ts';
+import type { PackTrace } from './traces/pack-trace.ts';
 import type { TriggerRoute } from './trigger-route.ts';
 
 /** `rest`: further fields, with a comma before each. */
 export function callHeader(
-  delivery: Pick<Delivery, 'event' | 'name' | 'attempt'> & Partial<Pick<Delivery, 'trace'>>,
+  delivery: Pick<Delivery, 'event' | 'name' | 'attempt'> & {
+    readonly trace?: Pick<EventTrace, 'traceparent'> | PackTrace | undefined;
+  },
   route: TriggerRoute,
   timeoutMs: number,
   rest: string,
 ): string {
   const { event, trace } = delivery;
-  const caused = trace === undefined ? '' : `,"p":"${trace.traceparent}"`;
+  const caused = trace === undefined || !('traceparent' in trace) ? '' : `,"p":"${trace.traceparent}"`;
   const subject = JSON.stringify(route.subjectOf(event));
   const id = route.idOf(delivery.name);
   return `{"s":${subject},"i":"${id}","q":${event.streamSequence},"t":${event.timeMs},"a":${delivery.attempt},"d":${timeoutMs}${caused}${rest}}`;

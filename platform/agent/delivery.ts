@@ -25,6 +25,7 @@ import type { StoredOutput } from './claims/output-store.ts';
 import { type AttemptRecord, deadLetterBody, failuresOf } from './dead-letter.ts';
 import { traceHeaders } from './trace-headers.ts';
 import type { EventTrace } from './traces/event-trace.ts';
+import type { PackTrace } from './traces/pack-trace.ts';
 import type { TriggerRoute } from './trigger-route.ts';
 
 /**
@@ -59,7 +60,7 @@ export class Delivery {
   /** Failed attempts before this one. */
   earlier: readonly FailedAttempt[] = [];
   /** Where it is traced. */
-  trace: EventTrace | undefined;
+  trace: EventTrace | PackTrace | undefined;
   readonly #route: TriggerRoute;
   #openOutputs = 0;
   #refusal: PlatformError | undefined;

@@ -1,10 +1,10 @@
 /** A real Prometheus before a pilot, where the machine has one; Debian's package is named prometheus. */
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Connection } from '#model';
+import { freePort } from './free-port.ts';
 
 const monitoring = join(import.meta.dirname, '../../deploy/monitoring');
 
@@ -69,13 +69,4 @@ export async function startPrometheus(connection: Connection, gateway: string): 
       rmSync(folder, { recursive: true, force: true });
     },
   };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  if (typeof address !== 'object' || address === null) throw new Error('no port');
-  return address.port;
 }

@@ -1,14 +1,18 @@
-/** One trace from a source through functions and a gather to dead letters: in headers, letters, logs, and at a collector. */
+/** Traces from a source through functions, packs and a gather to dead letters, and of calls: in headers, letters, logs, and at a collector. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DeadLetterReader } from '../harness/dead-letters.ts';
 import { eventually } from '../harness/eventually.ts';
-import { FunctionFolder } from '../harness/functions.ts';
+import { deployFolder, FunctionFolder } from '../harness/functions.ts';
+import { post } from '../harness/https.ts';
+import { gatewayUrl } from '../harness/metrics.ts';
 import { TestPilot } from '../harness/pilot.ts';
 import { type CollectedSpan, TraceCollector } from '../harness/trace-collector.ts';
 
 const seenMs = 60_000;
 const trace = '0af7651916cd43dd8448eb211c80319c';
 const refusedTrace = '1bf7651916cd43dd8448eb211c80319d';
+const packTrace = '2cf7651916cd43dd8448eb211c80319e';
+const callTrace = '3df7651916cd43dd8448eb211c80319f';
 const sourceSpan = 'b7ad6b7169203331';
 const traceparent = `00-${trace}-${sourceSpan}-01`;
 let collector: TraceCollector;
@@ -16,10 +20,10 @@ let pilot: TestPilot;
 const functions = new FunctionFolder();
 
 /** Of the runs that came to something: an event may have been given back before, where no slot was free. */
-function spansOf(functionName: string, outcome: string): CollectedSpan[] {
+function spansOf(functionName: string, outcome: string, ofTrace = trace): CollectedSpan[] {
   const ended = (span: CollectedSpan) =>
     span.attributes.some(({ key, value }) => key === 'pilotfish.outcome' && value['stringValue'] === outcome);
-  return collector.ofTrace(trace).filter((span) => span.name === `process ${functionName}` && ended(span));
+  return collector.ofTrace(ofTrace).filter((span) => span.name === `process ${functionName}` && ended(span));
 }
 
 beforeAll(async () => {
@@ -111,8 +115,64 @@ describe('a trace', () => {
     await eventually(() => refused() !== undefined, { timeoutMs: seenMs, what: 'the letter of what is no part' });
   });
 
+  it('goes through the members of a pack, each below the one that caused it', async () => {
+    const source = `import { defineFunction, Reject } from 'pilotfish/sdk';
+export default defineFunction({
+  handleBatch: (events) => events.map((event) => (event.text() === 'bad' ? new Reject('not wanted') : event.data)),
+});
+`;
+    const batched = functions.write('batched', source, [
+      'on: [{ subject: "many.*" }]',
+      'output: "single.{1}"',
+      'batch: { size: 8 }',
+    ]);
+    await deployFolder(pilot, batched);
+    await functions.deploy(pilot, 'single', '(event) => event.data', ['on: [{ subject: "single.*" }]']);
+    await using packs = await pilot.events('source', { pack: true });
+    const headers = { traceparent: `00-${packTrace}-${sourceSpan}-01` };
+    for (const text of ['one', 'two', 'bad']) await packs.publish('many.a', text, { headers });
+    await packs.publish('many.a', 'untold');
+    await packs.flush();
+    const done = () => spansOf('batched', 'result', packTrace);
+    const failed = () => spansOf('batched', 'failed', packTrace);
+    const after = () => spansOf('single', 'result', packTrace);
+    await eventually(() => done().length === 2 && failed().length === 1 && after().length === 2, {
+      timeoutMs: seenMs,
+      what: 'spans of three members, and of the two results',
+    });
+    for (const { parentSpanId } of [...done(), ...failed()]) expect(parentSpanId).toBe(sourceSpan);
+    expect(failed()[0]?.status.message).toBe('not wanted');
+    const ids = done().map(({ spanId }) => spanId);
+    expect(
+      after()
+        .map(({ parentSpanId }) => parentSpanId ?? '')
+        .toSorted(),
+    ).toEqual(ids.toSorted());
+  });
+
+  it('is recorded of calls: by command line, later, and over HTTP', async () => {
+    await functions.deploy(pilot, 'ask', '(event) => event.data', ['on: [{ http: { path: /ask, answer: result } }]']);
+    const header = `traceparent=00-${callTrace}-${sourceSpan}-01`;
+    const calls = () => collector.ofTrace(callTrace).filter(({ name }) => name === 'call ask');
+    for (const [at, how] of [[], ['--async']].entries()) {
+      const invoked = await pilot.cli(['invoke', 'ask', '-d', 'hi', '-H', header, ...how]);
+      expect(invoked.code, invoked.stderr).toBe(0);
+      await eventually(() => calls().length === at + 1, { timeoutMs: seenMs, what: `span ${at} of a call` });
+    }
+    const answer = await post(pilot.connection, `${await gatewayUrl(pilot)}/ask`, 'hi', {
+      headers: { traceparent: `00-${callTrace}-${sourceSpan}-01` },
+    });
+    expect(answer).toMatchObject({ status: 200, text: 'hi' });
+    await eventually(() => calls().length === 3, { timeoutMs: seenMs, what: 'the span of a request' });
+    for (const { parentSpanId, spanId } of calls()) {
+      expect(parentSpanId).toBe(sourceSpan);
+      const parts = collector.ofTrace(callTrace).filter((span) => span.parentSpanId === spanId);
+      expect(parts.map(({ name }) => name)).toEqual(['hand-over', 'handler']);
+    }
+  });
+
   it('is recorded only where its source wants that', () => {
     // That of raw.2, whose source does not, and events without any: the share of this pilot is 0.
-    expect(new Set(collector.spans.map(({ traceId }) => traceId))).toEqual(new Set([trace]));
+    expect(new Set(collector.spans.map(({ traceId }) => traceId))).toEqual(new Set([trace, packTrace, callTrace]));
   });
 });

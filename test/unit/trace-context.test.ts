@@ -9,7 +9,11 @@ const hex = (length: number) =>
     .map((digits) => digits.join(''))
     .filter((text) => /[1-9a-f]/.test(text));
 const contexts = fc.record({ traceId: hex(32), spanId: hex(16), sampled: fc.boolean() });
-const events = fc.record({ stream: fc.constant('EVENTS'), sequence: fc.integer({ min: 1 }) });
+const events = fc.record({
+  stream: fc.constant('EVENTS'),
+  sequence: fc.integer({ min: 1 }),
+  name: fc.constantFrom(1, '1-2'),
+});
 
 describe('traceparent', () => {
   it('is read as it was written', () => {

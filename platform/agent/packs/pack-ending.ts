@@ -19,6 +19,7 @@ import {
 } from '#packs';
 import type { Delivery } from '../delivery.ts';
 import { traceHeaders } from '../trace-headers.ts';
+import type { PackTrace } from '../traces/pack-trace.ts';
 import type { TriggerRoute } from '../trigger-route.ts';
 import { MemberDelivery } from './member-delivery.ts';
 import type { MemberOutcome } from './pack-calls.ts';
@@ -30,6 +31,8 @@ export interface PackEndingOptions {
   readonly delivery: Delivery;
   readonly route: TriggerRoute;
   readonly members: () => readonly PulledEvent[];
+  /** Where one of its members is traced. */
+  readonly trace?: PackTrace | undefined;
   readonly readLeft: ReadLeft;
 }
 
@@ -62,7 +65,8 @@ export class PackEnding {
     const results: PackMember[] = [];
     const left: number[] = [];
     let bytes = 0;
-    for (const [at, { outcome }] of told.entries()) {
+    for (const [at, { outcome, run }] of told.entries()) {
+      this.#traceOf(at)?.handled(outcome, run, this.#options.route.clock.now());
       if (outcome.kind !== 'result' || outcome.form === resultForms.several) {
         left.push(at);
         continue;
@@ -78,12 +82,16 @@ export class PackEnding {
     this.#publish(encodePack(results), results.length, left, (still) => this.#goOn(still, (at) => told[at]));
   }
 
+  #traceOf(at: number) {
+    return this.#options.trace?.of(at);
+  }
+
   #headersOf(at: number): string {
     const { route } = this.#options;
     const event = this.#options.members()[at];
     if (!event) return '';
     const attributes = route.cloudEvents?.(route.outputId(eventName(event), 0)) ?? [];
-    const own = [...attributes, ...traceHeaders(event)];
+    const own = [...attributes, ...(this.#traceOf(at)?.headers ?? traceHeaders(event))];
     return own.length === 0 ? '' : JSON.stringify(Object.fromEntries(own));
   }
 
@@ -114,18 +122,21 @@ export class PackEnding {
     const { members, route } = this.#options;
     let open = left.length;
     let refused = false;
-    const ended = (stored: boolean) => {
+    const ended = (at: number, stored: boolean) => {
       refused ||= !stored;
+      this.#traceOf(at)?.end(route.clock.now());
       if (--open > 0) return;
       if (refused) this.#giveBack(undefined);
       else this.#done();
     };
     for (const at of left) {
       const event = members()[at];
-      if (!event) ended(true);
+      if (!event) ended(at, true);
       else {
-        const end = { stored: () => ended(true), refused: () => ended(false) };
-        this.#goOnAlone(new MemberDelivery(event, route, end), toldOf(at)).catch(end.refused);
+        const end = { stored: () => ended(at, true), refused: () => ended(at, false) };
+        const member = new MemberDelivery(event, route, end);
+        member.trace = this.#traceOf(at);
+        this.#goOnAlone(member, toldOf(at)).catch(end.refused);
       }
     }
   }

@@ -6,6 +6,7 @@ import type { EventFilter } from '#routing';
 import { callHeader, ownHeaderText } from '../call-header.ts';
 import type { Delivery } from '../delivery.ts';
 import type { FunctionPool } from '../function-pool.ts';
+import type { PackTrace } from '../traces/pack-trace.ts';
 import type { TriggerRoute } from '../trigger-route.ts';
 import { callEach, callWhole, type PackOutcome, takesPacks } from './pack-calls.ts';
 import { PackEnding, type ReadLeft } from './pack-ending.ts';
@@ -25,9 +26,8 @@ const noRoomMs = 1_000;
 
 export function runPack(options: PackRunOptions): void {
   const { delivery } = options;
-  const run = new PackRun(options);
   try {
-    run.start();
+    new PackRun(options).start();
   } catch (error) {
     // What cannot be opened now cannot be opened later.
     delivery.deadLetter(messageOf(error), delivery.earlier);
@@ -37,11 +37,16 @@ export function runPack(options: PackRunOptions): void {
 class PackRun {
   readonly #options: PackRunOptions;
   readonly #ending: PackEnding;
+  readonly #trace: PackTrace | undefined;
   #members: readonly PulledEvent[] | undefined;
 
   constructor(options: PackRunOptions) {
     this.#options = options;
-    this.#ending = new PackEnding({ ...options, members: () => this.#opened() });
+    const { delivery, route } = options;
+    const wanted = () => this.#opened().map((member) => (this.#isWanted(member) ? member : undefined));
+    this.#trace = route.traces?.beginPack(delivery.event, route, wanted, delivery.attempt);
+    delivery.trace = this.#trace;
+    this.#ending = new PackEnding({ ...options, members: () => this.#opened(), trace: this.#trace });
   }
 
   start(): void {
@@ -82,16 +87,17 @@ class PackRun {
       timeoutMs,
       scan: route.scanOf(delivery.event),
     };
-    const asItIs = plain && route.cloudEvents === undefined;
+    const asItIs = plain && route.cloudEvents === undefined && this.#trace === undefined;
     if (!callWhole(pool, { ...whole, asItIs }, (outcome) => this.#settle(outcome))) delivery.nak(noRoomMs);
   }
 
   #startEach(): void {
     const { delivery, pool, timeoutMs, route } = this.#options;
-    const headerOf = (event: PulledEvent) =>
-      this.#isWanted(event)
-        ? callHeader({ event, name: eventName(event), attempt: 1 }, route, timeoutMs, ownHeaderText(event))
-        : undefined;
+    const headerOf = (event: PulledEvent) => {
+      if (!this.#isWanted(event)) return undefined;
+      const trace = this.#trace?.of(event.member ?? 0);
+      return callHeader({ event, name: eventName(event), attempt: 1, trace }, route, timeoutMs, ownHeaderText(event));
+    };
     const scan = route.scanOf(delivery.event);
     callEach({ pool, members: this.#opened(), headerOf, timeoutMs, scan }, (outcome) => this.#settle(outcome));
   }

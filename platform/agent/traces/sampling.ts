@@ -6,6 +6,8 @@ import { parseTraceparent } from '#common';
 export interface TraceOrigin {
   readonly stream: string;
   readonly sequence: number;
+  /** Its name in the stream: a member of a pack shares its sequence with the others. */
+  readonly name: string | number;
   readonly headers: Readonly<Record<string, string>>;
 }
 
@@ -17,10 +19,10 @@ export interface TracePlace {
 }
 
 /** Results of functions carry it: one without a trace comes of an event that was not traced, and is none either. */
-const versionHeader = 'Pilotfish-Version';
+export const versionHeader = 'Pilotfish-Version';
 
 /** Undefined for an event that is not traced. `seed` tells pilots apart. */
-export function placeInTrace({ stream, sequence, headers }: TraceOrigin, ratio: number, seed: string) {
+export function placeInTrace({ stream, sequence, name, headers }: TraceOrigin, ratio: number, seed: string) {
   const given = headers['traceparent'];
   const parent = given === undefined ? undefined : parseTraceparent(given);
   if (parent) {
@@ -30,7 +32,7 @@ export function placeInTrace({ stream, sequence, headers }: TraceOrigin, ratio: 
   }
   if (headers[versionHeader] !== undefined || !isInShare(sequence, ratio)) return undefined;
   // All triggers and all attempts of an event are one trace.
-  const traceId = createHash('sha256').update(`${seed}.${stream}.${sequence}`).digest('hex').slice(0, 32);
+  const traceId = createHash('sha256').update(`${seed}.${stream}.${name}`).digest('hex').slice(0, 32);
   return { traceId } satisfies TracePlace as TracePlace;
 }
 

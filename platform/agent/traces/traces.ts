@@ -1,12 +1,14 @@
 /** The agent's side of tracing: which events are recorded, and where their spans go. Absent where nothing is traced. */
 import { pathToFileURL } from 'node:url';
-import { headersOf, ownHeaders, type PulledEvent } from '#broker';
+import { eventName, headersOf, ownHeaders, type PulledEvent } from '#broker';
 import type { Clock } from '#common';
 import type { AgentConfig } from '#model';
+import { isPlainPack, memberCount } from '#packs';
 import type { SpanSink } from '#telemetry';
 import type { TriggerRoute } from '../trigger-route.ts';
 import { EventTrace } from './event-trace.ts';
-import { placeInTrace } from './sampling.ts';
+import { PackTrace } from './pack-trace.ts';
+import { placeInTrace, type TracePlace, versionHeader } from './sampling.ts';
 
 export interface TracesOptions {
   readonly sink: SpanSink;
@@ -33,12 +35,39 @@ export class Traces {
 
   /** Undefined for an event that is not traced. */
   begin(event: PulledEvent, route: TriggerRoute, eventId: string, attempt: number): EventTrace | undefined {
-    const { sink, ratio, pilot, clock } = this.#options;
-    // Most events of a fast source have none: they are not worth a look.
-    const headers = headersOf(event.message) ? ownHeaders(event) : noHeaders;
-    const origin = { stream: route.stream, sequence: event.streamSequence, headers };
-    const place = placeInTrace(origin, ratio, pilot);
-    if (!place) return undefined;
+    const place = this.#placeOf(event, route, ownOf(event));
+    return place && this.#traceOf(event, route, place, eventId, attempt);
+  }
+
+  /**
+   * Undefined for a pack without a traced member. Members without headers share a lot, that of the pack's place in the stream.
+   * `members` opens it, and leaves undefined those that are not for the function.
+   */
+  beginPack(
+    pack: PulledEvent,
+    route: TriggerRoute,
+    members: () => readonly (PulledEvent | undefined)[],
+    attempt: number,
+  ): PackTrace | undefined {
+    const version = ownOf(pack)[versionHeader];
+    const common = version === undefined ? noHeaders : { [versionHeader]: version };
+    const { data } = pack.message;
+    // Most need not be opened for it.
+    if (isPlainPack(data, memberCount(data)) && !this.#placeOf(pack, route, common)) return undefined;
+    const traces = members().map((member) => {
+      const place = member && this.#placeOf(member, route, { ...common, ...ownOf(member) });
+      return place && member && this.#traceOf(member, route, place, route.idOf(eventName(member)), attempt);
+    });
+    return traces.some((trace) => trace !== undefined) ? new PackTrace(traces) : undefined;
+  }
+
+  #placeOf(event: PulledEvent, { stream }: TriggerRoute, headers: Readonly<Record<string, string>>) {
+    const { ratio, pilot } = this.#options;
+    return placeInTrace({ stream, sequence: event.streamSequence, name: eventName(event), headers }, ratio, pilot);
+  }
+
+  #traceOf(event: PulledEvent, route: TriggerRoute, place: TracePlace, eventId: string, attempt: number): EventTrace {
+    const { sink, clock } = this.#options;
     const traced = {
       functionName: route.functionName,
       version: route.versionNumber,
@@ -54,7 +83,7 @@ export class Traces {
   /** A call, where whoever calls wants it recorded. */
   beginCall(version: { readonly function: string; readonly number: number }, call: TracedCall): EventTrace | undefined {
     const { sink, pilot, clock } = this.#options;
-    const place = placeInTrace({ stream: '', sequence: 0, headers: call.headers }, 0, pilot);
+    const place = placeInTrace({ stream: '', sequence: 0, name: '', headers: call.headers }, 0, pilot);
     if (!place) return undefined;
     const now = clock.now();
     const own = { functionName: version.function, version: version.number, eventId: call.id };
@@ -64,6 +93,11 @@ export class Traces {
   close(): Promise<void> {
     return this.#options.sink.close();
   }
+}
+
+/** Most events of a fast source have none: they are not worth a look. */
+function ownOf(event: PulledEvent): Readonly<Record<string, string>> {
+  return headersOf(event.message) ? ownHeaders(event) : noHeaders;
 }
 
 interface TracingScript {
