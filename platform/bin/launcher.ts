@@ -5,7 +5,7 @@
 import { readFileSync, writeSync } from 'node:fs';
 import { extname, join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { Launcher } from '#launcher';
+import { forbidCoreDumps, Launcher } from '#launcher';
 import { nodeConfigSchema } from '#model';
 import { openBlockNode, tellProgress } from '#pilot';
 import { createLogger } from '#telemetry';
@@ -32,6 +32,9 @@ const agentOptions = ['--min-semi-space-size=16', '--max-semi-space-size=32'];
  */
 const gatewayOptions = ['--max-semi-space-size=16', '--heap-growing-percent=100'];
 
+const logger = createLogger({ pilot: config.pilot, node: config.node, process: 'launcher' });
+forbidCoreDumps(logger);
+
 const launcher = new Launcher({
   config,
   commands: {
@@ -43,7 +46,7 @@ const launcher = new Launcher({
     toolsFile: join(dist, 'tools.json'),
     path: process.env['PATH'] ?? '',
   },
-  logger: createLogger({ pilot: config.pilot, node: config.node, process: 'launcher' }),
+  logger,
   onProgress: (progress) => {
     try {
       if (config.block !== undefined) tellProgress(config, progress);

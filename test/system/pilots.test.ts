@@ -83,6 +83,9 @@ it('nothing secret is in the arguments, environment or logs of any process', asy
   const texts = pids.flatMap((pid) =>
     ['cmdline', 'environ'].map((name) => ({ where: `${pid}/${name}`, text: readProc(pid, name) })),
   );
+  // Nor would one that crashes leave its memory in a file.
+  const limits = pids.map((pid) => /^Max core file size +(\S+) +(\S+)/m.exec(readProc(pid, 'limits'))?.slice(1));
+  expect(limits).toEqual(pids.map(() => ['0', '0']));
   const logs = pathsBelow(one.directory).filter((path) => path.endsWith('.log'));
   expect(logs.length).toBeGreaterThanOrEqual(6);
   texts.push(...logs.map((path) => ({ where: path, text: readFileSync(path, 'utf8') })));
