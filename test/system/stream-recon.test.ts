@@ -1,4 +1,4 @@
-/** Previews of a scan while it arrives, on a real pilot of two nodes, with files, and with frames that were lost on the way. */
+/** Previews and averages of a scan while it arrives, on a real pilot of two nodes, with files, and with frames that were lost on the way. */
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,8 +8,8 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { reconstruct } from '../../functions/kernels/index.ts';
 import { builtInSources, resolveSettings } from '../../functions/sources/index.ts';
 import { parseSinogramHeaders } from '../../functions/sources/messages.ts';
-import { eventually } from '../harness/eventually.ts';
 import { TestPilot } from '../harness/pilot.ts';
+import { untilIdle } from '../harness/until-idle.ts';
 import { openZarr } from '../harness/zarr.ts';
 import { expectClose } from '../unit/functions/closeness.ts';
 
@@ -114,13 +114,44 @@ it('counts what was lost on the way, and gives none of it up', async () => {
   expect(Number(last?.['Pilotfish-Missing'])).toBeGreaterThan(0);
   expect(Number(last?.['Pilotfish-Frames']) + Number(last?.['Pilotfish-Missing'])).toBe(60);
   expect((await pilot.client.nodes()).flatMap(({ instances }) => instances).length).toBeGreaterThan(0);
-  await eventually(async () => (await pilot.client.list())[0]?.lag === 0, {
-    timeoutMs: 30_000,
-    what: 'all is handled',
-  });
-  const letters: unknown[] = [];
-  for await (const letter of pilot.client.deadLetters('stream-recon')) letters.push(letter);
-  expect(letters).toEqual([]);
+  await untilIdle(pilot, 'stream-recon');
+  expect(await Array.fromAsync(pilot.client.deadLetters('stream-recon'))).toEqual([]);
+}, 120_000);
+
+it('averages a scan while it is taken', async () => {
+  const manifest = {
+    entry: join(import.meta.dirname, '../../functions/scan-average/scan-average.ts'),
+    on: [
+      {
+        subject: 'scan.*.frame',
+        gather: { key: '{1}', gap: '30s', timeout: '2m', streaming: true, onIncomplete: 'run' },
+      },
+    ],
+    output: 'average.{1}',
+    config: { every: 20 },
+  };
+  const project = mkdtempSync(join(folder, 'project-'));
+  writeFileSync(join(project, 'pilotfish.yaml'), JSON.stringify({ functions: { 'scan-average': manifest } }));
+  const deployed = await pilot.cli(['deploy', project, '--skip-types']);
+  expect(deployed, deployed.stderr).toMatchObject({ code: 0 });
+  await send('whole', '--rate', '200/s');
+  const shown = await pictures('average.whole', 4);
+  expect(shown.map(({ headers }) => headers['Pilotfish-Frames'])).toEqual(['20', '40', '60', '60']);
+  expect(shown.map(({ headers }) => headers['Pilotfish-Closed'])).toEqual([
+    undefined,
+    undefined,
+    undefined,
+    'complete',
+  ]);
+  for (const { headers, values } of shown) {
+    expect(headers).toMatchObject({ 'Pilotfish-Shape': '4,64', 'Pilotfish-Unit': 'transmission' });
+    // The phantom lets some of the beam through, and at its edges nearly all of it.
+    expect(Math.min(...values)).toBeGreaterThan(0);
+    expect(Math.max(...values)).toBeGreaterThan(0.9);
+    expect(Math.max(...values)).toBeLessThan(1.1);
+  }
+  await untilIdle(pilot, 'scan-average');
+  expect(await Array.fromAsync(pilot.client.deadLetters('scan-average'))).toEqual([]);
 }, 120_000);
 
 it('reconstructs sinograms that come as messages, and writes the slices as files', async () => {
