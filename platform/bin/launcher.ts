@@ -63,7 +63,7 @@ for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
   process.on(signal, () => {
     signals += 1;
     if (signals > 1) launcher.hasten();
-    else void launcher.stop();
+    else void launcher.stop(`its launcher got ${signal}`);
   });
 }
 void launcher.start();

@@ -13,15 +13,50 @@ interface OpenConnection extends AsyncDisposable {
 
 /** The connection of `--pilot` (an id, or a colleague's file), or of the only pilot there is; throws as `resolvePilot` and `readConnection` do. */
 async function openConnection(context: CliContext, wanted: string | undefined): Promise<OpenConnection> {
-  const { readConnection, readConnectionFile, resolveHome, resolvePilot } = await import('#pilot');
+  const { describeEnd, readConnection, readConnectionFile, resolveHome, resolvePilot } = await import('#pilot');
   if (context.via !== undefined) return await openTunnel(context, context.via, wanted);
-  const isFile = wanted?.includes('/') || wanted?.endsWith('.json');
-  const read = () =>
-    isFile ? readConnectionFile(wanted ?? '') : readConnection(resolvePilot(resolveHome(context.env), wanted));
+  const find = () => resolvePilot(resolveHome(context.env), wanted);
+  const isFile = isConnectionFile(wanted);
+  const pilot = isFile ? undefined : find();
+  // Nobody answers there, or somebody else by now.
+  const end = pilot?.state === 'stopped' ? await describeEnd(pilot) : undefined;
+  if (end) throw end;
+  const read = () => (isFile ? readConnectionFile(wanted ?? '') : readConnection(find()));
   const connection = read();
   noteVersions(context, connection);
   const options = { locateBrokers: () => attempt(() => read().brokers) };
   return { connection, options, [Symbol.asyncDispose]: async () => undefined };
+}
+
+function isConnectionFile(wanted: string | undefined): boolean {
+  return wanted?.includes('/') === true || wanted?.endsWith('.json') === true;
+}
+
+/** What `call` throws; where the pilot does not answer because it has ended, that is said instead. */
+export async function explainEnd<T>(
+  context: CliContext,
+  wanted: string | undefined,
+  call: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await call();
+  } catch (thrown) {
+    const error = PlatformError.from(thrown);
+    if (error.code !== 'unavailable' || context.signal.aborted) throw thrown;
+    throw (await findEnd(context, wanted)) ?? thrown;
+  }
+}
+
+async function findEnd({ env, via }: CliContext, wanted: string | undefined): Promise<PlatformError | undefined> {
+  // Whoever has only a connection file sees neither files nor jobs.
+  if (via !== undefined || isConnectionFile(wanted)) return undefined;
+  const { describeEnd, resolveHome, resolvePilot } = await import('#pilot');
+  try {
+    return await describeEnd(resolvePilot(resolveHome(env), wanted));
+  } catch {
+    // Its files have gone meanwhile: what was thrown first says more.
+    return undefined;
+  }
 }
 
 async function openTunnel(context: CliContext, via: string, pilot: string | undefined): Promise<OpenConnection> {
@@ -83,8 +118,10 @@ export async function withPilot<T>(
   wanted: string | undefined,
   use: (pilot: PilotClient, connection: Connection) => Promise<T>,
 ): Promise<T> {
-  await using opened = await openPilot(context, wanted);
-  return await use(opened.pilot, opened.connection);
+  return await explainEnd(context, wanted, async () => {
+    await using opened = await openPilot(context, wanted);
+    return await use(opened.pilot, opened.connection);
+  });
 }
 
 /** Runs `use` with a client of the event streams and closes it. */
@@ -95,10 +132,12 @@ export async function withEvents<T>(
   use: (events: EventClient) => Promise<T>,
   own: Pick<SourceOptions, 'pack'> = {},
 ): Promise<T> {
-  await using opened = await openConnection(context, wanted);
-  const { connectEvents } = await import('#client');
-  await using events = await connectEvents(opened.connection, role, { ...opened.options, ...own });
-  return await use(events);
+  return await explainEnd(context, wanted, async () => {
+    await using opened = await openConnection(context, wanted);
+    const { connectEvents } = await import('#client');
+    await using events = await connectEvents(opened.connection, role, { ...opened.options, ...own });
+    return await use(events);
+  });
 }
 
 /** The same with several sources, all connected before `use` begins. */
@@ -108,12 +147,14 @@ export async function withSources<T>(
   count: number,
   use: (sources: readonly EventClient[]) => Promise<T>,
 ): Promise<T> {
-  await using opened = new AsyncDisposableStack();
-  const { connection, options } = opened.use(await openConnection(context, wanted));
-  const { connectEvents } = await import('#client');
-  const sources: EventClient[] = [];
-  while (sources.length < count) sources.push(opened.use(await connectEvents(connection, 'source', options)));
-  return await use(sources);
+  return await explainEnd(context, wanted, async () => {
+    await using opened = new AsyncDisposableStack();
+    const { connection, options } = opened.use(await openConnection(context, wanted));
+    const { connectEvents } = await import('#client');
+    const sources: EventClient[] = [];
+    while (sources.length < count) sources.push(opened.use(await connectEvents(connection, 'source', options)));
+    return await use(sources);
+  });
 }
 
 /** Adds "did you mean" to an error about an unknown function. */

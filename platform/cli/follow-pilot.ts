@@ -4,7 +4,7 @@
  */
 import type { PilotClient } from '#client';
 import { PlatformError, systemClock } from '#common';
-import { openPilot } from './connection.ts';
+import { explainEnd, openPilot } from './connection.ts';
 import type { CliContext } from './context.ts';
 
 /** A gateway is replaced in seconds; a pilot without one for this long has other troubles. */
@@ -38,10 +38,12 @@ export async function* followPilot<T>(
       const error = PlatformError.from(thrown);
       const now = systemClock.monotonic();
       if (lostAt === undefined) {
-        if (!known || error.code !== 'unavailable') throw error;
+        if (!known || error.code !== 'unavailable')
+          return await explainEnd(context, wanted, () => Promise.reject(error));
         lostAt = now;
         context.stderr.write('note: the gateway is gone; looking for it\n');
-      } else if (error.code !== 'unavailable' || now - lostAt > lostMsMax) throw error;
+      } else if (error.code !== 'unavailable' || now - lostAt > lostMsMax)
+        return await explainEnd(context, wanted, () => Promise.reject(error));
       await systemClock.sleep(askAgainMs, context.signal);
     }
   }

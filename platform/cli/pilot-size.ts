@@ -169,8 +169,10 @@ async function openProvider(
   options: CommonOptions,
 ): Promise<{ readonly provider: NodeProvider; readonly pilot: string }> {
   refuseVia(context, 'pilot extend|shrink');
-  const { openNodeProvider, resolveHome, resolvePilot } = await import('#pilot');
+  const { describeEnd, openNodeProvider, resolveHome, resolvePilot } = await import('#pilot');
   const { systemClock } = await import('#common');
-  const { directory, pilot } = resolvePilot(resolveHome(context.env), options.pilot);
-  return { provider: openNodeProvider(directory, systemClock), pilot };
+  const summary = resolvePilot(resolveHome(context.env), options.pilot);
+  const end = await describeEnd(summary);
+  if (end) throw end;
+  return { provider: openNodeProvider(summary.directory, systemClock), pilot: summary.pilot };
 }

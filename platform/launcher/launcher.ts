@@ -2,34 +2,18 @@
  * The launcher of one node: parent of its nats-server, gateway and agent. Its record is written before anything else
  * happens, so that `down` can find what it started at whatever moment either of them is killed.
  */
-import { existsSync } from 'node:fs';
-import { checkServerVersion, locateServer, readServerAddress, type ServerSearch } from '#broker';
+import type { ServerSearch } from '#broker';
 import { messageOf, PlatformError } from '#common';
 import type { NodeConfig } from '#model';
-import {
-  failedProgress,
-  type LauncherProgress,
-  nodePaths,
-  pilotPaths,
-  signNodeCertificates,
-  waitForFile,
-} from '#pilot';
+import { failedProgress, forgetEnd, type LauncherProgress, nodePaths, pilotPaths, writeEnd } from '#pilot';
 import { makePrivateDirectory, writePrivate } from '#security';
 import type { Logger } from '#telemetry';
-import { chooseBrokerPorts, readRoutes, readServers, writeBrokerRecord } from './broker-ports.ts';
-import {
-  agentConfig,
-  clusterOf,
-  connectionOf,
-  gatewayConfig,
-  nextTokenEnd,
-  portOf,
-  serverConfigText,
-} from './child-configs.ts';
+import { brokerGraceMs, startBroker } from './broker-child.ts';
+import { agentConfig, connectionOf, gatewayConfig, portOf } from './child-configs.ts';
 import { keepLogsBounded } from './child-logs.ts';
-import { followUsers } from './follow-users.ts';
 import { LateConfig } from './late-config.ts';
 import { probeParentDeath } from './parent-death.ts';
+import { PilotFiles } from './pilot-files.ts';
 import { RecordKeeper } from './record-keeper.ts';
 import {
   chooseRunDirectory,
@@ -39,9 +23,8 @@ import {
   removeDirectory,
   runPaths,
 } from './run-directory.ts';
-import { isToldToStop, watchStopSigns } from './stop-signs.ts';
-import { watchStore } from './store-watch.ts';
-import { type ChildName, type ChildOptions, SupervisedChild } from './supervised-child.ts';
+import { isToldToStop, toldToStop, watchStopSigns } from './stop-signs.ts';
+import { type ChildName, type OwnOptions, SupervisedChild } from './supervised-child.ts';
 
 export interface LauncherOptions {
   readonly config: NodeConfig;
@@ -55,9 +38,6 @@ export interface LauncherOptions {
 /** An agent drains its instances meanwhile. */
 const agentGraceMs = 10_000;
 const gatewayGraceMs = 5_000;
-const serverGraceMs = 5_000;
-/** Nodes of one scheduler job start together, give or take a slow file system. */
-const brokerWaitMs = 60_000;
 
 export class Launcher {
   readonly #options: LauncherOptions;
@@ -68,10 +48,10 @@ export class Launcher {
   readonly #finished = Promise.withResolvers<number>();
   readonly #children = new Map<ChildName, SupervisedChild>();
   readonly #record: RecordKeeper;
+  readonly #files: PilotFiles;
   #prefix: readonly string[] = [];
   /** 0 at the first start; the same one ever after. */
   #gatewayPort = 0;
-  #signed: Promise<void> | undefined;
   #releaseLogs: () => void = () => undefined;
 
   constructor(options: LauncherOptions) {
@@ -84,8 +64,10 @@ export class Launcher {
       logger,
       runDirectory: this.#runDirectory,
       children: () => this.#children.values(),
-      onLost: () => void this.stop(),
+      onLost: () => void this.stop('its files cannot be written any more'),
     });
+    const onSigned = () => this.#tellPhase('keys');
+    this.#files = new PilotFiles({ config, signal: this.#stopSignal.signal, onSigned });
   }
 
   /** The exit code, once everything has ended. */
@@ -97,19 +79,20 @@ export class Launcher {
   async start(): Promise<void> {
     const { config, onProgress } = this.#options;
     this.#record.write();
+    forgetEnd(config.nodeDirectory);
     if (config.startedAtMs !== undefined) this.#tellPhase('launcher');
-    if (isToldToStop(config) || this.#stopSignal.signal.aborted) return this.stop();
+    if (isToldToStop(config) || this.#stopSignal.signal.aborted) return this.stop(toldToStop);
     try {
       makeRunDirectory(this.#runDirectory);
       makePrivateDirectory(nodePaths(config.nodeDirectory).logs);
       this.#prefix = probeParentDeath();
-      watchStopSigns(config, () => void this.stop(), this.#stopSignal.signal);
+      watchStopSigns(config, (why) => void this.stop(why), this.#stopSignal.signal);
       // They load their code while keys and broker come about: on a busy node the longest part of a start.
       const tellAgent = this.#startAgent();
       const tellGateway = config.gateway === 'none' ? undefined : this.#startGateway();
       if (config.broker) await this.#startBroker();
-      const brokers = await this.#waitForBrokers(() => readServers(config), "the brokers' addresses");
-      await this.#waitForKeys();
+      const brokers = await this.#files.servers();
+      await this.#files.keys();
       const agent = tellAgent(brokers);
       const gateway = tellGateway?.(brokers);
       // One that stands by is ready when it is needed, if ever.
@@ -119,13 +102,13 @@ export class Launcher {
       if (this.#stopSignal.signal.aborted) return;
       this.#options.logger.error({ error: messageOf(error) }, 'the node cannot start');
       onProgress(failedProgress(error, this.#explainingLog(error)));
-      await this.#end(1, true);
+      await this.#end(1, true, messageOf(error));
     }
   }
 
-  /** Ends the children in order, then the launcher; safe to call again. */
-  async stop(): Promise<void> {
-    await this.#end(0, false);
+  /** Ends the children in order, then the launcher; safe to call again. `why` is for people. */
+  async stop(why: string): Promise<void> {
+    await this.#end(0, false, why);
   }
 
   /** For a second signal: no more grace. */
@@ -133,99 +116,34 @@ export class Launcher {
     for (const child of this.#children.values()) child.kill();
   }
 
-  async #end(exitCode: number, hasty: boolean): Promise<void> {
+  async #end(exitCode: number, hasty: boolean, why: string): Promise<void> {
     if (this.#stopSignal.signal.aborted) return;
     this.#stopSignal.abort();
     if (hasty) this.hasten();
     await this.#children.get('agent')?.stop(agentGraceMs);
     this.#record.killInstances();
     await this.#children.get('gateway')?.stop(gatewayGraceMs);
-    await this.#children.get('nats-server')?.stop(serverGraceMs);
+    await this.#children.get('nats-server')?.stop(brokerGraceMs);
     this.#releaseLogs();
     this.#record.close();
+    writeEnd(this.#options.config.nodeDirectory, { atMs: Date.now(), why });
     removeDirectory(this.#runDirectory);
     removeClaims(this.#options.config);
     this.#finished.resolve(exitCode);
   }
 
   async #startBroker(): Promise<void> {
-    const { config, natsServer } = this.#options;
-    const paths = nodePaths(config.nodeDirectory);
-    const { ports } = runPaths(this.#runDirectory);
-    const program = locateServer(natsServer);
-    const record = await chooseBrokerPorts(config);
-    this.#gatewayPort = record.gateway === '' ? 0 : portOf(record.gateway);
-    if (config.brokers > 1) await this.#waitForBrokers(() => readRoutes(config), 'the addresses of the other brokers');
-    if (config.brokers > 1 || config.block !== undefined) await this.#waitForKeys();
-    let port = -1;
-    const writeConfig = () => {
-      const where = { port, portsDirectory: ports, storeDirectory: paths.store };
-      const cluster = clusterOf(config, record.route, readRoutes(config) ?? []);
-      writePrivate(paths.serverConfig, serverConfigText(config, where, cluster));
-    };
-    const server = this.#addChild({
-      name: 'nats-server',
-      prepare: () => {
-        writeConfig();
-        return [program, '--config', paths.serverConfig];
-      },
-      watchReady: (pid, signal) =>
-        waitForFile({
-          directory: ports,
-          look: () => readServerAddress(ports, pid),
-          what: 'the broker',
-          signal,
-          pollMs: 50,
-        }),
-      onReady: (address) => {
-        port = portOf(address);
-      },
+    const { config, natsServer, logger } = this.#options;
+    this.#gatewayPort = await startBroker({
+      config,
+      natsServer,
+      logger,
+      portsDirectory: runPaths(this.#runDirectory).ports,
+      files: this.#files,
+      addChild: (options) => this.#addChild(options),
+      signal: this.#stopSignal.signal,
     });
-    // Beside the start, not before it; but its answer comes first: an old server fails in ways that explain nothing.
-    const version = checkServerVersion(program);
-    version.catch(() => undefined);
-    server.start();
-    const address = await Promise.all([version, server.ready]).then(
-      ([, ready]) => ready,
-      (error) => version.then(() => Promise.reject(error)),
-    );
-    writeBrokerRecord(config, { ...record, server: address });
-    const { users: file } = pilotPaths(config.pilotDirectory);
-    const { logger } = this.#options;
-    const nextEnd = () => nextTokenEnd(config);
-    const stopFollowing = followUsers({ file, nextEnd, reload: () => server.reload(writeConfig), logger });
-    this.#stopSignal.signal.addEventListener('abort', stopFollowing, { once: true });
-    const watch = { logFile: paths.log('nats-server'), storeDirectory: paths.store, logger };
-    const stopWatching = watchStore({ ...watch, restart: () => server.restart(serverGraceMs) });
-    this.#stopSignal.signal.addEventListener('abort', stopWatching, { once: true });
     this.#tellPhase('broker');
-  }
-
-  async #waitForBrokers<T>(look: () => T | undefined, what: string): Promise<T> {
-    return waitForFile({
-      directory: pilotPaths(this.#options.config.pilotDirectory).brokers,
-      look,
-      timeoutMs: brokerWaitMs,
-      what,
-      signal: this.#stopSignal.signal,
-    });
-  }
-
-  /** `up` signs certificates while the broker starts; the owner's, written last, tells that all are there. A block's node signs its own. */
-  async #waitForKeys(): Promise<void> {
-    const { config } = this.#options;
-    if (config.block !== undefined) {
-      this.#signed ??= signNodeCertificates(config).then(() => this.#tellPhase('keys'));
-      return await this.#signed;
-    }
-    const { keys, cert } = pilotPaths(config.pilotDirectory);
-    await waitForFile({
-      directory: keys,
-      look: () => (existsSync(cert('owner')) ? true : undefined),
-      timeoutMs: brokerWaitMs,
-      what: "the pilot's certificates",
-      signal: this.#stopSignal.signal,
-    });
   }
 
   /** What it returns tells the servers, and resolves once the gateway is ready. */
@@ -280,7 +198,7 @@ export class Launcher {
     };
   }
 
-  #addChild(options: Omit<ChildOptions, 'prefix' | 'logFile' | 'logger' | 'onChange'>): SupervisedChild {
+  #addChild(options: OwnOptions): SupervisedChild {
     if (this.#stopSignal.signal.aborted) throw new PlatformError('cancelled', 'the launcher is ending');
     const { config, logger } = this.#options;
     const paths = nodePaths(config.nodeDirectory);

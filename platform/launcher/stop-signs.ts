@@ -8,6 +8,7 @@ import { blockPaths, pilotPaths, waitForFile } from '#pilot';
 const timerMsMax = 2 ** 31 - 1;
 /** A stop file may be written on another node. */
 const stopPollMs = 1_000;
+export const toldToStop = 'it was told to end';
 
 export function isToldToStop({ pilotDirectory, block }: NodeConfig): boolean {
   const { stop, blocks } = pilotPaths(pilotDirectory);
@@ -15,8 +16,8 @@ export function isToldToStop({ pilotDirectory, block }: NodeConfig): boolean {
   return stopped || (block !== undefined && existsSync(blockPaths(join(blocks, block)).stop));
 }
 
-/** Calls `stop` once one of them is there; no more after the signal. */
-export function watchStopSigns(config: NodeConfig, stop: () => void, signal: AbortSignal): void {
+/** Calls `stop` with the reason once one of them is there; no more after the signal. */
+export function watchStopSigns(config: NodeConfig, stop: (why: string) => void, signal: AbortSignal): void {
   waitForFile({
     directory: config.pilotDirectory,
     look: () => (isToldToStop(config) ? true : undefined),
@@ -24,13 +25,16 @@ export function watchStopSigns(config: NodeConfig, stop: () => void, signal: Abo
     signal,
     pollMs: stopPollMs,
   }).then(
-    stop,
+    () => stop(toldToStop),
     // Cancelled: the launcher is ending already.
     () => undefined,
   );
   const { endsAtMs, endsItself } = config;
   // Where no scheduler would end the node. Its agent has drained by then (R7).
   if (!endsItself || endsAtMs === undefined) return;
-  const timer = setTimeout(stop, Math.min(timerMsMax, Math.max(0, endsAtMs - Date.now())));
+  const timer = setTimeout(
+    () => stop('its walltime was over'),
+    Math.min(timerMsMax, Math.max(0, endsAtMs - Date.now())),
+  );
   signal.addEventListener('abort', () => clearTimeout(timer), { once: true });
 }

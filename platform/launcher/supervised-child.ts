@@ -31,6 +31,9 @@ export interface ChildOptions {
   readonly onDeath?: () => void;
 }
 
+/** What tells one child from the others. */
+export type OwnOptions = Omit<ChildOptions, 'prefix' | 'logFile' | 'logger' | 'onChange'>;
+
 /** A child that was ready for this long is well again: its deaths are forgotten. */
 const healthyMs = 30_000;
 /** Deaths in a row before it was ever ready: then its set-up is wrong and no restart will mend it. */

@@ -91,6 +91,8 @@ export function nodePaths(nodeDirectory: string) {
     record: join(nodeDirectory, 'launcher.json'),
     /** What the launcher of a scheduler's node tells, a line of JSON each. */
     progress: join(nodeDirectory, 'progress.jsonl'),
+    /** Its launcher's last word. */
+    end: join(nodeDirectory, 'end.json'),
     agentConfig: join(nodeDirectory, 'agent.json'),
     gatewayConfig: join(nodeDirectory, 'gateway.json'),
     serverConfig: join(nodeDirectory, 'nats.conf'),

@@ -37,6 +37,7 @@ export {
   readLimits,
   startSuccessor,
 } from './node-provider.ts';
+export { describeEnd, forgetEnd, writeEnd } from './pilot-end.ts';
 export { isAlive, killGroup } from './processes.ts';
 export { failedProgress, type LauncherProgress } from './progress.ts';
 export {

@@ -8,6 +8,7 @@ import { type Block, blockPaths, listBlocks, queueWaitMs } from './blocks.ts';
 import { pilotPaths } from './home.ts';
 import { type BlockState, endOf, readJobStates } from './job-states.ts';
 import { hoursSpent, hoursUsed, type NodeLimits, type NodeUse } from './node-limits.ts';
+import { endedHead, jobEnded } from './pilot-end.ts';
 import { readPilotRecord } from './records.ts';
 import type { JobPhase, NodeRequest } from './scheduler/index.ts';
 import { schedulerOf, startBlock } from './start-block.ts';
@@ -134,15 +135,10 @@ function usesOf(states: readonly BlockState[]): NodeUse[] {
   }));
 }
 
-/** Nodes without a gateway and servers to join would wait for them in vain. Throws `conflict`. */
+/** Nodes without a gateway and servers to join would wait for them in vain. Throws `unavailable`. */
 function checkHome(states: readonly BlockState[]): void {
-  const homes = states.filter(({ block }) => !isSpare(block));
-  const last = homes.at(-1);
-  if (last?.state === undefined || homes.some(({ state }) => state?.phase !== 'ended')) return;
-  const { id, word } = last.state;
-  throw new PlatformError('conflict', `the pilot has ended: its job ${id} is ${word.toLowerCase()}`, {
-    hint: `Remove what is left and bring up another: pilotfish down ${last.block.plan.pilot}`,
-  });
+  const head = endedHead(states);
+  if (head) throw jobEnded(head);
 }
 
 /** Throws `no-capacity` saying which limit, what is used and what was asked for. */

@@ -19,6 +19,7 @@ export interface ListedBlock {
   readonly job: string;
   readonly nodes: readonly string[];
   readonly state: string;
+  readonly reason: string;
 }
 
 export class ClusterPilot {

@@ -33,6 +33,6 @@ const launcher = new Launcher({
     }
   },
 });
-process.on('SIGTERM', () => void launcher.stop());
+process.on('SIGTERM', () => void launcher.stop('the test is over'));
 void launcher.start();
 process.exit(await launcher.finished);

@@ -90,5 +90,45 @@ describe.skipIf(clusterMissing !== '')(
       await pilot.cli(['down']);
       await pilot.nothingIsLeft();
     });
+
+    test('with one broker, the first node loses its power: the pilot stands until Slurm has requeued the job, and goes on with all that was stored', async () => {
+      await start(3);
+      await pilot.up('--nodes', '2', '--cores-per-node', '2', '--walltime', '1h');
+      await pilot.deploy(...steady);
+      const host = (await pilot.hostOf('n1')) ?? '';
+      const published = pilot.publish('steady', 400, 20);
+      await pilot.cli(['tail', 'done.steady.*', '--from', 'all', '--count', '20']);
+      await cluster.node('crash', host);
+      await until('the job is queued', async () => (await pilot.blocks())[0]?.state === 'PENDING');
+      expect(await pilot.state()).toBe('queued');
+      await until('the job runs again', async () => (await pilot.blocks())[0]?.state === 'RUNNING');
+      await untilNodes(2);
+      expect(await pilot.hostOf('n1')).not.toBe(host);
+      await published;
+      await pilot.expectDone('steady', 400);
+      await pilot.cli(['down']);
+      await cluster.node('boot', host);
+      await pilot.nothingIsLeft();
+    });
+
+    test('its walltime ends: what runs is finished before, `pilot list` and every command say that it has ended, and `down` leaves nothing', async () => {
+      await start(2);
+      const id = await pilot.up('--nodes', '2', '--cores-per-node', '2', '--walltime', '1m');
+      await pilot.deploy('steady', 'async (event) => event.text()', ['timeout: 2s']);
+      await pilot.publish('steady', 100, 20);
+      await pilot.expectDone('steady', 100);
+      const job = (await pilot.blocks())[0]?.job ?? '';
+      await until('the pilot has ended', async () => (await pilot.state()) === 'stopped');
+      const ended = new RegExp(`pilot ${id} ended at 20[-\\d:.T]+Z: its job ${job} is (?:timeout|completed)`);
+      for (const words of [['list'], ['pub', 'steady.late', '-d', 'x'], ['tail', 'done.steady.*'], ['pilot', 'extend']])
+        expect(await cluster.cli(words), words.join(' ')).toMatchObject({
+          code: 8,
+          stdout: '',
+          stderr: expect.stringMatching(ended),
+        });
+      expect(cluster.userProcesses()).toEqual([]);
+      await pilot.cli(['down']);
+      await pilot.nothingIsLeft();
+    });
   },
 );

@@ -159,12 +159,18 @@ describe.skipIf(clusterMissing !== '')(`slurm:// (${clusterMissing || 'real'})`,
       code: 8,
       stderr: expect.stringContaining(`job ${job} has ended (cancelled`),
     });
-    expect(await cluster.cli(['pilot', 'extend', '--pilot', gone])).toMatchObject({
-      code: 5,
-      stderr: expect.stringContaining(`the pilot has ended: its job ${job} is cancelled`),
-    });
-    for (const words of [['list'], ['invoke', 'echo', '-d', 'hi'], ['pilot', 'shrink', '--nodes', '1']])
-      expect(await cluster.cli([...words, '--pilot', gone]), words.join(' ')).toMatchObject({ stdout: '' });
+    for (const words of [
+      ['list'],
+      ['invoke', 'echo', '-d', 'hi'],
+      ['pub', 'numbers.1', '-d', 'x'],
+      ['pilot', 'extend'],
+      ['pilot', 'shrink', '--nodes', '1'],
+    ])
+      expect(await cluster.cli([...words, '--pilot', gone]), words.join(' ')).toMatchObject({
+        code: 8,
+        stdout: '',
+        stderr: expect.stringMatching(new RegExp(`pilot ${gone} ended at 20[-\\d:.T]+Z: its job ${job} is cancelled`)),
+      });
     expect((await cli('pilot', 'info', '--pilot', gone)).stdout).toMatch(/job \d+ cancelled.*: n1\n/);
     expect(await json('pilot', 'info', '--pilot', other)).toMatchObject({ pilot: other, state: 'running' });
     await cli('down', '--all');

@@ -157,6 +157,24 @@ describe.skipIf(clusterMissing !== '')(
       await cluster.wire('heal');
     });
 
+    test('its node loses its power: Slurm fails the node and requeues the job, and the node joins again on another host', async () => {
+      const { node, host, job } = await extend();
+      await underLoad(60, async () => {
+        await cluster.node('crash', host);
+        await until('it is known to be lost', async () => (await pilot.nodes('lost')).some(({ id }) => id === node));
+        await until('Slurm calls its host down', async () =>
+          /down/.test((await cluster.asRoot(['sinfo', '--noheader', '--format=%T', `--nodes=${host}`])).stdout),
+        );
+        await untilNodes(2);
+      });
+      expect((await extension())?.job).toBe(job);
+      expect((await extension())?.state).toBe('RUNNING');
+      expect(await pilot.hostOf(node)).not.toBe(host);
+      expect((await pilot.json('pilot', 'list')).items).toMatchObject([{ state: 'running', nodes: 2, nodesAlive: 2 }]);
+      await giveBack();
+      await cluster.node('boot', host);
+    });
+
     test('the job is requeued: the node drains, waits in the queue, and joins again', async () => {
       const { job } = await extend();
       await underLoad(20, async () => {

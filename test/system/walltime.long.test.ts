@@ -40,4 +40,10 @@ test('a pilot with a walltime takes short calls to the last, no long ones, and e
   });
   expect(Date.now() - startedAt, 'not before its time').toBeGreaterThan(walltimeMs - 20_000);
   expect((await runCli(['pilot', 'list'], { PILOTFISH_HOME: pilot.home })).stdout).toMatch(/stopped\t0\/2/);
+  for (const words of [['list'], ['pub', 'quick.2', '-d', 'x'], ['tail', 'done.*']])
+    expect(await runCli(words, { PILOTFISH_HOME: pilot.home }), words.join(' ')).toMatchObject({
+      code: 8,
+      stdout: '',
+      stderr: expect.stringMatching(/pilot p-\w+ ended at 20[-\d:.T]+Z: its walltime was over/),
+    });
 });
