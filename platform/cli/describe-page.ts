@@ -87,16 +87,22 @@ function triggerRows({ triggers, output }: FunctionSpec): string[][] {
   return triggers.map((trigger) => [trigger.subject, `(${trigger.name})`, gathers(trigger), arrow]);
 }
 
+function counted(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? '' : 's'}`;
+}
+
 function limitRows(spec: FunctionSpec): string[][] {
   const { timeoutMs, retry, concurrency, resources, scale, batch } = spec;
   return [
     ['a call', `${formatDuration(timeoutMs)}, then SIGTERM and SIGKILL`],
-    ['an event', `${retry?.attempts ?? 1} attempts, then the dead letters`],
+    ['an event', `${counted(retry?.attempts ?? 1, 'attempt')}, then the dead letters`],
     [
       'an instance',
-      `${concurrency} calls at once, ${resources?.cpu ?? 1} slots, ${formatBytes(resources?.memoryBytes ?? 0)}`,
+      `${counted(concurrency, 'call')} at once, ${counted(resources?.cpu ?? 1, 'slot')}, ${formatBytes(resources?.memoryBytes ?? 0)}`,
     ],
-    ...(batch ? [['a batch', `${batch.size} events, waiting ${formatDuration(batch.waitMs)} for others`]] : []),
+    ...(batch
+      ? [['a batch', `${counted(batch.size, 'event')}, waiting ${formatDuration(batch.waitMs)} for others`]]
+      : []),
     ['instances', `${scale?.min ?? 0} to ${scale?.max ?? 0}${spec.latency ? ', and a loaded one to spare' : ''}`],
   ];
 }

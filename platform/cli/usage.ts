@@ -35,7 +35,7 @@ export const usageCommand: CommandFactory = (context): Command => {
   return command.action(async (flags: UsageFlags) => {
     const { by } = flags;
     const rows = await withPilot(context, flags.pilot, (pilot) => pilot.usage({ byScan: by === 'scan' }));
-    const shown = by === 'function' ? sums(rows) : rows;
+    const shown = (by === 'function' ? sums(rows) : rows).map(inMilliseconds);
     if (flags.output === 'csv') {
       context.stdout.write(csvText(shown, columns[by]));
       return;
@@ -43,6 +43,18 @@ export const usageCommand: CommandFactory = (context): Command => {
     await outputOf(context, { ...flags } as Parameters<typeof outputOf>[1]).list(shown, viewOf(by));
   });
 };
+
+/** Seconds are sums of floating-point numbers: what stands behind a millisecond was never measured. */
+function inMilliseconds<R extends Row>(row: R): R {
+  const { nodeSeconds, slotSeconds, busySeconds } = row;
+  const rounded = (seconds: number) => Math.round(seconds * 1_000) / 1_000;
+  return {
+    ...row,
+    nodeSeconds: rounded(nodeSeconds),
+    busySeconds: rounded(busySeconds),
+    ...(slotSeconds === undefined ? {} : { slotSeconds: rounded(slotSeconds) }),
+  };
+}
 
 /** All versions of a function together. */
 export function sums(rows: readonly UsageRow[]): Row[] {

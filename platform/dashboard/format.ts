@@ -38,6 +38,11 @@ export function clockText(timeMs: number): string {
   return new Date(timeMs).toTimeString().slice(0, 8);
 }
 
+/** What the autoscaler says, as it is set in print: an arrow of two signs may be broken between them. */
+export function reasonText(text: string): string {
+  return text.replaceAll('->', '→');
+}
+
 export function bytesText(bytes: number): string {
   if (bytes < 1_024) return `${bytes} B`;
   if (bytes < 2 ** 20) return `${(bytes / 1_024).toFixed(0)} KiB`;

@@ -1,7 +1,7 @@
 /** All about one function: charts, versions, decisions, dead letters, log; and what its reader may do to it. */
 
 import { entries } from '../entries.ts';
-import { countText, msText, rateText } from '../format.ts';
+import { countText, msText, rateText, reasonText } from '../format.ts';
 import { ActionButton } from '../parts/action-button.tsx';
 import { Chart } from '../parts/chart.tsx';
 import { DeadLetters } from '../parts/dead-letters.tsx';
@@ -40,7 +40,8 @@ export function FunctionPage({ name }: { readonly name: string }) {
         <Actions name={name} hasCanary={canary !== undefined && canary.ended === ''} />
       </div>
       <p class="reason">
-        <Pips ready={instancesReady} wanted={instancesWanted} max={metrics?.max ?? 0} /> <span>{scaleReason}</span>
+        <Pips ready={instancesReady} wanted={instancesWanted} max={metrics?.max ?? 0} />{' '}
+        <span>{reasonText(scaleReason)}</span>
       </p>
       <dl class="facts">
         <Fact label="waiting" value={lag < 0 ? 'unknown' : countText(lag)} />
@@ -98,6 +99,7 @@ function Charts({ name }: { readonly name: string }) {
         lines={[{ label: 'events', colour: '--line-3', fill: true }]}
         data={() => [series.time, series.lag]}
         text={countText}
+        whole
       />
       <Chart
         title="Instances"
@@ -107,6 +109,7 @@ function Charts({ name }: { readonly name: string }) {
         ]}
         data={() => [series.time, series.wanted, series.ready]}
         text={countText}
+        whole
       />
       <Chart
         title="Time of a call"
@@ -122,6 +125,7 @@ function Charts({ name }: { readonly name: string }) {
         lines={[{ label: 'instances', colour: '--line-4', bars: true }]}
         data={() => [series.time, series.starts]}
         text={countText}
+        whole
       />
       <FitChart
         fit={fit}

@@ -19,7 +19,14 @@ export function ScansPage({ chosen }: { readonly chosen: string | undefined }) {
       )}
       {chosen === undefined && may('GetLatestEvent') && <PreviewList />}
       <h2>{chosen === undefined ? 'Coming in, and lately gathered' : 'Gathers'}</h2>
-      <ScanTable scans={scans.filter(({ id }) => chosen === undefined || id === chosen)} />
+      <ScanTable
+        scans={scans.filter(({ id }) => chosen === undefined || id === chosen)}
+        none={
+          chosen === undefined
+            ? 'No gather has seen a part since its agent began.'
+            : 'Not among those that are coming in or were lately gathered.'
+        }
+      />
       {chosen !== undefined && (
         <p>
           <a href={linkTo('scans')}>All scans</a>
@@ -29,19 +36,19 @@ export function ScansPage({ chosen }: { readonly chosen: string | undefined }) {
   );
 }
 
-function ScanTable({ scans }: { readonly scans: readonly Scan[] }) {
-  if (scans.length === 0) return <p class="quiet">No gather has seen a part since its agent began.</p>;
+function ScanTable({ scans, none }: { readonly scans: readonly Scan[]; readonly none: string }) {
+  if (scans.length === 0) return <p class="quiet">{none}</p>;
   return (
     <div class="scroll">
       <table>
         <thead>
           <tr>
             <th>Scan</th>
-            <th>Gathered by</th>
+            <th class="lesser">Gathered by</th>
             <th>Parts</th>
             <th>Missing</th>
             <th>Pieces complete</th>
-            <th>For</th>
+            <th class="lesser">For</th>
           </tr>
         </thead>
         <tbody>
@@ -67,11 +74,11 @@ function Row({ scan }: { readonly scan: Scan }) {
       <th scope="row">
         <a href={linkTo('scans', id)}>{id}</a>
       </th>
-      <td>
+      <td class="lesser">
         <a href={linkTo('functions', functionName)}>{functionName}</a>
       </td>
       <td class="num" title={kinds.join(', ')}>
-        <Bar value={sum(received)} max={Math.max(sum(expected), sum(received))} label="Parts received" />
+        <Bar value={sum(received)} max={sum(expected)} label="Parts received" />
         {countText(sum(received))}
         {sum(expected) > 0 && <span class="quiet"> of {countText(sum(expected))}</span>}
       </td>
@@ -80,7 +87,7 @@ function Row({ scan }: { readonly scan: Scan }) {
         {closed - incomplete} of {keys}
         {incomplete > 0 && <b class="bad"> {incomplete} incomplete</b>}
       </td>
-      <td class="num">{spanText(until - openedAtMs)}</td>
+      <td class="num lesser">{spanText(until - openedAtMs)}</td>
     </tr>
   );
 }

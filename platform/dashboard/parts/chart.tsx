@@ -22,6 +22,8 @@ interface ChartProps {
   /** Time first, then one list a line; read anew at each message. */
   readonly data: () => readonly (readonly (number | null)[])[];
   readonly text: (value: number) => string;
+  /** Of things that are counted: nothing stands between 0 and 1. */
+  readonly whole?: boolean;
   /** Shown in the window of so many seconds that ends now. */
   readonly seconds?: number;
 }
@@ -29,14 +31,15 @@ interface ChartProps {
 const chartHeight = 150;
 const windowSeconds = 300;
 
-export function Chart({ title, lines, data, text, seconds = windowSeconds }: ChartProps) {
+export function Chart({ title, lines, data, text, whole = false, seconds = windowSeconds }: ChartProps) {
   const host = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | undefined>(undefined);
 
   useEffect(() => {
     const element = host.current;
     if (!element) return undefined;
-    const make = (): uPlot => new uPlot(options(element.clientWidth, lines, text, seconds), asData(data()), element);
+    const make = (): uPlot =>
+      new uPlot(options(element.clientWidth, { lines, text, whole, seconds }), asData(data()), element);
     plot.current = make();
     const sized = new ResizeObserver(() => plot.current?.setSize({ width: element.clientWidth, height: chartHeight }));
     sized.observe(element);
@@ -108,11 +111,12 @@ function axisTexts(splits: readonly number[], text: (value: number) => string): 
   return texts.map((each, at) => (each === texts[at - 1] ? '' : each));
 }
 
+/** Steps of an axis that counts. */
+const wholeSteps = Array.from({ length: 10 }, (_, power) => [1, 2, 5].map((step) => step * 10 ** power)).flat();
+
 function options(
   width: number,
-  lines: readonly ChartLine[],
-  text: (value: number) => string,
-  seconds: number,
+  { lines, text, whole, seconds }: Required<Pick<ChartProps, 'lines' | 'text' | 'whole' | 'seconds'>>,
 ): uPlot.Options {
   const style = getComputedStyle(document.documentElement);
   const colour = colourReader();
@@ -135,10 +139,16 @@ function options(
       {
         ...axis,
         size: 24,
-        space: 70,
+        space: 50,
         values: (_plot, splits) => splits.map((time) => clockText(time * 1_000).slice(0, 5)),
       },
-      { ...axis, size: 52, space: 34, values: (_plot, splits) => axisTexts(splits, text) },
+      {
+        ...axis,
+        size: 52,
+        space: 34,
+        values: (_plot, splits) => axisTexts(splits, text),
+        ...(whole ? { incrs: wholeSteps } : {}),
+      },
     ],
     series: [
       {},

@@ -1,6 +1,6 @@
 /** One row a function: what comes, what waits, how long it takes, how many work on it, what went wrong, and why. */
 import type { FunctionSummary } from '#proto';
-import { countText, msText, rateText } from '../format.ts';
+import { countText, msText, rateText, reasonText } from '../format.ts';
 import { recentMean } from '../series.ts';
 import { colourOf, linkTo, seriesOf, tick } from '../state.ts';
 import { Pips } from './pips.tsx';
@@ -21,9 +21,9 @@ export function FunctionTable({ functions }: { readonly functions: readonly Func
           <tr>
             <th>Function</th>
             <th class="num">Events/s</th>
-            <th aria-label="Events/s, the last minute and a half" />
+            <th class="lesser" aria-label="Events/s, the last minute and a half" />
             <th class="num">Waiting</th>
-            <th class="num">p50</th>
+            <th class="num lesser">p50</th>
             <th class="num">p99</th>
             <th>Instances</th>
             <th class="num">Errors/min</th>
@@ -59,11 +59,11 @@ function Row({ summary }: { readonly summary: FunctionSummary }) {
         )}
       </th>
       <td class="num">{rateText(served)}</td>
-      <td>
+      <td class="lesser">
         <Spark values={series.served} label={`${name}: events a second in the last minute and a half`} />
       </td>
       <td class={lag > 0 ? 'num strong' : 'num'}>{lag < 0 ? 'unknown' : countText(lag)}</td>
-      <td class="num">{msText(metrics?.p50Ms ?? 0)}</td>
+      <td class="num lesser">{msText(metrics?.p50Ms ?? 0)}</td>
       <td class="num">{msText(metrics?.p99Ms ?? 0)}</td>
       <td>
         <Pips ready={instancesReady} wanted={instancesWanted} max={metrics?.max ?? 0} />
@@ -71,7 +71,7 @@ function Row({ summary }: { readonly summary: FunctionSummary }) {
       <td class={errors > 0 ? 'num bad' : 'num'}>{rateText(errors)}</td>
       <td class={letters > 0 ? 'num bad' : 'num'}>{countText(letters)}</td>
       <td class="why" title={scaleReason}>
-        {scaleReason}
+        {reasonText(scaleReason)}
       </td>
     </tr>
   );

@@ -1,5 +1,5 @@
 /** What happened, newest first: a time, what it was about, and words. */
-import { clockText } from '../format.ts';
+import { clockText, reasonText } from '../format.ts';
 import { linkTo } from '../state.ts';
 
 export interface Entry {
@@ -25,7 +25,7 @@ export function HappeningList({ entries, empty }: { readonly entries: readonly E
           ) : (
             <b>{entry.subject}</b>
           )}
-          <span class="text">{entry.text}</span>
+          <span class="text">{reasonText(entry.text)}</span>
         </li>
       ))}
     </ol>

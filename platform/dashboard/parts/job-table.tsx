@@ -12,9 +12,9 @@ export function JobTable({ jobs }: { readonly jobs: readonly PilotJob[] }) {
         <thead>
           <tr>
             <th>Job</th>
-            <th>State</th>
+            <th class="lesser">State</th>
             <th>Nodes</th>
-            <th>Since</th>
+            <th class="lesser">Since</th>
             <th>Walltime left</th>
           </tr>
         </thead>
@@ -22,9 +22,9 @@ export function JobTable({ jobs }: { readonly jobs: readonly PilotJob[] }) {
           {jobs.map((job) => (
             <tr key={job.block || 'local'}>
               <td class="mono">{job.job || 'this machine'}</td>
-              <td>{job.state.toLowerCase()}</td>
+              <td class="lesser">{job.state.toLowerCase()}</td>
               <td>{job.nodes.join(', ')}</td>
-              <td class="num">{job.startedAtMs > 0 ? clockText(job.startedAtMs) : '–'}</td>
+              <td class="num lesser">{job.startedAtMs > 0 ? clockText(job.startedAtMs) : '–'}</td>
               <td class="num">
                 {job.endsAtMs > 0 ? (
                   <>

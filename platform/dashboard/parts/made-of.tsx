@@ -43,8 +43,8 @@ export function MadeOf({ after, before }: { readonly after: Shown; readonly befo
           <Row
             key={header}
             label={label}
-            after={after.headers[header] ?? '–'}
-            before={before && (before.headers[header] ?? '–')}
+            after={headerText(after, header)}
+            before={before && headerText(before, header)}
           />
         ))}
       </tbody>
@@ -71,6 +71,13 @@ function Row({ label, after, before }: RowProps) {
       {before !== undefined && <td>{before}</td>}
     </tr>
   );
+}
+
+/** The axis is known to a hundredth of a pixel at best, and is told as it was computed. */
+function headerText({ headers }: Shown, header: string): string {
+  const text = headers[header] ?? '–';
+  const column = header === 'Pilotfish-Centre' ? Number(text) : Number.NaN;
+  return Number.isFinite(column) ? `column ${column.toFixed(2)}` : text;
 }
 
 /** A picture that was shrunk says so. */

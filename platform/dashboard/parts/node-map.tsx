@@ -6,6 +6,15 @@ import { colourOf, linkTo, may, snapshot } from '../state.ts';
 import { ActionButton } from './action-button.tsx';
 import { Bar } from './bar.tsx';
 
+/** How a slot looks, and what that says. */
+const looks = [
+  ['busy', 'b', 'works'],
+  ['ready', 'r', 'waits for work'],
+  ['starting', 's', 'starts'],
+  ['draining', 'd', 'drains'],
+  ['free', '', 'free'],
+] as const;
+
 export function NodeMap({ nodes, jobs }: { readonly nodes: readonly Node[]; readonly jobs: readonly PilotJob[] }) {
   return (
     <>
@@ -15,9 +24,11 @@ export function NodeMap({ nodes, jobs }: { readonly nodes: readonly Node[]; read
         ))}
       </ul>
       <p class="key quiet">
-        <span class="slot busy c8">b</span> works <span class="slot ready c8">r</span> waits for work{' '}
-        <span class="slot starting c8">s</span> starts <span class="slot draining c8">d</span> drains{' '}
-        <span class="slot free" /> free
+        {looks.map(([look, sign, words]) => (
+          <span key={look}>
+            <span class={`slot ${look} c8`}>{sign}</span> {words}
+          </span>
+        ))}
       </p>
     </>
   );
@@ -63,7 +74,7 @@ function NodeCard({ node, job }: { readonly node: Node; readonly job: PilotJob |
 /** Two thousand of them stand on the page of a large pilot: what looks as before is not touched. */
 function Slots({ instances, free }: { readonly instances: readonly Instance[]; readonly free: number }) {
   const colours = colourOf.value;
-  const looks = instances.map((each) => `${each.id} ${lookOf(each)}`).join();
+  const drawn = instances.map((each) => `${each.id} ${lookOf(each)}`).join();
   return useMemo(
     () => (
       <div class="slots">
@@ -76,7 +87,7 @@ function Slots({ instances, free }: { readonly instances: readonly Instance[]; r
         ))}
       </div>
     ),
-    [looks, free, colours],
+    [drawn, free, colours],
   );
 }
 

@@ -19,12 +19,12 @@ export function VersionTable({
           <tr>
             <th>Version</th>
             <th>Traffic</th>
-            <th>Instances</th>
+            <th class="lesser">Instances</th>
             <th>Handled</th>
             <th>Failed</th>
-            <th>p50</th>
+            <th class="lesser">p50</th>
             <th>p99</th>
-            <th>Digest</th>
+            <th class="lesser">Digest</th>
             <th />
           </tr>
         </thead>
@@ -35,12 +35,12 @@ export function VersionTable({
               <td class="num">
                 <Bar value={version.percent} max={100} label="Share of the traffic" /> {version.percent} %
               </td>
-              <td class="num">{version.instances}</td>
+              <td class="num lesser">{version.instances}</td>
               <td class="num">{countText(version.handled)}</td>
               <td class={version.failed > 0 ? 'num bad' : 'num'}>{countText(version.failed)}</td>
-              <td class="num">{msText(version.p50Ms)}</td>
+              <td class="num lesser">{msText(version.p50Ms)}</td>
               <td class="num">{msText(version.p99Ms)}</td>
-              <td class="mono quiet">{version.digest.slice(0, 12)}</td>
+              <td class="mono quiet lesser">{version.digest.slice(0, 12)}</td>
               <td>
                 {may('Rollback') && version.percent === 0 && (
                   <ActionButton
