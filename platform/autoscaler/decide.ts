@@ -61,7 +61,7 @@ export function decide(snapshot: ScaleSnapshot, policy: ScalePolicy, memory: Sca
   const recommendations = rememberRecommendation(seen.recommendations, {
     now: snapshot.now,
     // What came and went between two looks needed an instance, too: the one that woke for it stays for the cooldown.
-    wanted: Math.max(needed, served ? Math.min(1, policy.max) : 0),
+    wanted: Math.max(needed, served ? Math.min(1, policy.max) : 0, found(snapshot, memory)),
     windowMs: policy.cooldownMs,
   });
   const wanted = settle(needed, { snapshot, policy, memory: { ...seen, recommendations }, reasons });
@@ -79,6 +79,11 @@ export function decide(snapshot: ScaleSnapshot, policy: ScalePolicy, memory: Sca
 function hasCome({ arrived }: ScaleSnapshot, { arrivals }: ScaleMemory): boolean {
   const last = arrivals.at(-1);
   return last !== undefined && arrived !== undefined && arrived > last.total;
+}
+
+/** A new gateway finds instances that the last one wanted, and has not seen that they had nothing to do: the cooldown begins. */
+function found({ current }: ScaleSnapshot, { arrivals }: ScaleMemory): number {
+  return arrivals.length === 0 ? current : 0;
 }
 
 /** More instances there will hardly do more; the scalability fit finds out whether they do, a person sees why not. */

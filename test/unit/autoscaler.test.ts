@@ -169,7 +169,8 @@ describe('decide()', () => {
     const below = (drainMs: number): Downstream => ({ name: 'recon', drainMs, drainTargetMs: 10_000, atLimit: true });
     const busy = { ...idle, lag: { pending: 1e6, ackPending: 0 }, current: 6 };
     expect(decide({ ...busy, downstream: [below(25_000)] }, policy, noMemory).wanted).toBe(6);
-    const shrinking = decide({ ...busy, downstream: [below(50_000)] }, policy, noMemory);
+    const { memory } = decide(idle, policy, noMemory);
+    const shrinking = decide({ ...busy, downstream: [below(50_000)] }, policy, memory);
     expect(shrinking.wanted).toBe(5);
     expect(shrinking.reason).toContain('back-pressure: recon needs 50 s');
     const roomy = { ...below(50_000), atLimit: false };
@@ -287,4 +288,11 @@ it('keeps the instance that a call woke and left between two looks, for the cool
   expect(first).toMatchObject({ wanted: 1, needed: 0, reason: expect.stringContaining('cooldown') });
   for (let now = 1_000; now < 500 + policy.cooldownMs; now += 500) expect(look(now).wanted).toBe(1);
   expect(look(500 + policy.cooldownMs + 500).wanted).toBe(0);
+});
+
+it('of a new gateway leaves what it finds for the cooldown, and no longer', () => {
+  const first = decide({ ...idle, now: 1_000, current: 4 }, policy, noMemory);
+  expect(first).toMatchObject({ wanted: 4, needed: 0, reason: expect.stringContaining('cooldown') });
+  const later = decide({ ...idle, now: 1_500 + policy.cooldownMs, current: 4 }, policy, first.memory);
+  expect(later.wanted).toBeLessThan(4);
 });
