@@ -1,14 +1,10 @@
-// NumPy's npy format, version 1.0 (numpy.org, "NEP 1"): magic, header length, a Python dictionary, then the values.
-// Read and written: little-endian f4, f8, i4, u2, u1 in C order, any shape. Everything else is refused by its name.
+// NumPy's npy format (numpy.org, "NEP 1"): magic, version, header length, a Python dictionary, then the values.
+// Read: versions 1 to 3, real numbers and booleans in either byte order, C and Fortran order, any shape. Written: version 1.0, little-endian, C order.
 import { endianness } from 'node:os';
 import { FormatError } from './errors.ts';
+import { type NpyValues, toRowOrder, valueReader } from './npy-values.ts';
 
-export type NpyValues =
-  | Int32Array<ArrayBuffer>
-  | Float32Array<ArrayBuffer>
-  | Float64Array<ArrayBuffer>
-  | Uint16Array<ArrayBuffer>
-  | Uint8Array<ArrayBuffer>;
+export type { NpyValues };
 
 export interface NpyArray {
   readonly shape: readonly number[];
@@ -19,6 +15,9 @@ const magic = [0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59, 1, 0] as const;
 /** Values start at a multiple of this, so that a reader may map them. */
 const alignment = 64;
 const headerStart = 10;
+/** From version 2.0 on the header's length has four bytes. */
+const longHeaderStart = 12;
+const versionMax = 3;
 
 /** The file's bytes. Throws `RangeError` when shape and values disagree. */
 export function encodeNpy({
@@ -50,19 +49,17 @@ export function decodeNpy(bytes: Uint8Array, name = 'npy data'): NpyArray {
   const descriptor = matchOf(dictionary, /'descr':\s*'([^']*)'/, name, 'descr');
   const fortran = matchOf(dictionary, /'fortran_order':\s*(True|False)/, name, 'fortran_order');
   const tuple = matchOf(dictionary, /'shape':\s*\(([\d,\sL]*)\)/, name, 'shape');
-  if (fortran === 'True') {
-    throw new FormatError('unsupported', `${name} is in Fortran order; save it with numpy.ascontiguousarray.`);
-  }
   const shape = tuple
     .split(',')
-    .map((part) => part.trim())
+    // Python 2 wrote 3L.
+    .map((part) => part.trim().replace(/L$/, ''))
     .filter((part) => part !== '')
     .map(Number);
   const count = countOf(shape);
   if (!Number.isSafeInteger(count) || shape.some((size) => !Number.isSafeInteger(size))) {
     throw new FormatError('shape', `${name} has the impossible shape (${tuple}).`);
   }
-  const size = bytesPerValue(descriptor, name);
+  const { size, read } = valueReader(descriptor, name);
   if (bytes.length - dataStart !== count * size) {
     const code = bytes.length - dataStart < count * size ? 'truncated' : 'shape';
     throw new FormatError(
@@ -70,22 +67,27 @@ export function decodeNpy(bytes: Uint8Array, name = 'npy data'): NpyArray {
       `${name} has ${bytes.length - dataStart} bytes of values; its shape (${tuple}) needs ${count * size}.`,
     );
   }
-  // Not bytes.slice(): a Buffer's slice is a view into a shared pool.
-  const { buffer } = new Uint8Array(bytes.subarray(dataStart));
-  return { shape, values: valuesOf(descriptor, buffer) };
+  const values = read(bytes.subarray(dataStart));
+  return { shape, values: fortran === 'True' ? toRowOrder(values, shape) : values };
 }
 
 function readHeader(bytes: Uint8Array, name: string): { readonly dictionary: string; readonly dataStart: number } {
   if (bytes.length < headerStart || magic.slice(0, 6).some((byte, i) => bytes[i] !== byte)) {
     throw new FormatError('not-this-format', `${name} is not an npy file (it does not begin with \\x93NUMPY).`);
   }
-  if (bytes[6] !== 1 || bytes[7] !== 0) {
-    throw new FormatError('unsupported', `${name} is npy version ${bytes[6]}.${bytes[7]}; only version 1.0 is read.`);
+  const version = bytes[6] as number;
+  if (version < 1 || version > versionMax) {
+    const known = `versions 1 to ${versionMax} are read`;
+    throw new FormatError('unsupported', `${name} is npy version ${version}.${bytes[7]}; ${known}.`);
   }
-  const length = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getUint16(magic.length, true);
-  const dataStart = headerStart + length;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const isShort = version === 1;
+  if (!isShort && bytes.length < longHeaderStart) throw new FormatError('truncated', `${name} ends within its header.`);
+  const length = isShort ? view.getUint16(magic.length, true) : view.getUint32(magic.length, true);
+  const start = isShort ? headerStart : longHeaderStart;
+  const dataStart = start + length;
   if (dataStart > bytes.length) throw new FormatError('truncated', `${name} ends within its header.`);
-  return { dictionary: new TextDecoder('latin1').decode(bytes.subarray(headerStart, dataStart)), dataStart };
+  return { dictionary: new TextDecoder('latin1').decode(bytes.subarray(start, dataStart)), dataStart };
 }
 
 function matchOf(dictionary: string, pattern: RegExp, name: string, key: string): string {
@@ -96,40 +98,6 @@ function matchOf(dictionary: string, pattern: RegExp, name: string, key: string)
       `${name} has no readable '${key}' in its header (structured arrays are not read).`,
     );
   return found;
-}
-
-function bytesPerValue(descriptor: string, name: string): number {
-  switch (descriptor) {
-    case '<f4':
-    case '<i4':
-      return 4;
-    case '<f8':
-      return 8;
-    case '<u2':
-      return 2;
-    case '|u1':
-      return 1;
-    default:
-      throw new FormatError(
-        'unsupported',
-        `${name} holds values of type '${descriptor}'; only <f4, <f8, <i4, <u2 and |u1 are read.`,
-      );
-  }
-}
-
-function valuesOf(descriptor: string, buffer: ArrayBuffer): NpyValues {
-  switch (descriptor) {
-    case '<f4':
-      return new Float32Array(buffer);
-    case '<f8':
-      return new Float64Array(buffer);
-    case '<i4':
-      return new Int32Array(buffer);
-    case '<u2':
-      return new Uint16Array(buffer);
-    default:
-      return new Uint8Array(buffer);
-  }
 }
 
 function descriptorOf(values: NpyValues): string {

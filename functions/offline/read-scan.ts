@@ -13,12 +13,20 @@ export function readArrays(sinogramPath: string, thetaPath: string): Scan {
       `${sinogramPath} has the shape (${shape.join(', ')}); a sinogram is (angles, slices, columns).`,
     );
   }
-  const theta = Float64Array.from(readNpy(thetaPath).values);
+  const theta = readNumbers(thetaPath);
   return { sinogram: bySlice(values, { angles, slices, columns }), angles, slices, columns, theta };
 }
 
-/** A one-dimensional list of numbers, such as an axis a slice. */
+/** A list of numbers, such as an axis a slice; a row or a column of a table is one, too. Throws `InputError` for a table. */
 export function readNumbers(path: string): Float64Array {
+  const { shape, values } = readNpy(path);
+  if (shape.filter((size) => size !== 1).length > 1)
+    throw new InputError('length', `${path} has the shape (${shape.join(', ')}); a list of numbers is expected.`);
+  return Float64Array.from(values);
+}
+
+/** The table of a custom filter: one line, or a line an angle. */
+export function readTable(path: string): Float64Array {
   return Float64Array.from(readNpy(path).values);
 }
 

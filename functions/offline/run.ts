@@ -19,7 +19,7 @@ import {
   scanDoubts,
 } from '../kernels/index.ts';
 import type { ReconOptions } from './options.ts';
-import { readArrays, readNumbers, readScanFile } from './read-scan.ts';
+import { readArrays, readNumbers, readScanFile, readTable } from './read-scan.ts';
 
 /** Two degrees: a scan of 180 projections may stop one short. */
 const oppositeTolerance = (2 * Math.PI) / 180;
@@ -103,7 +103,7 @@ function reconstructBy(
 ): Float32Array<ArrayBuffer> {
   const { algorithm, mode, filter, grid, iterations, blocks, order } = options;
   const given = options.filterParameters;
-  const filterParameters = given !== undefined && 'file' in given ? readNumbers(given.file) : given;
+  const filterParameters = given !== undefined && 'file' in given ? readTable(given.file) : given;
   const common = { ...scan, grid };
   if (algorithm === 'gridrec') return reconstruct({ ...common, kernel: gridrec, mode, filter, filterParameters });
   if (algorithm !== 'fbp') {

@@ -110,6 +110,9 @@ describe('a small sinogram', () => {
     await expect(recon('--algorithm', 'fbp', '--sinogram', 'no.npy', '--theta', 'no.npy')).rejects.toThrow('no.npy');
     const flat = save('flat.npy', [4], new Float32Array(4));
     await expect(recon('--algorithm', 'fbp', '--sinogram', flat, '--theta', flat)).rejects.toThrow('(angles, slices');
+    const table = save('table.npy', [2, 3], Float64Array.from({ length: 6 }));
+    const [, stack = ''] = arrays();
+    await expect(recon('--algorithm', 'fbp', '--sinogram', stack, '--theta', table)).rejects.toThrow('(2, 3)');
   });
 });
 
