@@ -25,9 +25,14 @@ compdef _pilotfish pilotfish
 `,
   fish: `function __pilotfish_suggest
   set -l words (commandline -opc) (commandline -ct)
-  pilotfish completion suggest -- $words[2..] 2>/dev/null
+  set -l found (pilotfish completion suggest -- $words[2..] 2>/dev/null)
+  if test (count $found) -gt 0
+    printf '%s\\n' $found
+  else
+    __fish_complete_path (commandline -ct)
+  end
 end
-complete -c pilotfish -a '(__pilotfish_suggest)'
+complete -c pilotfish -f -a '(__pilotfish_suggest)'
 `,
 };
 

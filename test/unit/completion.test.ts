@@ -1,6 +1,6 @@
 /** Completion: what may follow the words of a command line, and scripts that the shells themselves accept. */
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
@@ -62,5 +62,28 @@ describe('the scripts', () => {
     rmSync(folder, { recursive: true });
     if (!checked.error) expect([checked.status, checked.stderr]).toEqual([0, '']);
     expect(completionScript(shell)).toContain('pilotfish completion suggest --');
+  });
+
+  // A zsh completes on a terminal only.
+  it.each([
+    ['bash', 'COMP_WORDS=(pilotfish logs gr); COMP_CWORD=2; _pilotfish; printf "%s\\n" "${COMPREPLY[@]}"'],
+    ['fish', 'complete -C "pilotfish logs gr"'],
+  ] as const)('give %s the names, and nothing beside them', (shell, ask) => {
+    const folder = mkdtempSync(join(tmpdir(), 'pilotfish-completion-'));
+    const command = join(folder, 'pilotfish');
+    writeFileSync(
+      command,
+      `#!/bin/sh\n[ "$*" = 'completion suggest -- logs gr' ] && printf 'gridrec\\tversion 1\\n'\n`,
+    );
+    chmodSync(command, 0o700);
+    const options = {
+      encoding: 'utf8',
+      cwd: folder,
+      env: { ...process.env, HOME: folder, PATH: `${folder}:${process.env['PATH']}` },
+    } as const;
+    const asked = spawnSync(shell, ['-c', `${completionScript(shell)}\n${ask}`], options);
+    rmSync(folder, { recursive: true });
+    if (!asked.error) expect(asked.stdout.trim().split('\t')[0]).toBe('gridrec');
+    if (!asked.error) expect(asked.stdout.trim().split('\n')).toHaveLength(1);
   });
 });
