@@ -14,6 +14,8 @@ import { type BenchResult, compare, median } from './report.ts';
 import type { BenchOptions } from './run.ts';
 
 const calibrationRuns = 2_000;
+/** The system counts CPU time in steps of up to 4 ms, as much as a small run takes. */
+const spanSeconds = 0.2;
 
 export async function benchKernels({ runs, tomopy }: BenchOptions): Promise<BenchResult[]> {
   const folder = mkdtempSync(join(tmpdir(), 'pilotfish-kernels-'));
@@ -117,9 +119,15 @@ function best(repeats: number, run: () => Float32Array): { seconds: number; resu
   let result = new Float32Array(0);
   for (let i = 0; i < repeats; i++) {
     const started = process.threadCpuUsage();
-    result = run() as Float32Array<ArrayBuffer>;
-    const { user, system } = process.threadCpuUsage(started);
-    seconds = Math.min(seconds, (user + system) / 1e6);
+    let runs = 0;
+    let spent = 0;
+    while (spent < spanSeconds) {
+      result = run() as Float32Array<ArrayBuffer>;
+      const { user, system } = process.threadCpuUsage(started);
+      spent = (user + system) / 1e6;
+      runs++;
+    }
+    seconds = Math.min(seconds, spent / runs);
   }
   return { seconds, result };
 }

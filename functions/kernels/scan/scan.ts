@@ -71,11 +71,27 @@ export function assertScan(scan: Scan): void {
       `sinogram has ${sinogram.length} values; ${slices} slices x ${angles} angles x ${columns} columns need ${expected}.`,
     );
   }
-  for (let i = 0; i < expected; i++) {
-    const value = sinogram[i] as number;
-    // NaN - NaN and Infinity - Infinity are NaN, everything else is 0: one test a value in a hot loop.
-    if (value - value !== 0) throw new InputError('not-finite', describeNotFinite(scan, i));
+  if (!allFinite(sinogram)) {
+    const first = sinogram.findIndex((value) => !Number.isFinite(value));
+    throw new InputError('not-finite', describeNotFinite(scan, first));
   }
+}
+
+/**
+ * However many finite numbers of 32 bits there are, their sum is finite in 64 bits; any other makes it NaN or infinite. Four sums, because each
+ * addition waits for the one before: a test a value was a tenth of a fast reconstruction.
+ */
+function allFinite(values: Float32Array): boolean {
+  const end = values.length & ~3;
+  let [a, b, c, d] = [0, 0, 0, 0];
+  for (let i = 0; i < end; i += 4) {
+    a += values[i] as number;
+    b += values[i + 1] as number;
+    c += values[i + 2] as number;
+    d += values[i + 3] as number;
+  }
+  for (let i = end; i < values.length; i++) a += values[i] as number;
+  return Number.isFinite(a + b + c + d);
 }
 
 /** What may be reconstructed but looks like a mistake: sentences for a log. */
