@@ -7,7 +7,7 @@ import { ArtifactStore, connectNats, inboxPrefix, openBuckets, openClaimFolder, 
 import { type Clock, systemClock } from '#common';
 import type { AgentConfig, ChildMessage } from '#model';
 import { locateBrokers } from '#pilot';
-import { readTls, startLineServer, startRpcServer, type TlsIdentity } from '#rpc';
+import { nodesKeepalive, readTls, startLineServer, startRpcServer, type TlsIdentity } from '#rpc';
 import { brokerServerName } from '#security';
 import { createLogger } from '#telemetry';
 import { Agent } from './agent.ts';
@@ -107,7 +107,15 @@ export async function runAgent(options: RunAgentOptions): Promise<RunningAgent> 
   const socketPath = join(config.runDirectory, 'calls.sock');
   const onLine = (socket: Socket) => void new CallLine(socket, { agent, token, logger });
   const [server, lines] = await Promise.all([
-    startRpcServer({ host, port: 0, tls, services, reflection: false, admission: agentAdmission }),
+    startRpcServer({
+      host,
+      port: 0,
+      tls,
+      services,
+      reflection: false,
+      admission: agentAdmission,
+      keepalive: nodesKeepalive,
+    }),
     startLineServer({ host, tls, socketPath, onLine }),
   ]);
   const renew = (renewed: TlsIdentity) => {
@@ -118,7 +126,15 @@ export async function runAgent(options: RunAgentOptions): Promise<RunningAgent> 
   const stopFollowing = followCertificate(config.tls, renew, logger);
   const calls = { address: lines.address, socketPath, token };
   const { address } = server;
-  const registration = new Registration({ nodes: buckets.nodes, config, address, calls, clock, logger });
+  const registration = new Registration({
+    nodes: buckets.nodes,
+    config,
+    address,
+    calls,
+    reportEveryMs: () => agent.reportEveryMs,
+    clock,
+    logger,
+  });
   await registration.start();
   agent.resume();
   logger.info({ address: server.address, inbox: inboxPrefix('agent', config.node) }, 'agent ready');

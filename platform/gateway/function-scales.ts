@@ -11,7 +11,7 @@ import type { CallCounts } from './call-counts.ts';
 import type { DecisionLog } from './decision-log.ts';
 import { downstreamOf } from './downstream.ts';
 import { CameEvents, EndedCalls, type VersionLoad } from './function-load.ts';
-import { type FunctionLag, readFunctionLag } from './lag-reader.ts';
+import { type FunctionLag, readLags } from './lag-reader.ts';
 import type { Waiting } from './local-data.ts';
 import { policyOf } from './scale-policy.ts';
 import { total } from './wanted-sets.ts';
@@ -66,15 +66,20 @@ export class FunctionScales {
     return policyOf(version, this.#options.scales.get(version.function), this.#options.clock.now());
   }
 
+  /** What waits for each; undefined where that is not known. */
+  readLags(versions: readonly FunctionVersion[]): Promise<(FunctionLag | undefined)[]> {
+    const { manager, triggerStates } = this.#options;
+    return readLags(manager, versions, triggerStates);
+  }
+
   /** Function -> what it wants now. */
-  async decide(
+  decide(
     versions: readonly FunctionVersion[],
+    lags: readonly (FunctionLag | undefined)[],
     loads: ReadonlyMap<string, VersionLoad>,
     wanted: WantedByFunction,
-  ): Promise<Map<string, WantedCount>> {
+  ): Map<string, WantedCount> {
     const below = downstreamOf(versions.flatMap(({ spec }) => spec ?? []));
-    const { manager, triggerStates } = this.#options;
-    const lags = await Promise.all(versions.map((version) => readFunctionLag(manager, version, triggerStates)));
     const counts = new Map<string, WantedCount>();
     for (const [at, version] of versions.entries()) {
       const downstream = (below.get(version.function) ?? []).flatMap((name) => this.#downstream(name));

@@ -1,10 +1,12 @@
 /** What waits for a function, and what has come for it so far, from all its consumers, each read at its stream's leader. */
 import type { JetStreamManager } from '@nats-io/jetstream';
-import { consumerName, readLag, readOrderedLag, streams } from '#broker';
+import { consumerName, readLag, readOrderedLag, type StreamName, streams } from '#broker';
 import type { FunctionVersion } from '#proto';
 import type { TriggerStates } from '#registry';
 import type { Waiting } from './local-data.ts';
 import { triggerStream } from './trigger-stream.ts';
+
+const noRetries = { pending: 0 };
 
 export interface FunctionLag {
   readonly pending: number;
@@ -15,11 +17,30 @@ export interface FunctionLag {
   readonly waiting: readonly Waiting[];
 }
 
-/** Undefined when one of the consumers could not be read: part of a lag is no lag. */
-export async function readFunctionLag(
+/** One for each version, undefined where one of its consumers could not be read: part of a lag is no lag. */
+export async function readLags(
+  manager: JetStreamManager,
+  versions: readonly FunctionVersion[],
+  triggerStates: TriggerStates,
+): Promise<(FunctionLag | undefined)[]> {
+  const anyRetries = await hasMessages(manager, streams.retries);
+  return Promise.all(versions.map((version) => readFunctionLag(manager, version, triggerStates, anyRetries)));
+}
+
+/** True where it cannot be told. */
+async function hasMessages(manager: JetStreamManager, stream: StreamName): Promise<boolean> {
+  try {
+    return (await manager.streams.info(stream)).state.messages > 0;
+  } catch {
+    return true;
+  }
+}
+
+async function readFunctionLag(
   manager: JetStreamManager,
   version: FunctionVersion,
   triggerStates: TriggerStates,
+  anyRetries: boolean,
 ): Promise<FunctionLag | undefined> {
   // What a paused trigger keeps is no work.
   const isPaused = (name: string) => triggerStates.get(version.function, name).pausedAtMs > 0;
@@ -31,7 +52,8 @@ export async function readFunctionLag(
       order
         ? readOrderedLag(manager, version.function, trigger.name)
         : readLag(manager, triggerStream(trigger), consumer),
-      readLag(manager, streams.retries, consumer),
+      // Mostly nothing at all is tried again: one question then answers for all functions.
+      anyRetries ? readLag(manager, streams.retries, consumer) : noRetries,
       trigger.subject,
     ] as const);
   });

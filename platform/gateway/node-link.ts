@@ -2,7 +2,7 @@
 import { type Clock, messageOf, PlatformError } from '#common';
 import type { NodeEntry } from '#model';
 import { AgentClient, type FunctionVersion, type ReportResponse, type WantedFunction } from '#proto';
-import { callUnary, openClient, openLine, readStream, type TlsIdentity } from '#rpc';
+import { callUnary, nodesKeepalive, openClient, openLine, readStream, type TlsIdentity } from '#rpc';
 import type { Logger } from '#telemetry';
 import { type AgentAnswer, type AgentCallOptions, CallLine } from './call-line.ts';
 import type { FewAtOnce } from './few-at-once.ts';
@@ -54,7 +54,7 @@ export class NodeLink {
     this.entry = options.entry;
     const { entry, isNear, serverName, tls } = options;
     const { address, socketPath, token } = entry.calls;
-    this.#client = openClient(AgentClient, { address: entry.address, serverName, tls });
+    this.#client = openClient(AgentClient, { address: entry.address, serverName, tls }, nodesKeepalive);
     this.#line = new CallLine({
       node: entry.node,
       token,
@@ -130,7 +130,7 @@ export class NodeLink {
       } catch (error) {
         if (!this.#closed.signal.aborted)
           logger.warn({ peer: this.entry.node, error: messageOf(error) }, 'agent does not report');
-        // gRPC's keepalive has found it dead or unreachable; its calls would wait for TCP to notice.
+        // It is dead, or its keepalive has found it unreachable; its calls would wait for TCP to notice.
         this.#line.drop('went away during the call');
       } finally {
         dialled();

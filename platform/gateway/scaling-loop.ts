@@ -49,10 +49,10 @@ export interface ScalingLoopOptions {
 
 /** A round at least this often; a change on a node brings one sooner. */
 const roundEveryMs = 250;
-/** Of a large pilot a round costs more: of its time the loop rests at least this multiple, so that it never fills a core. */
-const restFactor = 5;
-/** A round that waited for a broker took long and cost nothing: its rest is no longer than that of a thousand nodes. */
-const restMaxMs = 2_000;
+/** Of a large pilot a round costs more: the loop rests this multiple of what it had to do, so that it takes 4 % of a core at most. */
+const restFactor = 25;
+/** On a machine where everything is slow, wanted sets are to be stated within 2 s of a change all the same. */
+const restMaxMs = 1_000;
 /** Reports of a burst of changes are seen together. */
 const gatherChangesMs = 20;
 /** A new gateway waits this long for the nodes that the old one had before it moves anything. */
@@ -71,8 +71,9 @@ export class ScalingLoop {
   readonly #canaries: CanaryWatch;
   #wake = Promise.withResolvers<void>();
   #loop: Promise<void>;
-  /** How long the last round took. */
+  /** How long the last round took, and how much of that it did not wait for the broker. */
   roundMs = 0;
+  #workMs = 0;
   /** What the last round was told, and found no room for. */
   placed: PlacedRound | undefined;
 
@@ -127,30 +128,33 @@ export class ScalingLoop {
       this.roundMs = clock.monotonic() - begun;
       await Promise.race([this.#wake.promise, clock.sleep(roundEveryMs, this.#stop.signal)]);
       this.#wake = Promise.withResolvers<void>();
-      await clock.sleep(restMs(this.roundMs), this.#stop.signal);
+      await clock.sleep(restMs(this.#workMs), this.#stop.signal);
     }
   }
 
   async #round(): Promise<void> {
     const { fleet, registry, clock } = this.#options;
-    const reports = fleet.reports();
-    await this.#canaries.look(reports);
+    await this.#canaries.look(fleet.reports());
     const versions = wantedVersions(registry);
     this.#functions.forgetOthers(new Set(versions.map(({ version }) => version.function)));
     if (!this.#settled()) return this.#sets.state(fleet.ready(), versions, this.#wanted);
-    const loads = versionLoads(reports);
     const latest = versions.filter(({ pull }) => pull).map(({ version }) => version);
-    const decided = await this.#functions.decide(latest, loads, this.#wanted);
+    const lags = await this.#functions.readLags(latest);
+    const begun = clock.monotonic();
+    const reports = fleet.reports();
+    const loads = versionLoads(reports);
+    const decided = this.#functions.decide(latest, lags, loads, this.#wanted);
     const counts = shareWithCanaries(versions, decided);
     this.#trust = watchNodes(this.#trust, clock.monotonic(), fleet.ready(), this.#wanted);
     const nodes = nodesFor(fleet.placeable(), this.#trust, clock);
     const demands = versions.map((version) => this.#demand(version, counts, loads, reports));
     const placement = place(nodes, demands);
     this.placed = { nodes, demands, unplaced: placement.unplaced };
-    this.#wanted = new Map([...placement.instances].map(([name, placed]) => [name, new Map(placed)]));
+    this.#wanted = placement.instances;
     this.#functions.noteUnplaced(placement.unplaced);
     await this.#options.store.save(this.#wanted);
     this.#sets.state(fleet.ready(), versions, this.#wanted);
+    this.#workMs = clock.monotonic() - begun;
   }
 
   #demand(
@@ -202,7 +206,7 @@ export class ScalingLoop {
   }
 }
 
-/** The rest after a round of so many milliseconds. */
-export function restMs(roundMs: number): number {
-  return Math.min(restMaxMs, Math.max(gatherChangesMs, restFactor * roundMs));
+/** The rest after a round that had so many milliseconds of work. */
+export function restMs(workMs: number): number {
+  return Math.min(restMaxMs, Math.max(gatherChangesMs, restFactor * workMs));
 }

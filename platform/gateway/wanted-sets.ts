@@ -23,8 +23,10 @@ export class WantedSets {
   #activator: string | undefined;
   /** What was stated last to all nodes alike. */
   #everywhere = '';
-  /** Node -> what was stated last. */
-  #stated: ReadonlyMap<string, string> = new Map();
+  /** By node. */
+  #stated: ReadonlyMap<string, Stated> = new Map();
+  /** Behind what was stated last. */
+  #shares: readonly Share[] = [];
 
   constructor(clock: Clock, triggerStates: TriggerStates) {
     this.#clock = clock;
@@ -33,7 +35,9 @@ export class WantedSets {
 
   /** States what is wanted where; again only when something has changed. */
   state(links: readonly NodeLink[], versions: readonly WantedVersion[], wanted: WantedByFunction): void {
-    this.#activator = chooseActivator(links, this.#activator);
+    const activator = chooseActivator(links, this.#activator);
+    const isSameActivator = activator === this.#activator;
+    this.#activator = activator;
     const owners = this.#shardOwners(links, versions, wanted);
     const shares = versions.map((version) => this.#shareOf(version, wanted, owners.get(version.version.digest)));
     const reportEveryMs = Math.min(reportEveryMsMax, Math.max(reportEveryMsMin, reportMsPerNode * links.length));
@@ -45,15 +49,24 @@ export class WantedSets {
     if (everywhere !== this.#everywhere) this.#stated = new Map();
     this.#everywhere = everywhere;
     const placed = new Map(shares.map((share) => [share.of.version.digest, share.placed]));
-    const stated = new Map<string, string>();
+    const isSame = isSameActivator && areSame(shares, this.#shares);
+    this.#shares = shares;
+    const stated = new Map<string, Stated>();
     for (const link of links) {
-      const { node, startedAt } = link.entry;
-      const text = `${startedAt} ${this.#ownText(link, shares, placed)}`;
-      stated.set(node, text);
-      if (this.#stated.get(node) === text) continue;
+      const { node } = link.entry;
+      const before = this.#stated.get(node);
+      const now = isSame && before && stillHolds(before, link) ? before : this.#statedTo(link, shares, placed);
+      stated.set(node, now);
+      if (before?.text === now.text) continue;
       link.apply(++this.#generation, this.#setOf(node, shares, links.length), reportEveryMs);
     }
     this.#stated = stated;
+  }
+
+  #statedTo(link: NodeLink, shares: readonly Share[], placedOf: PlacedByDigest): Stated {
+    const hasSurplus = surplusOf(link, placedOf);
+    const text = `${link.entry.startedAt} ${this.#ownText(link, shares, hasSurplus)}`;
+    return { text, link, report: link.report, hasSurplus };
   }
 
   /** By digest, for the functions with order. A node that is not there handles nothing, whatever is wanted of it. */
@@ -90,10 +103,9 @@ export class WantedSets {
   }
 
   /** What differs from node to node, as a text to compare. */
-  #ownText(link: NodeLink, shares: readonly Share[], placedOf: PlacedByDigest): string {
+  #ownText(link: NodeLink, shares: readonly Share[], hasSurplus: boolean): string {
     const { node } = link.entry;
-    const surplus = surplusOf(link, placedOf);
-    const parts: unknown[] = [node === this.#activator, surplus ? Math.floor(this.#clock.monotonic() / 1_000) : 0];
+    const parts: unknown[] = [node === this.#activator, hasSurplus ? Math.floor(this.#clock.monotonic() / 1_000) : 0];
     for (const [at, { of, placed, beside, owners }] of shares.entries()) {
       const count = placed?.get(node) ?? 0;
       if (count > 0) parts.push(at, count);
@@ -127,6 +139,32 @@ export class WantedSets {
       return paused || replayFromMs > 0 ? [{ name, paused, replayFromMs, replayAtMs }] : [];
     });
   }
+}
+
+/** What a node was told last, as a text to compare, and what it was made from. */
+interface Stated {
+  readonly text: string;
+  readonly link: NodeLink;
+  readonly report: NodeLink['report'];
+  readonly hasSurplus: boolean;
+}
+
+/** Where nothing is wanted anew, only nodes that have reported since can differ: of a thousand, a few hundred a second. */
+function stillHolds({ link, report, hasSurplus }: Stated, now: NodeLink): boolean {
+  return !hasSurplus && link === now && report === now.report;
+}
+
+function areSame(shares: readonly Share[], before: readonly Share[]): boolean {
+  return (
+    shares.length === before.length &&
+    shares.every(({ of, placed, beside, sleeps, owners }, at) => {
+      const known = before[at];
+      const isSamePlace =
+        placed === known?.placed && beside === known?.beside && of.canary?.percent === known?.of.canary?.percent;
+      // Owners of shards are worked out anew each time.
+      return isSamePlace && sleeps === known?.sleeps && !owners && !known.owners;
+    })
+  );
 }
 
 /** Where each version that is wanted at all is to be. */

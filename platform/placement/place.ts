@@ -24,11 +24,10 @@ export function place(
 ): Placement {
   const room = new NodeRoom(nodes);
   const byId = new Map(demands.map((demand) => [demand.id, demand]));
+  const groundOf = grounds(nodes);
   const plans = demands.map((demand): Plan => {
     const beside = demand.beside === undefined ? undefined : byId.get(demand.beside)?.current;
-    const obstacles = nodes.map(obstaclesTo(demand, beside));
-    const allowed = nodes.flatMap((_, at) => (obstacles[at] === undefined ? [at] : []));
-    return { demand, allowed, obstacles, placed: new Map<number, number>() };
+    return { demand, ...groundOf(demand, beside), placed: new Map<number, number>(), isAsBefore: true };
   });
   const granted = shareSlots(
     nodes.reduce((sum, node) => sum + node.slots, 0),
@@ -38,24 +37,55 @@ export function place(
   for (const plan of plans) moved += keepPlaced(plan, granted.get(plan.demand.id) ?? 0, room, movesMax - moved);
   for (const plan of plans) fill(plan, granted.get(plan.demand.id) ?? 0, room);
   return {
-    instances: new Map(
-      plans.map(({ demand, placed }) => [
-        demand.id,
-        new Map([...placed].flatMap(([at, count]) => (count > 0 ? [[nodes[at]?.id ?? '', count] as const] : []))),
-      ]),
-    ),
+    instances: new Map(plans.map((plan) => [plan.demand.id, placedByName(plan, nodes)])),
     unplaced: new Map(plans.flatMap((plan) => shortOf(plan, room))),
     moved,
   };
 }
 
-interface Plan {
-  readonly demand: PlacementDemand;
+/** Where a demand may be. */
+interface Ground {
   /** Indexes of nodes that it may use. */
   readonly allowed: readonly number[];
+  /** By node: why not. */
   readonly obstacles: readonly (string | undefined)[];
+}
+
+interface Plan extends Ground {
+  readonly demand: PlacementDemand;
   /** Node index -> instances. */
   readonly placed: Map<number, number>;
+  /** So far it is what the demand has now. */
+  isAsBefore: boolean;
+}
+
+/** Demands that ask the same of a node are answered once: a pilot may have a thousand nodes, and has few kinds of functions. */
+function grounds(
+  nodes: readonly PlacementNode[],
+): (demand: PlacementDemand, beside: ReadonlyMap<string, number> | undefined) => Ground {
+  const known = new Map<string, Ground>();
+  const anyEnds = nodes.some(({ remainingMs }) => remainingMs !== undefined);
+  return (demand, beside) => {
+    const key = JSON.stringify([demand.labels, anyEnds ? demand.needMs : 0, demand.beside]);
+    const answered = known.get(key);
+    if (answered) return answered;
+    const obstacles = nodes.map(obstaclesTo(demand, beside));
+    const allowed = [...obstacles.keys()].filter((at) => obstacles[at] === undefined);
+    const ground = { allowed, obstacles };
+    known.set(key, ground);
+    return ground;
+  };
+}
+
+/** Node -> instances; the very map that the demand came with where nothing has changed. */
+function placedByName(
+  { demand, placed, isAsBefore }: Plan,
+  nodes: readonly PlacementNode[],
+): ReadonlyMap<string, number> {
+  if (isAsBefore) return demand.current;
+  const byName = new Map<string, number>();
+  for (const [at, count] of placed) if (count > 0) byName.set(nodes[at]?.id ?? '', count);
+  return byName;
 }
 
 /** Nobody is granted more than its nodes could hold if they were empty: others could use it. */
@@ -68,11 +98,13 @@ function whatFits({ demand, allowed }: Plan, room: NodeRoom): PlacementDemand {
 }
 
 /** Keeps what is placed, up to the grant; returns how many had to leave a node on which they may not be. */
-function keepPlaced({ demand, obstacles, placed }: Plan, granted: number, room: NodeRoom, movesLeft: number): number {
+function keepPlaced(plan: Plan, granted: number, room: NodeRoom, movesLeft: number): number {
+  const { demand, obstacles, placed } = plan;
   let kept = 0;
   let moves = 0;
   for (const [node, count] of demand.current) {
     const at = room.indexOf(node);
+    if (at === undefined || count === 0) plan.isAsBefore = false;
     if (at === undefined) continue;
     let stays = Math.min(count, room.fits(at, demand));
     if (obstacles[at] !== undefined) {
@@ -80,18 +112,21 @@ function keepPlaced({ demand, obstacles, placed }: Plan, granted: number, room: 
       moves += leaves;
       stays -= leaves;
     }
+    plan.isAsBefore &&= stays === count;
     if (stays === 0) continue;
     placed.set(at, stays);
     room.take(at, demand, stays);
     kept += stays;
   }
-  giveBack({ demand, placed }, kept - granted, room);
+  giveBack(plan, kept - granted, room);
   return moves;
 }
 
 /** Of too many, those that are spread give from the fullest nodes, those that are packed from the emptiest. */
-function giveBack({ demand, placed }: Pick<Plan, 'demand' | 'placed'>, surplus: number, room: NodeRoom): void {
+function giveBack(plan: Plan, surplus: number, room: NodeRoom): void {
   if (surplus <= 0) return;
+  const { demand, placed } = plan;
+  plan.isAsBefore = false;
   const sign = demand.strategy === 'pack' ? 1 : -1;
   const count = (at: number) => placed.get(at) ?? 0;
   const gives = (at: number) => (count(at) === 0 ? Number.POSITIVE_INFINITY : sign * count(at));
@@ -107,7 +142,8 @@ function giveBack({ demand, placed }: Pick<Plan, 'demand' | 'placed'>, surplus: 
 }
 
 /** Places further instances until there are `count`, or no node has room. */
-function fill({ demand, allowed, placed }: Plan, count: number, room: NodeRoom): void {
+function fill(plan: Plan, count: number, room: NodeRoom): void {
+  const { demand, allowed, placed } = plan;
   let missing = count - total(placed);
   if (missing <= 0) return;
   const open = allowed.filter((at) => room.fits(at, demand) > 0);
@@ -129,6 +165,7 @@ function fill({ demand, allowed, placed }: Plan, count: number, room: NodeRoom):
   for (; missing > 0; missing--) {
     const at = heap.first;
     if (at === undefined) return;
+    plan.isAsBefore = false;
     counts[at] = (counts[at] ?? 0) + 1;
     placed.set(at, counts[at]);
     room.take(at, demand, 1);

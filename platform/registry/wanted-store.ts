@@ -4,7 +4,7 @@ import { registryKeys } from '#broker';
 import { readAll } from './registry.ts';
 
 /** Function -> node -> instances. */
-export type WantedByFunction = Map<string, Map<string, number>>;
+export type WantedByFunction = ReadonlyMap<string, ReadonlyMap<string, number>>;
 
 export class WantedStore {
   readonly #bucket: KV;
@@ -17,7 +17,7 @@ export class WantedStore {
   }
 
   async load(): Promise<WantedByFunction> {
-    const wanted: WantedByFunction = new Map();
+    const wanted = new Map<string, ReadonlyMap<string, number>>();
     for (const { key, value } of await readAll(this.#bucket, registryKeys.wantedAll)) {
       const text = Buffer.from(value).toString('utf8');
       const name = key.split('.')[1] ?? '';
@@ -46,6 +46,7 @@ export class WantedStore {
 }
 
 function isSame(before: ReadonlyMap<string, number> | undefined, now: ReadonlyMap<string, number>): boolean {
+  if (before === now) return true;
   if (before?.size !== now.size) return false;
   for (const [node, count] of now) if (before.get(node) !== count) return false;
   return true;

@@ -10,9 +10,9 @@ import {
   type ServiceError,
 } from '@grpc/grpc-js';
 import {
+  callersKeepalive,
   callTimeoutMs,
-  keepaliveTimeMs,
-  keepaliveTimeoutMs,
+  type Keepalive,
   messageBytesMax,
   reconnectMaxMs,
   reconnectMinMs,
@@ -35,12 +35,16 @@ type ClientConstructor<C extends Client> = new (
 ) => C;
 
 /** A client with its own connection, opened at the first call; the caller closes it with `client.close()`. */
-export function openClient<C extends Client>(ClientOf: ClientConstructor<C>, peer: PeerAddress): C {
+export function openClient<C extends Client>(
+  ClientOf: ClientConstructor<C>,
+  peer: PeerAddress,
+  keepalive: Keepalive = callersKeepalive,
+): C {
   return new ClientOf(peer.address, channelCredentials(peer.tls), {
     'grpc.ssl_target_name_override': peer.serverName,
     'grpc.default_authority': peer.serverName,
-    'grpc.keepalive_time_ms': keepaliveTimeMs,
-    'grpc.keepalive_timeout_ms': keepaliveTimeoutMs,
+    'grpc.keepalive_time_ms': keepalive.timeMs,
+    'grpc.keepalive_timeout_ms': keepalive.timeoutMs,
     'grpc.keepalive_permit_without_calls': 1,
     'grpc.initial_reconnect_backoff_ms': reconnectMinMs,
     'grpc.max_reconnect_backoff_ms': reconnectMaxMs,

@@ -35,9 +35,8 @@ export {
   errorStackCharsMax,
   handshakeMsMax,
   invokePayloadBytesMax,
-  keepaliveTimeMs,
-  keepaliveTimeoutMs,
   messageBytesMax,
+  nodesKeepalive,
 } from './limits.ts';
 export { preloadServer } from './reflection.ts';
 export { type RpcServer, type RpcServerOptions, type RpcServiceBinding, startRpcServer } from './rpc-server.ts';

@@ -2,7 +2,7 @@
 import { Server, ServerCredentials, type ServiceDefinition, type UntypedServiceImplementation } from '@grpc/grpc-js';
 import { type Admission, behind } from './admission.ts';
 import { ConnectionBook } from './connection-book.ts';
-import { keepaliveTimeMs, keepaliveTimeoutMs, messageBytesMax, streamsMax } from './limits.ts';
+import { callersKeepalive, type Keepalive, messageBytesMax, streamsMax } from './limits.ts';
 import { addReflection } from './reflection.ts';
 import { SecureListener } from './secure-listener.ts';
 import { contextOptions, type TlsIdentity } from './tls-credentials.ts';
@@ -16,6 +16,8 @@ export interface RpcServerOptions {
   readonly reflection: boolean;
   /** Asked before every method of `services`; without one every member of the pilot may call all of them. */
   readonly admission?: Admission;
+  /** Of those that call; default `callersKeepalive`. */
+  readonly keepalive?: Keepalive;
 }
 
 export type RpcServiceBinding = readonly [
@@ -38,12 +40,13 @@ export interface RpcServer {
 
 /** Resolves once the port is bound; throws `unavailable` where it is taken. */
 export async function startRpcServer(options: RpcServerOptions): Promise<RpcServer> {
+  const { keepalive = callersKeepalive } = options;
   const server = new Server({
     'grpc.max_receive_message_length': messageBytesMax,
     'grpc.max_send_message_length': messageBytesMax,
     'grpc.max_concurrent_streams': streamsMax,
-    'grpc.keepalive_time_ms': keepaliveTimeMs,
-    'grpc.keepalive_timeout_ms': keepaliveTimeoutMs,
+    'grpc.keepalive_time_ms': keepalive.timeMs,
+    'grpc.keepalive_timeout_ms': keepalive.timeoutMs,
     'grpc.enable_channelz': 0,
   });
   const connections = new ConnectionBook();

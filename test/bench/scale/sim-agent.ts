@@ -13,7 +13,7 @@ import {
   type Instance,
   ReportResponse,
 } from '#proto';
-import { type RpcServer, serverStream, startRpcServer, type TlsIdentity, unary } from '#rpc';
+import { nodesKeepalive, type RpcServer, serverStream, startRpcServer, type TlsIdentity, unary } from '#rpc';
 
 /** As `platform/agent/node-report.ts` has it. */
 const gatherChangesMs = 25;
@@ -34,13 +34,14 @@ export class SimAgent {
   readonly startedAt = Date.now();
   epoch = 0;
   generation = 0;
+  /** As the gateway asks. */
+  reportEveryMs = 0;
   /** By how many instances of which function a set differs from the one before. */
   readonly onApplied: (changes: ReadonlyMap<string, number>) => void;
   #server: RpcServer | undefined;
   readonly #hosted = new Map<string, Hosted>();
   #instances: Instance[] = [];
   #number = 0;
-  #reportEveryMs = 0;
   #openStreams = 0;
   /** Claims to be done with sets and runs nothing. */
   readonly #lies: boolean;
@@ -62,7 +63,14 @@ export class SimAgent {
       drain: unary(() => ({ killed: 0 })),
     };
     const services = [[AgentService, implementation]] as const;
-    this.#server = await startRpcServer({ host: '127.0.0.1', port: 0, tls, services, reflection: false });
+    this.#server = await startRpcServer({
+      host: '127.0.0.1',
+      port: 0,
+      tls,
+      services,
+      reflection: false,
+      keepalive: nodesKeepalive,
+    });
     return this.#server.address;
   }
 
@@ -79,7 +87,7 @@ export class SimAgent {
     if (request.epoch === this.epoch && request.generation < this.generation) return;
     this.epoch = request.epoch;
     this.generation = request.generation;
-    this.#reportEveryMs = request.reportEveryMs;
+    this.reportEveryMs = request.reportEveryMs;
     const told = new Set<string>();
     const changes = new Map<string, number>();
     const change = (name: string, by: number) => changes.set(name, (changes.get(name) ?? 0) + by);
@@ -134,7 +142,7 @@ export class SimAgent {
     try {
       while (!signal.aborted) {
         yield this.#report();
-        await this.#change(this.#reportEveryMs || reportEveryMs, signal);
+        await this.#change(this.reportEveryMs || reportEveryMs, signal);
         await new Promise((resolve) => setTimeout(resolve, gatherChangesMs));
       }
     } finally {

@@ -5,6 +5,7 @@ import { connectNats, openBuckets, readSeed } from '#broker';
 import { platformVersion } from '#common';
 import type { AgentConfig, GatewayConfig } from '#model';
 import { agentServerName, loadCertificates } from '#security';
+import { renewEveryMs } from '../../../platform/agent/registration.ts';
 import { SimAgent } from './sim-agent.ts';
 
 export type Order = { readonly from: number; readonly to: number; readonly liars: readonly number[] };
@@ -32,12 +33,11 @@ const connection = await connectNats({ servers: config.brokers, seed, role: 'age
 const { nodes } = await openBuckets(connection);
 /** Function -> instances told, kept as sets come: a thousand of them come within seconds. */
 const counts: Record<string, number> = {};
-const agents: { agent: SimAgent; entry: string }[] = [];
+const agents: SimAgent[] = [];
 let isTold = false;
 
 process.on('message', (order: Order) => void start(order));
 process.on('disconnect', () => process.exit(0));
-setInterval(() => void renew(), 1_000);
 
 /** A few at a time: each waits for its certificate, its port and the broker. */
 const atOnce = 8;
@@ -69,15 +69,18 @@ async function startOne(number: number, liars: readonly number[]): Promise<void>
     version: platformVersion,
     startedAt: agent.startedAt,
   });
-  agents.push({ agent, entry });
+  agents.push(agent);
   // A broker that is busy is asked again within a second, as by agents.
   await nodes.put(node, entry).catch(() => undefined);
+  void renew(agent, entry);
 }
 
-/** As each agent does it: once a second. Spread over the second, as they are in truth. */
-async function renew(): Promise<void> {
-  for (const [at, { agent, entry }] of agents.entries())
-    setTimeout(() => void nodes.put(agent.node, entry).catch(() => undefined), (1_000 * at) / agents.length);
+/** As `platform/agent/registration.ts` has it. */
+async function renew(agent: SimAgent, entry: string): Promise<void> {
+  for (;;) {
+    await new Promise((resolve) => setTimeout(resolve, renewEveryMs(agent.reportEveryMs)));
+    await nodes.put(agent.node, entry).catch(() => undefined);
+  }
 }
 
 /** Applies of one moment are told together. */
@@ -95,7 +98,7 @@ setInterval(tellState, 200);
 
 function tellState(): void {
   const followed: Record<number, number> = {};
-  for (const { agent } of agents) {
+  for (const agent of agents) {
     if (agent.followed) followed[agent.epoch] = (followed[agent.epoch] ?? 0) + 1;
   }
   tell({ state: { counts, followed } });
