@@ -24,6 +24,12 @@ export interface NodeLinkOptions {
   readonly onMetrics: (report: ReportResponse) => void;
 }
 
+interface WantedSet {
+  readonly generation: number;
+  readonly functions: readonly WantedFunction[];
+  readonly reportEveryMs: number;
+}
+
 const reconnectMs = 200;
 const applyTimeoutMs = 5_000;
 /** Beyond its grace, a drain kills and hands back. */
@@ -42,7 +48,7 @@ export class NodeLink {
   readonly #client: AgentClient;
   readonly #closed = new AbortController();
   readonly #line: CallLine;
-  #wanted: { generation: number; functions: readonly WantedFunction[]; reportEveryMs: number } | undefined;
+  #wanted: WantedSet | undefined;
   #applying = false;
   /** Of the last report, as a text to compare. */
   #state = '';
@@ -160,19 +166,9 @@ export class NodeLink {
     const applied = await this.#options.applies.begin();
     try {
       for (let sent = -1; this.#wanted && (sent !== this.#wanted.generation || !this.#endTold); ) {
-        const { generation, functions, reportEveryMs } = this.#wanted;
+        const { generation, functions } = this.#wanted;
         this.#endTold = true;
-        await callUnary(
-          this.#client.apply.bind(this.#client),
-          {
-            epoch: this.#options.epoch,
-            generation,
-            functions: [...functions],
-            endsAtMs: this.endsAtMs ?? 0,
-            reportEveryMs,
-          },
-          { timeoutMs: applyTimeoutMs },
-        );
+        await this.#send(this.#wanted);
         sent = generation;
         this.#known = new Set(functions.map((entry) => entry.version?.digest ?? ''));
       }
@@ -189,7 +185,8 @@ export class NodeLink {
 
   /** A call for a version that is not in the wanted set: an old one, or one deployed this moment. */
   async #tell(version: FunctionVersion): Promise<void> {
-    const { generation, functions, reportEveryMs } = this.#wanted ?? { generation: 0, functions: [], reportEveryMs: 0 };
+    const wanted = this.#wanted ?? { generation: 0, functions: [], reportEveryMs: 0 };
+    const { functions } = wanted;
     const others = functions.filter((entry) => entry.version?.digest !== version.digest);
     const entry =
       functions.find((known) => known.version?.digest === version.digest) ??
@@ -203,10 +200,14 @@ export class NodeLink {
         triggers: [],
         shards: [],
       } satisfies WantedFunction);
+    await this.#send({ ...wanted, functions: [...others, entry] });
+  }
+
+  async #send({ generation, functions, reportEveryMs }: WantedSet): Promise<void> {
     const request = {
       epoch: this.#options.epoch,
       generation,
-      functions: [...others, entry],
+      functions: [...functions],
       endsAtMs: this.endsAtMs ?? 0,
       reportEveryMs,
     };
