@@ -51,6 +51,7 @@ export { findPeaks, type Peak, type PeakOptions, peaksMax } from './peaks/find-p
 export { ExcessKernel } from './peaks/simd-excess.ts';
 export { removeRings, ringWidthDefault } from './rings/remove-rings.ts';
 export { circularMask, isInsideDisk, maskRatioDefault } from './scan/circular-mask.ts';
+export { scanDoubts } from './scan/doubts.ts';
 export { InputError, type InputErrorCode } from './scan/errors.ts';
 export {
   assertFiniteCounts,
@@ -63,5 +64,5 @@ export {
   writeProjection,
 } from './scan/flat-field.ts';
 export type { GridShape } from './scan/grid.ts';
-export { assertAngle, assertScan, type Scan, scanDoubts } from './scan/scan.ts';
+export { assertAngle, assertScan, type Scan } from './scan/scan.ts';
 export { withLineKernel } from './scan/simd-lines.ts';

@@ -9,6 +9,8 @@ export type Counts = Uint16Array | Float32Array;
 const beamMin = 1e-6;
 /** Transmissions are clamped here before the logarithm: a pixel that saw nothing says "very dense", not infinity. */
 const transmissionMin = 1e-6;
+/** The line integral of such a pixel. */
+export const lineMax = -Math.log(transmissionMin);
 
 /** Mean of frames that come one at a time: darks and flats need not be held. */
 export class FrameMean {

@@ -94,20 +94,6 @@ function allFinite(values: Float32Array): boolean {
   return Number.isFinite(a + b + c + d);
 }
 
-/** What may be reconstructed but looks like a mistake: sentences for a log. */
-export function scanDoubts({ angles, theta }: ScanShape): readonly string[] {
-  const doubts: string[] = [];
-  const span =
-    theta.reduce((most, angle) => Math.max(most, angle), 0) - theta.reduce((least, angle) => Math.min(least, angle), 0);
-  if (span > 2.01 * Math.PI) {
-    doubts.push(
-      `theta spans ${span.toFixed(2)} radians, more than one turn; if these are degrees, multiply them by pi/180.`,
-    );
-  }
-  if (angles === 1) doubts.push('there is one angle only, so the picture is one line smeared over the slice.');
-  return doubts;
-}
-
 /** One centre a slice, from one number for all or a list. */
 export function resolveCentres(centre: number | Float64Array, slices: number, columns: number): Float64Array {
   if (typeof centre !== 'number' && centre.length !== slices) {

@@ -9,7 +9,6 @@ import {
   reconstructFbp,
   reconstructIterative,
   type Scan,
-  scanDoubts,
   writeProjection,
 } from '../../../functions/kernels/index.ts';
 import { loadKernel } from '../../harness/kernels.ts';
@@ -94,15 +93,6 @@ describe('16,384 columns', () => {
     expect(() =>
       methods['gridrec accurate']?.(scanOf({ columns: 16_384, slices: 1, theta: Float64Array.of(0) })),
     ).toThrow(/need a frequency grid of 32768 x 32768.*fbp/);
-  });
-});
-
-describe('doubts', () => {
-  it('are told of whole turns in degrees that pass as radians, and of a single angle', () => {
-    const degrees = Float64Array.from({ length: 12 }, (_, i) => i);
-    expect(scanDoubts(scanOf({ theta: degrees }))[0]).toMatch(/more than one turn/);
-    expect(scanDoubts(scanOf({ theta: Float64Array.of(0) }))[0]).toMatch(/one angle only/);
-    expect(scanDoubts(scanOf({ theta: evenAngles(9, 1) }))).toEqual([]);
   });
 });
 
