@@ -42,7 +42,8 @@ export async function explainEnd<T>(
     return await call();
   } catch (thrown) {
     const error = PlatformError.from(thrown);
-    if (error.code !== 'unavailable' || context.signal.aborted) throw thrown;
+    // A host without power refuses nothing: then it is the time that ends.
+    if ((error.code !== 'unavailable' && error.code !== 'timeout') || context.signal.aborted) throw thrown;
     throw (await findEnd(context, wanted)) ?? thrown;
   }
 }

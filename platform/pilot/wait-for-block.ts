@@ -6,7 +6,7 @@ import { type Connection, connectionSchema } from '#model';
 import { readPrivate } from '#security';
 import { type Block, blockPaths, listBlocks, readBlock } from './blocks.ts';
 import { nodePaths, pilotPaths } from './home.ts';
-import { readTail } from './log-tail.ts';
+import { readTails } from './log-tail.ts';
 import { parseProgress, progressError } from './progress.ts';
 import type { JobState, Scheduler } from './scheduler/index.ts';
 import { schedulerOf } from './start-block.ts';
@@ -180,15 +180,21 @@ function jobEnded(block: Block, state: JobState | undefined, what = 'ended befor
   const error = new PlatformError('unavailable', `job ${block.job} ${what} (${word})`, {
     hint: 'Its output is shown above.',
   });
-  return withTail(error, blockPaths(block.directory).output);
+  return withTail(error, ...logsOf(block));
+}
+
+/** The job's own, then those of its launchers: one that could not start at all has said so there. */
+function logsOf({ directory, plan }: Block): string[] {
+  const { nodes } = pilotPaths(plan.pilotDirectory);
+  return [blockPaths(directory).output, ...plan.nodes.map((node) => nodePaths(join(nodes, node)).log('launcher'))];
 }
 
 function lateNodes(block: Block, progress: ProgressFiles): PlatformError {
   const text = `${progress.ready} of ${block.plan.nodes.length} nodes were ready ${startTimeoutMs / 1_000} s after the job's start`;
-  return withTail(new PlatformError('timeout', text), blockPaths(block.directory).output);
+  return withTail(new PlatformError('timeout', text), ...logsOf(block));
 }
 
-function withTail(error: PlatformError, log: string): PlatformError {
+function withTail(error: PlatformError, ...logs: readonly string[]): PlatformError {
   const { code, message, hint } = error;
-  return new PlatformError(code, message, { hint, cause: error, foreignStack: readTail(log) });
+  return new PlatformError(code, message, { hint, cause: error, foreignStack: readTails(logs) });
 }

@@ -55,9 +55,15 @@ export function fromServiceError(thrown: unknown): PlatformError {
       // Not ours after all: the status below says what can be said.
     }
   }
-  const text = thrown.details || thrown.message;
+  const text = withoutRiddle(thrown.details || thrown.message);
   const { code, hint } = byStatus(thrown.code, text);
   return new PlatformError(code, text, { hint, cause: thrown });
+}
+
+/** "No connection established. Last error: Error: connect ECONNREFUSED 10.0.0.1:4000. Resolution note: " */
+function withoutRiddle(text: string): string {
+  const [, why, address] = /^No connection established\..*connect (E[A-Z]+) (\S+?)\.? /.exec(text) ?? [];
+  return address === undefined ? text : `nobody answers at ${address} (${why})`;
 }
 
 function isServiceError(thrown: unknown): thrown is ServiceError {

@@ -171,6 +171,16 @@ test.each([
   expect(fromServiceError(foreign)).toMatchObject({ code: expected, message: 'x' });
 });
 
+test('a refused connection is told as an address where nobody answers', () => {
+  const details =
+    'No connection established. Last error: Error: connect ECONNREFUSED 127.0.0.11:45697. Resolution note: ';
+  const foreign = Object.assign(new Error(details), { code: status.UNAVAILABLE, details, metadata: new Metadata() });
+  expect(fromServiceError(foreign)).toMatchObject({
+    code: 'unavailable',
+    message: 'nobody answers at 127.0.0.11:45697 (ECONNREFUSED)',
+  });
+});
+
 test('a message above the limit is refused by name', async () => {
   const client = open(member);
   const call = callUnary(client.invoke.bind(client), request('echo', Buffer.alloc(messageBytesMax + 1)));

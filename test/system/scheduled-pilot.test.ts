@@ -125,6 +125,12 @@ describe.skipIf(clusterMissing !== '')(`slurm:// (${clusterMissing || 'real'})`,
       code: 2,
       stderr: expect.stringMatching(/jobs go back whole, and these can: b2 \(n2, n3\)/),
     });
+    expect(await cluster.cli(['pilot', 'extend', '--nodes', '2', '--brokers'])).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(
+        /brokers cannot be added to a pilot that runs\n.*Bring the pilot up with --brokers 3/,
+      ),
+    });
     await cli('pub', 'numbers.{n}', '-d', '{n}', '--count', '500');
     expect((await cli('pilot', 'shrink', '--nodes', '2')).stdout).toBe('n2\nn3\n');
     // What the drained nodes held runs on the one that is left.
@@ -177,13 +183,14 @@ describe.skipIf(clusterMissing !== '')(`slurm:// (${clusterMissing || 'real'})`,
     await nothingIsLeft();
   });
 
-  /** Flags with which a job runs and its launcher never starts. */
-  const neverReady = () => {
-    const bin = join(cluster.directory, 'slow-bin');
+  /** Flags with which a job runs, and this in place of its launcher. */
+  const launcherThat = (name: string, does: string) => {
+    const bin = join(cluster.directory, name);
     mkdirSync(bin, { recursive: true });
-    writeFileSync(join(bin, 'setsid'), '#!/bin/sh\nexec sleep 600\n', { mode: 0o755 });
+    writeFileSync(join(bin, 'setsid'), `#!/bin/sh\n${does}\n`, { mode: 0o755 });
     return ['--cores-per-node', '2', '--walltime', '1h', '--set-env', `PATH=${bin}:/usr/bin:/bin`];
   };
+  const neverReady = () => launcherThat('slow-bin', 'exec sleep 600');
   const jobs = async (state: string) =>
     (await cluster.asRoot(['squeue', '--noheader', '--format=%i', `--states=${state}`])).stdout
       .split('\n')
@@ -202,6 +209,19 @@ describe.skipIf(clusterMissing !== '')(`slurm:// (${clusterMissing || 'real'})`,
     });
     await nothingIsLeft();
   });
+
+  test.each([
+    ['says why', 'echo "this node has no glibc" >&2; exit 3', /this node has no glibc/],
+    ['says nothing', 'exit 3', /srun: error: n\d: task 0: Exited with exit code 3/],
+  ] as const)(
+    'a job whose launcher ends at once and %s: `up` shows what there is of its logs, and leaves nothing',
+    async (_, does, says) => {
+      const up = await cluster.cli(['up', '--resource', 'slurm://', ...launcherThat('sick-bin', does)]);
+      expect(up).toMatchObject({ code: 8, stdout: '', stderr: expect.stringMatching(says) });
+      expect(up.stderr).toMatch(/job \d+ ended before the pilot was ready \(failed, NonZeroExitCode\)/);
+      await nothingIsLeft();
+    },
+  );
 
   test.each([
     ['while the job is in the queue', 'PD', () => ['--cores-per-node', '2', '--directive', '--hold'], 1],
