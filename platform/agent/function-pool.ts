@@ -206,7 +206,7 @@ export class FunctionPool {
     let best: Instance | undefined;
     const depth = this.depth;
     for (const instance of this.instances) {
-      if (instance.phase !== 'ready' || instance.inFlight >= depth) continue;
+      if (instance.phase !== 'ready' || instance.inFlight >= depth || instance.hasEnough) continue;
       if (!best || instance.inFlight < best.inFlight) best = instance;
     }
     return best;

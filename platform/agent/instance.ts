@@ -125,6 +125,11 @@ export class Instance {
     return this.#calls.size;
   }
 
+  /** It gains nothing by a further call now. */
+  get hasEnough(): boolean {
+    return this.#calls.hasEnough;
+  }
+
   /** Its frame socket has come: load the function. */
   connect(socket: Socket, early: Buffer, load: LoadHeader): void {
     this.#socket = socket;

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { join } from 'node:path';
-import { ArtifactStore, connectNats, inboxPrefix, openBuckets, openClaimFolder, readSeed } from '#broker';
+import { ArtifactStore, connectNats, inboxPrefix, openBuckets, openClaimFolder, readSeed, spareCopies } from '#broker';
 import { type Clock, systemClock } from '#common';
 import type { AgentConfig, ChildMessage } from '#model';
 import { locateBrokers } from '#pilot';
@@ -78,6 +78,7 @@ export async function runAgent(options: RunAgentOptions): Promise<RunningAgent> 
     }),
     options.isolation,
   ]);
+  spareCopies(connection);
   const buckets = await openBuckets(connection);
   const tls = readTls(config.tls);
   const peers = new PeerClaims({ pilot: config.pilot, nodes: buckets.nodes, tls });

@@ -17,11 +17,18 @@ export interface RunningCall {
   told?: RunHeader;
 }
 
+/**
+ * Payloads inside an instance of which none waits for long: what it runs, and the next one or two. Files for more than that
+ * are fresh pages, which cost several times what is copied into them.
+ */
+const aheadBytesMax = 4 * 2 ** 20;
+
 export class RunningCalls {
   readonly #concurrency: number;
   /** By the id of their frame. */
   readonly #calls = new Map<number, RunningCall>();
   #events = 0;
+  #bytes = 0;
   #nextId = 1;
 
   constructor(concurrency: number) {
@@ -32,6 +39,11 @@ export class RunningCalls {
     return this.#calls.size;
   }
 
+  /** More is inside than runs at once, and it is large: a further call would gain nothing by waiting here. */
+  get hasEnough(): boolean {
+    return this.#events >= this.#concurrency && this.#bytes >= aheadBytesMax;
+  }
+
   /** Returns the call's id in frames. */
   add(call: Call, file: BodyFile | undefined, now: number): number {
     const id = this.#nextId;
@@ -39,6 +51,7 @@ export class RunningCalls {
     this.#nextId = id === 0xffff_ffff ? 1 : id + 1;
     this.#calls.set(id, { call, startedAt: this.#events < this.#concurrency ? now : 0, file, handedOverAt: now });
     this.#events += eventsOf(call);
+    this.#bytes += call.body.length;
     return id;
   }
 
@@ -48,6 +61,7 @@ export class RunningCalls {
     if (!ended) return undefined;
     this.#calls.delete(id);
     this.#events -= eventsOf(ended.call);
+    this.#bytes -= ended.call.body.length;
     this.#promote(now);
     return ended;
   }
@@ -76,6 +90,7 @@ export class RunningCalls {
     const running = [...this.#running()].length;
     this.#calls.clear();
     this.#events = 0;
+    this.#bytes = 0;
     return { ran: all.slice(0, running), unstarted: all.slice(running) };
   }
 

@@ -16,6 +16,7 @@ export {
 } from './nats/event-publisher.ts';
 export { EventPuller, type EventPullerOptions, type PulledEvent } from './nats/event-puller.ts';
 export { type GatherMarkRecord, readGatherMark } from './nats/gather-mark-record.ts';
+export { spareCopies } from './nats/large-payloads.ts';
 export {
   bodySizeHeader,
   decodeHeaders,

@@ -8,6 +8,7 @@ import {
   ensureConsumer,
   eventSubject,
   type PulledEvent,
+  spareCopies,
   streams,
 } from '#broker';
 import { systemClock } from '#common';
@@ -23,6 +24,7 @@ const pullers: EventPuller[] = [];
 beforeAll(async () => {
   broker = await BareBroker.start();
   agent = await broker.member('agent', 'n1');
+  spareCopies(agent.connection);
   publisher = new EventPublisher({ connection: agent.connection, inbox: agent.inbox, clock: systemClock });
   lostCheck = setInterval(() => {
     publisher.checkLost();
@@ -182,6 +184,41 @@ it('kill -9 of the server: every publish settles, every event comes', async () =
   );
   expect(publisher.openPublishes).toBe(0);
 }, 60_000);
+
+it('payloads of all sizes arrive as they were sent, in one burst and around a kill -9 of the server', async () => {
+  const sizes = [0, 1, 4_096, 131_071, 131_072, 700_001, 2 ** 21, 64, 15 * 2 ** 20, 300_000];
+  const payloadOf = (bytes: number) => Buffer.alloc(bytes, `${bytes} bytes, `);
+  const arrived = new Map<string, boolean>();
+  const puller = await openPuller('sizes', (event) => {
+    const bytes = Number(event.subject.split('.').at(-1));
+    arrived.set(event.subject, payloadOf(bytes).equals(event.message.data));
+    ack(event);
+  });
+  const burst = (round: string) =>
+    sizes.map((bytes) => {
+      const { promise, resolve } = Promise.withResolvers<Error | undefined>();
+      const id = `sizes-${round}-${bytes}`;
+      publisher.publish(eventSubject(`sizes.${bytes}`), payloadOf(bytes), encodeHeadersWithId(id, ''), resolve);
+      return promise;
+    });
+  const all = async (what: string) => {
+    await eventually(
+      () => {
+        puller.setCredit(sizes.length);
+        return arrived.size === sizes.length;
+      },
+      { timeoutMs: 30_000, what },
+    );
+    expect([...arrived.values()]).toEqual(sizes.map(() => true));
+    arrived.clear();
+  };
+  expect(await Promise.all(burst('before'))).toEqual(sizes.map(() => undefined));
+  await all('every size');
+  const during = burst('during');
+  await broker.killAndRestart();
+  expect(await Promise.all(during)).toEqual(sizes.map(() => undefined));
+  await all('every size of the second burst');
+}, 90_000);
 
 it('a stream that refuses says why, and whether trying again can help', async () => {
   const [large] = await new Promise<[(Error & { code?: string }) | undefined]>((resolve) => {

@@ -36,6 +36,23 @@ describe('RunningCalls', () => {
     expect([ran.length, unstarted.length]).toEqual([1, 1]);
   });
 
+  it('has enough of large payloads once one waits, and never of small ones', () => {
+    const large = (header: string): Call => ({ ...callOf(header), body: new Uint8Array(3 * 2 ** 20) });
+    const calls = new RunningCalls(2);
+    const first = calls.add(large('a'), undefined, 1);
+    expect(calls.hasEnough).toBe(false);
+    calls.add(large('b'), undefined, 2);
+    expect(calls.hasEnough).toBe(true);
+    calls.remove(first, 3);
+    expect(calls.hasEnough).toBe(false);
+    for (let at = 0; at < 100; at++) calls.add(callOf(`c${at}`), undefined, 4);
+    expect(calls.hasEnough).toBe(false);
+    calls.add(large('d'), undefined, 5);
+    expect(calls.hasEnough).toBe(true);
+    calls.clear();
+    expect(calls.hasEnough).toBe(false);
+  });
+
   it('keeps, for any order of hand-overs and ends, the oldest running and each call in one place', () => {
     fc.assert(
       fc.property(
