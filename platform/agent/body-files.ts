@@ -5,7 +5,14 @@
  */
 import { closeSync, constants, fstatSync, openSync, rmSync, statfsSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import { bodyFileBytesMin, frameBytesMax, type ResultFileHeader, readBody, resultFileName } from '#frames';
+import {
+  bodyFileBytesMin,
+  frameBytesMax,
+  type ResultFileHeader,
+  readBody,
+  resultFileName,
+  writeGrowing,
+} from '#frames';
 
 /** f_type of tmpfs (Linux, magic.h). */
 const tmpfsType = 0x0102_1994;
@@ -13,15 +20,27 @@ const tmpfsType = 0x0102_1994;
 /** Files kept for the next payloads; an instance that works on one call at a time needs one, and one ahead of it. */
 const keptFilesMax = 2;
 
+/** A u32; a file that is used again carries another mark than before. */
+const marksMax = 0xffff_ffff;
+
 export interface BodyFile {
   readonly path: string;
   readonly file: number;
+  /** Bytes that it has pages for. */
+  bytes: number;
+}
+
+/** A body that lies in its file, or is about to be written into it under a mark. */
+export interface PutBody {
+  readonly used: BodyFile;
+  readonly mark: number | undefined;
 }
 
 export class BodyFiles {
   readonly #scratch: string;
   readonly #kept: BodyFile[] = [];
   #next = 1;
+  #mark = 0;
 
   /** `scratch`: the instance's own directory, which no other instance may read. */
   constructor(scratch: string) {
@@ -39,11 +58,32 @@ export class BodyFiles {
     try {
       used = this.#kept.pop() ?? this.#create();
       for (let at = 0; at < body.length; ) at += writeSync(used.file, body, at, body.length - at, at);
+      used.bytes = Math.max(used.bytes, body.length);
       return used;
     } catch {
       if (used) this.#remove(used);
       return undefined;
     }
+  }
+
+  /**
+   * For an instance that waits for this body: where a kept file has room, it is told of first, and written (`grow`) while the
+   * instance reads. Else as `put`.
+   */
+  begin(body: Uint8Array): PutBody | undefined {
+    const kept = this.#kept.at(-1);
+    if (body.length < bodyFileBytesMin || kept === undefined || kept.bytes < body.length) {
+      const used = this.put(body);
+      return used && { used, mark: undefined };
+    }
+    this.#kept.pop();
+    this.#mark = (this.#mark % marksMax) + 1;
+    return { used: kept, mark: this.#mark };
+  }
+
+  /** Writes what `begin` has only given a place. Throws where the node has lost the memory that the file had. */
+  grow({ used, mark }: PutBody, body: Uint8Array): void {
+    if (mark !== undefined) writeGrowing(used.file, body, mark);
   }
 
   /** Its call has ended: the next payload may have the file. */
@@ -75,7 +115,7 @@ export class BodyFiles {
 
   #create(): BodyFile {
     const path = join(this.#scratch, `body-${this.#next++}`);
-    return { path, file: openSync(path, 'wx', 0o600) };
+    return { path, file: openSync(path, 'wx', 0o600), bytes: 0 };
   }
 
   #remove({ path, file }: BodyFile): void {

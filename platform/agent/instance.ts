@@ -30,7 +30,7 @@ import {
   type StateHeader,
 } from '#frames';
 import type { MetricSample } from '#sdk';
-import type { BodyFile, BodyFiles } from './body-files.ts';
+import type { BodyFile, BodyFiles, PutBody } from './body-files.ts';
 import type { Call, CallOutcome, CallRun } from './call.ts';
 import { PartLines } from './gather/part-lines.ts';
 import { type RunningCall, RunningCalls } from './running-calls.ts';
@@ -152,10 +152,12 @@ export class Instance {
 
   /** Hands a call over; the caller has checked that there is room. */
   run(call: Call): void {
-    const file = this.#options.bodies?.put(call.body);
-    const id = this.#calls.add(call, file, this.#options.clock.monotonic());
+    const { bodies } = this.#options;
+    // An idle instance reads while the payload is written; one at work finds all of it there.
+    const put = this.#calls.size === 0 ? bodies?.begin(call.body) : wholly(bodies?.put(call.body));
+    const id = this.#calls.add(call, put?.used, this.#options.clock.monotonic());
     try {
-      this.#handOver(id, call, file);
+      this.#handOver(id, call, put);
       if (this.#writer) this.#lines.open(id, call, this.#writer);
     } catch (error) {
       // Headers over what a frame holds will be so at every try.
@@ -165,16 +167,25 @@ export class Instance {
     }
   }
 
-  #handOver(id: number, call: Call, file: BodyFile | undefined): void {
+  #handOver(id: number, call: Call, put: PutBody | undefined): void {
     const packed = (call.packed ? callPacked : 0) | PartLines.flagOf(call);
     const form = call.claimed ? callForms.claimed : callForms.inline;
-    if (file === undefined) return this.#writer?.write(frameTypes.call, id, form | packed, call.header, call.body);
-    this.#writer?.write(
-      frameTypes.call,
-      id,
-      callForms.file | packed,
-      `${call.header.slice(0, -1)},"f":${JSON.stringify(file.path)},"n":${call.body.length}}`,
-    );
+    if (put === undefined) return this.#writer?.write(frameTypes.call, id, form | packed, call.header, call.body);
+    const { used, mark } = put;
+    const growing = mark === undefined ? '' : `,"w":${mark}`;
+    const header = `${call.header.slice(0, -1)},"f":${JSON.stringify(used.path)},"n":${call.body.length}${growing}}`;
+    this.#writer?.write(frameTypes.call, id, callForms.file | packed, header);
+    if (mark !== undefined) this.#grow(put, call.body);
+  }
+
+  /** The instance is told at once, and reads behind. */
+  #grow(put: PutBody, body: Uint8Array): void {
+    this.#writer?.flush();
+    try {
+      this.#options.bodies?.grow(put, body);
+    } catch (error) {
+      this.end(`its payload could not be written: ${messageOf(error)}`);
+    }
   }
 
   /** Nobody waits for this call any more: its handler's signal aborts. */
@@ -381,4 +392,8 @@ export class Instance {
     this.#writer?.write(frameTypes.stop, 0, 0, '');
     this.#stopTimer = setTimeout(() => this.#options.kill('SIGKILL'), stopGraceMs);
   }
+}
+
+function wholly(used: BodyFile | undefined): PutBody | undefined {
+  return used && { used, mark: undefined };
 }

@@ -68,6 +68,8 @@ export interface CallHeader {
   readonly f?: string;
   /** Bytes of the payload in that file. */
   readonly n?: number;
+  /** They are being written, under this mark. */
+  readonly w?: number;
 }
 
 /** A claimed payload, as an instance may read it. */

@@ -23,6 +23,7 @@ export {
 } from './frame.ts';
 export { FrameReader } from './frame-reader.ts';
 export { FrameWriter } from './frame-writer.ts';
+export { readGrowing, writeGrowing } from './growing-file.ts';
 export type {
   CallHeader,
   ClaimedHeader,

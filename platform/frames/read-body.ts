@@ -13,15 +13,20 @@ const collectedEveryBytes = 8 * 2 ** 20;
 let uncollectedBytes = 0;
 let collectYoung: ((options: { type: 'minor' }) => void) | undefined;
 
-/** The first `length` bytes of an open file. Throws where it has fewer. */
-export function readBody(file: number, length: number): Buffer<ArrayBuffer> {
+/** For one body, which may be kept. */
+export function bodyMemory(length: number): Buffer<ArrayBuffer> {
   uncollectedBytes += length;
   if (uncollectedBytes > collectedEveryBytes) {
     uncollectedBytes = 0;
     collectYoung ??= youngCollector();
     collectYoung({ type: 'minor' });
   }
-  const bytes = Buffer.allocUnsafeSlow(length);
+  return Buffer.allocUnsafeSlow(length);
+}
+
+/** The first `length` bytes of an open file. Throws where it has fewer. */
+export function readBody(file: number, length: number): Buffer<ArrayBuffer> {
+  const bytes = bodyMemory(length);
   for (let at = 0; at < length; ) {
     const read = readSync(file, bytes, at, length - at, at);
     if (read === 0) throw new Error(`the file ended after ${at} bytes of ${length}`);

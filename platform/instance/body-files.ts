@@ -1,7 +1,7 @@
 /** The instance's side of large bodies that travel as files in the node's memory: payloads to read, results to leave. */
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import { bodyFileBytesMin, frameBytesMax, type ResultFileHeader, readBody, resultFileName } from '#frames';
+import { bodyFileBytesMin, frameBytesMax, type ResultFileHeader, readBody, readGrowing, resultFileName } from '#frames';
 
 /** Results that the agent has not read yet lie in so many files; the socket takes what is over. */
 const filesMax = 2;
@@ -14,8 +14,8 @@ export class PayloadFiles {
   /** By path, the one used longest ago first. */
   readonly #opened = new Map<string, number>();
 
-  /** The payload at the start of the file. The handler may keep it: the memory is its own. */
-  read(path: string, length: number): Uint8Array {
+  /** The payload at the start of the file, which may be being written under a mark. The handler may keep it: the memory is its own. */
+  read(path: string, length: number, mark?: number): Uint8Array {
     const file = this.#opened.get(path) ?? openSync(path, 'r');
     this.#opened.delete(path);
     this.#opened.set(path, file);
@@ -24,7 +24,7 @@ export class PayloadFiles {
       this.#opened.delete(oldest);
       closeSync(descriptor);
     }
-    return readBody(file, length);
+    return mark === undefined ? readBody(file, length) : readGrowing(file, length, mark);
   }
 }
 

@@ -7,6 +7,7 @@ import { Socket } from 'node:net';
 import { inspect } from 'node:util';
 import { messageOf, PlatformError } from '#common';
 import {
+  type CallHeader,
   callForms,
   callPacked,
   callStreamed,
@@ -195,10 +196,13 @@ class Host implements HostLink, CallSink {
     if (flags & callStreamed) call.streamed = this.#partsOf(call);
     const form = flags & ~(callPacked | callStreamed);
     if (form === callForms.claimed) return this.#runner?.receive(call, undefined);
-    const { f: path = '', n: length = 0 } = form === callForms.file ? call.header : {};
-    const payload = form === callForms.file ? this.#payloads.read(path, length) : body;
+    const payload = form === callForms.file ? this.#readFile(call.header) : body;
     if (flags & callPacked) this.#runner?.receivePack(call, payload);
     else this.#runner?.receive(call, payload);
+  }
+
+  #readFile({ f: path = '', n: length = 0, w: mark }: CallHeader): Uint8Array {
+    return this.#payloads.read(path, length, mark);
   }
 
   #partsOf(call: LazyCall): StreamedParts {

@@ -48,6 +48,28 @@ describe('ctx.signal', () => {
   }, 30_000);
 });
 
+describe('payloads that lie in files', () => {
+  it('come whole, one after the other and several ahead, though their files are written over while they are read', async () => {
+    const source = `module.exports = { handle({ data }) {
+      const first = data[0];
+      return String(data.length) + ' ' + data.every((byte) => byte === first) + ' ' + first;
+    } };`;
+    const instance = await node.load(node.fork(), await node.add('pages', 'typescript', Buffer.from(source)));
+    const kibibyte = 2 ** 10;
+    const sizes = [2_048, 300, 2_048, 2_049, 1_000, 5_000, 2_048].map((kib) => kib * kibibyte + 1);
+    const answer = async (at: number) => {
+      const bytes = sizes[at % sizes.length] ?? 0;
+      const outcome = await call(instance, Buffer.alloc(bytes, (at % 255) + 1));
+      expect(outcome).toMatchObject({
+        body: expect.toSatisfy((body) => `${body}` === `${bytes} true ${(at % 255) + 1}`),
+      });
+    };
+    for (let at = 0; at < 70; at++) await answer(at);
+    await Promise.all(Array.from({ length: 30 }, (_, at) => answer(at)));
+    instance.end('seen');
+  }, 60_000);
+});
+
 describe('how long a call took', () => {
   it('is what the host has measured, also where its agent reads all answers at once', async () => {
     const source = `module.exports = { handle(event) {

@@ -43,6 +43,30 @@ describe('payloads', () => {
     expect(readdirSync(folder)).toHaveLength(1);
   });
 
+  it('are written over a kept file under marks of their own, and what it held before is never taken for them', () => {
+    const first = bytesOf(2 * bodyFileBytesMin + 3, 1);
+    const put = agent.begin(first);
+    expect(put?.mark).toBeUndefined();
+    if (put) agent.release(put.used);
+    const marks = new Set<number | undefined>();
+    for (const length of [first.length, bodyFileBytesMin, 2 * bodyFileBytesMin, first.length]) {
+      const body = bytesOf(length, marks.size + 2);
+      const growing = agent.begin(body);
+      if (!growing) throw new Error('no file');
+      marks.add(growing.mark);
+      agent.grow(growing, body);
+      expect(Buffer.compare(payloads.read(growing.used.path, length, growing.mark), body)).toBe(0);
+      agent.release(growing.used);
+    }
+    expect([marks.size, marks.has(undefined)]).toEqual([4, false]);
+    // One that the file has no pages for is there before anybody is told.
+    const longer = bytesOf(4 * bodyFileBytesMin, 9);
+    const whole = agent.begin(longer);
+    expect(whole?.mark).toBeUndefined();
+    expect(Buffer.compare(payloads.read(whole?.used.path ?? '', longer.length), longer)).toBe(0);
+    expect(agent.begin(Buffer.alloc(10))).toBeUndefined();
+  });
+
   it('that are in use at once lie in files of their own; two are kept, and none after the end', () => {
     const bodies = [1, 2, 3, 4].map((seed) => bytesOf(bodyFileBytesMin, seed));
     const used = bodies.map((body) => agent.put(body));
