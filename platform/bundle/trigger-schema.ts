@@ -18,7 +18,9 @@ const gatherSchema = z
     key: z.string().describe('Which parts belong together: tokens of the subject, "{1}" or "{1}.{2}".'),
     count: z
       .union([z.int().min(1).max(partsMax), z.record(z.string(), z.int().min(0).max(partsMax))])
-      .describe('Distinct parts expected, or one number a kind. Left out where an end marker carries them.')
+      .describe(
+        'Distinct parts expected of all kinds together, or one number a kind. Left out where an end marker carries them.',
+      )
       .optional(),
     gap: duration('A key without a new part for this long is closed.').default('10s'),
     timeout: duration('A key open for this long is closed.').default('10m'),

@@ -10,6 +10,7 @@ import {
   messageOf,
   parseSizeBytes,
 } from '#common';
+import { anyKind } from '#model';
 import { Trigger, type TriggerFilter, type TriggerStart } from '#proto';
 import { durationMs, SpecProblem } from './spec-problem.ts';
 import { placeholders, subjectProblem, subjectWithin, templateProblem } from './subject-template.ts';
@@ -17,9 +18,6 @@ import type { TriggerManifest } from './trigger-schema.ts';
 import { resolveWindow } from './window-spec.ts';
 
 type Path = readonly PropertyKey[];
-
-/** Parts without a kind of their own are of this one; `count: 180` means it. */
-const defaultPartKind = 'part';
 
 /** Kinds are header values and map keys. */
 const partKindPattern = /^[a-z][a-z0-9-]{0,30}$/;
@@ -100,11 +98,12 @@ function resolveGather(
 ): NonNullable<Trigger['gather']> {
   const keyProblem = templateProblem(key, subject) ?? keyWithoutToken(key);
   if (keyProblem) throw new SpecProblem([...path, 'key'], `gather.key: ${keyProblem}`);
-  const counts = typeof count === 'number' ? { [defaultPartKind]: count } : (count ?? {});
-  const oddKind = Object.keys(counts).find((kind) => !partKindPattern.test(kind));
+  const byKind = typeof count === 'number' ? {} : (count ?? {});
+  const oddKind = Object.keys(byKind).find((kind) => !partKindPattern.test(kind));
   if (oddKind !== undefined) throw new SpecProblem([...path, 'count'], `"${oddKind}" is no kind of part`);
   const gapMs = durationMs(gap, [...path, 'gap'], 1);
   const timeoutMs = durationMs(timeout, [...path, 'timeout'], 1);
+  const counts = typeof count === 'number' ? { [anyKind]: count } : byKind;
   return { key, counts, gapMs, timeoutMs, onIncomplete, streaming };
 }
 

@@ -1,5 +1,6 @@
 /** The nouns that several processes share. */
 
+export { anyKind } from './any-kind.ts';
 export { callsAtOnce, callTimeoutMs, longestCallMs } from './calls-at-once.ts';
 export { durationBoundsMs } from './duration-bounds.ts';
 export { type LauncherLink, openLauncherLink } from './launcher-link.ts';

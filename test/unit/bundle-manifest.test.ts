@@ -58,7 +58,7 @@ test('`parseManifest()` reads a gather with its units', () => {
     {
       name: 'on0',
       subject: 'scan.*.rows.*',
-      gather: { key: '{1}.{2}', counts: { part: 180 }, gapMs: 2_000, timeoutMs: 30_000, onIncomplete: 'run' },
+      gather: { key: '{1}.{2}', counts: { '*': 180 }, gapMs: 2_000, timeoutMs: 30_000, onIncomplete: 'run' },
     },
   ]);
 });

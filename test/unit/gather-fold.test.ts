@@ -1,5 +1,6 @@
 /** The fold of parts into keys: order, doubles, ends, gaps, bounds, and that a restart anywhere changes nothing. */
 import { describe, expect, it } from 'vitest';
+import { anyKind } from '#model';
 import { Trigger } from '#proto';
 import { type ClosedKey, compileGather, type FoldEffect, GatherFold, type StoredPart } from '#routing';
 import { decodeSequences, openKeysMax } from '../../platform/routing/gather/index.ts';
@@ -175,6 +176,41 @@ describe('GatherFold', () => {
       ),
     );
     expect(closed).toMatchObject([{ reason: 'complete', first: 1, last: 3, doubles: 1, parts: { p: 2 } }]);
+  });
+
+  it('closes at a number for all kinds together, whatever the kinds, and names what is missing where there is one', () => {
+    const drafts = fc.uniqueArray(fc.record({ kind: fc.constantFrom('dark', 'p'), index: fc.nat({ max: 9 }) }), {
+      minLength: 2,
+      selector: ({ kind, index }) => `${kind}:${index}`,
+    });
+    fc.assert(
+      fc.property(drafts, (parts) => {
+        const fold = new GatherFold({ ...rules, counts: new Map([[anyKind, parts.length]]) }, 1e12);
+        const marks = parts.map(({ kind, index }) => ({ key: 'a', mark: `${kind}:${index}` }));
+        // Each comes twice: doubles count once, and the last new one closes.
+        const messages = stored([...marks.slice(0, -1), ...marks.slice(0, -1), ...marks.slice(-1)]);
+        expect(closings(foldAll(fold, messages.slice(0, -1)))).toEqual([]);
+        const closed = closings(foldAll(fold, messages.slice(-1)));
+        expect(closed).toMatchObject([{ reason: 'complete', missing: {} }]);
+      }),
+    );
+    const short = new GatherFold({ ...rules, counts: new Map([[anyKind, 4]]) }, 1e12);
+    foldAll(
+      short,
+      stored([
+        { key: 'a', mark: 'p:0' },
+        { key: 'a', mark: 'p:3' },
+        { key: 'b', mark: 'p:0' },
+        { key: 'b', mark: 'dark:0' },
+      ]),
+    );
+    expect(short.closeDue(9_000).map(({ key, missing }) => [key, missing])).toEqual([
+      ['a', { p: [[1, 2]] }],
+      ['b', {}],
+    ]);
+    const marked = new GatherFold({ ...rules, counts: new Map([[anyKind, 9]]) }, 1e12);
+    const end = { key: 'a', mark: 'end', expect: 'p=1' };
+    expect(closings(foldAll(marked, stored([{ key: 'a', mark: 'p:0' }, end])))).toMatchObject([{ reason: 'complete' }]);
   });
 
   it('counts and names what comes after the close: doubles within the grace, late ones after it', () => {

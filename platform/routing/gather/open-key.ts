@@ -1,5 +1,6 @@
 /** What a gatherer knows of one key: which parts have come, in which messages, and when (G3). */
 import { traceOf } from '#common';
+import { anyKind } from '#model';
 import { IndexSet } from './index-set.ts';
 import { kindsPerKeyMax, missingRangesMax, partsPerKeyMax } from './limits.ts';
 import { SequenceEncoder } from './sequence-codec.ts';
@@ -140,13 +141,15 @@ export class OpenKey {
     this.#sequences.push(sequence);
     this.#partBytes += bytes;
     if (seen.size === this.#expected.get(kind)) this.#unfinishedKinds--;
+    if (this.#sequences.count === this.#expected.get(anyKind)) this.#unfinishedKinds--;
     return 'taken';
   }
 
-  /** The marker's counts add to those of the manifest and win over them. */
+  /** The marker's counts add to those of the manifest and win over them; beside them a number for all kinds says nothing more. */
   expect(expected: ReadonlyMap<string, number> | undefined): void {
     if (!expected) return;
-    this.#expected = new Map([...this.#expected, ...expected]);
+    const manifest = [...this.#expected].filter(([kind]) => kind !== anyKind);
+    this.#expected = new Map([...manifest, ...expected]);
     this.#countUnfinished();
   }
 
@@ -175,17 +178,28 @@ export class OpenKey {
 
   #countUnfinished(): void {
     this.#unfinishedKinds = 0;
-    for (const [kind, count] of this.#expected) if ((this.#seen.get(kind)?.size ?? 0) < count) this.#unfinishedKinds++;
+    for (const [kind, count] of this.#expected) if (this.#sizeOf(kind) < count) this.#unfinishedKinds++;
+  }
+
+  #sizeOf(kind: string): number {
+    return kind === anyKind ? this.#sequences.count : (this.#seen.get(kind)?.size ?? 0);
   }
 
   #missing(): Record<string, [number, number][]> {
     const missing: Record<string, [number, number][]> = {};
     let room = missingRangesMax;
-    for (const [kind, count] of this.#expected) {
+    for (const [expected, count] of this.#expected) {
+      const kind = expected === anyKind ? this.#onlyKind() : expected;
+      if (kind === undefined) continue;
       const ranges = (this.#seen.get(kind) ?? new IndexSet()).missingBelow(count, room);
       if (ranges.length > 0) missing[kind] = ranges;
       room -= ranges.length;
     }
     return missing;
+  }
+
+  /** Of several kinds a number for all of them together does not say which one has too few. */
+  #onlyKind(): string | undefined {
+    return this.#seen.size === 1 ? [...this.#seen.keys()][0] : undefined;
   }
 }
