@@ -65,7 +65,7 @@ async function invoke(context: CliContext, name: string, input: string | undefin
         pilot.invokeAsync(name, payload, { ...options, ...(flags.keep === undefined ? {} : { keepMs: flags.keep }) }),
       ),
     );
-    await output.one(callId, { callId }, [['call', callId]]);
+    await output.bare(callId, { callId });
     return output.note(`pilotfish calls wait ${callId}`);
   }
   using _ = output.waiting(`waiting for ${name}`);

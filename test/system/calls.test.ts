@@ -40,7 +40,7 @@ const slowly = (ms: number) => `async (event, ctx) => {
 describe('`invoke --async`', () => {
   it('gives an id at once; `calls` shows it, waits for it and prints the result', async () => {
     await functions.deploy(pilot, 'shout', '(event) => event.text().toUpperCase()');
-    const started = await pilot.cli(['invoke', 'shout', '-d', 'hi', '--async', '--keep', '1h', '-o', 'name']);
+    const started = await pilot.cli(['invoke', 'shout', '-d', 'hi', '--async', '--keep', '1h']);
     const callId = started.stdout.trim();
     expect(callId).toMatch(/^shout\.[A-Za-z0-9]{12}$/);
     expect(await pilot.cli(['calls', 'wait', callId])).toMatchObject({ code: 0, stdout: 'HI' });
