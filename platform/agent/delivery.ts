@@ -94,7 +94,7 @@ export class Delivery {
   beginTrace(): void {
     // With order it is tried again while it stays here.
     this.trace?.end(this.#route.clock.now());
-    this.trace = this.#route.traces?.begin(this.event, this.#route, this.#route.idOf(this.name), this.attempt);
+    this.trace = this.#route.traces?.begin(this.event, this.#route, this.attempt);
   }
 
   /** The same event came again to this agent: its lease is new. */

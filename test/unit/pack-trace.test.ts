@@ -5,22 +5,21 @@ import { membersOf, type PulledEvent } from '#broker';
 import { systemClock } from '#common';
 import { describePack, encodePack, packHeader } from '#packs';
 import type { FinishedSpan } from '#telemetry';
-import { Traces } from '../../platform/agent/traces/traces.ts';
-import type { TriggerRoute } from '../../platform/agent/trigger-route.ts';
+import { type TracedRoute, Traces } from '../../platform/agent/traces/traces.ts';
 
 const traceId = '0af7651916cd43dd8448eb211c80319c';
 const source = 'b7ad6b7169203331';
 const traced = JSON.stringify({ traceparent: `00-${traceId}-${source}-01` });
 const untraced = JSON.stringify({ traceparent: `00-${'a'.repeat(32)}-${source}-00` });
 
-const route = {
+const route: TracedRoute = {
   stream: 'EVENTS',
   functionName: 'f',
   versionNumber: 1,
   triggerName: 'on0',
   subjectOf: () => 'in',
-  idOf: (name: unknown) => `f.on0.EVENTS.${String(name)}`,
-} as unknown as TriggerRoute;
+  idOf: (name) => `f.on0.EVENTS.${name}`,
+};
 
 function packOf(members: readonly string[], version?: string): PulledEvent {
   const headers = newHeaders();

@@ -1,11 +1,10 @@
 /** The agent's side of tracing: which events are recorded, and where their spans go. Absent where nothing is traced. */
 import { pathToFileURL } from 'node:url';
-import { eventName, headersOf, ownHeaders, type PulledEvent } from '#broker';
+import { type EventName, eventName, headersOf, ownHeaders, type PulledEvent } from '#broker';
 import type { Clock } from '#common';
 import type { AgentConfig } from '#model';
 import { isPlainPack, memberCount } from '#packs';
 import type { SpanSink } from '#telemetry';
-import type { TriggerRoute } from '../trigger-route.ts';
 import { EventTrace } from './event-trace.ts';
 import { PackTrace } from './pack-trace.ts';
 import { placeInTrace, type TracePlace, versionHeader } from './sampling.ts';
@@ -24,6 +23,16 @@ export interface TracedCall {
   readonly headers: Readonly<Record<string, string>>;
 }
 
+/** What of a trigger stands in its spans. */
+export interface TracedRoute {
+  readonly functionName: string;
+  readonly versionNumber: number;
+  readonly triggerName: string;
+  readonly stream: string;
+  subjectOf(event: PulledEvent): string;
+  idOf(event: EventName): string;
+}
+
 const noHeaders = {};
 
 export class Traces {
@@ -34,9 +43,9 @@ export class Traces {
   }
 
   /** Undefined for an event that is not traced. */
-  begin(event: PulledEvent, route: TriggerRoute, eventId: string, attempt: number): EventTrace | undefined {
+  begin(event: PulledEvent, route: TracedRoute, attempt: number): EventTrace | undefined {
     const place = this.#placeOf(event, route, ownOf(event));
-    return place && this.#traceOf(event, route, place, eventId, attempt);
+    return place && this.#traceOf(event, route, place, attempt);
   }
 
   /**
@@ -45,7 +54,7 @@ export class Traces {
    */
   beginPack(
     pack: PulledEvent,
-    route: TriggerRoute,
+    route: TracedRoute,
     members: () => readonly (PulledEvent | undefined)[],
     attempt: number,
   ): PackTrace | undefined {
@@ -56,24 +65,24 @@ export class Traces {
     if (isPlainPack(data, memberCount(data)) && !this.#placeOf(pack, route, common)) return undefined;
     const traces = members().map((member) => {
       const place = member && this.#placeOf(member, route, { ...common, ...ownOf(member) });
-      return place && member && this.#traceOf(member, route, place, route.idOf(eventName(member)), attempt);
+      return place && member && this.#traceOf(member, route, place, attempt);
     });
     return traces.some((trace) => trace !== undefined) ? new PackTrace(traces) : undefined;
   }
 
-  #placeOf(event: PulledEvent, { stream }: TriggerRoute, headers: Readonly<Record<string, string>>) {
+  #placeOf(event: PulledEvent, { stream }: TracedRoute, headers: Readonly<Record<string, string>>) {
     const { ratio, pilot } = this.#options;
     return placeInTrace({ stream, sequence: event.streamSequence, name: eventName(event), headers }, ratio, pilot);
   }
 
-  #traceOf(event: PulledEvent, route: TriggerRoute, place: TracePlace, eventId: string, attempt: number): EventTrace {
+  #traceOf(event: PulledEvent, route: TracedRoute, place: TracePlace, attempt: number): EventTrace {
     const { sink, clock } = this.#options;
     const traced = {
       functionName: route.functionName,
       version: route.versionNumber,
       trigger: route.triggerName,
       subject: route.subjectOf(event),
-      eventId,
+      eventId: route.idOf(eventName(event)),
       attempt,
       dueMs: Math.max(event.timeMs, event.retry?.notBeforeMs ?? 0),
     };
