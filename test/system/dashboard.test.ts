@@ -182,7 +182,7 @@ describe.skipIf(skipped)(`a dashboard${skipped ? ` (${skipped})` : ''}`, () => {
     await publish('gridrec; filter=hann', 1);
     await page.getByRole('columnheader', { name: 'before' }).waitFor({ timeout: seenMs });
     const made = page.getByRole('row', { name: /^made by/ });
-    expect(await made.getByRole('cell').allTextContents()).toEqual(['gridrec; filter=hann', 'gridrec; filter=shepp']);
+    expect(await made.getByRole('cell').allTextContents()).toEqual(['gridrec; filter=shepp', 'gridrec; filter=hann']);
     expect(await made.getAttribute('class')).toBe('differs');
     expect(await page.locator('.viewer canvas').count()).toBe(2);
     await picture(page, 'before-after');

@@ -29,8 +29,8 @@ export function MadeOf({ after, before }: { readonly after: Shown; readonly befo
         <thead>
           <tr>
             <th aria-label="What" />
-            <th>after</th>
             <th>before</th>
+            <th>after</th>
           </tr>
         </thead>
       )}
@@ -67,8 +67,8 @@ function Row({ label, after, before }: RowProps) {
         {label}
         {differs && <span class="hidden"> (differs)</span>}
       </th>
-      <td>{after}</td>
       {before !== undefined && <td>{before}</td>}
+      <td>{after}</td>
     </tr>
   );
 }

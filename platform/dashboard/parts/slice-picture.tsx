@@ -7,15 +7,18 @@ interface PictureProps {
   readonly low: number;
   readonly high: number;
   readonly label: string;
+  /** Where two stand side by side: which one it is. */
+  readonly caption?: string | undefined;
 }
 
-export function SlicePicture({ slice, low, high, label }: PictureProps) {
+export function SlicePicture({ slice, low, high, label, caption }: PictureProps) {
   const canvas = useRef<HTMLCanvasElement>(null);
   useEffect(() => {
     if (canvas.current && typeof slice === 'object') drawSlice(canvas.current, slice, low, high);
   }, [slice, low, high]);
   return (
     <figure class="slice">
+      {caption && <figcaption class="quiet">{caption}</figcaption>}
       <canvas ref={canvas} role="img" aria-label={label} />
       {typeof slice === 'string' && <p class="failure">{slice}</p>}
     </figure>

@@ -91,10 +91,20 @@ export function SliceViewer({ scan, stem, none, title }: ViewerProps) {
     <section aria-label={title}>
       <h2>{title}</h2>
       <div class={before.value ? 'viewer two' : 'viewer'}>
-        <SlicePicture slice={slice} {...window} label={`Slice ${wanted}${before.value ? ', after' : ''}`} />
         {before.value && (
-          <SlicePicture slice={before.value.slice} {...window} label={`Slice ${before.value.subject}, before`} />
+          <SlicePicture
+            slice={before.value.slice}
+            {...window}
+            label={`Slice ${before.value.subject}, before`}
+            caption="before"
+          />
         )}
+        <SlicePicture
+          slice={slice}
+          {...window}
+          label={`Slice ${wanted}${before.value ? ', after' : ''}`}
+          caption={before.value && 'after'}
+        />
         <div class="controls">
           <Slider
             label="Slice"
