@@ -9,20 +9,18 @@ import {
   encodeRetry,
   eventName,
   type FailedAttempt,
-  headerLines,
   leaseMs,
   messageIdHeader,
   ownHeaders,
   type PulledEvent,
-  publishSubject,
   retryId,
   retrySubject,
 } from '#broker';
 import { backoffMs, messageOf, PlatformError, parseTraceparent } from '#common';
-import { type ErrorHeader, type OutputHeader, readOutputHeaders, resultForms } from '#frames';
+import type { ErrorHeader } from '#frames';
 import type { CallOutcome, CallRun } from './call.ts';
-import type { StoredOutput } from './claims/output-store.ts';
 import { type AttemptRecord, deadLetterBody, failuresOf } from './dead-letter.ts';
+import { type EventOutput, outputsOf } from './event-outputs.ts';
 import { traceHeaders } from './trace-headers.ts';
 import type { EventTrace } from './traces/event-trace.ts';
 import type { PackTrace } from './traces/pack-trace.ts';
@@ -43,8 +41,6 @@ const unstartableDelayMs = 5_000;
 
 /** What went wrong in a call; without a kind an ordinary failure. */
 type Failure = Pick<ErrorHeader, 'message'> & Partial<ErrorHeader>;
-
-type EventOutput = Pick<StoredOutput, 'subject' | 'data' | 'id' | 'lines'>;
 
 const emptyPayload = new Uint8Array(0);
 
@@ -189,18 +185,10 @@ export class Delivery {
   }
 
   #publishOutputs(form: number, header: string, body: Uint8Array, run: CallRun): void {
-    if (form === resultForms.none) return this.ack();
-    let outputs: EventOutput[];
+    let outputs: readonly EventOutput[];
     try {
-      if (form === resultForms.single) {
-        const subject = this.#route.outputSubject(this.event);
-        if (subject === undefined) return this.ack();
-        this.#openOutputs = 1;
-        const id = this.#route.outputId(this.name, 0);
-        const lines = this.#route.outputLines(id) + headerLines(this.#traceHeaders());
-        return this.#publish({ subject, data: body, id, lines }, run);
-      }
-      outputs = this.#outputsOf(readOutputHeaders(header, body.length), body);
+      const { event, name } = this;
+      outputs = outputsOf({ form, header, body }, { event, name, route: this.#route, trace: this.#traceHeaders() });
     } catch (error) {
       const { message } = PlatformError.from(error);
       return this.#failed({ message: `its outputs cannot be published: ${message}` }, run);
@@ -208,25 +196,6 @@ export class Delivery {
     if (outputs.length === 0) return this.ack();
     this.#openOutputs = outputs.length;
     for (const output of outputs) this.#publish(output, run);
-  }
-
-  #outputsOf(headers: readonly OutputHeader[], body: Uint8Array): EventOutput[] {
-    let at = 0;
-    const trace = this.#traceHeaders();
-    return headers.flatMap((output, index) => {
-      const data = body.subarray(at, at + output.length);
-      at += output.length;
-      const subject =
-        output.subject === undefined ? this.#route.outputSubject(this.event) : publishSubject(output.subject);
-      if (subject === undefined) return [];
-      const id = this.#route.outputId(this.name, index);
-      const own = authorHeaders(output.headers);
-      // What the author says of an attribute stands.
-      const said = new Set(own.map(([name]) => name.toLowerCase()));
-      const given = [...(this.#route.cloudEvents?.(id) ?? []), ...trace];
-      const attributes = given.filter(([name]) => !said.has(name));
-      return [{ subject, data, id, lines: this.#route.versionLines + headerLines([...attributes, ...own]) }];
-    });
   }
 
   /** R2: the event is acked only after every output's PubAck. */
@@ -325,12 +294,4 @@ export class Delivery {
       else this.ack();
     });
   }
-}
-
-/** A result that passes its event's headers on must not claim that event's payload as well, or say that it is a pack. */
-const platformHeader = /^(nats-|pilotfish-(version$|claim|pack))/i;
-
-/** A function's own headers; the platform's and the broker's are not for it to set. */
-function authorHeaders(headers: Readonly<Record<string, string>> = {}): [string, string][] {
-  return Object.entries(headers).filter(([name]) => !platformHeader.test(name));
 }

@@ -13,21 +13,19 @@ import {
   type EventName,
   type EventPuller,
   eventName,
-  isPack,
   openShardConsumer,
   type PulledEvent,
   type ShardPlace,
 } from '#broker';
-import { type Clock, messageOf, PlatformError } from '#common';
+import { type Clock, messageOf } from '#common';
 import { KeyGate } from '#routing';
 import type { Logger } from '#telemetry';
-import { callHeader, ownHeaderText } from '../call-header.ts';
 import type { ClaimLocator } from '../claims/claim-locator.ts';
-import { type FetchedCall, fetchClaimed, isLostForGood } from '../claims/fetch-claimed.ts';
 import { Delivery } from '../delivery.ts';
 import type { FunctionPool } from '../function-pool.ts';
 import type { GatherLease } from '../gather/gather-lease.ts';
 import type { TriggerRoute } from '../trigger-route.ts';
+import { callInOrder } from './ordered-call.ts';
 
 export interface ShardIntakeOptions {
   readonly place: ShardPlace;
@@ -55,9 +53,6 @@ const heldBytesMax = 4 * 2 ** 20;
 /** Results without PubAck at one agent; past it nothing more is pulled (R6). */
 const openPublishesMax = 4_096;
 const recordRetryMs = 1_000;
-/** A claimed payload whose node, or room for it, is not there now: the key waits for it. */
-const fetchRetryMs = 5_000;
-const noPayload = new Uint8Array(0);
 
 /** The time with one consumer. */
 interface Session {
@@ -243,41 +238,14 @@ export class ShardIntake {
   }
 
   #submit(delivery: Delivery): void {
-    const { event } = delivery;
-    // Whoever put it in line could not open it; those that can be opened stand there as their members.
-    if (isPack(event)) return delivery.deadLetter('the pack cannot be read', delivery.earlier);
-    const claimed = fetchClaimed(event, this.#options.claims);
-    if (claimed === undefined) return this.#call(delivery, ownHeaderText(event), event.message.data);
-    claimed.then(
-      (fetched) => {
-        if (this.held.get(delivery.name) !== delivery) return fetched.remove();
-        this.#call(delivery, fetched.text, noPayload, fetched);
-      },
-      (thrown: unknown) => {
-        const error = PlatformError.from(thrown);
-        if (isLostForGood(error)) return delivery.deadLetter(error.message, delivery.earlier);
-        this.#again(delivery, fetchRetryMs);
-      },
-    );
-  }
-
-  #call(delivery: Delivery, text: string, body: Uint8Array, fetched?: FetchedCall): void {
-    const timeoutMs = this.#options.pool.version.spec?.timeoutMs ?? 30_000;
-    delivery.beginTrace();
-    const taken = this.#options.pool.submit({
-      header: callHeader(delivery, this.#route, timeoutMs, text),
-      body,
-      claimed: fetched !== undefined,
-      timeoutMs,
-      scan: this.#route.scanOf(delivery.event),
-      settle: (outcome, run) => {
-        fetched?.remove();
-        delivery.settle(outcome, run);
-      },
+    const { pool, claims } = this.#options;
+    callInOrder(delivery, {
+      pool,
+      claims,
+      route: this.#route,
+      isHeld: () => this.held.get(delivery.name) === delivery,
+      again: (delayMs) => this.#again(delivery, delayMs),
     });
-    if (taken) return;
-    fetched?.remove();
-    this.#again(delivery, recordRetryMs);
   }
 
   /** R4 with order: it stays here under its lease, and its key waits. */
