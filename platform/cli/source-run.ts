@@ -1,5 +1,6 @@
 /** One run of a source: resolves what was asked for, then lets producers send it, here or on the pilot's nodes. */
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -24,6 +25,8 @@ import { produceOnNodes } from './source-nodes.ts';
 const producersMax = 64;
 const recordedBytesMax = 64 * 2 ** 20;
 const progressMs = 5_000;
+/** What is under way is stored within milliseconds, where it can be. */
+const interruptedMs = 5_000;
 
 export interface SourceRun {
   readonly source: Source;
@@ -148,21 +151,23 @@ async function produceHere(
 ): Promise<ProducerReport[]> {
   const source = await openAny(run.source, run.settings, { run: run.run, signal: context.signal });
   const failed = new AbortController();
+  const over = new AbortController();
   const signal = AbortSignal.any([context.signal, failed.signal]);
   const clients: EventClient[] = [];
-  const telling = setInterval(() => {
-    output.note(`${clients.reduce((sum, { counts }) => sum + counts.acked, 0)} stored`);
-  }, progressMs);
+  const tell = () => output.note(progressOf(clients));
+  const telling = setInterval(tell, progressMs);
   try {
     return await withSources(context, flags.pilot, run.producers, async (several) => {
       clients.push(...several);
-      const ended = await Promise.allSettled(several.map((sink, producer) => one(sink, producer)));
+      const all = Promise.allSettled(several.map((sink, producer) => one(sink, producer)));
+      const ended = await Promise.race([all, afterInterruption(context.signal, over.signal, tell)]);
       return ended.map((end) => {
         if (end.status === 'rejected') throw end.reason;
         return end.value;
       });
     });
   } finally {
+    over.abort();
     clearInterval(telling);
     source.close?.();
   }
@@ -176,6 +181,22 @@ async function produceHere(
       throw asPlatformError(error);
     }
   }
+}
+
+function progressOf(clients: readonly EventClient[]): string {
+  const stored = clients.reduce((sum, { counts }) => sum + counts.acked, 0);
+  const isFull = clients.some(({ counts }) => counts.waiting > 0 && counts.sent === counts.acked);
+  if (!isFull) return `${stored} stored`;
+  return `${stored} stored; the stream is full, and takes more when functions have handled some of it or its time has come`;
+}
+
+/** Throws when a run that was interrupted has not ended by itself: the stream has no room for what it still holds. */
+async function afterInterruption(interrupted: AbortSignal, over: AbortSignal, tell: () => void): Promise<never> {
+  if (!interrupted.aborted) await once(interrupted, 'abort', { signal: over });
+  await systemClock.sleep(interruptedMs, over);
+  // Whoever interrupts a command sees no error.
+  if (!over.aborted) tell();
+  throw new PlatformError('unavailable', 'the stream has no room for what is under way');
 }
 
 async function openAny(source: Source, settings: SourceSettings, context: SourceContext) {

@@ -47,6 +47,8 @@ export interface EventCounts {
   readonly retried: number;
   /** Events that had to wait, for answers or for room in the stream. */
   readonly held: number;
+  /** Those that wait just now. */
+  readonly waiting: number;
 }
 
 export interface PublishWindowOptions {
@@ -136,7 +138,8 @@ export class PublishWindow {
   }
 
   get counts(): EventCounts {
-    return { sent: this.#sent, acked: this.#acked, retried: this.#retried, held: this.#held };
+    const [waiting, held] = [this.#queue.length, this.#held];
+    return { sent: this.#sent, acked: this.#acked, retried: this.#retried, held, waiting };
   }
 
   async publish(subject: string, data: Uint8Array | string, options: PublishOptions): Promise<void> {

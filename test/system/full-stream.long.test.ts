@@ -1,4 +1,5 @@
-/** The long form of full-stream.test.ts: the trimmer lets go of handled events once they are out of the duplicate window. */
+/** The long form of full-stream.test.ts: the trimmer lets go of handled events once they are out of the duplicate window; who waits is told, and may leave. */
+import { once } from 'node:events';
 import { expect, it } from 'vitest';
 import { duplicateWindowMs } from '#broker';
 import { FunctionFolder } from '../harness/functions.ts';
@@ -42,3 +43,22 @@ it(
   },
   4 * duplicateWindowMs,
 );
+
+it('`source run` says that it waits for room, and ends when it is told to', async () => {
+  await using pilot = await TestPilot.start({ storeSize: '64MiB' });
+  const running = pilot.spawnCli(['source', 'run', 'synthetic', '--set', 'bytes=1000000', '--count', '1000']);
+  let said = '';
+  const full = new Promise<void>((resolve) => {
+    running.stderr.on('data', (part: Buffer) => {
+      said += part.toString();
+      if (said.includes('the stream is full')) resolve();
+    });
+  });
+  const ended = once(running, 'exit');
+  running.stdout.resume();
+  await Promise.race([full, ended]);
+  expect(running.exitCode, said).toBeNull();
+  running.kill('SIGINT');
+  const [code] = await ended;
+  expect({ code, said }).toMatchObject({ code: 130, said: expect.stringMatching(/\d+ stored; the stream is full/) });
+}, 120_000);
