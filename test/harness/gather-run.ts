@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { jetstreamManager } from '@nats-io/jetstream';
-import { connectNats, consumerName, gatherKey, gatherSubject, openBuckets, streams } from '#broker';
+import { connectNats, consumerName, eventSubject, gatherKey, gatherSubject, openBuckets, streams } from '#broker';
 import { deployFolder } from './deploy-folder.ts';
 import { eventually } from './eventually.ts';
 import type { TestPilot } from './pilot.ts';
@@ -56,18 +56,33 @@ async function connectInside({ connection, directory }: TestPilot) {
   return { manager: await jetstreamManager(nats), buckets: await openBuckets(nats), close: () => nats.close() };
 }
 
+type Inside = Awaited<ReturnType<typeof connectInside>>;
+
+/** Asked again where a server that has just been lost, or an election, leaves the question without an answer. */
+async function askInside<T>(
+  pilot: TestPilot,
+  ask: (inside: Inside) => Promise<T | undefined>,
+  what: string,
+): Promise<T> {
+  const asked = async () => {
+    const inside = await connectInside(pilot);
+    try {
+      const answer = await ask(inside);
+      return answer === undefined ? undefined : { answer };
+    } finally {
+      await inside.close();
+    }
+  };
+  return (await eventually(asked, { timeoutMs: 60_000, what })).answer;
+}
+
 /** The node whose agent gathers: the holder of the trigger's lease. */
-export async function gathererNode(pilot: TestPilot): Promise<string> {
-  const inside = await connectInside(pilot);
-  try {
-    const holder = async () => {
-      const entry = await inside.buckets.gatherLeases.get(gatherKey(gatherFunction, trigger));
-      return entry?.operation === 'PUT' ? entry.string() : undefined;
-    };
-    return await eventually(holder, { timeoutMs: 10_000, what: 'a gatherer' });
-  } finally {
-    await inside.close();
-  }
+export function gathererNode(pilot: TestPilot, functionName = gatherFunction): Promise<string> {
+  const holder = async ({ buckets }: Inside) => {
+    const entry = await buckets.gatherLeases.get(gatherKey(functionName, trigger));
+    return entry?.operation === 'PUT' ? entry.string() : undefined;
+  };
+  return askInside(pilot, holder, 'a gatherer');
 }
 
 export async function countDeadLetters(pilot: TestPilot): Promise<number> {
@@ -77,6 +92,15 @@ export async function countDeadLetters(pilot: TestPilot): Promise<number> {
   } finally {
     await inside.close();
   }
+}
+
+/** How many events are stored on the subjects. */
+export function storedEvents(pilot: TestPilot, pattern: string): Promise<number> {
+  const stored = async ({ manager }: Inside) => {
+    const { state } = await manager.streams.info(streams.events, { subjects_filter: eventSubject(pattern) });
+    return Object.values(state.subjects ?? {}).reduce((sum, count) => sum + count, 0);
+  };
+  return askInside(pilot, stored, `what is stored on ${pattern}`);
 }
 
 /** Gather events that are stored, and whether the trigger has a watermark. */

@@ -65,7 +65,7 @@ export async function publishNumbered(
     async finished(timeoutMs) {
       await published;
       await eventually(() => results.size === count, { timeoutMs, what: `${count} results of ${run}` });
-      await untilIdle(pilot, through.function);
+      await untilIdle(pilot, through.function, timeoutMs);
     },
     async close() {
       reading.abort();

@@ -31,7 +31,7 @@ it(
       'on: [{ subject: "fill.*" }]',
       'output: "filled.{1}"',
     ]);
-    // With their outputs they are 60 MiB, of which the stream holds 43.
+    // With their outputs they are 60 MiB, of which the stream holds 31.
     for (let n = 0; n < events; n++) {
       // Held back once the stream is nine tenths full, until the first events are out of the duplicate window.
       await source.publish(`fill.${n}`, Buffer.alloc(256 * 2 ** 10, 7), { id: `pace-${n}` });

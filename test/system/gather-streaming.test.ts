@@ -5,28 +5,11 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { eventually } from '../harness/eventually.ts';
 import { deployFolder, FunctionFolder } from '../harness/functions.ts';
 import { TestPilot } from '../harness/pilot.ts';
+import { followHandler, projections, publish, reading, streamingGather } from '../harness/streaming-gather.ts';
 import { untilIdle } from '../harness/until-idle.ts';
 
 const functions = new FunctionFolder();
 let pilot: TestPilot;
-
-/** Tells how far it has read when it has read `tell` parts; its result is what it was given, in that order. */
-const handler = `async (event, ctx) => {
-  const seen = [];
-  let bytes = 0;
-  for await (const { kind, index, data } of event.parts!) {
-    seen.push(kind + index);
-    bytes += data.length;
-    if (seen.length === 3) {
-      const { instance, node } = ctx.function;
-      const told = JSON.stringify({ reason: event.parts!.reason, instance, node });
-      await ctx.publish('half.' + event.parts!.key, told, { id: event.id + '.half.' + instance });
-    }
-    if (event.parts!.key.startsWith('early')) return 'early';
-  }
-  const { key, count, counts, missing, reason } = event.parts!;
-  return { key, seen, bytes, count, counts, missing, reason };
-}`;
 
 const python = `import pilotfish
 
@@ -41,17 +24,15 @@ def handle(event, ctx):
 pilotfish.run(handle)
 `;
 
-const gather = (more: string) => `gather: { key: "{1}", timeout: 2m, streaming: true, ${more} }`;
-
 beforeAll(async () => {
   pilot = await TestPilot.start({ nodes: 2, coresPerNode: 4 });
-  await functions.deploy(pilot, 'follow', handler, [
-    `on: [{ subject: "open.*.part", ${gather('gap: 60s')} }]`,
+  await functions.deploy(pilot, 'follow', followHandler, [
+    `on: [{ subject: "open.*.part", ${streamingGather('gap: 60s')} }]`,
     'output: "followed.{1}"',
     'scale: { min: 1 }',
   ]);
-  await functions.deploy(pilot, 'strict', handler, [
-    `on: [{ subject: "strict.*.part", ${gather('gap: 3s')} }]`,
+  await functions.deploy(pilot, 'strict', followHandler, [
+    `on: [{ subject: "strict.*.part", ${streamingGather('gap: 3s')} }]`,
     'output: "checked.{1}"',
   ]);
   const folder = functions.write('snake', '');
@@ -61,7 +42,7 @@ beforeAll(async () => {
     `functions:
   snake:
     command: [python3, snake.py]
-    on: [{ subject: "open.*.part", ${gather('gap: 60s')} }]
+    on: [{ subject: "open.*.part", ${streamingGather('gap: 60s')} }]
     output: "snaked.{1}"
 `,
   );
@@ -72,36 +53,6 @@ afterAll(async () => {
   functions[Symbol.dispose]();
   await pilot?.[Symbol.asyncDispose]();
 }, 60_000);
-
-/** Results on `<prefix>.<key>` as they come. */
-async function reading(prefix: string) {
-  const source = await pilot.events('viewer');
-  const stop = new AbortController();
-  const texts: string[] = [];
-  const events = await source.read(`${prefix}.*`, { signal: stop.signal });
-  const read = (async () => {
-    for await (const { data } of events) texts.push(Buffer.from(data).toString('utf8'));
-  })();
-  const until = (count: number) =>
-    eventually(() => texts.length >= count, { timeoutMs: 60_000, what: `${count} results on ${prefix}` });
-  const close = async () => {
-    stop.abort();
-    await read;
-    await source.close();
-  };
-  return { texts, until, [Symbol.asyncDispose]: close };
-}
-
-async function publish(subject: string, parts: readonly string[], expected?: string): Promise<void> {
-  await using source = await pilot.events('source');
-  for (const part of parts) await source.publish(subject, part, { headers: { 'Pilotfish-Part': part } });
-  if (expected)
-    await source.publish(subject, '', { headers: { 'Pilotfish-Part': 'end', 'Pilotfish-Expect': expected } });
-  await source.flush();
-}
-
-const projections = (from: number, to: number) =>
-  Array.from({ length: to - from }, (_, at) => `projection:${from + at}`);
 
 /** The process of the instance that has told how far it is. */
 async function pidOf(told = '{}'): Promise<number> {
@@ -114,14 +65,14 @@ const kill = (pid: number) => process.kill(pid, 'SIGKILL');
 
 describe('the function of a streaming gather', () => {
   it('is given parts while the key is open, doubles left out, in TypeScript and in Python alike', async () => {
-    await using half = await reading('half');
-    await using results = await reading('followed');
-    await using snaked = await reading('snaked');
+    await using half = await reading(pilot, 'half');
+    await using results = await reading(pilot, 'followed');
+    await using snaked = await reading(pilot, 'snaked');
     // Disorder and a double: given as stored, each index once.
-    await publish('open.first.part', ['projection:1', 'projection:0', 'projection:0', 'dark:0']);
+    await publish(pilot, 'open.first.part', ['projection:1', 'projection:0', 'projection:0', 'dark:0']);
     await half.until(1);
     expect(JSON.parse(half.texts[0] ?? '')).toMatchObject({ reason: 'open' });
-    await publish('open.first.part', projections(2, 40), 'dark=1,projection=40');
+    await publish(pilot, 'open.first.part', projections(2, 40), 'dark=1,projection=40');
     await results.until(1);
     const seen = ['projection1', 'projection0', 'dark0', ...projections(2, 40).map((part) => part.replace(':', ''))];
     const counts = { dark: 1, projection: 40 };
@@ -143,17 +94,17 @@ describe('the function of a streaming gather', () => {
   }, 120_000);
 
   it('gives one result with every part once, though its instance, its agent and the gateway are killed meanwhile', async () => {
-    await using half = await reading('half');
-    await using results = await reading('followed');
-    await publish('open.killed.part', projections(0, 10));
+    await using half = await reading(pilot, 'half');
+    await using results = await reading(pilot, 'followed');
+    await publish(pilot, 'open.killed.part', projections(0, 10));
     await half.until(1);
     kill(await pidOf(half.texts[0]));
     await half.until(2);
-    await publish('open.killed.part', projections(10, 20));
+    await publish(pilot, 'open.killed.part', projections(10, 20));
     kill(pilot.pid(JSON.parse(half.texts[1] ?? '').node, 'agent'));
     await half.until(3);
     kill(pilot.pid('n1', 'gateway'));
-    await publish('open.killed.part', projections(20, 30), 'projection=30');
+    await publish(pilot, 'open.killed.part', projections(20, 30), 'projection=30');
     await results.until(1);
     expect(JSON.parse(results.texts[0] ?? '')).toMatchObject({
       seen: projections(0, 30).map((part) => part.replace(':', '')),
@@ -167,17 +118,17 @@ describe('the function of a streaming gather', () => {
   }, 180_000);
 
   it('may end before its key does, and is not called once more', async () => {
-    await using results = await reading('followed');
-    await publish('open.early.part', ['projection:0']);
+    await using results = await reading(pilot, 'followed');
+    await publish(pilot, 'open.early.part', ['projection:0']);
     await results.until(1);
-    await publish('open.early.part', ['projection:1'], 'projection=2');
+    await publish(pilot, 'open.early.part', ['projection:1'], 'projection=2');
     await untilIdle(pilot, 'follow');
     expect(results.texts).toEqual(['early']);
   }, 60_000);
 
   it('of a key that stays incomplete gives a dead letter, which is handled with what is there when it is redriven', async () => {
-    await using results = await reading('checked');
-    await publish('strict.short.part', projections(0, 4), 'projection=5');
+    await using results = await reading(pilot, 'checked');
+    await publish(pilot, 'strict.short.part', projections(0, 4), 'projection=5');
     const letters = () => Array.fromAsync(pilot.client.deadLetters('strict'));
     const [letter] = await eventually(async () => ((await letters()).length > 0 ? await letters() : undefined), {
       timeoutMs: 40_000,
@@ -189,7 +140,7 @@ describe('the function of a streaming gather', () => {
       redrivable: true,
     });
     // It comes too late for the key.
-    await publish('strict.short.part', ['projection:4']);
+    await publish(pilot, 'strict.short.part', ['projection:4']);
     await eventually(async () => (await letters()).some(({ reason }) => reason === 'late part'), {
       timeoutMs: 40_000,
       what: 'the letter of the late part',

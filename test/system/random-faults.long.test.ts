@@ -8,6 +8,7 @@ import { eventually } from '../harness/eventually.ts';
 import { echoPath, publishNumbered, wrongCounts } from '../harness/numbered.ts';
 import { TestPilot } from '../harness/pilot.ts';
 import { inflictFaults } from '../harness/random-faults.ts';
+import { untilIdle } from '../harness/until-idle.ts';
 
 const functionsPath = join(import.meta.dirname, '../../functions');
 const rows = 8;
@@ -37,10 +38,7 @@ describe('under random faults', () => {
     const faults = await inflictFaults(pilot, { seed: 5, functionNames: ['gridrec'] }, replayPhantoms(pilot, scans));
     await eventually(() => slices.seen.size === scans * rows, { timeoutMs: 120_000, what: 'every slice' });
     // A double would come with a redelivery: a lease and a restart later at the latest.
-    await eventually(async () => (await pilot.client.get('gridrec')).summary?.lag === 0, {
-      timeoutMs: 60_000,
-      what: 'no lag left',
-    });
+    for (const name of ['split', 'gridrec']) await untilIdle(pilot, name, 60_000);
     await slices.close();
     const doubled = [...slices.seen].filter(([, digests]) => digests.length > 1);
     expect(doubled, JSON.stringify(faults)).toEqual([]);
