@@ -16,7 +16,6 @@ export {
 } from './nats/event-publisher.ts';
 export { EventPuller, type EventPullerOptions, type PulledEvent } from './nats/event-puller.ts';
 export { type GatherMarkRecord, readGatherMark } from './nats/gather-mark-record.ts';
-export { spareCopies } from './nats/large-payloads.ts';
 export {
   bodySizeHeader,
   decodeHeaders,
@@ -38,6 +37,7 @@ export {
   retryId,
 } from './nats/retry-message.ts';
 export { openShardConsumer, removeShard, type ShardPlace } from './nats/shard-consumer.ts';
+export { spareCopies } from './nats/spare-copies.ts';
 export { type StateValue, StateValues } from './nats/state-values.ts';
 export { blockTag, placeStreams, straying } from './nats/stream-placement.ts';
 export { type StoredMessage, StreamReader, type StreamReaderOptions } from './nats/stream-reader.ts';

@@ -1,7 +1,7 @@
 /** Whatever the chunks: large messages arrive as the client alone would have them, and in memory of their own size. */
 import { headers, Kind, Parser, type ParserEvent } from '@nats-io/transport-node';
 import { expect, it } from 'vitest';
-import { receiveInPlace } from '../../platform/broker/nats/large-payloads.ts';
+import { receiveInPlace } from '../../platform/broker/nats/spare-copies.ts';
 import { fc } from '../harness/properties.ts';
 
 interface Sent {
