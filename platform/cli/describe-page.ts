@@ -1,6 +1,15 @@
 /** What `describe` says, out of what the gateway knows. Pure. */
 import { formatBytes, formatDuration } from '#common';
-import type { FunctionSpec, GetFunctionResponse, Instance, LogsResponse, Node, Trigger } from '#proto';
+import type {
+  FunctionSpec,
+  FunctionSummary,
+  FunctionVersion,
+  GetFunctionResponse,
+  Instance,
+  LogsResponse,
+  Node,
+  Trigger,
+} from '#proto';
 import { functionRecord, instanceRecord, versionRecord } from './function-record.ts';
 import { ageText, countText, type PageSection } from './output.ts';
 import { namesOf } from './versions.ts';
@@ -25,6 +34,12 @@ interface Hold {
 /** Versions that are shown; `versions` lists all. */
 const versionsShownMax = 5;
 
+/** Why it is the canary no more; whoever deployed it may not have been there. */
+function wasCanary({ number }: FunctionVersion, summary: FunctionSummary | undefined): string[] {
+  const canary = summary?.canary;
+  return canary?.number === number && canary.ended !== '' ? [`was canary: ${canary.ended}`] : [];
+}
+
 export function describePage(facts: FunctionFacts): { title: string; sections: PageSection[] } {
   const { name, found, nowMs } = facts;
   const { summary, versions, instances } = found;
@@ -40,7 +55,7 @@ export function describePage(facts: FunctionFacts): { title: string; sections: P
       {
         title: 'Versions',
         rows: versions.slice(-versionsShownMax).map((version) => {
-          const names = namesOf(version, summary).join(', ');
+          const names = [...namesOf(version, summary), ...wasCanary(version, summary)].join(', ');
           return [
             `${version.number}`,
             version.digest.slice(0, 12),

@@ -74,6 +74,15 @@ describe('describePage()', () => {
     expect(permission(granted, 'environment')?.[1]).toBe('HOME');
   });
 
+  it('says of a canary that is one no more why that is', () => {
+    const facts = factsOf({});
+    const ended = 'withdrawn: 30 of 60 calls failed';
+    Object.assign(facts.found.summary ?? {}, { canary: { number: 2, percent: 10, ended } });
+    expect(rowsOf(facts, 'Versions')).toEqual([
+      ['2', 'abcdef012345', expect.any(String), `latest, was canary: ${ended}`],
+    ]);
+  });
+
   it('tells a foreign process apart: what holds it is something else', () => {
     const foreign = factsOf({ kind: 'process' }, [nodeWith('n1', ['files'])]);
     expect(permission(foreign, 'files')?.[2]).toBe('not enforced here');
