@@ -49,8 +49,8 @@ export interface ScalingLoopOptions {
 
 /** A round at least this often; a change on a node brings one sooner. */
 const roundEveryMs = 250;
-/** Of a large pilot a round costs more: the loop rests this multiple of what it had to do, so that it takes 4 % of a core at most. */
-const restFactor = 25;
+/** Of a large pilot a round costs more: the loop rests this multiple of what it had to do, so that it takes 8 % of a core at most. */
+const restFactor = 12;
 /** On a machine where everything is slow, wanted sets are to be stated within 2 s of a change all the same. */
 const restMaxMs = 1_000;
 /** Reports of a burst of changes are seen together. */
@@ -71,9 +71,9 @@ export class ScalingLoop {
   readonly #canaries: CanaryWatch;
   #wake = Promise.withResolvers<void>();
   #loop: Promise<void>;
-  /** How long the last round took, and how much of that it did not wait for the broker. */
+  /** How long the last round took, and how much of that it waited for the broker to say what waits. */
   roundMs = 0;
-  #workMs = 0;
+  #waitedMs = 0;
   /** What the last round was told, and found no room for. */
   placed: PlacedRound | undefined;
 
@@ -120,6 +120,7 @@ export class ScalingLoop {
     const { clock, logger } = this.#options;
     while (!this.#stop.signal.aborted) {
       const begun = clock.monotonic();
+      this.#waitedMs = 0;
       try {
         await this.#round();
       } catch (error) {
@@ -128,7 +129,7 @@ export class ScalingLoop {
       this.roundMs = clock.monotonic() - begun;
       await Promise.race([this.#wake.promise, clock.sleep(roundEveryMs, this.#stop.signal)]);
       this.#wake = Promise.withResolvers<void>();
-      await clock.sleep(restMs(this.#workMs), this.#stop.signal);
+      await clock.sleep(restMs(this.roundMs - this.#waitedMs), this.#stop.signal);
     }
   }
 
@@ -139,8 +140,9 @@ export class ScalingLoop {
     this.#functions.forgetOthers(new Set(versions.map(({ version }) => version.function)));
     if (!this.#settled()) return this.#sets.state(fleet.ready(), versions, this.#wanted);
     const latest = versions.filter(({ pull }) => pull).map(({ version }) => version);
-    const lags = await this.#functions.readLags(latest);
     const begun = clock.monotonic();
+    const lags = await this.#functions.readLags(latest);
+    this.#waitedMs = clock.monotonic() - begun;
     const reports = fleet.reports();
     const loads = versionLoads(reports);
     const decided = this.#functions.decide(latest, lags, loads, this.#wanted);
@@ -154,7 +156,6 @@ export class ScalingLoop {
     this.#functions.noteUnplaced(placement.unplaced);
     await this.#options.store.save(this.#wanted);
     this.#sets.state(fleet.ready(), versions, this.#wanted);
-    this.#workMs = clock.monotonic() - begun;
   }
 
   #demand(

@@ -12,8 +12,8 @@ import type { WantedVersion } from './wanted-versions.ts';
 const tellAllNodesMax = 64;
 /** Reports without a change: a gateway of 1,000 nodes reads 330 a second. */
 const reportMsPerNode = 3;
-const reportEveryMsMin = 500;
-const reportEveryMsMax = 3_000;
+/** In steps: each other number is a new set for every node, and while a thousand nodes join there would be hundreds of them. */
+const reportEveryMsSteps = [500, 1_000, 2_000, 3_000] as const;
 
 export class WantedSets {
   readonly #clock: Clock;
@@ -40,7 +40,7 @@ export class WantedSets {
     this.#activator = activator;
     const owners = this.#shardOwners(links, versions, wanted);
     const shares = versions.map((version) => this.#shareOf(version, wanted, owners.get(version.version.digest)));
-    const reportEveryMs = Math.min(reportEveryMsMax, Math.max(reportEveryMsMin, reportMsPerNode * links.length));
+    const reportEveryMs = reportEveryMsFor(links.length);
     const everywhere = JSON.stringify([
       reportEveryMs,
       ...shares.map(({ of, triggers }) => [of.version.digest, of.canary?.digest, triggers]),
@@ -152,6 +152,11 @@ interface Stated {
 /** Where nothing is wanted anew, only nodes that have reported since can differ: of a thousand, a few hundred a second. */
 function stillHolds({ link, report, hasSurplus }: Stated, now: NodeLink): boolean {
   return !hasSurplus && link === now && report === now.report;
+}
+
+/** How often each of so many nodes reports where nothing changes. */
+export function reportEveryMsFor(nodes: number): number {
+  return reportEveryMsSteps.find((step) => step >= reportMsPerNode * nodes) ?? reportEveryMsSteps[3];
 }
 
 function areSame(shares: readonly Share[], before: readonly Share[]): boolean {

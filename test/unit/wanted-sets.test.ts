@@ -4,7 +4,7 @@ import { systemClock } from '#common';
 import { FunctionVersion, ReportResponse, TriggerState } from '#proto';
 import type { TriggerStates } from '#registry';
 import type { NodeLink } from '../../platform/gateway/node-link.ts';
-import { WantedSets } from '../../platform/gateway/wanted-sets.ts';
+import { reportEveryMsFor, WantedSets } from '../../platform/gateway/wanted-sets.ts';
 
 function reportOf(node: string, running: number): ReportResponse {
   const instances = Array.from({ length: running }, (_, at) => ({
@@ -65,6 +65,13 @@ it('tells all of them of a new version, and a node again whose agent has started
   expect(state(placed)).toEqual(['n1 0', 'n2 1']);
   links.n1 = { ...links.n1, entry: { ...links.n1.entry, startedAt: 2 } };
   expect(state(placed)).toEqual(['n1 0']);
+});
+
+it('asks for fewer reports of a larger pilot, and for other ones only a few times while its nodes join', () => {
+  const asked = Array.from({ length: 2_000 }, (_, nodes) => reportEveryMsFor(nodes));
+  expect(asked).toEqual(asked.toSorted((a, b) => a - b));
+  expect([...new Set(asked)]).toEqual([500, 1_000, 2_000, 3_000]);
+  expect(asked[100]).toBe(500);
 });
 
 it('tells a node each second that runs more than it should', () => {
