@@ -183,7 +183,7 @@ export class TriggerIntake {
   }
 
   #submit(delivery: Delivery): void {
-    if (this.#partSource) return void this.#submitStreamed(delivery, this.#partSource);
+    if (this.#partSource !== undefined) return void this.#submitStreamed(delivery, this.#partSource);
     if (this.#fetchParts) {
       const refusal = gatherRefusal(delivery.event);
       if (refusal === undefined) this.#submitGathered(delivery, this.#fetchParts);
