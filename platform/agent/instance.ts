@@ -5,8 +5,6 @@
 import type { Socket } from 'node:net';
 import { type Clock, messageOf } from '#common';
 import {
-  callForms,
-  callPacked,
   codeCacheUses,
   type ErrorHeader,
   type Frame,
@@ -17,7 +15,6 @@ import {
   type LogHeader,
   type PublishedHeader,
   type PublishHeader,
-  type ResultFileHeader,
   type RunHeader,
   readErrorHeader,
   readLogHeader,
@@ -25,13 +22,13 @@ import {
   readPublishHeader,
   readRunHeader,
   readStateHeader,
-  resultInFile,
   runToldMs,
   type StateHeader,
 } from '#frames';
 import type { MetricSample } from '#sdk';
-import type { BodyFile, BodyFiles, PutBody } from './body-files.ts';
-import type { Call, CallOutcome, CallRun } from './call.ts';
+import type { BodyFiles } from './body-files.ts';
+import type { Call, CallRun } from './call.ts';
+import { CallPayloads } from './call-payloads.ts';
 import { PartLines } from './gather/part-lines.ts';
 import { type RunningCall, RunningCalls } from './running-calls.ts';
 import type { StateAnswer } from './state-store.ts';
@@ -92,6 +89,7 @@ export class Instance {
   loadError: string | undefined;
   readonly #options: InstanceOptions;
   readonly #calls: RunningCalls;
+  readonly #payloads: CallPayloads;
   readonly #lines: PartLines;
   #writer: FrameWriter | undefined;
   #socket: Socket | undefined;
@@ -110,6 +108,7 @@ export class Instance {
     this.concurrency = options.concurrency;
     this.memoryBytes = options.memoryBytes;
     this.#calls = new RunningCalls(options.concurrency);
+    this.#payloads = new CallPayloads(options.bodies);
     this.#lines = new PartLines(options.bodies);
     this.startedAt = options.clock.now();
     this.#startTimer = setTimeout(() => this.end(`it was not ready within ${startWaitMs} ms`), startWaitMs);
@@ -152,37 +151,21 @@ export class Instance {
 
   /** Hands a call over; the caller has checked that there is room. */
   run(call: Call): void {
-    const { bodies } = this.#options;
-    // An idle instance reads while the payload is written; one at work finds all of it there.
-    const put = this.#calls.size === 0 ? bodies?.begin(call.body) : wholly(bodies?.put(call.body));
+    const put = this.#payloads.place(call, this.#calls.size === 0);
     const id = this.#calls.add(call, put?.used, this.#options.clock.monotonic());
+    const writer = this.#writer;
+    if (!writer) return;
     try {
-      this.#handOver(id, call, put);
-      if (this.#writer) this.#lines.open(id, call, this.#writer);
+      this.#payloads.writeCall(writer, id, call, put);
+      this.#lines.open(id, call, writer);
     } catch (error) {
       // Headers over what a frame holds will be so at every try.
       const rejected = { kind: 'rejected', message: messageOf(error), stack: '' } as const;
       this.#take(id, this.#options.clock.monotonic());
-      call.settle({ kind: 'failed', error: rejected }, { instance: this.id, ms: 0 });
+      return call.settle({ kind: 'failed', error: rejected }, { instance: this.id, ms: 0 });
     }
-  }
-
-  #handOver(id: number, call: Call, put: PutBody | undefined): void {
-    const packed = (call.packed ? callPacked : 0) | PartLines.flagOf(call);
-    const form = call.claimed ? callForms.claimed : callForms.inline;
-    if (put === undefined) return this.#writer?.write(frameTypes.call, id, form | packed, call.header, call.body);
-    const { used, mark } = put;
-    const growing = mark === undefined ? '' : `,"w":${mark}`;
-    const header = `${call.header.slice(0, -1)},"f":${JSON.stringify(used.path)},"n":${call.body.length}${growing}}`;
-    this.#writer?.write(frameTypes.call, id, callForms.file | packed, header);
-    if (mark !== undefined) this.#grow(put, call.body);
-  }
-
-  /** The instance is told at once, and reads behind. */
-  #grow(put: PutBody, body: Uint8Array): void {
-    this.#writer?.flush();
     try {
-      this.#options.bodies?.grow(put, body);
+      this.#payloads.grow(writer, put, call);
     } catch (error) {
       this.end(`its payload could not be written: ${messageOf(error)}`);
     }
@@ -268,8 +251,8 @@ export class Instance {
         { instance: this.id, ms: now - startedAt },
       );
     }
-    for (const { file } of [...ran, ...unstarted]) if (file) this.#options.bodies?.release(file);
-    this.#options.bodies?.close();
+    for (const { file } of [...ran, ...unstarted]) this.#payloads.release(file);
+    this.#payloads.close();
     this.#options.events.onEnded(
       this,
       reason,
@@ -323,7 +306,7 @@ export class Instance {
     const run = this.#runOf(running, now);
     if (error === undefined) {
       const header = frame.header.length === 0 ? '' : Buffer.from(frame.header).toString('utf8');
-      running.call.settle(this.#resultOf(frame, header), run);
+      running.call.settle(this.#payloads.resultOf(frame, header, this.#writer), run);
     } else if (this.#interrupted) {
       running.call.settle({ kind: 'lost', reason: 'it was interrupted: its node is drained', ended: true }, run);
     } else {
@@ -346,25 +329,11 @@ export class Instance {
     return { instance: this.id, ms: this.#tellsRuns ? Math.min(seen, runToldMs) : seen };
   }
 
-  #resultOf({ flags, body }: Frame, header: string): CallOutcome {
-    if ((flags & resultInFile) === 0) return { kind: 'result', form: flags, header, body };
-    try {
-      const left = JSON.parse(header) as ResultFileHeader;
-      const taken = this.#options.bodies?.take(left);
-      if (!taken) throw new Error('there is no place for such files');
-      this.#writer?.write(frameTypes.taken, left.file, 0, '');
-      return { kind: 'result', form: flags & ~resultInFile, header: '', body: taken };
-    } catch (error) {
-      const message = `its result cannot be read: ${error instanceof Error ? error.message : String(error)}`;
-      return { kind: 'failed', error: { kind: 'failed', message, stack: '' } };
-    }
-  }
-
   /** The call is no longer inside it; its payload's file serves the next one. */
   #take(id: number, now: number): RunningCall | undefined {
     const running = this.#calls.remove(id, now);
     this.#lines.close(id);
-    if (running?.file) this.#options.bodies?.release(running.file);
+    this.#payloads.release(running?.file);
     return running;
   }
 
@@ -392,8 +361,4 @@ export class Instance {
     this.#writer?.write(frameTypes.stop, 0, 0, '');
     this.#stopTimer = setTimeout(() => this.#options.kill('SIGKILL'), stopGraceMs);
   }
-}
-
-function wholly(used: BodyFile | undefined): PutBody | undefined {
-  return used && { used, mark: undefined };
 }
