@@ -46,13 +46,13 @@ describe.skipIf(clusterMissing !== '')(`limits of accounts and QOS (${clusterMis
     expect(done, `${args.join(' ')}: ${done.stdout}${done.stderr}`).toMatchObject({ code: 0 });
   }
   const flags = ['--cores-per-node', '2', '--walltime', '1h'];
-  const reasonOf = async (job: string) =>
-    (await cluster.asRoot(['squeue', '--noheader', '--format=%r', `--jobs=${job}`])).stdout.trim();
-  const untilQueued = async () => {
-    await eventually(async () => (await cluster.jobs('queued')).length === 1, {
-      timeoutMs: 60_000,
-      what: 'a job is in the queue',
-    });
+  /** The id of the one job in the queue, once Slurm has said why it waits: it looks again each second. */
+  const untilWaits = async (reason: string) => {
+    await eventually(
+      async () =>
+        (await cluster.asRoot(['squeue', '--noheader', '--format=%r', '--states=PD'])).stdout.trim() === reason,
+      { timeoutMs: 60_000, what: `a job waits for ${reason}` },
+    );
     return (await cluster.jobs('queued'))[0] ?? '';
   };
 
@@ -72,8 +72,7 @@ describe.skipIf(clusterMissing !== '')(`limits of accounts and QOS (${clusterMis
   test('a second job of a QOS that allows one waits: `up` says for what, and is ready once the first has ended', async () => {
     const first = await pilot.up(...flags, '--qos', 'single');
     const second = cluster.cli(['up', '--resource', 'slurm://', ...flags, '--qos', 'single'], { timeoutMs: 200_000 });
-    const job = await untilQueued();
-    expect(await reasonOf(job)).toBe('QOSMaxJobsPerUserLimit');
+    const job = await untilWaits('QOSMaxJobsPerUserLimit');
     expect((await pilot.json('pilot', 'list')).items).toMatchObject([
       { pilot: first, state: 'running' },
       { state: 'queued', nodesAlive: 0 },
@@ -93,8 +92,7 @@ describe.skipIf(clusterMissing !== '')(`limits of accounts and QOS (${clusterMis
   test('an extension past the nodes of the account waits, is told as what it is, and can be taken back', async () => {
     await pilot.up(...flags, '--nodes', '2');
     const extend = cluster.cli(['pilot', 'extend', '--nodes', '1'], { timeoutMs: 200_000 });
-    const job = await untilQueued();
-    expect(await reasonOf(job)).toBe('AssocGrpNodeLimit');
+    const job = await untilWaits('AssocGrpNodeLimit');
     expect((await pilot.blocks()).at(-1)).toMatchObject({ job, state: 'PENDING', reason: 'AssocGrpNodeLimit' });
     expect((await pilot.json('pilot', 'list')).items).toMatchObject([{ state: 'running', nodes: 3, nodesAlive: 2 }]);
     await new Promise((done) => setTimeout(done, 5_000));

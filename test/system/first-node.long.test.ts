@@ -91,26 +91,6 @@ describe.skipIf(clusterMissing !== '')(
       await pilot.nothingIsLeft();
     });
 
-    test('with one broker, the first node loses its power: the pilot stands until Slurm has requeued the job, and goes on with all that was stored', async () => {
-      await start(3);
-      await pilot.up('--nodes', '2', '--cores-per-node', '2', '--walltime', '1h');
-      await pilot.deploy(...steady);
-      const host = (await pilot.hostOf('n1')) ?? '';
-      const published = pilot.publish('steady', 400, 20);
-      await pilot.cli(['tail', 'done.steady.*', '--from', 'all', '--count', '20']);
-      await cluster.node('crash', host);
-      await until('the job is queued', async () => (await pilot.blocks())[0]?.state === 'PENDING');
-      expect(await pilot.state()).toBe('queued');
-      await until('the job runs again', async () => (await pilot.blocks())[0]?.state === 'RUNNING');
-      await untilNodes(2);
-      expect(await pilot.hostOf('n1')).not.toBe(host);
-      await published;
-      await pilot.expectDone('steady', 400);
-      await pilot.cli(['down']);
-      await cluster.node('boot', host);
-      await pilot.nothingIsLeft();
-    });
-
     test('its walltime ends: what runs is finished before, `pilot list` and every command say that it has ended, and `down` leaves nothing', async () => {
       await start(2);
       const id = await pilot.up('--nodes', '2', '--cores-per-node', '2', '--walltime', '1m');
