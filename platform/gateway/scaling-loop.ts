@@ -49,8 +49,8 @@ export interface ScalingLoopOptions {
 
 /** A round at least this often; a change on a node brings one sooner. */
 const roundEveryMs = 250;
-/** Of a large pilot a round costs more: the loop rests this multiple of what it had to do, so that it takes 8 % of a core at most. */
-const restFactor = 12;
+/** Of a large pilot a round costs more: the loop rests this multiple of what it had to do, so that it takes 5 % of a core at most. */
+const restFactor = 18;
 /** On a machine where everything is slow, wanted sets are to be stated within 2 s of a change all the same. */
 const restMaxMs = 1_000;
 /** Reports of a burst of changes are seen together. */

@@ -57,9 +57,10 @@ describe('startPilot()', () => {
   test('a gateway that cannot start is reported with the end of its log, and nothing is left', async () => {
     await using home = new TestHome();
     const up = home.startUp(2, { STAND_IN_BROKEN: 'gateway' });
-    const records = await eventually(() => (home.records().length === 2 ? home.records() : undefined), {
-      timeoutMs: 10_000,
-      what: 'both launchers',
+    // One may have ended before the other has begun.
+    const records = await eventually(() => (home.records().length > 0 ? home.records() : undefined), {
+      timeoutMs: 30_000,
+      what: 'a launcher',
     });
     home.remember();
     const { code, stderr } = await up.ended;

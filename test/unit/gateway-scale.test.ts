@@ -178,6 +178,6 @@ describe('DecisionLog', () => {
 
 it('restMs() follows the cost of a round, but changes are seen within 2 s on the slowest machine', () => {
   expect(restMs(0.5)).toBe(20);
-  expect(restMs(20)).toBe(240);
+  expect(restMs(20)).toBe(360);
   expect(restMs(5_000)).toBe(1_000);
 });
