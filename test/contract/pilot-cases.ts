@@ -40,7 +40,8 @@ export function pilotCases(subject: () => PilotSubject): void {
   const state = async (id: string) => (await subject().scheduler.states([id])).get(id);
   const until = (id: string, phase: string) =>
     eventually(async () => (await state(id))?.phase === phase, { timeoutMs: waitMs, what: `job ${id} is ${phase}` });
-  const waitForTerm = 'trap "touch ended-$1; exit 0" TERM\nwhile :; do sleep 0.1; done';
+  /** Writes `ready-<n>` once it can be told. */
+  const waitForTerm = 'trap "touch ended-$1; exit 0" TERM\ntouch "ready-$1"\nwhile :; do sleep 0.1; done';
 
   test('a job runs its node script once on each node, with its place, and ends with the last one', async () => {
     const request = job('places', 3, 'while [ ! -e go ]; do sleep 0.1; done');
@@ -62,7 +63,8 @@ export function pilotCases(subject: () => PilotSubject): void {
   test('a cancelled job is told with TERM on every node, and is gone', async () => {
     const request = job('cancel', 2, waitForTerm);
     const id = await subject().scheduler.submit(request);
-    await eventually(() => files(request.directory, 'place-').length === 2, { timeoutMs: waitMs, what: 'two places' });
+    const ready = () => files(request.directory, 'ready-').length === 2;
+    await eventually(ready, { timeoutMs: waitMs, what: 'both are ready to be told' });
     await subject().scheduler.cancel(id);
     await until(id, 'ended');
     expect(files(request.directory, 'ended-')).toEqual(['ended-0', 'ended-1']);
