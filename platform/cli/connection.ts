@@ -49,13 +49,13 @@ export async function explainEnd<T>(
 }
 
 async function findEnd({ env, via }: CliContext, wanted: string | undefined): Promise<PlatformError | undefined> {
-  // Whoever has only a connection file sees neither files nor jobs.
-  if (via !== undefined || isConnectionFile(wanted)) return undefined;
-  const { describeEnd, resolveHome, resolvePilot } = await import('#pilot');
+  const pilots = await import('#pilot');
   try {
-    return await describeEnd(resolvePilot(resolveHome(env), wanted));
+    if (via !== undefined) return await pilots.describeRemoteEnd(pilots.parseVia(via), wanted);
+    if (isConnectionFile(wanted)) return await pilots.describeJobEnd(pilots.readConnectionFile(wanted ?? ''));
+    return await pilots.describeEnd(pilots.resolvePilot(pilots.resolveHome(env), wanted));
   } catch {
-    // Its files have gone meanwhile: what was thrown first says more.
+    // Its files have gone meanwhile, or ssh fails, too: what was thrown first says more.
     return undefined;
   }
 }

@@ -76,7 +76,7 @@ export const upCommand: CommandFactory = (context): Command =>
         .default(60_000, '1m')
         .argParser(durationMs),
     )
-    .addOption(flag('--renew', 'a successor job takes over before the walltime ends; needs --brokers 3'))
+    .addOption(flag('--renew', 'each job is followed by another before its walltime ends; needs --brokers 3'))
     .addOption(
       flag('--plain-data', 'do not encrypt events between nodes: for a network that is yours alone (docs/security.md)'),
     )

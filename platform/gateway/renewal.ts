@@ -12,8 +12,8 @@ import {
   blockPaths,
   decideRenewal,
   listBlocks,
+  longestQueueWaitMs,
   pilotPaths,
-  queueWaitMs,
   type RenewalStep,
   readBrokerRecords,
   startSuccessor,
@@ -45,6 +45,7 @@ export class Renewal {
   readonly #options: RenewalOptions;
   readonly #loop: LookLoop;
   #told = '';
+  #askedAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: RenewalOptions) {
     this.#options = options;
@@ -74,7 +75,7 @@ export class Renewal {
       })),
       actingBlock: config.block ?? '',
       strayStreams: blocks.length > 1 ? await this.#countStray(newest) : 0,
-      queueWaitMs: Math.max(0, ...listBlocks(config.pilotDirectory).map((block) => queueWaitMs(block) ?? 0)),
+      queueWaitMs: longestQueueWaitMs(listBlocks(config.pilotDirectory)),
     });
     this.#tell(step);
     await this.#do(step, blocks);
@@ -113,9 +114,13 @@ export class Renewal {
   }
 
   async #do(step: RenewalStep, blocks: readonly Block[]): Promise<void> {
-    const { config, manager, handOver } = this.#options;
+    const { config, manager, clock, handOver } = this.#options;
     const acting = blocks.find(({ plan }) => plan.block === config.block) ?? blocks[0];
-    if (step.kind === 'submit' && acting) await startSuccessor(acting);
+    if (step.kind === 'submit' && acting && clock.monotonic() - this.#askedAt >= afterFailureMs) {
+      // One that ends before it has joined is followed by another, not by one a second.
+      this.#askedAt = clock.monotonic();
+      await startSuccessor(acting, clock.now());
+    }
     if (step.kind === 'place') await placeStreams(manager, blockTag(step.block));
     if (step.kind === 'hand-over') {
       for (const { directory } of blocks.slice(0, -1)) writePrivate(blockPaths(directory).retired, '');

@@ -11,6 +11,7 @@ import { openAccess } from './access/index.ts';
 import { Calls } from './calls/index.ts';
 import { Changes } from './changes.ts';
 import { ClaimKeeper, type ClaimKeeperOptions } from './claim-keeper.ts';
+import { ExtensionRenewal } from './extension-renewal.ts';
 import { Fleet } from './fleet.ts';
 import { gatewayService } from './gateway-service.ts';
 import { invoke } from './invoke.ts';
@@ -176,6 +177,8 @@ export async function runGateway(
     logger,
   });
   const renewal = new Renewal({ config, ca: tls.ca, manager, jobs, fleet, clock, logger, handOver: stop });
+  const { pilotDirectory } = config;
+  const extensions = new ExtensionRenewal({ pilotDirectory, jobs, fleet, clock, logger });
   const server: RpcServer = await startRpcServer({
     host: config.host,
     port: config.port,
@@ -189,6 +192,7 @@ export async function runGateway(
     address: server.address,
     async close() {
       await renewal.close();
+      await extensions.close();
       await nodeScaling?.close();
       await server.close(500);
       await jobs.close();

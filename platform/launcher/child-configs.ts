@@ -1,5 +1,6 @@
 /** What a launcher writes for its children before it starts them. */
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { blockTag, type ClusterOptions, renderServerConfig } from '#broker';
 import { PlatformError, platformVersion } from '#common';
 import {
@@ -11,7 +12,7 @@ import {
   type NodeConfig,
   natsUsersSchema,
 } from '#model';
-import { agentMember, brokerMember, gatewayMember, isDataPlain, pilotPaths, readPilotRecord } from '#pilot';
+import { agentMember, brokerMember, gatewayMember, isDataPlain, pilotPaths, readBlock, readPilotRecord } from '#pilot';
 import { gatewayServerName, readPrivate, serverNameOf } from '#security';
 import { readOtherGateways } from './broker-ports.ts';
 
@@ -119,7 +120,13 @@ export function connectionOf(config: NodeConfig, brokers: string[], gatewayAddre
     },
     seeds: { source: readPrivate(paths.seed('source')).trim(), viewer: readPrivate(paths.seed('viewer')).trim() },
     claims,
+    ...jobOf(config),
   });
+}
+
+function jobOf({ pilotDirectory, block: name }: NodeConfig): Pick<Connection, 'job'> {
+  const block = name === undefined ? undefined : readBlock(join(pilotPaths(pilotDirectory).blocks, name));
+  return block?.job === undefined ? {} : { job: { resource: block.plan.resource, id: block.job } };
 }
 
 function tlsFiles(pilotDirectory: string, member: string): AgentConfig['tls'] {

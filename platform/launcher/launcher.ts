@@ -9,6 +9,7 @@ import { failedProgress, forgetEnd, type LauncherProgress, nodePaths, pilotPaths
 import { makePrivateDirectory, writePrivate } from '#security';
 import type { Logger } from '#telemetry';
 import { brokerGraceMs, startBroker } from './broker-child.ts';
+import { watchOnlyBroker } from './broker-watch.ts';
 import { agentConfig, connectionOf, gatewayConfig, portOf } from './child-configs.ts';
 import { keepLogsBounded } from './child-logs.ts';
 import { LateConfig } from './late-config.ts';
@@ -98,6 +99,7 @@ export class Launcher {
       // One that stands by is ready when it is needed, if ever.
       await Promise.all(config.gateway === 'first' ? [agent, gateway] : [agent]);
       onProgress({ ready: true, ms: this.#elapsedMs() });
+      void watchOnlyBroker(config, this.#options.logger, this.#stopSignal.signal);
     } catch (error) {
       if (this.#stopSignal.signal.aborted) return;
       this.#options.logger.error({ error: messageOf(error) }, 'the node cannot start');

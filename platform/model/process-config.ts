@@ -132,6 +132,8 @@ export const connectionSchema = z.strictObject({
   token: z.string().optional(),
   /** Left off where the holder cannot see the pilot's files. */
   claims: claimsSchema.optional(),
+  /** The scheduler job with the gateway: whoever sees none of the pilot's files can ask what became of it. */
+  job: z.strictObject({ resource: z.string(), id: z.string() }).optional(),
 });
 export type Connection = z.infer<typeof connectionSchema>;
 

@@ -54,6 +54,8 @@ export const blockPlanSchema = z.strictObject({
   gateway: z.boolean(),
   /** A successor follows before its walltime ends. */
   renew: z.boolean(),
+  /** The block whose place it takes when that one's walltime ends. */
+  follows: z.string().optional(),
   /** The gateway asked for it by itself, and gives it back by itself. */
   scaled: z.boolean().optional(),
   createdAtMs: z.int(),
@@ -167,6 +169,11 @@ export function queueWaitMs({ directory, startedAtMs }: Block): number | undefin
     // The id is about to be written.
     return undefined;
   }
+}
+
+/** Of all jobs that the pilot has had: no queue is alike twice. */
+export function longestQueueWaitMs(blocks: readonly Block[]): number {
+  return Math.max(0, ...blocks.map((block) => queueWaitMs(block) ?? 0));
 }
 
 /** Seconds since 1970, with nine digits after the point, as whole milliseconds: times go into whole numbers on the wire. */

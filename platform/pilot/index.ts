@@ -1,7 +1,7 @@
 /** Pilots: where they are kept, how they are brought up and ended, and one adapter for each kind of resource. */
 export type { NodeStart, PilotAdapter, StartedNode } from './adapter.ts';
 export { openBlockNode, tellProgress } from './block-node.ts';
-export { type Block, blockPaths, isRetired, listBlocks, queueWaitMs } from './blocks.ts';
+export { type Block, blockPaths, isRetired, listBlocks, longestQueueWaitMs, queueWaitMs, readBlock } from './blocks.ts';
 export type { ClaimsShape } from './claims.ts';
 export { type BlockReport, describeBlocks } from './describe-blocks.ts';
 export { type EndOptions, endPilot } from './end-pilot.ts';
@@ -29,6 +29,7 @@ export {
 export { signNodeCertificates } from './node-certificates.ts';
 export { chooseBlocks, hoursSpent, hoursUsed, type NodeLimits, type NodeUse } from './node-limits.ts';
 export {
+  endBlock,
   type NodeChanges,
   type NodeJob,
   type NodeProvider,
@@ -50,12 +51,23 @@ export {
   readLauncherRecord,
   readPilotRecord,
 } from './records.ts';
+export { describeJobEnd, describeRemoteEnd } from './remote-end.ts';
 export { parseVia, type Via } from './remote-pilot.ts';
-export { decideRenewal, handOverMs, type RenewalStep, type RenewalView } from './renewal-plan.ts';
+export {
+  decideExtensions,
+  decideRenewal,
+  type ExtensionStep,
+  type ExtensionView,
+  handOverMs,
+  joinMs,
+  type RenewalStep,
+  type RenewalView,
+} from './renewal-plan.ts';
 export { createAdapter, isScheduled } from './resource.ts';
 export { type ScheduledPilotOptions, startScheduledPilot } from './scheduled-pilot.ts';
 export { type NodeRequest, parseResource } from './scheduler/index.ts';
 export { type Stage, type StageSources, stagePlatform } from './stage.ts';
+export { schedulerOf } from './start-block.ts';
 export {
   checkBrokers,
   defaultStoreBytes,

@@ -57,14 +57,19 @@ export function openNodeProvider(pilotDirectory: string, clock: Clock): NodeProv
     );
   }
   return {
-    jobs: async () => (await readJobStates(listBlocks(pilotDirectory))).map(jobOf),
+    jobs: async () => {
+      const states = await readJobStates(listBlocks(pilotDirectory));
+      return states.map((each) => jobOf(each, followed(each.block, states) !== undefined));
+    },
     async request(nodes, { scaled, ...changes } = {}) {
       const limits = readLimits(pilotDirectory);
       const request = { ...first.plan.request, ...withoutUndefined(changes), nodes };
       const states = await readJobStates(listBlocks(pilotDirectory));
       checkHome(states);
       checkLimits(limits, usesOf(states), { nodes, walltimeMs: request.walltimeMs }, clock.now());
-      return await startBlock({ ...orderOf(first), request, brokers: 0, gateway: false, renew: false, scaled });
+      // What the gateway asks for by load, it asks for anew.
+      const renew = first.plan.renew && scaled !== true;
+      return await startBlock({ ...orderOf(first), request, brokers: 0, gateway: false, renew, scaled });
     },
     async giveBack(name) {
       const block = listBlocks(pilotDirectory).find(({ plan }) => plan.block === name);
@@ -74,12 +79,19 @@ export function openNodeProvider(pilotDirectory: string, clock: Clock): NodeProv
           hint: 'End the pilot instead: pilotfish down',
         });
       }
-      writePrivate(blockPaths(block.directory).stop, '');
-      const [found] = await readJobStates([block]);
-      // One that was requeued after a power cut has no launcher that could see the file.
-      if (found?.state?.phase === 'queued') await schedulerOf(block).cancel(found.state.id);
+      // Nor is anybody to take its place.
+      for (const each of listBlocks(pilotDirectory)) if (each.plan.follows === name) await endBlock(each);
+      await endBlock(block);
     },
   };
+}
+
+/** Its launchers drain and end; one that waits is taken from the queue. */
+export async function endBlock(block: Block): Promise<void> {
+  writePrivate(blockPaths(block.directory).stop, '');
+  const [found] = await readJobStates([block]);
+  // One that was requeued after a power cut has no launcher that could see the file.
+  if (found?.state?.phase === 'queued') await schedulerOf(block).cancel(found.state.id);
 }
 
 /** What the user has set. */
@@ -92,14 +104,20 @@ export function nodeHoursSpent(states: readonly BlockState[], nowMs: number): nu
   return hoursSpent(usesOf(states), nowMs);
 }
 
-/** A job like this block's, to take its place before its walltime is over. */
-export async function startSuccessor(block: Block): Promise<Block> {
-  const { request, brokers } = block.plan;
-  return await startBlock({ ...orderOf(block), request, brokers, gateway: false, renew: true });
+/** A job like this block's, to take its place before its walltime is over. An extension's throws `no-capacity` past the budget. */
+export async function startSuccessor({ plan }: Block, nowMs: number): Promise<Block> {
+  const { request, brokers, pilotDirectory, block: follows } = plan;
+  if (brokers === 0) {
+    const { nodeHoursMax } = readLimits(pilotDirectory);
+    const uses = usesOf(await readJobStates(listBlocks(pilotDirectory)));
+    // For a moment there are more nodes than --max-nodes says: it takes a place and no further one.
+    checkLimits({ nodeHoursMax }, uses, { nodes: request.nodes, walltimeMs: request.walltimeMs }, nowMs);
+  }
+  return await startBlock({ ...orderOf({ plan }), request, brokers, gateway: false, renew: true, follows });
 }
 
 /** A plan without what is a block's own. */
-function orderOf({ plan }: Block) {
+function orderOf({ plan }: Pick<Block, 'plan'>) {
   const { pilot, pilotDirectory, resource, stage, storeBytes, pilotBrokers } = plan;
   const network = plan.interface === undefined ? {} : { interface: plan.interface };
   return { pilot, pilotDirectory, resource, stage, storeBytes, pilotBrokers, ...network };
@@ -109,7 +127,14 @@ function isSpare({ plan }: Block): boolean {
   return !plan.gateway && plan.brokers === 0;
 }
 
-function jobOf(each: BlockState): NodeJob {
+/** The living one whose place it is about to take: the two go back together. */
+function followed({ plan }: Block, states: readonly BlockState[]): BlockState | undefined {
+  return states.find(
+    ({ block, state }) => block.plan.block === plan.follows && !block.stopping && state?.phase !== 'ended',
+  );
+}
+
+function jobOf(each: BlockState, follows: boolean): NodeJob {
   const { block, state } = each;
   return {
     block: block.plan.block,
@@ -119,7 +144,7 @@ function jobOf(each: BlockState): NodeJob {
     reason: state?.reason ?? '',
     queueWaitMs: queueWaitMs(block),
     endsAtMs: endOf(each),
-    spare: isSpare(block) && !block.stopping,
+    spare: isSpare(block) && !block.stopping && !follows,
     scaled: block.plan.scaled === true,
   };
 }

@@ -34,7 +34,7 @@ export async function describeEnd(
 ): Promise<PlatformError | undefined> {
   if (isScheduled(resource)) {
     const head = endedHead(await readStates(listBlocks(directory)).catch(() => []));
-    return head && jobEnded(head);
+    return head && jobEnded(head, directory);
   }
   if (state !== 'stopped') return undefined;
   const end = lastEnd(directory);
@@ -48,18 +48,21 @@ export function endedHead(states: readonly BlockState[]): BlockState | undefined
 }
 
 /** The scheduler's word first, then the launchers': "its job 12 is timeout: its launcher got SIGTERM". */
-export function jobEnded({ block, state }: BlockState): PlatformError {
-  const { pilot, pilotDirectory } = block.plan;
+export function jobEnded({ block, state }: BlockState, pilotDirectory = block.plan.pilotDirectory): PlatformError {
+  const { pilot } = block.plan;
   const end = lastEnd(pilotDirectory);
   const word = `its job ${block.job} is ${(state?.word ?? 'gone').toLowerCase()}`;
   return pilotEnded(pilot, state?.endAtMs ?? block.endedAtMs ?? end?.atMs, end ? `${word}, ${end.why}` : word);
 }
 
-function pilotEnded(pilot: string, atMs: number | undefined, why: string): PlatformError {
+export function pilotEnded(
+  pilot: string,
+  atMs: number | undefined,
+  why: string,
+  { hint = `Its logs: pilotfish pilot logs. Remove what is left: pilotfish down ${pilot}` } = {},
+): PlatformError {
   const when = atMs === undefined ? 'has ended' : `ended at ${new Date(atMs).toISOString()}`;
-  return new PlatformError('unavailable', `pilot ${pilot} ${when}: ${why}`, {
-    hint: `Its logs: pilotfish pilot logs. Remove what is left: pilotfish down ${pilot}`,
-  });
+  return new PlatformError('unavailable', `pilot ${pilot} ${when}: ${why}`, { hint });
 }
 
 /** Nodes end one after the other: the latest word counts. */

@@ -55,9 +55,51 @@ export function decideRenewal(view: RenewalView): RenewalStep {
   return { kind: 'retire', block: oldest.block };
 }
 
-function submitInTime({ nowMs, queueWaitMs }: RenewalView, { endsAtMs }: BrokerBlock): RenewalStep {
+function submitInTime(view: RenewalView, { endsAtMs }: BrokerBlock): RenewalStep {
   if (endsAtMs === undefined) return { kind: 'wait', why: 'no end of the job is known' };
-  const dueInMs = endsAtMs - queueWaitMs * queueWaitFactor - handOverMs - nowMs;
+  const dueInMs = successorDueInMs(view, endsAtMs, handOverMs);
   if (dueInMs <= 0) return { kind: 'submit' };
   return { kind: 'wait', why: `a successor is due in ${Math.ceil(dueInMs / 1_000)} s` };
+}
+
+/** An extension's block: it holds no stream, so its successor only has to join. */
+export interface ExtensionBlock {
+  readonly block: string;
+  /** Whose place it takes. */
+  readonly follows: string | undefined;
+  readonly renew: boolean;
+  readonly endsAtMs: number | undefined;
+  readonly joined: boolean;
+}
+
+export interface ExtensionView {
+  readonly nowMs: number;
+  /** Those whose jobs have neither ended nor been told to. */
+  readonly blocks: readonly ExtensionBlock[];
+  readonly queueWaitMs: number;
+}
+
+export type ExtensionStep =
+  | Extract<RenewalStep, { kind: 'retire' }>
+  | { readonly kind: 'follow'; readonly block: string };
+
+/** From a successor's start until the old nodes have drained. */
+export const joinMs = 30_000;
+
+/** One step at most for each block: a successor in time, and its own end once that has joined. */
+export function decideExtensions({ blocks, ...times }: ExtensionView): readonly ExtensionStep[] {
+  return blocks.flatMap(({ block, renew, endsAtMs }): ExtensionStep[] => {
+    const successor = blocks.find(({ follows }) => follows === block);
+    if (successor) return successor.joined ? [{ kind: 'retire', block }] : [];
+    const due = renew && endsAtMs !== undefined && successorDueInMs(times, endsAtMs, joinMs) <= 0;
+    return due ? [{ kind: 'follow', block }] : [];
+  });
+}
+
+function successorDueInMs(
+  { nowMs, queueWaitMs }: Pick<RenewalView, 'nowMs' | 'queueWaitMs'>,
+  endsAtMs: number,
+  neededMs: number,
+): number {
+  return endsAtMs - queueWaitMs * queueWaitFactor - neededMs - nowMs;
 }

@@ -91,6 +91,28 @@ describe.skipIf(clusterMissing !== '')(
       await pilot.nothingIsLeft();
     });
 
+    test('with one broker, the first node of several loses its power: Slurm keeps the job for the others, they put it back into the queue, and nothing that was stored is lost', async () => {
+      await start(4);
+      await pilot.up('--nodes', '2', '--cores-per-node', '2', '--walltime', '1h');
+      await pilot.cli(['pilot', 'extend', '--nodes', '1']);
+      await pilot.deploy(...steady);
+      const host = (await pilot.hostOf('n1')) ?? '';
+      const job = (await pilot.blocks())[0]?.job ?? '';
+      const published = pilot.publish('steady', 400, 20);
+      await pilot.cli(['tail', 'done.steady.*', '--from', 'all', '--count', '20']);
+      await cluster.node('crash', host);
+      await until('the job is back in the queue', async () => (await pilot.state()) === 'queued');
+      await until('the job runs again', async () => (await pilot.blocks())[0]?.state === 'RUNNING');
+      await untilNodes(3);
+      await published;
+      await pilot.expectDone('steady', 400);
+      expect((await pilot.blocks()).map((block) => block.job)).toContain(job);
+      expect(await pilot.hostOf('n1')).not.toBe(host);
+      await pilot.cli(['down']);
+      await cluster.node('boot', host);
+      await pilot.nothingIsLeft();
+    });
+
     test('its walltime ends: what runs is finished before, `pilot list` and every command say that it has ended, and `down` leaves nothing', async () => {
       await start(2);
       const id = await pilot.up('--nodes', '2', '--cores-per-node', '2', '--walltime', '1m');

@@ -6,6 +6,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { clusterMissing, TestCluster } from '../harness/cluster.ts';
+import { ClusterPilot } from '../harness/cluster-pilot.ts';
 import { eventually } from '../harness/eventually.ts';
 
 interface BlockLine {
@@ -92,6 +93,39 @@ describe.skipIf(clusterMissing !== '')(`--renew on slurm:// (${clusterMissing ||
     });
     expect((await cluster.asRoot(['squeue', '--noheader'])).stdout).toBe('');
   }, 560_000);
+
+  test('what it was extended by is followed before its own walltime ends, without a gap, until it is given back', async () => {
+    await using cluster = await TestCluster.start({ kind: 'slurm', nodes: 4 });
+    const pilot = new ClusterPilot(cluster);
+    await pilot.up('--nodes', '3', '--cores-per-node', '2', '--brokers', '3', '--renew', '--walltime', '30m');
+    const node = (await pilot.cli(['pilot', 'extend', '--nodes', '1', '--walltime', '1m'])).stdout.trim();
+    // More than three nodes can hold.
+    await pilot.deploy(
+      'steady',
+      'async (event) => { await new Promise((done) => setTimeout(done, 100)); return event.text(); }',
+      ['timeout: 5s', 'scale: { min: 7, max: 7 }'],
+    );
+    const published = pilot.publish('steady', 2_000, 20);
+    let fewest = 4;
+    const follows = (block: string) =>
+      eventually(
+        async () => {
+          fewest = Math.min(fewest, (await pilot.nodes()).length);
+          return /COMPLETED|TIMEOUT/.test((await pilot.blocks()).find((each) => each.block === block)?.state ?? '');
+        },
+        { timeoutMs: 180_000, what: `${block} has been followed` },
+      );
+    await follows('b2');
+    await follows('b3');
+    expect(fewest, 'nodes that were ready at any moment').toBe(4);
+    await published;
+    await pilot.expectDone('steady', 2_000);
+    const [last] = (await pilot.cli(['pilot', 'shrink', '--nodes', '1'])).stdout.trim().split('\n');
+    expect(last).not.toBe(node);
+    expect((await pilot.nodes()).length).toBe(3);
+    await pilot.cli(['down']);
+    await pilot.nothingIsLeft();
+  }, 420_000);
 });
 
 /** The gateway whose address the connection tells, as a pid of this machine. */

@@ -153,6 +153,8 @@ describe.skipIf(clusterMissing !== '')(`slurm:// (${clusterMissing || 'real'})`,
     for (const id of ids) expect((await cli('pilot', 'wait', '--pilot', id)).stdout.trim()).toBe(id);
     const { blocks } = (await json('pilot', 'info', '--pilot', gone)) as { blocks: { job: string }[] };
     const [{ job } = { job: '' }] = blocks;
+    const file = join(cluster.directory, 'home', cluster.user, 'colleague.json');
+    await cli('auth', 'token', 'create', '--role', 'view', '--pilot', gone, '--out', file);
     await cluster.asRoot(['scancel', job]);
     await eventually(
       async () => {
@@ -166,13 +168,15 @@ describe.skipIf(clusterMissing !== '')(`slurm:// (${clusterMissing || 'real'})`,
       stderr: expect.stringContaining(`job ${job} has ended (cancelled`),
     });
     for (const words of [
-      ['list'],
-      ['invoke', 'echo', '-d', 'hi'],
-      ['pub', 'numbers.1', '-d', 'x'],
-      ['pilot', 'extend'],
-      ['pilot', 'shrink', '--nodes', '1'],
+      ['list', '--pilot', gone],
+      ['invoke', 'echo', '-d', 'hi', '--pilot', gone],
+      ['pub', 'numbers.1', '-d', 'x', '--pilot', gone],
+      ['pilot', 'extend', '--pilot', gone],
+      ['pilot', 'shrink', '--nodes', '1', '--pilot', gone],
+      // A colleague, whose file names the job and nothing else that could be looked at.
+      ['list', '--pilot', file],
     ])
-      expect(await cluster.cli([...words, '--pilot', gone]), words.join(' ')).toMatchObject({
+      expect(await cluster.cli(words), words.join(' ')).toMatchObject({
         code: 8,
         stdout: '',
         stderr: expect.stringMatching(new RegExp(`pilot ${gone} ended at 20[-\\d:.T]+Z: its job ${job} is cancelled`)),

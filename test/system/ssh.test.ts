@@ -106,6 +106,20 @@ describe.skipIf(clusterMissing !== '')(`ssh (${clusterMissing || 'real'})`, () =
       [['list', '--via', 'login'], 2, /Write it like ssh:\/\/login/],
     ] as const)
       expect(await cluster.cli(args, { env })).toMatchObject({ code, stderr: expect.stringMatching(says) });
+
+    const { stdout } = await cluster.asRoot(['squeue', '--noheader', '--format=%i']);
+    await cluster.asUser(['scancel', stdout.trim()]);
+    await eventually(async () => /"stopped"/.test((await cli(['pilot', 'list', '-o', 'json'])).stdout), {
+      timeoutMs: 60_000,
+      what: 'the pilot has ended',
+    });
+    const ended = new RegExp(`pilot ${pilot} ended at 20[-\\d:.T]+Z: its job ${stdout.trim()} is cancelled`);
+    for (const args of [['list'], ['tail', 'echoed.*', '--count', '1']])
+      expect(await cluster.cli(args, { env }), args.join(' ')).toMatchObject({
+        code: 8,
+        stdout: '',
+        stderr: expect.stringMatching(ended),
+      });
     await cluster.wire('heal');
     await cli(['down']);
     await nothingIsLeft();

@@ -1,6 +1,6 @@
 /** A renewal goes on from whatever is seen, and never ends a block that something still needs. */
 import { describe, expect, it } from 'vitest';
-import { decideRenewal, handOverMs, type RenewalView } from '#pilot';
+import { decideExtensions, decideRenewal, type ExtensionView, handOverMs, joinMs, type RenewalView } from '#pilot';
 import { fc } from '../harness/properties.ts';
 
 const old = { block: 'b1', endsAtMs: 600_000, joined: true };
@@ -54,6 +54,60 @@ describe('decideRenewal()', () => {
         expect(seen.strayStreams).toBe(0);
         expect(seen.actingBlock).toBe(newest?.block);
         expect(step.block).not.toBe(newest?.block);
+      }),
+    );
+  });
+});
+
+describe('decideExtensions()', () => {
+  const extension = { block: 'b2', follows: undefined, renew: true, endsAtMs: 600_000, joined: true };
+  const successor = { ...extension, block: 'b4', follows: 'b2', endsAtMs: 1_200_000 };
+  const seen: ExtensionView = { nowMs: 0, blocks: [extension], queueWaitMs: 20_000 };
+
+  it('asks for a successor early enough, once, and ends the old job when that has joined', () => {
+    const nowMs = extension.endsAtMs - 30_000 - joinMs;
+    expect(decideExtensions({ ...seen, nowMs: nowMs - 1 })).toEqual([]);
+    expect(decideExtensions({ ...seen, nowMs })).toEqual([{ kind: 'follow', block: 'b2' }]);
+    const waiting = [extension, { ...successor, joined: false }];
+    expect(decideExtensions({ ...seen, nowMs, blocks: waiting })).toEqual([]);
+    expect(decideExtensions({ ...seen, nowMs, blocks: [extension, successor] })).toEqual([
+      { kind: 'retire', block: 'b2' },
+    ]);
+    expect(decideExtensions({ ...seen, nowMs, blocks: [successor] })).toEqual([]);
+  });
+
+  it('leaves alone what is not to be renewed, and what has no end', () => {
+    const blocks = [
+      { ...extension, renew: false },
+      { ...extension, block: 'b3', endsAtMs: undefined },
+    ];
+    expect(decideExtensions({ ...seen, nowMs: 1e9, blocks })).toEqual([]);
+  });
+
+  it('whatever is seen: no job ends whose successor has not joined, and nobody is followed twice', () => {
+    const block = fc.record({
+      renew: fc.boolean(),
+      joined: fc.boolean(),
+      endsAtMs: fc.option(fc.nat(1e6), { nil: undefined }),
+      follows: fc.option(fc.nat(4), { nil: undefined }),
+    });
+    const anything = fc
+      .record({ nowMs: fc.nat(1e6), queueWaitMs: fc.nat(1e6), blocks: fc.array(block, { maxLength: 5 }) })
+      .map(({ blocks, ...rest }) => ({
+        ...rest,
+        blocks: blocks.map(({ follows, ...each }, at) => ({
+          ...each,
+          block: `b${at}`,
+          follows: follows === undefined || follows >= at ? undefined : `b${follows}`,
+        })),
+      }));
+    void fc.assert(
+      fc.property(anything, (view) => {
+        for (const step of decideExtensions(view)) {
+          const followers = view.blocks.filter(({ follows }) => follows === step.block);
+          if (step.kind === 'follow') expect(followers).toEqual([]);
+          else expect(followers.some(({ joined }) => joined)).toBe(true);
+        }
       }),
     );
   });

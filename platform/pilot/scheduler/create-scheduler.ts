@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { PlatformError } from '#common';
 import { renderJobScript } from './job-script.ts';
 import type { RunCommand } from './run-command.ts';
-import type { Dialect, JobState, Scheduler } from './scheduler.ts';
+import type { Dialect, HeadlessJobs, JobState, Scheduler } from './scheduler.ts';
 
 export function createScheduler(dialect: Dialect, run: RunCommand): Scheduler {
   return {
@@ -24,6 +24,23 @@ export function createScheduler(dialect: Dialect, run: RunCommand): Scheduler {
     async cancel(id) {
       await run(dialect.cancel(id).argv);
     },
+    ...(dialect.headless && { requeueHeadless: requeueHeadless(dialect, dialect.headless, run) }),
+  };
+}
+
+function requeueHeadless(dialect: Dialect, jobs: HeadlessJobs, run: RunCommand) {
+  return async (id: string): Promise<boolean> => {
+    const [state] = await queryStates(dialect, run, [id]);
+    if (state?.phase !== 'running') return false;
+    const { argv, parse } = jobs.firstNode(id);
+    const node = parse(await run(argv));
+    if (node === undefined) return false;
+    const there = jobs.queryOn(node, id);
+    if (there.parse(await run(there.argv)).length > 0) return false;
+    const { code, stderr } = await run(jobs.requeue(id).argv);
+    if (code !== 0)
+      throw new PlatformError('unavailable', `job ${id} is not put back into the queue: ${stderr.trim()}`);
+    return true;
   };
 }
 
@@ -41,7 +58,9 @@ async function withReason(dialect: Dialect, run: RunCommand, state: JobState): P
   return { ...state, reason: parse(await run(argv)) };
 }
 
-/** Schedulers forget jobs some minutes after their end. */
+/** Our own word: schedulers forget jobs some minutes after their end. */
+export const jobGone = 'GONE';
+
 function gone(id: string): JobState {
-  return { id, phase: 'ended', word: 'GONE', reason: 'the scheduler does not know it (any more)' };
+  return { id, phase: 'ended', word: jobGone, reason: 'the scheduler does not know it (any more)' };
 }

@@ -2,7 +2,7 @@
 import { PlatformError } from '#common';
 import { createScheduler } from './create-scheduler.ts';
 import { type PbsFlavour, pbs } from './pbs.ts';
-import { runHere, runThroughSsh } from './run-command.ts';
+import { type RunCommand, runHere, runThroughSsh } from './run-command.ts';
 import type { Dialect, Scheduler } from './scheduler.ts';
 import { parallelEnvironmentDefault, sge } from './sge.ts';
 import { slurm } from './slurm.ts';
@@ -64,10 +64,10 @@ function checkSettings(text: string, kind: string, settings: Readonly<Record<str
     throw new PlatformError('usage', `flavour "${flavour}" of PBS is not known`, { hint: 'It is openpbs or torque.' });
 }
 
-/** Throws `usage` for local://, which has no scheduler. */
-export function schedulerFor(resource: Resource): Scheduler {
-  if (resource.kind === 'ssh') return createSshScheduler(resource.hosts);
-  const run = resource.login === undefined ? runHere : runThroughSsh(resource.login);
+/** `here`: how commands are run where the resource's name is meant. Throws `usage` for local://, which has no scheduler. */
+export function schedulerFor(resource: Resource, here: RunCommand = runHere): Scheduler {
+  if (resource.kind === 'ssh') return createSshScheduler(resource.hosts, (host) => runThroughSsh(host, here));
+  const run = resource.login === undefined ? here : runThroughSsh(resource.login, here);
   return createScheduler(dialectOf(resource), run);
 }
 

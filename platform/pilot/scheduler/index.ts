@@ -2,7 +2,7 @@
  * Batch systems: `scheduler.ts` is the port; `slurm.ts`, `sge.ts`, `pbs.ts` are pure dialects that `create-scheduler.ts` runs;
  * `ssh.ts` starts hosts by hand; `for-resource.ts` chooses by `--resource`; `job-script.ts` renders what runs on nodes.
  */
-export { createScheduler } from './create-scheduler.ts';
+export { createScheduler, jobGone } from './create-scheduler.ts';
 export { parseResource, type Resource, schedulerFor } from './for-resource.ts';
 export { renderJobScript, renderNodeScript } from './job-script.ts';
 export { pbs } from './pbs.ts';

@@ -66,6 +66,15 @@ export interface StateQuery extends Command {
   readonly parse: (result: CommandResult) => readonly JobState[] | undefined;
 }
 
+/** For a scheduler that keeps a job without the node on which its script ran, though nothing would end it any more. */
+export interface HeadlessJobs {
+  /** Which node that is, or was. */
+  readonly firstNode: (id: string) => Command & { readonly parse: (result: CommandResult) => string | undefined };
+  /** Answers with the job if it has this node. */
+  readonly queryOn: (node: string, id: string) => Command & { readonly parse: (result: CommandResult) => JobState[] };
+  readonly requeue: (id: string) => Command;
+}
+
 /** One batch system as pure functions: scripts and argv out, outputs in. */
 export interface Dialect {
   readonly scheme: string;
@@ -81,6 +90,7 @@ export interface Dialect {
   readonly cancel: (id: string) => Command;
   /** Why a job still waits, for schedulers that do not say so in the query of all. */
   readonly why?: (id: string) => Command & { readonly parse: (result: CommandResult) => string };
+  readonly headless?: HeadlessJobs;
 }
 
 /** A batch system that can be spoken to. */
@@ -91,4 +101,9 @@ export interface Scheduler {
   states(ids: readonly string[]): Promise<ReadonlyMap<string, JobState>>;
   /** Asks for the end; what became of it, only `states` tells. */
   cancel(id: string): Promise<void>;
+  /**
+   * Puts a running job back into the queue if it has lost its first node and lives on with the others; true if so. Left off
+   * where no job does.
+   */
+  requeueHeadless?(id: string): Promise<boolean>;
 }

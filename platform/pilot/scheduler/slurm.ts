@@ -25,20 +25,23 @@ export const slurm: Dialect = {
       argv: [...plainTimes, 'squeue', '--json=v0.0.40', '--states=all', `--jobs=${ids.join(',')}`],
       parse: (result) => parseSqueueJson(result, ids),
     },
-    {
-      argv: [
-        ...plainTimes,
-        'squeue',
-        '--noheader',
-        '--states=all',
-        `--jobs=${ids.join(',')}`,
-        `--format=${squeueTextFormat}`,
-      ],
-      parse: parseSqueueText,
-    },
+    { argv: squeueText(ids), parse: parseSqueueText },
   ],
   cancel: (id) => ({ argv: ['scancel', id] }),
+  headless: {
+    firstNode: (id) => ({
+      argv: ['squeue', '--noheader', `--jobs=${id}`, '--format=%B'],
+      parse: ({ stdout }) => /^[\w.-]+$/.exec(stdout.trim())?.[0],
+    }),
+    queryOn: (node, id) => ({ argv: squeueText([id], `--nodelist=${node}`), parse: parseSqueueText }),
+    requeue: (id) => ({ argv: ['scontrol', 'requeue', id] }),
+  },
 };
+
+function squeueText(ids: readonly string[], ...more: readonly string[]): string[] {
+  const jobs = ['--noheader', '--states=all', `--jobs=${ids.join(',')}`];
+  return [...plainTimes, 'squeue', ...jobs, ...more, `--format=${squeueTextFormat}`];
+}
 
 function directivesOf(job: JobRequest): string[] {
   const text = (name: string, value: string | undefined) =>
@@ -55,7 +58,7 @@ function directivesOf(job: JobRequest): string[] {
     ...(job.memoryPerNodeBytes === undefined ? [] : [`--mem=${mebibytes(job.memoryPerNodeBytes)}M`]),
     ...(job.gpusPerNode === undefined ? [] : [`--gres=gpu:${job.gpusPerNode}`]),
     ...(job.walltimeMs === undefined ? [] : [`--time=${clockText(job.walltimeMs, minuteMs)}`]),
-    // A lost node ends what ran there and nothing else; a lost first node brings the pilot up again from its streams.
+    // A lost node ends what ran there and nothing else. One that held the only broker: see headless.
     '--no-kill',
     '--requeue',
     ...text('partition', job.queue),
