@@ -178,7 +178,7 @@ function copyRunTimeFiles() {
   // `import pilotevents` of instruments and notebooks.
   cpSync(join(root, 'platform/client/python/pilotevents.py'), join(dist, 'python/pilotevents.py'));
   // What instances are started through, to be confined.
-  cpSync(join(root, 'platform/agent/isolation/confine.pl'), join(dist, 'confine.pl'));
+  cpSync(join(root, 'platform/isolation/confine.pl'), join(dist, 'confine.pl'));
   for (const { from, to } of bundledProtoFolders(root)) cpSync(from, join(dist, to), { recursive: true });
 }
 

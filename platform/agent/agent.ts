@@ -3,30 +3,28 @@
  * `apply` states what is wanted; everything else follows from reconciling, again and again.
  */
 import { join } from 'node:path';
-import { type JetStreamManager, jetstreamManager } from '@nats-io/jetstream';
+import { jetstreamManager } from '@nats-io/jetstream';
 import { ClaimWriter, EventPublisher, inboxPrefix, StateValues } from '#broker';
 import { type Clock, PlatformError } from '#common';
+import { checkGroups, checkMemory, describeIsolation, groupCheckMs, memoryCheckMs } from '#isolation';
 import { type AgentConfig, longestCallMs } from '#model';
-import type { ApplyRequest, FunctionVersion, Isolation, WantedFunction } from '#proto';
+import type { ApplyRequest, Isolation } from '#proto';
 import { drainMarginMs, hasTimeFor, mustDrain } from '#routing';
 import type { AgentOptions } from './agent-options.ts';
 import { ArtifactCache } from './artifact-cache.ts';
 import { ClaimLocator } from './claims/claim-locator.ts';
 import { OutputStore } from './claims/output-store.ts';
-import { endInstances } from './end-instances.ts';
 import type { FunctionPool } from './function-pool.ts';
 import { Gatherers } from './gather/gatherers.ts';
-import { HostedVersion } from './hosted-version.ts';
-import type { Instance } from './instance.ts';
+import type { HostedVersion } from './hosted-version.ts';
+import { HostedVersions } from './hosted-versions.ts';
 import { InstanceStarter } from './instance-starter.ts';
-import { checkGroups, checkMemory, describeIsolation, groupCheckMs, memoryCheckMs } from './isolation/index.ts';
 import { LeaseKeeper } from './lease-keeper.ts';
 import { LogSink } from './log-sink.ts';
+import { NodeInstances } from './node-instances.ts';
 import { type ReconcilePool, reconcile, slotsUsed } from './reconcile.ts';
 import { ScanBook } from './scan-counts.ts';
 import { TriggerSources } from './sources/trigger-sources.ts';
-import { SpareInstances, versionsWithSpare } from './spare-instances.ts';
-import { StackMap } from './stack-map.ts';
 import { UserMetrics } from './user-metrics.ts';
 import { WantedFile } from './wanted-file.ts';
 import { isFreshlyWoken } from './woken.ts';
@@ -57,19 +55,12 @@ export class Agent {
   onChange: () => void = () => undefined;
   readonly gatherers: Gatherers;
   readonly #options: AgentOptions;
-  /** By digest. */
-  readonly #hosted = new Map<string, HostedVersion>();
-  readonly #instances = new Map<string, { instance: Instance; pool: FunctionPool }>();
-  readonly #starter: InstanceStarter;
-  readonly #spares: SpareInstances;
+  readonly #hosted: HostedVersions;
+  readonly #instances: NodeInstances;
   readonly #sources: TriggerSources;
   readonly #leases: LeaseKeeper;
   readonly #wantedFile: WantedFile;
   readonly #timers: NodeJS.Timeout[];
-  readonly #inbox: string;
-  /** Without asking the server: it may be away when an agent starts. */
-  readonly #manager: Promise<JetStreamManager>;
-  readonly #claims: ClaimLocator;
   /** When the last wanted set came. */
   #toldAt = 0;
 
@@ -79,40 +70,27 @@ export class Agent {
     this.endsAtMs = config.endsAtMs;
     this.clock = clock;
     this.config = config;
-    this.#inbox = inboxPrefix('agent', config.node);
-    this.#manager = jetstreamManager(connection, { checkAPI: false });
-    this.publisher = new EventPublisher({ connection, clock, inbox: this.#inbox });
+    const inbox = inboxPrefix('agent', config.node);
+    this.publisher = new EventPublisher({ connection, clock, inbox });
     this.outputs = new OutputStore(this.publisher, new ClaimWriter(options.claimFolder, this.publisher));
-    this.#claims = new ClaimLocator({
-      connection,
-      folder: options.claimFolder,
-      spoolDirectory: join(config.runDirectory, 'spool'),
-      readFrom: options.readFromPeer,
-    });
     this.logs = new LogSink(connection, clock, config.node);
     this.metrics = new UserMetrics(this.logs);
     this.scans = new ScanBook(clock);
-    this.#starter = new InstanceStarter({
-      ...options,
-      stateValues: new StateValues(connection),
-      cache: new ArtifactCache(join(config.nodeDirectory, 'artifacts'), options.artifacts),
-      outputs: this.outputs,
-      logs: this.logs,
-      metrics: this.metrics,
-      stacksOf: (digest) => this.find(digest)?.stacks,
-    });
-    this.#spares = new SpareInstances({
-      start: (version, events) => this.#starter.start(version, events, { spare: true }),
-      now: () => clock.monotonic(),
-    });
+    this.#instances = this.#createInstances();
     this.#wantedFile = new WantedFile(join(config.nodeDirectory, 'wanted.bin'));
     this.#sources = new TriggerSources({ ...options, publisher: this.publisher, logs: this.logs, node: config.node });
     this.gatherers = new Gatherers({ ...options, publisher: this.publisher, node: config.node });
-    this.#leases = new LeaseKeeper({ connection, clock, held: () => this.#held(), onCutOff: () => this.#cutOff() });
+    this.#leases = new LeaseKeeper({
+      connection,
+      clock,
+      held: () => this.#hosted.held(),
+      onCutOff: () => this.#cutOff(),
+    });
+    this.#hosted = this.#createHosted(inbox);
     this.#timers = [
       setInterval(() => this.#tick(), tickMs),
-      setInterval(() => checkMemory(this.#allInstances()), memoryCheckMs),
-      setInterval(() => checkGroups(this.#foreignInstances()), groupCheckMs),
+      setInterval(() => checkMemory(this.#instances.withSpares()), memoryCheckMs),
+      setInterval(() => checkGroups(this.#instances.foreign()), groupCheckMs),
       setInterval(() => this.#checkLost(), lostCheckMs),
     ];
     void this.#followConnection();
@@ -139,11 +117,11 @@ export class Agent {
   }
 
   pools(): FunctionPool[] {
-    return [...this.#hosted.values()].map((hosted) => hosted.pool);
+    return this.#hosted.pools();
   }
 
-  instances(): { instance: Instance; pool: FunctionPool }[] {
-    return [...this.#instances.values()];
+  instances(): ReturnType<NodeInstances['list']> {
+    return this.#instances.list();
   }
 
   /** What instances are kept from here. */
@@ -157,12 +135,12 @@ export class Agent {
   }
 
   /** Loaded instances that wait to be used. */
-  spares(): ReturnType<SpareInstances['list']> {
-    return this.#spares.list();
+  spares(): ReturnType<NodeInstances['spares']> {
+    return this.#instances.spares();
   }
 
   find(digest: string): Pick<HostedVersion, 'pool' | 'stacks' | 'shards'> | undefined {
-    return this.#hosted.get(digest);
+    return this.#hosted.find(digest);
   }
 
   /** R7 */
@@ -178,16 +156,10 @@ export class Agent {
   /** Stops pulling, lets running calls end within the grace time, hands back the rest (R5). Returns the instances ended by force. */
   async drain(graceMs: number): Promise<number> {
     this.draining = true;
-    this.#starter.close();
-    this.#spares.keep([]);
-    for (const hosted of this.#hosted.values()) {
-      hosted.stopPulling();
-      hosted.pool.wanted = 0;
-      hosted.pool.abandonWaiting({ kind: 'unstartable', reason: 'the node is draining' });
-      for (const instance of hosted.pool.instances) instance.drain();
-    }
+    this.#instances.close();
+    this.#hosted.drain('the node is draining');
     this.onChange();
-    return await endInstances(this.#instances, graceMs, this.clock);
+    return await this.#instances.endAll(graceMs);
   }
 
   async close(): Promise<void> {
@@ -195,9 +167,53 @@ export class Agent {
     this.#leases.close();
     await this.gatherers.close();
     await this.#sources.close();
-    for (const hosted of this.#hosted.values()) await hosted.close();
+    await this.#hosted.close();
     await this.#options.connection.flush().catch(() => undefined);
     this.publisher.close();
+  }
+
+  #createInstances(): NodeInstances {
+    const { config, connection, artifacts } = this.#options;
+    const starter = new InstanceStarter({
+      ...this.#options,
+      stateValues: new StateValues(connection),
+      cache: new ArtifactCache(join(config.nodeDirectory, 'artifacts'), artifacts),
+      outputs: this.outputs,
+      logs: this.logs,
+      metrics: this.metrics,
+      stacksOf: (digest) => this.find(digest)?.stacks,
+    });
+    return new NodeInstances({
+      ...this.#options,
+      starter,
+      onChange: () => this.onChange(),
+      onEnded: () => {
+        this.#reconcile();
+        this.onChange();
+      },
+    });
+  }
+
+  #createHosted(inbox: string): HostedVersions {
+    const { config, connection, claimFolder, readFromPeer } = this.#options;
+    const spoolDirectory = join(config.runDirectory, 'spool');
+    return new HostedVersions({
+      ...this.#options,
+      inbox,
+      publisher: this.publisher,
+      outputs: this.outputs,
+      claims: new ClaimLocator({ connection, folder: claimFolder, spoolDirectory, readFrom: readFromPeer }),
+      leases: this.#leases,
+      logs: this.logs,
+      node: config.node,
+      spoolDirectory,
+      // Without asking the server: it may be away when an agent starts.
+      manager: jetstreamManager(connection, { checkAPI: false }),
+      start: (pool) => this.#startIfFree(pool),
+      hasTime: (pool) => this.hasTimeFor(pool),
+      scans: this.scans,
+      onHosted: (version) => this.#instances.prepare(version),
+    });
   }
 
   #adopt(request: ApplyRequest): void {
@@ -205,66 +221,12 @@ export class Agent {
     this.generation = request.generation;
     this.#toldAt = this.clock.monotonic();
     if (this.draining) return;
-    const wanted = new Map(request.functions.map((entry) => [entry.version?.digest ?? '', entry]));
-    for (const [digest, entry] of wanted) this.#want(digest, entry);
-    for (const [digest, hosted] of this.#hosted) {
-      if (wanted.has(digest)) continue;
-      const { pool } = hosted;
-      hosted.wantShards([]);
-      pool.wanted = 0;
-      pool.activator = false;
-      pool.pull = false;
-      // Removed, or replaced by a newer version: nothing is waited for.
-      pool.wokenAt = Number.NEGATIVE_INFINITY;
-    }
-    for (const entry of request.functions) {
-      const canary = this.#hosted.get(entry.canaryDigest);
-      this.#hosted.get(entry.version?.digest ?? '')?.shareWith(canary, entry.canaryPercent);
-    }
+    this.#hosted.want(request.functions);
     this.gatherers.follow(request.functions);
     this.#sources.follow(request.functions);
     this.#reconcile();
-    for (const hosted of this.#hosted.values()) hosted.updateCredit();
+    this.#hosted.updateCredit();
     this.onChange();
-  }
-
-  #want(digest: string, entry: WantedFunction): void {
-    if (!entry.version) return;
-    const hosted = this.#hosted.get(digest) ?? this.#host(entry.version);
-    hosted.setTriggers(entry.triggers);
-    hosted.wantShards(entry.pull ? entry.shards : []);
-    const { pool } = hosted;
-    pool.wanted = entry.instances;
-    pool.activator = entry.activator;
-    pool.pull = entry.pull;
-  }
-
-  #host(version: FunctionVersion): HostedVersion {
-    const { connection, buckets, clock, logger, config, artifacts, traces } = this.#options;
-    const hosted = new HostedVersion({
-      version,
-      connection,
-      inbox: this.#inbox,
-      buckets,
-      publisher: this.publisher,
-      outputs: this.outputs,
-      claims: this.#claims,
-      leases: this.#leases,
-      logs: this.logs,
-      traces,
-      clock,
-      logger,
-      node: config.node,
-      spoolDirectory: join(config.runDirectory, 'spool'),
-      stacks: new StackMap(artifacts, version.sourceMapDigest, version.spec?.kind === 'wasm'),
-      manager: this.#manager,
-      start: (pool) => this.#startIfFree(pool),
-      hasTime: (pool) => this.hasTimeFor(pool),
-      scans: this.scans.of(version),
-    });
-    this.#hosted.set(version.digest, hosted);
-    this.#starter.prepare(version);
-    return hosted;
   }
 
   #reconcilePools(): ReconcilePool[] {
@@ -280,99 +242,41 @@ export class Agent {
   #reconcile(): void {
     if (this.draining) return;
     const actions = reconcile(this.#reconcilePools(), this.config.slots);
-    for (const id of actions.drain) this.#instances.get(id)?.instance.drain();
+    for (const id of actions.drain) this.#instances.drain(id);
     for (const digest of actions.start) {
-      const hosted = this.#hosted.get(digest);
-      if (hosted) this.#start(hosted.pool);
+      const hosted = this.#hosted.find(digest);
+      if (hosted) this.#instances.start(hosted.pool);
     }
   }
 
   #startIfFree(pool: FunctionPool): boolean {
     const cpu = pool.version.spec?.resources?.cpu ?? 1;
     if (this.draining || this.slotsUsed() + cpu > this.config.slots) return false;
-    this.#start(pool);
+    this.#instances.start(pool);
     return true;
   }
 
-  #start(pool: FunctionPool): void {
-    const events = {
-      onReady: () => {
-        if (!spare) pool.startMs = this.clock.now() - instance.startedAt;
-        pool.instanceReady();
-        this.onChange();
-      },
-      onRoom: () => pool.dispatch(),
-      onEnded: (ended: Instance, reason: string, unstarted: Parameters<FunctionPool['instanceEnded']>[2]) =>
-        this.#instanceEnded(ended, pool, reason, unstarted),
-    };
-    const spare = this.#spares.take(pool.version.digest, events);
-    if (spare) this.#starter.adopt(spare);
-    const instance = spare ?? this.#starter.start(pool.version, events);
-    // The slot is taken from now on: two starts cannot claim the same one.
-    pool.instances.add(instance);
-    this.#instances.set(instance.id, { instance, pool });
-    // Its pool has put the calls that wait in line by the time this runs.
-    if (spare) queueMicrotask(() => events.onReady());
-    this.onChange();
-  }
-
-  #instanceEnded(
-    instance: Instance,
-    pool: FunctionPool,
-    reason: string,
-    unstarted: Parameters<FunctionPool['instanceEnded']>[2],
-  ): void {
-    this.#instances.delete(instance.id);
-    this.#options.logger.info(
-      { function: pool.version.function, instance: instance.id, reason: reason.split('\n')[0] },
-      'instance ended',
-    );
-    pool.instanceEnded(instance, reason, unstarted);
-    this.#reconcile();
-    this.onChange();
-  }
-
   #tick(): void {
-    const now = this.clock.monotonic();
-    for (const { instance } of [...this.#instances.values()]) instance.checkTimeouts(now);
+    this.#instances.checkTimeouts();
     this.#reconcile();
     // R7: what still runs may end, the rest is handed back while there is somebody to hand it to.
     if (!this.draining && mustDrain(this.clock.now(), this.endsAtMs)) {
       this.#options.logger.info({ endsAtMs: this.endsAtMs }, 'the walltime is nearly over: draining');
       void this.drain(drainMarginMs * drainShare);
     }
-    if (!this.draining) this.#spares.keep(versionsWithSpare(this.pools()));
-    for (const [digest, hosted] of this.#hosted) {
-      hosted.updateCredit();
-      if (!hosted.finished) continue;
-      this.#hosted.delete(digest);
-      void hosted.close();
-    }
+    if (!this.draining) this.#instances.keepSpares(this.pools());
+    this.#hosted.updateCredit();
+    this.#hosted.closeFinished();
   }
 
-  *#allInstances(): Generator<Instance, void, void> {
-    for (const { instance } of this.#instances.values()) yield instance;
-    for (const { instance } of this.#spares.list()) yield instance;
-  }
-
-  /** Those that may start processes of their own. */
-  #foreignInstances(): Instance[] {
-    return this.instances().flatMap(({ instance, pool }) => (pool.version.spec?.kind === 'process' ? [instance] : []));
-  }
-
-  *#held() {
-    for (const hosted of this.#hosted.values()) yield* hosted.held();
-  }
-
-  /** The events here belong to other agents now. */
   #cutOff(): void {
     this.#options.logger.warn('cut off from the broker for longer than a lease: giving up the events held');
-    for (const hosted of this.#hosted.values()) hosted.giveUp('the node was cut off from the broker');
+    this.#hosted.giveUp('the node was cut off from the broker');
   }
 
   #checkLost(): void {
     this.publisher.checkLost();
-    for (const hosted of this.#hosted.values()) hosted.checkLostPulls();
+    this.#hosted.checkLostPulls();
   }
 
   async #followConnection(): Promise<void> {
@@ -384,7 +288,7 @@ export class Agent {
       // First: its answer proves the age of the events that the pulls bring.
       this.#leases.renew();
       this.publisher.reset();
-      for (const hosted of this.#hosted.values()) hosted.resetPulls();
+      this.#hosted.resetPulls();
     }
   }
 }

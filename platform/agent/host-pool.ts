@@ -2,7 +2,7 @@
  * Hosts that have booted and wait for a function: a first event then costs 2 ms, not the 40 ms of a new process.
  * One a memory class, because the heap's limit is fixed when a process starts. A host never serves a second function.
  */
-import { type HostPlaces, type HostPlan, nodePlan } from './host-plan.ts';
+import { type HostPlaces, type HostPlan, nodePlan } from '#isolation';
 import { HostProcess, type HostSettings } from './host-process.ts';
 
 /** 9 MB each; functions of one pilot rarely have more classes. */

@@ -2,9 +2,8 @@
 import { mkdirSync, rmSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { join } from 'node:path';
+import type { HostPlaces, HostPlan, NodeIsolation } from '#isolation';
 import type { AgentConfig } from '#model';
-import type { HostPlaces, HostPlan } from './host-plan.ts';
-import type { NodeIsolation } from './isolation/index.ts';
 import type { SpawnerClient } from './spawner-client.ts';
 
 export interface HostSettings {

@@ -3,68 +3,24 @@
  * Its life is one tagged phase; whatever ends it, `onEnded` is told exactly once and each of its calls has an outcome.
  */
 import type { Socket } from 'node:net';
-import { type Clock, messageOf } from '#common';
+import { messageOf } from '#common';
 import {
   codeCacheUses,
   type ErrorHeader,
   type Frame,
-  FrameReader,
-  FrameWriter,
-  frameTypes,
   type LoadHeader,
-  type LogHeader,
-  type PublishedHeader,
-  type PublishHeader,
   type RunHeader,
-  readErrorHeader,
-  readLogHeader,
-  readMetricSamples,
-  readPublishHeader,
-  readRunHeader,
-  readStateHeader,
   runToldMs,
   type StateHeader,
 } from '#frames';
-import type { MetricSample } from '#sdk';
-import type { BodyFiles } from './body-files.ts';
 import type { Call, CallRun } from './call.ts';
 import { CallPayloads } from './call-payloads.ts';
 import { PartLines } from './gather/part-lines.ts';
+import { InstanceLink, type InstanceListener } from './instance-link.ts';
+import type { InstanceOptions } from './instance-options.ts';
 import { type RunningCall, RunningCalls } from './running-calls.ts';
-import type { StateAnswer } from './state-store.ts';
 
 export type InstancePhase = 'starting' | 'ready' | 'draining' | 'stopped';
-
-export interface InstanceEvents {
-  readonly onReady: (instance: Instance) => void;
-  /** The code cache that it was given is of no use. */
-  readonly onCodeCacheRejected?: () => void;
-  /** A call has ended: there is room. */
-  readonly onRoom: (instance: Instance) => void;
-  /** `unstarted` had been handed over but never ran; they belong to another instance now. */
-  readonly onEnded: (instance: Instance, reason: string, unstarted: Call[]) => void;
-  readonly onLog: (instance: Instance, line: LogHeader, text: string) => void;
-  /** ctx.publish(): `done` is told an empty text once the stream has stored it, else why not. */
-  readonly onPublish: (publish: PublishHeader, data: Uint8Array, done: (error: string) => void) => void;
-  /** ctx.state: one operation on one key. Never rejects: an error is an answer. */
-  /** What `ctx.metrics` was given since the last time. */
-  readonly onMetrics: (samples: readonly MetricSample[]) => void;
-  readonly onState: (state: StateHeader, value: Uint8Array) => Promise<StateAnswer>;
-}
-
-export interface InstanceOptions {
-  readonly id: string;
-  /** Calls that it works on at once: those of one batch count each. */
-  readonly concurrency: number;
-  readonly memoryBytes: number;
-  readonly clock: Clock;
-  readonly events: InstanceEvents;
-  /** Absent where large bodies go through the socket, too. */
-  readonly bodies?: BodyFiles | undefined;
-  readonly pid: () => number;
-  /** Ends the process group. */
-  readonly kill: (signal: 'SIGTERM' | 'SIGKILL') => void;
-}
 
 /** From spawn to `ready`: a big bundle compiles for 0.2 s, a slow disk and a busy node take the rest. */
 const startWaitMs = 20_000;
@@ -91,8 +47,7 @@ export class Instance {
   readonly #calls: RunningCalls;
   readonly #payloads: CallPayloads;
   readonly #lines: PartLines;
-  #writer: FrameWriter | undefined;
-  #socket: Socket | undefined;
+  #link: InstanceLink | undefined;
   #startTimer: NodeJS.Timeout | undefined;
   #stopTimer: NodeJS.Timeout | undefined;
   #endReason: string | undefined;
@@ -131,29 +86,16 @@ export class Instance {
 
   /** Its frame socket has come: load the function. */
   connect(socket: Socket, early: Buffer, load: LoadHeader): void {
-    this.#socket = socket;
-    this.#writer = new FrameWriter(socket);
-    const reader = new FrameReader((frame) => this.#receive(frame));
-    const push = (chunk: Buffer) => {
-      try {
-        reader.push(chunk);
-      } catch (error) {
-        this.endFor(messageOf(error));
-      }
-    };
-    socket.on('data', push);
-    socket.on('error', () => undefined);
-    if (early.length > 0) push(early);
+    this.#link = new InstanceLink(socket, this.#listener());
     this.#tellsRuns = load.kind !== 'process';
-    this.#writer.write(frameTypes.load, 0, 0, JSON.stringify(load));
-    socket.resume();
+    this.#link.load(load, early);
   }
 
   /** Hands a call over; the caller has checked that there is room. */
   run(call: Call): void {
     const put = this.#payloads.place(call, this.#calls.size === 0);
     const id = this.#calls.add(call, put?.used, this.#options.clock.monotonic());
-    const writer = this.#writer;
+    const writer = this.#link?.writer;
     if (!writer) return;
     try {
       this.#payloads.writeCall(writer, id, call, put);
@@ -173,13 +115,13 @@ export class Instance {
 
   /** Nobody waits for this call any more: its handler's signal aborts. */
   cancel(call: Call): void {
-    for (const id of this.#calls.idsOf(call)) this.#writer?.write(frameTypes.cancel, id, 0, '');
+    for (const id of this.#calls.idsOf(call)) this.#link?.cancel(id);
   }
 
   /** Its time is nearly over: its handlers' signals abort. A call that fails from now on is lost through no fault of its own. */
   interrupt(): void {
     this.#interrupted = true;
-    for (const id of this.#calls.ids()) this.#writer?.write(frameTypes.cancel, id, 0, '');
+    for (const id of this.#calls.ids()) this.#link?.cancel(id);
   }
 
   /** Takes no more calls and stops once those inside it have ended (R5). */
@@ -240,7 +182,7 @@ export class Instance {
     this.phase = 'stopped';
     clearTimeout(this.#startTimer);
     clearTimeout(this.#stopTimer);
-    this.#socket?.destroy();
+    this.#link?.close();
     const reason = this.#endReason ?? this.loadError ?? how;
     const now = this.#options.clock.monotonic();
     const { ran, unstarted } = this.#calls.clear();
@@ -260,45 +202,36 @@ export class Instance {
     );
   }
 
-  #receive(frame: Frame): void {
-    switch (frame.type) {
-      case frameTypes.result:
-        return this.#settle(frame.id, frame);
-      case frameTypes.error:
-        return frame.id === 0 ? this.#failLoad(readErrorHeader(frame.header)) : this.#settle(frame.id, frame);
-      case frameTypes.log: {
-        const header = readLogHeader(frame.header);
-        return this.#options.events.onLog(this, header, Buffer.from(frame.body).toString('utf8'));
-      }
-      case frameTypes.metrics:
-        return this.#options.events.onMetrics(readMetricSamples(frame.body));
-      case frameTypes.run:
-        return this.#told(frame.id, readRunHeader(frame.header));
-      case frameTypes.partTaken:
-        return this.#lines.taken(frame.id);
-      case frameTypes.chunk:
-        return this.#calls.get(frame.id)?.call.onChunk?.(frame.body);
-      case frameTypes.state:
-        return void this.#state(readStateHeader(frame.header), frame.body);
-      case frameTypes.publish:
-        return this.#publish(readPublishHeader(frame.header), frame.body);
-      case frameTypes.ready:
-        if (this.phase !== 'starting') return;
-        clearTimeout(this.#startTimer);
-        this.phase = 'ready';
-        this.loaded = true;
-        if (frame.flags === codeCacheUses.rejected) this.#options.events.onCodeCacheRejected?.();
-        return this.#options.events.onReady(this);
-      case frameTypes.waiting:
-        return;
-      default:
-        this.endFor(`it sent a frame of unknown type ${frame.type}`);
-    }
+  #listener(): InstanceListener {
+    const { events } = this.#options;
+    return {
+      ready: (codeCacheUse) => this.#ready(codeCacheUse),
+      loadFailed: (error) => this.#failLoad(error),
+      answered: (id, frame, error) => this.#settle(id, frame, error),
+      ran: (id, run) => this.#told(id, run),
+      chunk: (id, data) => this.#calls.get(id)?.call.onChunk?.(data),
+      partTaken: (id) => this.#lines.taken(id),
+      logged: (line, text) => events.onLog(this, line, text),
+      measured: (samples) => events.onMetrics(samples),
+      publishes: (publish, data) =>
+        events.onPublish(publish, data, (error) => {
+          if (this.phase !== 'stopped') this.#link?.published(publish.token, error);
+        }),
+      asksState: (state, value) => void this.#state(state, value),
+      wrong: (fault) => this.endFor(fault),
+    };
   }
 
-  #settle(id: number, frame: Frame): void {
-    // Read first: where it is wrong, the call is still inside the instance and ends with it.
-    const error = frame.type === frameTypes.error ? readErrorHeader(frame.header) : undefined;
+  #ready(codeCacheUse: number): void {
+    if (this.phase !== 'starting') return;
+    clearTimeout(this.#startTimer);
+    this.phase = 'ready';
+    this.loaded = true;
+    if (codeCacheUse === codeCacheUses.rejected) this.#options.events.onCodeCacheRejected?.();
+    this.#options.events.onReady(this);
+  }
+
+  #settle(id: number, frame: Frame, error: ErrorHeader | undefined): void {
     const now = this.#options.clock.monotonic();
     const running = this.#take(id, now);
     if (!running) return;
@@ -306,7 +239,7 @@ export class Instance {
     const run = this.#runOf(running, now);
     if (error === undefined) {
       const header = frame.header.length === 0 ? '' : Buffer.from(frame.header).toString('utf8');
-      running.call.settle(this.#payloads.resultOf(frame, header, this.#writer), run);
+      running.call.settle(this.#payloads.resultOf(frame, header, this.#link?.writer), run);
     } else if (this.#interrupted) {
       running.call.settle({ kind: 'lost', reason: 'it was interrupted: its node is drained', ended: true }, run);
     } else {
@@ -337,17 +270,9 @@ export class Instance {
     return running;
   }
 
-  #publish(publish: PublishHeader, data: Uint8Array): void {
-    this.#options.events.onPublish(publish, data, (error) => {
-      const answer: PublishedHeader = { token: publish.token, error };
-      if (this.phase !== 'stopped') this.#writer?.write(frameTypes.published, 0, 0, JSON.stringify(answer));
-    });
-  }
-
   async #state(state: StateHeader, value: Uint8Array): Promise<void> {
-    const { value: read, ...answer } = await this.#options.events.onState(state, value);
-    if (this.phase === 'stopped') return;
-    this.#writer?.write(frameTypes.stateAnswer, 0, 0, JSON.stringify({ token: state.token, ...answer }), read);
+    const answer = await this.#options.events.onState(state, value);
+    if (this.phase !== 'stopped') this.#link?.stateAnswered(state.token, answer);
   }
 
   #failLoad(error: ErrorHeader): void {
@@ -358,7 +283,7 @@ export class Instance {
   #stopWhenIdle(): void {
     if (this.#calls.size > 0 || this.#stopTimer) return;
     this.#endReason ??= 'it was no longer wanted';
-    this.#writer?.write(frameTypes.stop, 0, 0, '');
+    this.#link?.stop();
     this.#stopTimer = setTimeout(() => this.#options.kill('SIGKILL'), stopGraceMs);
   }
 }

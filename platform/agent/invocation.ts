@@ -144,6 +144,7 @@ const failureCodes = {
   rejected: 'function-rejected',
   retry: 'function-failed',
   load: 'start-failed',
+  noFunction: 'start-failed',
 } as const;
 
 async function describeFailure(

@@ -40,6 +40,8 @@ export interface LogEntry {
   readonly call: string;
   readonly trace?: string | undefined;
   readonly text: string;
+  /** No line, but so many that the instance could not hold: they are counted as dropped here. */
+  readonly dropped?: number;
 }
 
 export class LogSink {
@@ -54,10 +56,10 @@ export class LogSink {
     this.#node = node;
   }
 
-  write({ functionName, instance, level, call, trace, text }: LogEntry): void {
+  write({ functionName, instance, level, call, trace, text, dropped = 0 }: LogEntry): void {
     const budget = this.#refill(functionName);
-    if (budget.tokens < 1) {
-      budget.dropped++;
+    if (dropped > 0 || budget.tokens < 1) {
+      budget.dropped += dropped || 1;
       if (!budget.isTelling) void this.#tellDropped(functionName, instance, budget);
       return;
     }

@@ -4,7 +4,8 @@
  */
 import type { FunctionVersion } from '#proto';
 import type { FunctionPool } from './function-pool.ts';
-import type { Instance, InstanceEvents } from './instance.ts';
+import type { Instance } from './instance.ts';
+import type { InstanceEvents } from './instance-options.ts';
 
 type SpareEvents = Pick<InstanceEvents, 'onReady' | 'onRoom' | 'onEnded'>;
 

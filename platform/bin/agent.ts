@@ -1,7 +1,8 @@
 /** The agent process. */
 import { join } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
-import { probeIsolation, runAgent } from '#agent';
+import { runAgent } from '#agent';
+import { probeIsolation } from '#isolation';
 import { agentConfigSchema, openLauncherLink } from '#model';
 import { readConfig, runProcess } from './process.ts';
 

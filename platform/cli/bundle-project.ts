@@ -1,9 +1,10 @@
-/** All functions of a path as bundles, with what their author should know said on the way: for `deploy` and `build`. */
+/** All functions of a path as bundles, with what their author should know said on the way: for `deploy`, `build` and `diff`. */
 import type { Bundle } from '#bundle';
 import { PlatformError } from '#common';
+import { LoadCheck } from './load-check.ts';
 import type { Output } from './output.ts';
 
-/** Throws `invalid` for the first function that cannot be bundled, and for type errors where those are asked for. */
+/** Throws `invalid` for the first function that cannot be bundled or is none, and for type errors where those are asked for. */
 export async function bundleProject(
   path: string,
   output: Output,
@@ -12,12 +13,16 @@ export async function bundleProject(
   const { bundleFunction, checkTypes, readProject } = await import('#bundle');
   const { functions, notes } = readProject(path);
   for (const note of notes) output.note(`note: ${note}`);
+  await using loads = new LoadCheck();
+  if (functions.some(({ spec }) => spec.kind === 'typescript')) loads.prepare();
   const bundles: Bundle[] = [];
   for (const one of functions) {
     using _ = output.waiting(`bundling ${one.spec.name}`);
     bundles.push(await bundleFunction(one));
   }
   for (const { warnings } of bundles) for (const warning of warnings) output.note(`warning: ${warning}`);
+  const loaded = bundles.map((bundle, at) => ({ bundle, entry: functions[at]?.entry }));
+  for (const note of await loads.requireFunctions(loaded)) output.note(`note: ${note}`);
   const [first] = functions;
   if (skipTypes || !first) return bundles;
   const entries = functions.flatMap(({ entry, spec }) => (entry && spec.kind === 'typescript' ? [entry] : []));

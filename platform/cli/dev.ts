@@ -6,11 +6,13 @@ import { execFile } from 'node:child_process';
 import { statSync } from 'node:fs';
 import { dirname, extname, join, resolve } from 'node:path';
 import type { Command } from 'commander';
+import type { Bundle } from '#bundle';
 import type { PilotClient } from '#client';
 import { formatDuration, PlatformError } from '#common';
 import { type CommandFactory, type CommonOptions, flag, newCommand, outputOf } from './command.ts';
 import { withPilot } from './connection.ts';
 import type { CliContext } from './context.ts';
+import { LoadCheck } from './load-check.ts';
 import { lineRecord, lineText } from './logs.ts';
 import type { Output } from './output.ts';
 
@@ -60,7 +62,7 @@ interface Session {
 async function follow(session: Session, pilotId: string): Promise<void> {
   const { context, path } = session;
   await withPilot(context, pilotId, async (pilot) => {
-    const rounds = new Rounds(session, pilot);
+    await using rounds = new Rounds(session, pilot);
     const folder = statSync(path).isDirectory() ? resolve(path) : dirname(resolve(path));
     const { watchFolder } = await import('./watch-folder.ts');
     // Watched before the first round: an edit during it is not missed.
@@ -72,10 +74,11 @@ async function follow(session: Session, pilotId: string): Promise<void> {
 }
 
 /** One edit after the other: what it changed, who serves, what tsc says. */
-class Rounds {
+class Rounds implements AsyncDisposable {
   readonly #session: Session;
   readonly #pilot: PilotClient;
   readonly #followed = new Set<string>();
+  readonly #loads = new LoadCheck();
   #stopTypes: () => void = () => undefined;
 
   constructor(session: Session, pilot: PilotClient) {
@@ -84,13 +87,10 @@ class Rounds {
   }
 
   async run(since: number, what: string): Promise<void> {
-    const { context, output, path } = this.#session;
+    const { context, output } = this.#session;
     this.#stopTypes();
     try {
-      const { bundleFunction, readProject } = await import('#bundle');
-      const bundles = await Promise.all(readProject(path).functions.map(bundleFunction));
-      for (const { warnings } of bundles) for (const warning of warnings) output.note(`warning: ${warning}`);
-      for (const bundle of bundles) {
+      for (const bundle of await this.#bundle()) {
         const { version, change } = await this.#pilot.deploy(bundle);
         this.#followLog(bundle.spec.name);
         if (change === 'unchanged') continue;
@@ -108,6 +108,24 @@ class Rounds {
       if (hint) output.note(hint);
       output.note('what was deployed before still serves');
     }
+    this.#loads.prepare();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#loads[Symbol.asyncDispose]();
+  }
+
+  /** Throws `invalid` for the first function that cannot be bundled or is none. */
+  async #bundle(): Promise<readonly Bundle[]> {
+    const { output, path } = this.#session;
+    const { bundleFunction, readProject } = await import('#bundle');
+    const loaded = await Promise.all(
+      readProject(path).functions.map(async (one) => ({ bundle: await bundleFunction(one), entry: one.entry })),
+    );
+    const bundles = loaded.map(({ bundle }) => bundle);
+    for (const { warnings } of bundles) for (const warning of warnings) output.note(`warning: ${warning}`);
+    for (const note of await this.#loads.requireFunctions(loaded)) output.note(`note: ${note}`);
+    return bundles;
   }
 
   #followLog(name: string): void {

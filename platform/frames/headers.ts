@@ -141,8 +141,8 @@ export interface OutputHeader {
 }
 
 export interface ErrorHeader {
-  /** failed, rejected, retry or load. */
-  readonly kind: 'failed' | 'rejected' | 'retry' | 'load';
+  /** Of a call: failed, rejected, retry. Of a load: it failed, or what it brought is no function. */
+  readonly kind: 'failed' | 'rejected' | 'retry' | 'load' | 'noFunction';
   readonly message: string;
   readonly stack: string;
   readonly retryAfterMs?: number;
@@ -168,6 +168,8 @@ export interface LogHeader {
   readonly call: string;
   /** Id of the trace; left off where there is none. */
   readonly trace?: string | undefined;
+  /** No line, but so many that the instance has dropped. */
+  readonly dropped?: number;
 }
 
 export interface PublishHeader {

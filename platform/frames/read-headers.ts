@@ -9,7 +9,7 @@ import type { ErrorHeader, LogHeader, OutputHeader, PublishHeader, RunHeader, St
 type Fields = Readonly<Record<string, unknown>>;
 type Kind = 'string' | 'number';
 
-const errorKinds: ReadonlySet<unknown> = new Set(['failed', 'rejected', 'retry', 'load']);
+const errorKinds: ReadonlySet<unknown> = new Set(['failed', 'rejected', 'retry', 'load', 'noFunction']);
 const stateOperations: ReadonlySet<unknown> = new Set(['get', 'set', 'delete']);
 const metricKinds: ReadonlySet<unknown> = new Set(['counter', 'gauge', 'histogram']);
 const logLevels: ReadonlySet<unknown> = new Set(['debug', 'info', 'warn', 'error']);
@@ -33,10 +33,13 @@ export function readErrorHeader(header: Uint8Array): ErrorHeader {
 
 export function readLogHeader(header: Uint8Array): LogHeader {
   const fields = readFields('log', header);
+  const { dropped } = fields;
+  if (dropped !== undefined && !isCount(dropped)) throw wrong('log', 'dropped', 'is no count of lines');
   return {
     level: requireOneOf('log', fields, 'level', logLevels) as string,
     call: requireField('log', fields, 'call', 'string'),
     ...(fields['trace'] === undefined ? {} : { trace: requireField('log', fields, 'trace', 'string').slice(0, 32) }),
+    ...(dropped === undefined ? {} : { dropped }),
   };
 }
 

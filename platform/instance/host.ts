@@ -4,7 +4,6 @@
  */
 import { writeSync } from 'node:fs';
 import { Socket } from 'node:net';
-import { inspect } from 'node:util';
 import { messageOf, PlatformError } from '#common';
 import {
   type CallHeader,
@@ -22,7 +21,6 @@ import {
   type PartHeader,
   type PartsEndHeader,
   type PublishedHeader,
-  type PublishHeader,
   type RunHeader,
   readJson,
   runToldMs,
@@ -32,16 +30,15 @@ import { type FunctionDefinition, type FunctionResult, type PublishOptions, read
 import { PayloadFiles, ResultFiles } from './body-files.ts';
 import { createLog, type HostLink, identityOf, LazyCall } from './call-context.ts';
 import { CallRunner, type CallSink } from './call-runner.ts';
-import { captureConsole } from './capture-console.ts';
+import { captureOutput } from './capture-output.ts';
+import { HostLog } from './host-log.ts';
 import { loadFunction } from './load-function.ts';
 import { MetricTeller } from './metric-teller.ts';
-import { type Redact, redactor } from './redact.ts';
+import { PublishClient } from './publish-client.ts';
+import { redactor } from './redact.ts';
 import { sendPacked, sendPieces, sendResult } from './send-result.ts';
 import { StateClient } from './state-client.ts';
 import { StreamedParts } from './streamed-parts.ts';
-
-/** A log line or an error's text is cut to this before it leaves the process. */
-const textCharsMax = 8_192;
 
 const nothingLoaded: LoadHeader = {
   instance: '',
@@ -73,18 +70,19 @@ class Host implements HostLink, CallSink {
   readonly #teller: MetricTeller;
   readonly #socket: Socket;
   readonly #writer: FrameWriter;
-  readonly #publishes = new Map<number, PromiseWithResolvers<void>>();
+  readonly #log: HostLog;
+  readonly #publishes: PublishClient;
   #definition: FunctionDefinition | undefined;
   #runner: CallRunner | undefined;
   readonly #payloads = new PayloadFiles();
   #files = new ResultFiles('');
-  #redact: Redact = (text) => text;
-  #nextPublish = 1;
   #draining = false;
 
   constructor(socket: Socket) {
     this.#socket = socket;
     this.#writer = new FrameWriter(socket);
+    this.#log = new HostLog(this.#writer);
+    this.#publishes = new PublishClient(this.#writer);
     this.state = new StateClient(this.#writer);
     this.#teller = new MetricTeller(this.#writer, (text) => this.log({ level: 'warn', call: '' }, text));
     this.metrics = this.#teller.book;
@@ -94,32 +92,19 @@ class Host implements HostLink, CallSink {
     socket.on('close', () => endWithoutAgent('was closed'));
     process.on('unhandledRejection', (error) => this.#crash('an unhandled rejection', error));
     process.on('uncaughtException', (error) => this.#crash('an uncaught exception', error));
-    captureConsole((level, text) => {
+    captureOutput((level, text) => {
       const [only] = this.#runner?.running.size === 1 ? this.#runner.running.values() : [];
       this.log({ level, call: only?.header.i ?? '', trace: only?.trace?.traceId }, text);
     });
     this.#writer.write(frameTypes.waiting, 0, 0, '');
   }
 
-  log({ level, call, trace }: LogHeader, message: string, fields?: Readonly<Record<string, unknown>>): void {
-    const text = this.#text(fields === undefined ? message : `${message} ${safeJson(fields)}`);
-    const header: LogHeader = trace === undefined ? { level, call } : { level, call, trace };
-    this.#writer.write(frameTypes.log, 0, 0, JSON.stringify(header), Buffer.from(text));
+  log(header: LogHeader, message: string, fields?: Readonly<Record<string, unknown>>): void {
+    this.#log.write(header, message, fields);
   }
 
   publish(call: LazyCall, subject: string, data: Uint8Array | string, options: PublishOptions): Promise<void> {
-    const token = this.#nextPublish++;
-    const header: PublishHeader = {
-      token,
-      subject,
-      messageId: options.id ?? `${call.header.i}.publish.${call.publishes++}`,
-      headers: { ...call.traceHeaders, ...options.headers },
-    };
-    const settled = Promise.withResolvers<void>();
-    this.#publishes.set(token, settled);
-    const bytes = typeof data === 'string' ? Buffer.from(data) : data;
-    this.#writer.write(frameTypes.publish, call.frameId, 0, JSON.stringify(header), bytes);
-    return settled.promise;
+    return this.#publishes.publish(call, subject, data, options);
   }
 
   succeeded(call: LazyCall, result: FunctionResult): void {
@@ -184,7 +169,7 @@ class Host implements HostLink, CallSink {
       case frameTypes.taken:
         return this.#files.taken(frame.id);
       case frameTypes.published:
-        return this.#published(readJson<PublishedHeader>(frame.header));
+        return this.#publishes.published(readJson<PublishedHeader>(frame.header));
       case frameTypes.stateAnswer:
         return this.state.answered(readJson<StateAnswerHeader>(frame.header), frame.body);
       case frameTypes.stop:
@@ -215,7 +200,7 @@ class Host implements HostLink, CallSink {
   async #load(load: LoadHeader): Promise<void> {
     this.load = load;
     this.#files = new ResultFiles(load.resultFolder);
-    this.#redact = redactor(load.secrets);
+    this.#log.redact = redactor(load.secrets);
     try {
       const log = createLog(this, '');
       const { definition, codeCache, codeCacheUse } = loadFunction(load, log);
@@ -232,7 +217,8 @@ class Host implements HostLink, CallSink {
       this.#runner = new CallRunner(definition, this, this);
       this.#writer.write(frameTypes.ready, 0, codeCacheUse, '');
     } catch (error) {
-      this.#sendError(0, 'load', error);
+      const isNoFunction = error instanceof PlatformError && error.code === 'invalid';
+      this.#sendError(0, isNoFunction ? 'noFunction' : 'load', error);
     }
   }
 
@@ -245,24 +231,12 @@ class Host implements HostLink, CallSink {
   }
 
   #describe(kind: ErrorHeader['kind'], error: unknown): ErrorHeader {
-    const stack = this.#text(error instanceof Error ? (error.stack ?? '') : '');
-    return { kind, message: this.#text(messageOf(error)), stack };
+    const stack = this.#log.text(error instanceof Error ? (error.stack ?? '') : '');
+    return { kind, message: this.#log.text(messageOf(error)), stack };
   }
 
   #sendError(frameId: number, kind: ErrorHeader['kind'], error: unknown): void {
     this.#writer.write(frameTypes.error, frameId, 0, JSON.stringify(this.#describe(kind, error)));
-  }
-
-  /** What may leave the process as text. */
-  #text(text: string): string {
-    return this.#redact(text).slice(0, textCharsMax);
-  }
-
-  #published(header: PublishedHeader): void {
-    const settled = this.#publishes.get(header.token);
-    this.#publishes.delete(header.token);
-    if (header.error === '') settled?.resolve();
-    else settled?.reject(new PlatformError('unavailable', header.error));
   }
 
   async #stop(): Promise<void> {
@@ -271,25 +245,30 @@ class Host implements HostLink, CallSink {
     try {
       await this.#definition?.dispose?.();
     } catch (error) {
-      this.log({ level: 'error', call: '' }, `dispose failed: ${messageOf(error)}`);
+      this.#log.tell({ level: 'error', call: '' }, `dispose failed: ${messageOf(error)}`);
     }
-    this.#teller.close();
-    this.#writer.flush();
+    this.#flush();
     setImmediate(() => process.exit(0));
   }
 
   /** The process's state is unknown now: its calls fail with the error, and it ends. */
   #crash(what: string, error: unknown): void {
     const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
-    this.log({ level: 'error', call: '' }, `${what}: ${text}`);
+    this.#log.tell({ level: 'error', call: '' }, `${what}: ${text}`);
     for (const call of this.#runner?.running.values() ?? []) {
       this.#tellRun(call);
       this.#sendError(call.frameId, 'failed', error);
     }
     this.#runner?.running.clear();
-    this.#teller.close();
-    this.#writer.flush();
+    this.#flush();
     setImmediate(() => process.exit(1));
+  }
+
+  /** The last that it says. */
+  #flush(): void {
+    this.#teller.close();
+    this.#log.close();
+    this.#writer.flush();
   }
 }
 
@@ -305,12 +284,4 @@ function endWithoutAgent(what: string): void {
 
 function retryAfter(retryAfterMs: number | undefined): Partial<ErrorHeader> {
   return retryAfterMs === undefined ? {} : { retryAfterMs };
-}
-
-function safeJson(value: unknown): string {
-  try {
-    return JSON.stringify(value);
-  } catch {
-    return inspect(value);
-  }
 }

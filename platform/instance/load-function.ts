@@ -11,6 +11,9 @@ import { wasmFunction } from './wasm/index.ts';
 /** Name of the bundle in stacks; the agent maps it back to the author's files. */
 export const bundleName = 'pilotfish-function';
 
+/** Of an object that is no function, so many of its properties are named. */
+const namesShownMax = 5;
+
 /** The bundle is the body of a function of these: what CommonJS gives a module, and the version's WASM files. */
 const parameters = ['module', 'exports', 'require', 'pilotfishWasm'] as const;
 const prologue = `(function (${parameters.join(', ')}) {`;
@@ -33,11 +36,7 @@ export function loadFunction(load: LoadHeader, log: FunctionLog): LoadedFunction
   const run = script.runInThisContext() as (...values: unknown[]) => void;
   run(module, module.exports, createRequire(load.artifact), wasmModules(load));
   const definition = defaultExport(module.exports);
-  if (!isDefinition(definition)) {
-    throw new PlatformError('invalid', 'the bundle has no default export with `handle` or `handleBatch`', {
-      hint: 'export default defineFunction({ handle(event) { ... } })',
-    });
-  }
+  requireDefinition(definition);
   return { definition, codeCache: () => script.createCachedData(), codeCacheUse: useOf(script) };
 }
 
@@ -76,7 +75,27 @@ function defaultExport(exports: unknown): unknown {
   return typeof exports === 'object' && exports !== null && 'default' in exports ? exports.default : exports;
 }
 
-function isDefinition(value: unknown): value is FunctionDefinition {
-  if (typeof value !== 'object' || value === null) return false;
-  return ['handle', 'handleBatch'].some((name) => typeof (value as Record<string, unknown>)[name] === 'function');
+/** Throws `invalid`, and says what the default export is instead. */
+function requireDefinition(value: unknown): asserts value is FunctionDefinition {
+  const handlers = isRecord(value) ? ['handle', 'handleBatch'].filter((name) => name in value) : [];
+  const [handler] = handlers;
+  if (isRecord(value) && handler && handlers.length === 1 && typeof value[handler] === 'function') return;
+  throw new PlatformError('invalid', `its default export is ${describe(value, handlers)}`, {
+    hint: 'export default defineFunction({ handle(event) { ... } })',
+  });
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null;
+}
+
+function describe(value: unknown, handlers: readonly string[]): string {
+  const [handler] = handlers;
+  if (handlers.length > 1) return 'an object with both `handle` and `handleBatch`, and must have one of them';
+  if (handler) return `an object whose \`${handler}\` is no function`;
+  if (value === undefined || value === null) return `${value}`;
+  if (typeof value === 'function') return 'a function by itself, not an object with `handle` or `handleBatch`';
+  if (!isRecord(value)) return `a ${typeof value}, not an object with \`handle\` or \`handleBatch\``;
+  const names = Object.keys(value).slice(0, namesShownMax);
+  return `an object without \`handle\` and \`handleBatch\`; it has ${names.length === 0 ? 'nothing' : names.join(', ')}`;
 }

@@ -3,17 +3,16 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { systemClock } from '#common';
 import type { FunctionKind, LoadHeader } from '#frames';
+import { type NodeIsolation, nodePlan, probeIsolation } from '#isolation';
 import type { AgentConfig } from '#model';
 import type { FunctionVersion } from '#proto';
 import { createLogger } from '#telemetry';
 import { BodyFiles } from '../../platform/agent/body-files.ts';
 import type { CallOutcome } from '../../platform/agent/call.ts';
 import { CodeCache } from '../../platform/agent/code-cache.ts';
-import { nodePlan } from '../../platform/agent/host-plan.ts';
 import { HostPool } from '../../platform/agent/host-pool.ts';
 import { type HostProcess, scratchOf } from '../../platform/agent/host-process.ts';
 import { Instance } from '../../platform/agent/instance.ts';
-import { type NodeIsolation, probeIsolation } from '../../platform/agent/isolation/index.ts';
 import { SpawnerClient } from '../../platform/agent/spawner-client.ts';
 
 const dist = join(import.meta.dirname, '../../dist');

@@ -5,10 +5,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, describe, expect, it } from 'vitest';
-import { confiningWords, describeIsolation, probeIsolation } from '../../platform/agent/isolation/index.ts';
+import { confiningWords, describeIsolation, probeIsolation } from '#isolation';
 
 const run = promisify(execFile);
-const script = join(import.meta.dirname, '../../platform/agent/isolation/confine.pl');
+const script = join(import.meta.dirname, '../../platform/isolation/confine.pl');
 const isolation = await probeIsolation(script);
 const { confine } = isolation;
 const folder = mkdtempSync(join(tmpdir(), 'pilotfish-confine-'));

@@ -1,6 +1,6 @@
 /** A foreign function that forks and forks is ended; one that starts a process a core is not. */
 import { expect, it } from 'vitest';
-import { checkGroups, groupProcessesMax } from '../../platform/agent/isolation/group-watch.ts';
+import { checkGroups, groupProcessesMax } from '../../platform/isolation/group-watch.ts';
 
 it('`checkGroups()` ends those over the limit, and no others', () => {
   const ended: string[] = [];

@@ -51,6 +51,17 @@ it('keeps a burst of two seconds, counts the rest, and says so once, with nothin
   expect(lines).toHaveLength(1_002);
 });
 
+it('counts what an instance has dropped with what it drops itself', async () => {
+  const { clock, pass } = standingClock();
+  const { lines, connection } = recorded();
+  const sink = new LogSink(connection, clock, 'n1');
+  for (let line = 0; line < 1_002; line++) sink.write({ ...entry, functionName: 'noisy', text: `line ${line}` });
+  sink.write({ ...entry, functionName: 'noisy', text: '', dropped: 40 });
+  await pass(1_000);
+  expect(lines).toHaveLength(1_001);
+  expect(lines.at(-1)).toMatchObject({ level: 'warn', text: '42 lines dropped: over 500 a second' });
+});
+
 it('lets 500 lines a second through for as long as it goes on, and accounts for each line', async () => {
   const { clock, pass } = standingClock();
   const { lines, connection } = recorded();

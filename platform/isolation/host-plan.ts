@@ -1,7 +1,8 @@
 /** What an instance's process is started with, by the kind of its function. Pure. */
 import { basename, join } from 'node:path';
 import type { FunctionVersion, Permissions } from '#proto';
-import { confiningWords, type NodeIsolation } from './isolation/index.ts';
+import { confiningWords } from './confine.ts';
+import type { NodeIsolation } from './probe.ts';
 
 export interface HostPlan {
   readonly argv: readonly [string, ...string[]];
