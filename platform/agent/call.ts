@@ -14,8 +14,8 @@ export type CallOutcome =
   | { readonly kind: 'timeout'; readonly timeoutMs: number }
   /** The instance ended while the call ran in it; `ended`: at our word, and not of itself. */
   | { readonly kind: 'lost'; readonly reason: string; readonly ended: boolean }
-  /** Nobody could run it: no instance could be started. */
-  | { readonly kind: 'unstartable'; readonly reason: string };
+  /** Nobody could run it: no instance could be started; `full`: for want of a slot, which an idle instance may soon give. */
+  | { readonly kind: 'unstartable'; readonly reason: string; readonly full?: boolean };
 
 export interface Call {
   /** CallHeader as JSON. */

@@ -20,6 +20,7 @@ import { backoffMs, messageOf, PlatformError, parseTraceparent } from '#common';
 import type { ErrorHeader } from '#frames';
 import type { CallOutcome, CallRun } from './call.ts';
 import { type AttemptRecord, deadLetterBody, failuresOf } from './dead-letter.ts';
+import { lostBackoff, refusedBackoff, unstartableWaitMs } from './delivery-waits.ts';
 import { type EventOutput, outputsOf } from './event-outputs.ts';
 import { traceHeaders } from './trace-headers.ts';
 import type { EventTrace } from './traces/event-trace.ts';
@@ -31,13 +32,6 @@ import type { TriggerRoute } from './trigger-route.ts';
  * server's count of deliveries also rises at a drain, a lost node, a full node or a full stream, which are no fault of the event.
  */
 const lossesMax = 20;
-
-/** Waits of an event whose instance ended. */
-const lostBackoff = { minMs: 100, maxMs: 2_000 };
-/** Waits of an event whose outputs had no room, or no stream to take them. */
-const refusedBackoff = { minMs: 100, maxMs: 5_000 };
-/** Wait of an event that no instance could be started for here. */
-const unstartableDelayMs = 5_000;
 
 /** What went wrong in a call; without a kind an ordinary failure. */
 type Failure = Pick<ErrorHeader, 'message'> & Partial<ErrorHeader>;
@@ -124,7 +118,7 @@ export class Delivery {
       case 'lost':
         return this.#lost(outcome, run);
       case 'unstartable':
-        return this.nak(unstartableDelayMs);
+        return this.nak(unstartableWaitMs(outcome, this.deliveries));
     }
   }
 

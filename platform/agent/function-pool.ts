@@ -199,7 +199,8 @@ export class FunctionPool {
   #wake(): void {
     if (this.restartHeld) return this.abandonWaiting({ kind: 'unstartable', reason: this.startError });
     this.wokenAt = this.#options.clock.monotonic();
-    if (!this.#options.start(this)) this.abandonWaiting({ kind: 'unstartable', reason: 'no slot is free on the node' });
+    if (this.#options.start(this)) return;
+    this.abandonWaiting({ kind: 'unstartable', reason: 'no slot is free on the node', full: true });
   }
 
   #leastLoaded(): Instance | undefined {

@@ -166,7 +166,7 @@ async function describeFailure(
         hint: `\`pilotfish logs ${name}\` may show why.`,
       });
     case 'unstartable': {
-      const full = outcome.reason.startsWith('no slot');
+      const { full = false } = outcome;
       const [message = '', ...stack] = outcome.reason.split('\n');
       const text = `no instance of ${name} could be started: ${message}`;
       return new PlatformError(full ? 'no-capacity' : 'start-failed', text, {

@@ -6,16 +6,14 @@ import { type NatsConnection, PermissionViolationError } from '@nats-io/transpor
 import {
   ClaimWriter,
   EventPublisher,
-  encodeHeadersWithId,
   findClaimFolder,
   headerLines,
-  messageBytesMax,
   publishSubject,
   readPubAck,
   userSubject,
 } from '#broker';
 import { type Claim, claimHeader, encodeClaim } from '#claims';
-import { backoffMs, type Clock, formatBytes, PlatformError } from '#common';
+import { backoffMs, type Clock, PlatformError } from '#common';
 import type { Claims } from '#model';
 import { ClaimWindow } from './claim-window.ts';
 import { mayBePacked, userHeaders } from './event-headers.ts';
@@ -28,6 +26,7 @@ import {
   refusedMsMax,
 } from './limits.ts';
 import { Packer } from './packer.ts';
+import { type PublishEntry, type PublishEntryOptions, publishEntry } from './publish-entry.ts';
 import { StreamRoom } from './stream-room.ts';
 
 export interface PublishOptions {
@@ -67,31 +66,10 @@ export interface PublishWindowOptions {
   readonly pack?: boolean | undefined;
 }
 
-type EncodedHeaders = ReturnType<typeof encodeHeadersWithId>;
-
-interface Entry {
-  readonly subject: string;
-  readonly payload: Uint8Array;
-  readonly headers: EncodedHeaders;
-  readonly startedAt: number;
-  readonly claim: { readonly claim: Claim; readonly subject: string } | undefined;
-  /** More than one in a pack. */
-  readonly events: number;
-  tries: number;
-}
-
-interface EntryOptions {
-  readonly id?: string;
-  /** Headers, checked. */
-  readonly pairs: readonly [string, string][];
-  readonly claim?: Claim | undefined;
-  readonly events: number;
-}
+type EntryOptions = Pick<PublishEntryOptions, 'pairs' | 'claim' | 'events'> & { readonly id?: string | undefined };
 
 const encoder = new TextEncoder();
 const noPayload = new Uint8Array(0);
-/** Around a payload: headers and the subject. The broker counts them too. */
-const envelopeBytes = 64 * 2 ** 10;
 
 export class PublishWindow {
   readonly #options: PublishWindowOptions;
@@ -161,7 +139,7 @@ export class PublishWindow {
     return packer.add(subject, { headers, payload: Buffer.from(payload) });
   }
 
-  async #publish(entry: Entry): Promise<void> {
+  async #publish(entry: PublishEntry): Promise<void> {
     const bytes = entry.payload.byteLength;
     if (this.#queue.length === 0 && this.#hasRoom(bytes)) this.#reserve(bytes);
     else {
@@ -196,13 +174,13 @@ export class PublishWindow {
   }
 
   /** Only a large payload takes a turn of the event loop: small ones keep the order of their calls. */
-  #prepare(subject: string, data: Uint8Array | string, options: PublishOptions): Entry | Promise<Entry> {
+  #prepare(subject: string, data: Uint8Array | string, options: PublishOptions): PublishEntry | Promise<PublishEntry> {
     const payload = typeof data === 'string' ? encoder.encode(data) : data;
     const { claimOverBytes = claimOverBytesDefault } = this.#options;
     const entry = (sent: Uint8Array, claim?: Claim) => {
       const pairs = userHeaders(options);
       if (claim) pairs.push([claimHeader, encodeClaim(claim)]);
-      return this.#entry(subject, sent, { ...options, pairs, claim, events: 1 });
+      return this.#entry(subject, sent, { id: options.id, pairs, claim, events: 1 });
     };
     if (!this.#claims || payload.byteLength <= claimOverBytes) return entry(payload);
     // What is wrong with subject, id or headers is said before a file is written.
@@ -210,50 +188,33 @@ export class PublishWindow {
     return this.#claims.window.claim(payload, () => this.#held++).then((claim) => entry(noPayload, claim));
   }
 
-  #entry(subject: string, payload: Uint8Array, { id, pairs, claim, events }: EntryOptions): Entry {
-    const stored = publishSubject(subject);
-    if (payload.byteLength > messageBytesMax - envelopeBytes) {
-      const sizes = `${formatBytes(payload.byteLength)}; the limit is ${formatBytes(messageBytesMax - envelopeBytes)}`;
-      throw new PlatformError('payload-too-large', `the event for "${subject}" has ${sizes}`, {
-        hint: 'Send it in pieces, or a reference to a file that the nodes can read.',
-      });
-    }
-    const messageId = id ?? `${this.#options.member}-${this.#ids++}`;
-    if (!/^[\x21-\x7e]{1,256}$/.test(messageId)) {
-      throw new PlatformError('invalid', `${JSON.stringify(messageId)} is no event id`, {
-        hint: 'Use 1 to 256 printable ASCII characters without blanks.',
-      });
-    }
-    return {
-      subject: stored,
-      payload,
-      headers: encodeHeadersWithId(messageId, headerLines(pairs)),
-      startedAt: this.#options.clock.monotonic(),
-      claim: claim && { claim, subject },
-      events,
-      tries: 0,
-    };
+  #entry(
+    subject: string,
+    payload: Uint8Array,
+    { id = `${this.#options.member}-${this.#ids++}`, ...rest }: EntryOptions,
+  ): PublishEntry {
+    return publishEntry({ ...rest, subject, payload, id, startedAt: this.#options.clock.monotonic() });
   }
 
-  #send(entry: Entry): void {
+  #send(entry: PublishEntry): void {
     entry.tries++;
     this.#publisher.publish(entry.subject, entry.payload, entry.headers, (error, answer) =>
       this.#settle(entry, error, answer),
     );
   }
 
-  #settle(entry: Entry, error: PlatformError | undefined, answer?: Uint8Array): void {
+  #settle(entry: PublishEntry, error: PlatformError | undefined, answer?: Uint8Array): void {
     if (!error && entry.claim && answer) return this.#note(entry, entry.claim, readPubAck(answer).sequence);
     this.#settled(entry, error);
   }
 
   /** Stored: now it is known which event has the payload, and with it when that may go. */
-  #note(entry: Entry, { claim, subject }: NonNullable<Entry['claim']>, sequence: number): void {
+  #note(entry: PublishEntry, { claim, subject }: NonNullable<PublishEntry['claim']>, sequence: number): void {
     const { place, name } = claim;
     this.#claims?.writer.note({ place, name, subject, sequence }, () => this.#settled(entry, undefined));
   }
 
-  #settled(entry: Entry, error: PlatformError | undefined): void {
+  #settled(entry: PublishEntry, error: PlatformError | undefined): void {
     if (!error) {
       this.#acked += entry.events;
     } else if (this.#closing.signal.aborted) {
@@ -270,7 +231,7 @@ export class PublishWindow {
     this.#wake();
   }
 
-  async #sendLater(entry: Entry): Promise<void> {
+  async #sendLater(entry: PublishEntry): Promise<void> {
     const { clock } = this.#options;
     await clock.sleep(refusedBackoff.minMs + backoffMs(entry.tries, refusedBackoff), this.#closing.signal);
     if (!this.#closing.signal.aborted) this.#send(entry);

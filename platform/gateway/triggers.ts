@@ -1,37 +1,29 @@
 /** The triggers of all functions: where each one stands, and which are paused. */
-import type { JetStreamManager } from '@nats-io/jetstream';
-import { consumerName, readLag } from '#broker';
-import { type Clock, nearestName, PlatformError } from '#common';
+import { nearestName, PlatformError } from '#common';
 import type { ListTriggersResponse, PauseTriggerRequest, TriggerSummary } from '#proto';
 import type { Registry, TriggerStates } from '#registry';
-import { triggerStream } from './trigger-stream.ts';
+import { type TriggerLagOptions, triggerLag } from './trigger-lag.ts';
 
-export interface TriggersOptions {
+export interface TriggersOptions extends TriggerLagOptions {
   readonly registry: Registry;
   readonly triggerStates: TriggerStates;
-  readonly manager: JetStreamManager;
-  readonly clock: Clock;
   /** Where to POST to a path. */
   readonly urlOf: (path: string) => string;
 }
 
 export async function listTriggers(name: string, options: TriggersOptions): Promise<ListTriggersResponse> {
-  const { registry, triggerStates, manager, urlOf } = options;
+  const { registry, triggerStates, urlOf } = options;
   const functions = name === '' ? registry.list() : [registry.get(name)];
-  const triggers = functions.flatMap((entry) =>
-    (registry.latest(entry.name).spec?.triggers ?? []).map(async (trigger): Promise<TriggerSummary> => {
+  const triggers = functions.flatMap((entry) => {
+    const { spec } = registry.latest(entry.name);
+    const ordered = spec?.order !== undefined;
+    return (spec?.triggers ?? []).map(async (trigger): Promise<TriggerSummary> => {
       const { pausedAtMs } = triggerStates.get(entry.name, trigger.name);
-      const lag = await readLag(manager, triggerStream(trigger), consumerName(entry.name, trigger.name));
-      return {
-        function: entry.name,
-        trigger,
-        paused: pausedAtMs > 0,
-        pausedAtMs,
-        lag: lag ? lag.pending + lag.ackPending : -1,
-        url: trigger.http ? urlOf(trigger.http.path) : '',
-      };
-    }),
-  );
+      const lag = (await triggerLag(entry.name, trigger, { ...options, ordered })) ?? -1;
+      const url = trigger.http ? urlOf(trigger.http.path) : '';
+      return { function: entry.name, trigger, paused: pausedAtMs > 0, pausedAtMs, lag, url };
+    });
+  });
   return { triggers: await Promise.all(triggers) };
 }
 

@@ -202,6 +202,26 @@ describe('packed events', () => {
     expect(await Array.fromAsync(pilot.client.deadLetters('grouped'))).toEqual([]);
   }, 150_000);
 
+  it('are counted where a trigger says what waits, with order and without', async () => {
+    const settings = { plain: [], ordered: ['order: { key: "{1}" }'] };
+    for (const [kind, more] of Object.entries(settings)) {
+      const on = `on: [{ subject: "held-${kind}.*" }]`;
+      await functions.deploy(pilot, `held-${kind}`, '() => undefined', [on, ...more]);
+      expect((await pilot.cli(['trigger', 'pause', `held-${kind}`, 'on0'])).code).toBe(0);
+    }
+    await using sink = await pilot.events('source', { pack: true });
+    const count = 700;
+    for (let number = 0; number < count; number++)
+      for (const kind of Object.keys(settings)) await sink.publish(`held-${kind}.a`, String(number));
+    await sink.flush();
+    for (const kind of Object.keys(settings)) {
+      const lag = async () => (await pilot.client.triggers(`held-${kind}`))[0]?.lag;
+      await eventually(async () => (await lag()) === count, { timeoutMs: settleMs, what: `${count} wait for ${kind}` });
+      expect((await pilot.cli(['trigger', 'resume', `held-${kind}`, 'on0'])).code).toBe(0);
+      await eventually(async () => (await lag()) === 0, { timeoutMs: settleMs, what: `none waits for ${kind}` });
+    }
+  }, 90_000);
+
   it('come in few messages, as do their results, and the letters of the others can be given back', async () => {
     const seed = pilot.connection.seeds.viewer;
     const nats = await connectNats({ servers: pilot.connection.brokers, seed, role: 'viewer', member: 'packs' });

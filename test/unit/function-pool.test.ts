@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { FunctionSpec, FunctionVersion } from '#proto';
 import type { CallOutcome } from '../../platform/agent/call.ts';
+import { unstartableWaitMs } from '../../platform/agent/delivery-waits.ts';
 import { FunctionPool } from '../../platform/agent/function-pool.ts';
 import type { Instance } from '../../platform/agent/instance.ts';
 
@@ -67,6 +68,34 @@ describe('the capacity of a function on a node', () => {
     while (taken < 5_000 && submit(1)) taken++;
     expect(taken).toBeLessThan(2_000);
     expect(pool.inFlight).toBe(taken);
+  });
+});
+
+describe('an event that nobody can run now', () => {
+  const refusalOf = (pool: FunctionPool): CallOutcome | undefined => {
+    let told: CallOutcome | undefined;
+    const settle = (outcome: CallOutcome) => {
+      told = outcome;
+    };
+    pool.submit({ header: '{}', body: new Uint8Array(0), timeoutMs: 1_000, settle });
+    return told;
+  };
+  const waitsOf = (outcome: CallOutcome | undefined, deliveries: number): number[] =>
+    Array.from({ length: 200 }, () =>
+      outcome?.kind === 'unstartable' ? unstartableWaitMs(outcome, deliveries) : Number.NaN,
+    );
+
+  it('comes again soon where all slots are taken: an idle instance of another function gives way', () => {
+    const told = refusalOf(poolOf({}, 0).pool);
+    expect(told).toEqual({ kind: 'unstartable', reason: 'no slot is free on the node', full: true });
+    for (const ms of waitsOf(told, 1)) expect(ms).toBeLessThanOrEqual(200);
+    // As long as nothing gives way it asks less and less often.
+    for (const ms of waitsOf(told, 1_000)) expect(ms).toBeLessThanOrEqual(5_100);
+    expect(Math.max(...waitsOf(told, 1_000))).toBeGreaterThan(1_000);
+  });
+
+  it('waits longer where its function does not start', () => {
+    expect(waitsOf({ kind: 'unstartable', reason: 'it throws' }, 1)).toEqual(Array(200).fill(5_000));
   });
 });
 

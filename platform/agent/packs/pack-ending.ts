@@ -18,6 +18,7 @@ import {
   packLeftHeader,
 } from '#packs';
 import type { Delivery } from '../delivery.ts';
+import { refusedBackoff, unstartableDelayMs } from '../delivery-waits.ts';
 import { traceHeaders } from '../trace-headers.ts';
 import type { PackTrace } from '../traces/pack-trace.ts';
 import type { TriggerRoute } from '../trigger-route.ts';
@@ -38,9 +39,6 @@ export interface PackEndingOptions {
 
 /** Results larger than this together are not one message: those that do not fit go on by themselves. */
 const resultBytesMax = 4 * 2 ** 20;
-const refusedBackoff = { minMs: 100, maxMs: 5_000 };
-/** Wait of a member that no instance could be found for. */
-const unstartableDelayMs = 5_000;
 
 export class PackEnding {
   readonly #options: PackEndingOptions;
