@@ -5,14 +5,17 @@
  */
 import { closeSync, constants, fstatSync, openSync, rmSync, statfsSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
+import { isChecksum } from '#claims';
 import {
   bodyFileBytesMin,
   frameBytesMax,
+  leftFileName,
   type ResultFileHeader,
   readBody,
   resultFileName,
   writeGrowing,
 } from '#frames';
+import type { LeftResult } from './call.ts';
 
 /** f_type of tmpfs (Linux, magic.h). */
 const tmpfsType = 0x0102_1994;
@@ -22,6 +25,9 @@ const keptFilesMax = 2;
 
 /** A u32; a file that is used again carries another mark than before. */
 const marksMax = 0xffff_ffff;
+
+/** Numbers of files are a u32 in frames. */
+const filesMax = 0xffff_ffff;
 
 export interface BodyFile {
   readonly path: string;
@@ -97,19 +103,37 @@ export class BodyFiles {
     for (const kept of this.#kept.splice(0)) this.#remove(kept);
   }
 
+  /** A result that an instance has left for good, where it lies; `done` is told once. Throws for what no file can be. */
+  left({ file, length }: ResultFileHeader, checksum: string, done: () => void): LeftResult {
+    checkLength(length);
+    // An instance can write whatever it likes into its frames: the number goes back in one, the checksum into a header.
+    if (!Number.isInteger(file) || file < 0 || file > filesMax) throw new Error(`it names no file: ${file}`);
+    if (!isChecksum(checksum)) throw new Error('it has no checksum');
+    const path = join(this.#scratch, leftFileName(file));
+    let isReleased = false;
+    const release = () => {
+      if (isReleased) return;
+      isReleased = true;
+      rmSync(path, { force: true, recursive: true });
+      done();
+    };
+    return { path, bytes: length, checksum, release };
+  }
+
   /** The result that an instance has left in its scratch directory. Throws for whatever is not such a file. */
-  take({ file, length }: ResultFileHeader): Buffer {
-    if (!Number.isSafeInteger(length) || length < 0 || length > frameBytesMax)
-      throw new Error(`it claims ${length} bytes`);
+  take({ file, length, checksum }: ResultFileHeader): Buffer {
+    checkLength(length);
+    const path = join(this.#scratch, checksum === undefined ? resultFileName(file) : leftFileName(file));
     // A link could name any file that the agent can read and the instance cannot; opening a pipe could wait for ever.
     const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
-    const opened = openSync(join(this.#scratch, resultFileName(file)), O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+    const opened = openSync(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
     try {
       const { size } = fstatSync(opened);
       if (size < length) throw new Error(`its file has ${size} bytes of ${length}`);
       return readBody(opened, length);
     } finally {
       closeSync(opened);
+      if (checksum !== undefined) rmSync(path, { force: true });
     }
   }
 
@@ -122,4 +146,9 @@ export class BodyFiles {
     closeSync(file);
     rmSync(path, { force: true });
   }
+}
+
+function checkLength(length: number): void {
+  if (!Number.isSafeInteger(length) || length < 0 || length > frameBytesMax)
+    throw new Error(`it claims ${length} bytes`);
 }

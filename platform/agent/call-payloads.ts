@@ -12,6 +12,8 @@ import type { BodyFile, BodyFiles, PutBody } from './body-files.ts';
 import type { Call, CallOutcome } from './call.ts';
 import { PartLines } from './gather/part-lines.ts';
 
+const noBody = new Uint8Array(0);
+
 export class CallPayloads {
   /** Absent where large bodies go through the socket, too. */
   readonly #bodies: BodyFiles | undefined;
@@ -44,15 +46,20 @@ export class CallPayloads {
     this.#bodies?.grow(put, body);
   }
 
-  /** What a `result` frame says; `header` is its text. */
-  resultOf({ flags, body }: Frame, header: string, writer: FrameWriter | undefined): CallOutcome {
+  /** What a `result` frame says of a call; `header` is its text. */
+  resultOf({ flags, body }: Frame, header: string, writer: FrameWriter | undefined, call: Call): CallOutcome {
     if ((flags & resultInFile) === 0) return { kind: 'result', form: flags, header, body };
     try {
-      const left = JSON.parse(header) as ResultFileHeader;
-      const taken = this.#bodies?.take(left);
-      if (!taken) throw new Error('there is no place for such files');
-      writer?.write(frameTypes.taken, left.file, 0, '');
-      return { kind: 'result', form: flags & ~resultInFile, header: '', body: taken };
+      const file = JSON.parse(header) as ResultFileHeader;
+      const done = () => writer?.write(frameTypes.taken, file.file, 0, '');
+      const form = flags & ~resultInFile;
+      const bodies = this.#bodies;
+      if (!bodies) throw new Error('there is no place for such files');
+      if (call.mayLeave && file.checksum !== undefined)
+        return { kind: 'result', form, header: '', body: noBody, left: bodies.left(file, file.checksum, done) };
+      const taken = bodies.take(file);
+      done();
+      return { kind: 'result', form, header: '', body: taken };
     } catch (error) {
       const message = `its result cannot be read: ${error instanceof Error ? error.message : String(error)}`;
       return { kind: 'failed', error: { kind: 'failed', message, stack: '' } };

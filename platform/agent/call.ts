@@ -1,5 +1,12 @@
 /** One call of a function: an event or an invocation on its way through an instance. */
+import type { LeftFile } from '#claims';
 import type { ErrorHeader, PartHeader, PartsEndHeader } from '#frames';
+
+/** A result that lies in a file and is not in `body`: whoever gets it moves it away or not, and says when it is done with it. */
+export interface LeftResult extends LeftFile {
+  /** Removes it where it still is. */
+  readonly release: () => void;
+}
 
 /** How a call ended. */
 export type CallOutcome =
@@ -9,6 +16,7 @@ export type CallOutcome =
       /** JSON (OutputHeader[]) for the form `several`. */
       readonly header: string;
       readonly body: Uint8Array;
+      readonly left?: LeftResult;
     }
   | { readonly kind: 'failed'; readonly error: ErrorHeader }
   | { readonly kind: 'timeout'; readonly timeoutMs: number }
@@ -26,6 +34,8 @@ export interface Call {
   /** The body is a pack of so many events, which are answered together. */
   readonly packed?: number | undefined;
   readonly timeoutMs: number;
+  /** Its result may be left in a file. */
+  readonly mayLeave?: boolean;
   /** What it is counted for. */
   readonly scan?: string | undefined;
   /** Called once, unless the call was abandoned with its instance. */

@@ -9,7 +9,7 @@ export const refusedBackoff = { minMs: 100, maxMs: 5_000 };
 /** No instance could be started for it here. */
 export const unstartableDelayMs = 5_000;
 /** All slots were taken: the gateway lets an idle instance of another function give way within a round or two. */
-const fullBackoff = { minMs: 100, maxMs: 5_000 };
+const fullBackoff = { minMs: 100, maxMs: 2_000 };
 
 /** Of an event that nobody could run, and that has been given out so often. */
 export function unstartableWaitMs({ full }: CallOutcome & { kind: 'unstartable' }, deliveries: number): number {

@@ -21,7 +21,7 @@ import type { ErrorHeader } from '#frames';
 import type { CallOutcome, CallRun } from './call.ts';
 import { type AttemptRecord, deadLetterBody, failuresOf } from './dead-letter.ts';
 import { lostBackoff, refusedBackoff, unstartableWaitMs } from './delivery-waits.ts';
-import { type EventOutput, outputsOf } from './event-outputs.ts';
+import { type EventOutput, outputsOf, type ReturnedResult } from './event-outputs.ts';
 import { traceHeaders } from './trace-headers.ts';
 import type { EventTrace } from './traces/event-trace.ts';
 import type { PackTrace } from './traces/pack-trace.ts';
@@ -106,11 +106,11 @@ export class Delivery {
 
   /** What the call came to. */
   settle(outcome: CallOutcome, run: CallRun): void {
-    if (this.#over) return;
+    if (this.#over) return outcome.kind === 'result' ? outcome.left?.release() : undefined;
     this.trace?.handled(outcome, run, this.#route.clock.now());
     switch (outcome.kind) {
       case 'result':
-        return this.#publishOutputs(outcome.form, outcome.header, outcome.body, run);
+        return this.#publishOutputs(outcome, run);
       case 'failed':
         return this.#failed(outcome.error, run);
       case 'timeout':
@@ -178,16 +178,20 @@ export class Delivery {
     return this.trace?.headers ?? traceHeaders(this.event);
   }
 
-  #publishOutputs(form: number, header: string, body: Uint8Array, run: CallRun): void {
+  #publishOutputs(result: ReturnedResult, run: CallRun): void {
     let outputs: readonly EventOutput[];
     try {
       const { event, name } = this;
-      outputs = outputsOf({ form, header, body }, { event, name, route: this.#route, trace: this.#traceHeaders() });
+      outputs = outputsOf(result, { event, name, route: this.#route, trace: this.#traceHeaders() });
     } catch (error) {
+      result.left?.release();
       const { message } = PlatformError.from(error);
       return this.#failed({ message: `its outputs cannot be published: ${message}` }, run);
     }
-    if (outputs.length === 0) return this.ack();
+    if (outputs.length === 0) {
+      result.left?.release();
+      return this.ack();
+    }
     this.#openOutputs = outputs.length;
     for (const output of outputs) this.#publish(output, run);
   }

@@ -1,16 +1,18 @@
 /** From what a function returned to the messages that are stored of it: their subjects, their ids (R3) and their headers. */
 import { type EventName, headerLines, type PulledEvent, publishSubject } from '#broker';
 import { type OutputHeader, readOutputHeaders, resultForms } from '#frames';
+import type { LeftResult } from './call.ts';
 import type { StoredOutput } from './claims/output-store.ts';
 import type { TriggerRoute } from './trigger-route.ts';
 
-export type EventOutput = Pick<StoredOutput, 'subject' | 'data' | 'id' | 'lines'>;
+export type EventOutput = Pick<StoredOutput, 'subject' | 'data' | 'left' | 'id' | 'lines'>;
 
 export interface ReturnedResult {
   /** One of `resultForms`. */
   readonly form: number;
   readonly header: string;
   readonly body: Uint8Array;
+  readonly left?: LeftResult | undefined;
 }
 
 export interface ResultOf {
@@ -22,14 +24,14 @@ export interface ResultOf {
 }
 
 /** None where nothing was returned, or the manifest has no `output` for it. Throws where they cannot be published. */
-export function outputsOf({ form, header, body }: ReturnedResult, of: ResultOf): readonly EventOutput[] {
+export function outputsOf({ form, header, body, left }: ReturnedResult, of: ResultOf): readonly EventOutput[] {
   if (form === resultForms.none) return [];
   if (form !== resultForms.single) return severalOutputs(readOutputHeaders(header, body.length), body, of);
   const { event, name, route, trace } = of;
   const subject = route.outputSubject(event);
   if (subject === undefined) return [];
   const id = route.outputId(name, 0);
-  return [{ subject, data: body, id, lines: route.outputLines(id) + headerLines(trace) }];
+  return [{ subject, data: body, left, id, lines: route.outputLines(id) + headerLines(trace) }];
 }
 
 function severalOutputs(

@@ -222,10 +222,10 @@ export class FunctionPool {
       call.settle(outcome, run);
     };
     // Written out: a spread takes twice as long, once an event.
-    const { header, body, timeoutMs, claimed = false, packed, scan, onChunk, openFeed } = call;
+    const { header, body, timeoutMs, claimed = false, mayLeave = false, packed, scan, onChunk, openFeed } = call;
     return onChunk
       ? { header, body, timeoutMs, claimed, onChunk, settle }
-      : { header, body, timeoutMs, claimed, packed, scan, openFeed, settle };
+      : { header, body, timeoutMs, claimed, mayLeave, packed, scan, openFeed, settle };
   }
 
   #measure(outcome: CallOutcome, run: CallRun, { packed: events = 1, scan }: Call): void {

@@ -1,6 +1,7 @@
 /** Brings up one instance: a host from the pool, the function's artifact, and the two put together. */
 import { join } from 'node:path';
 import { type Buckets, headerLines, publishSubject, type StateValues } from '#broker';
+import type { ClaimFolder } from '#claims';
 import { type Clock, messageOf } from '#common';
 import type { FunctionKind, LoadHeader, LogHeader, PublishHeader } from '#frames';
 import { CoreSlots, foreignPlan, needsOwnHost, nodePlan, pinsCores } from '#isolation';
@@ -29,6 +30,7 @@ export interface InstanceStarterOptions extends HostSettings {
   readonly outputs: OutputStore;
   readonly logs: LogSink;
   readonly metrics: UserMetrics;
+  readonly claimFolder: ClaimFolder | undefined;
   readonly stacksOf: (digest: string) => StackMap | undefined;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -45,6 +47,8 @@ export class InstanceStarter {
   /** Spares, and how each gets its cores. */
   readonly #unpinned = new WeakMap<Instance, () => void>();
   readonly #inMemory: boolean;
+  /** Results that become claimed payloads are taken over as files. */
+  #movesResults = false;
   readonly #state: StateStore;
 
   constructor(options: InstanceStarterOptions) {
@@ -54,6 +58,7 @@ export class InstanceStarter {
     const { cache, config } = options;
     this.#folders = new FunctionFolders(join(config.nodeDirectory, 'functions'), (digest) => cache.pathOf(digest));
     this.#inMemory = BodyFiles.isPossibleIn(config.runDirectory);
+    if (this.#inMemory) void this.#learnMoves();
     this.#cores = new CoreSlots(pinsCores(options.isolation, config.slots) ? options.isolation.cores : []);
     this.#codeCache = new CodeCache({
       artifactPath: (digest) => options.cache.pathOf(digest),
@@ -153,6 +158,11 @@ export class InstanceStarter {
     else this.#options.logs.write(entry);
   }
 
+  async #learnMoves(): Promise<void> {
+    const { claimFolder, config } = this.#options;
+    this.#movesResults = (await claimFolder?.takesFrom(config.runDirectory)) ?? false;
+  }
+
   /** Foreign programs are given everything through the socket: their protocol stays as small as it is. */
   #bodiesOf({ spec }: FunctionVersion, id: string): BodyFiles | undefined {
     if (!this.#inMemory || spec?.kind === 'process') return undefined;
@@ -201,19 +211,24 @@ export class InstanceStarter {
       batch: { size: version.spec?.batch?.size || 1, waitMs: version.spec?.batch?.waitMs ?? 0 },
       resultFolder: this.#inMemory && version.spec?.kind !== 'process' ? scratchOf(config.runDirectory, id) : '',
       memoryBytes: memoryOf(version),
+      ...(this.#movesResults ? { claimOver: claimOverOf(version) } : {}),
     };
   }
 
-  #publish({ spec }: FunctionVersion, publish: PublishHeader, data: Uint8Array, done: (error: string) => void): void {
+  #publish(version: FunctionVersion, publish: PublishHeader, data: Uint8Array, done: (error: string) => void): void {
     try {
       const lines = headerLines(Object.entries(publish.headers));
       const output = { subject: publishSubject(publish.subject), data, id: publish.messageId, lines };
-      const claimOverBytes = spec?.claimOverBytes || claimOverBytesDefault;
+      const claimOverBytes = claimOverOf(version);
       this.#options.outputs.store({ ...output, claimOverBytes }, (error) => done(error?.message ?? ''));
     } catch (error) {
       done(messageOf(error));
     }
   }
+}
+
+function claimOverOf({ spec }: FunctionVersion): number {
+  return spec?.claimOverBytes || claimOverBytesDefault;
 }
 
 function memoryOf(version: FunctionVersion): number {

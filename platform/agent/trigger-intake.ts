@@ -246,6 +246,7 @@ export class TriggerIntake {
       header: callHeader(delivery, this.route, this.#timeoutMs, text),
       body,
       claimed: spool !== undefined && this.#fetchParts === undefined,
+      mayLeave: true,
       timeoutMs: this.#timeoutMs,
       scan: this.route.scanOf(delivery.event),
       settle: (outcome, run) => {

@@ -42,7 +42,7 @@ export const noMemory: ScaleMemory = {
 
 export interface ScaleDecision {
   readonly wanted: number;
-  /** Without what is only held back from scale-in: those instances give way when another function needs their slots. */
+  /** Without what is only held back from scale-in, or waits for open keys: those instances give way when another function needs their slots. */
   readonly needed: number;
   readonly reason: string;
   readonly rate: Rate | undefined;
@@ -55,7 +55,10 @@ export function decide(snapshot: ScaleSnapshot, policy: ScalePolicy, memory: Sca
   const served = hasCome(snapshot, memory);
   const seen = remember(snapshot, memory);
   const rate = rateOf(seen.arrivals, snapshot.now, policy.tuning);
-  const { wanted: asked, because } = recommend(snapshot, { rate, serviceMs: seen.service?.ms }, policy);
+  const pace = { rate, serviceMs: seen.service?.ms };
+  const { wanted: asked, because } = recommend(snapshot, pace, policy);
+  // Keys that are open will be events and are none yet: who waits for nothing else gives way to a function that has some.
+  const forNow = snapshot.openKeys === 0 ? asked : recommend({ ...snapshot, openKeys: 0 }, pace, policy).wanted;
   const reasons = [because, ...busyNodes(snapshot)];
   const needed = bound(asked, { snapshot, policy, memory: seen, reasons });
   const recommendations = rememberRecommendation(seen.recommendations, {
@@ -67,7 +70,7 @@ export function decide(snapshot: ScaleSnapshot, policy: ScalePolicy, memory: Sca
   const wanted = settle(needed, { snapshot, policy, memory: { ...seen, recommendations }, reasons });
   return {
     wanted,
-    needed: Math.min(needed, wanted),
+    needed: Math.min(needed, forNow, wanted),
     reason: reasons.join('; '),
     rate,
     usl: seen.throughput.fit,

@@ -3,11 +3,11 @@
  * changed, and belongs to the pilot's user alone. Who may write there must hold the folder's token: it proves that this
  * path, on this machine, is the pilot's folder and not one of the same name elsewhere.
  */
-import { constants, type Stats } from 'node:fs';
-import { mkdir, open, readdir, readFile, rename, rm, stat, statfs, writeFile } from 'node:fs/promises';
+import { constants, renameSync, type Stats } from 'node:fs';
+import { lstat, mkdir, open, readdir, readFile, rename, rm, stat, statfs, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { formatBytes, messageOf, PlatformError } from '#common';
-import { type Claim, checkClaimed, claimBytesMax, claimOf, isClaimName } from './claim.ts';
+import { type Claim, checkClaimed, claimBytesMax, claimOf, isClaimName, newClaimName } from './claim.ts';
 
 /** A dot keeps it out of the way of claims. */
 const tokenFile = '.pilot';
@@ -27,6 +27,13 @@ export interface ClaimFolderOptions {
   readonly token: string;
   /** All claims of the folder together. */
   readonly bytesMax: number;
+}
+
+/** A payload that somebody has left in a file: the folder may take that over instead of a copy. */
+export interface LeftFile {
+  readonly path: string;
+  readonly bytes: number;
+  readonly checksum: string;
 }
 
 export class ClaimFolder {
@@ -79,6 +86,47 @@ export class ClaimFolder {
     } catch (error) {
       await rm(path + unfinishedMark, { force: true });
       throw full(error) ? noRoom(this.path, data.byteLength) : error;
+    }
+    return claim;
+  }
+
+  /** True where files of that directory can be moved here as they are. */
+  async takesFrom(directory: string): Promise<boolean> {
+    const name = newClaimName() + unfinishedMark;
+    const [from, to] = [join(directory, name), join(this.path, name)];
+    try {
+      await writeFile(from, '', { mode: 0o600, flag: 'wx' });
+      await rename(from, to);
+      return true;
+    } catch {
+      return false;
+    } finally {
+      for (const path of [from, to]) await rm(path, { force: true });
+    }
+  }
+
+  /**
+   * Moves the file here, at once: it may go with whoever left it. Throws `no-capacity` as `write`, and `corrupt` for what is no
+   * such file: a link could name any file that this process can read and its writer cannot. Looked at out of its writer's reach.
+   */
+  async adopt({ path, bytes, checksum }: LeftFile): Promise<Claim> {
+    const claim = { place: this.place, name: newClaimName(), bytes, checksum };
+    const taken = this.pathOf(claim.name) + unfinishedMark;
+    try {
+      renameSync(path, taken);
+    } catch (error) {
+      throw new PlatformError('corrupt', `the file that was left cannot be had: ${messageOf(error)}`, { cause: error });
+    }
+    try {
+      const stats = await lstat(taken);
+      if (!stats.isFile() || stats.nlink !== 1 || stats.size !== bytes)
+        throw new PlatformError('corrupt', `the file that was left is none of ${bytes} bytes`);
+      await this.#takeRoom(bytes);
+      await rename(taken, this.pathOf(claim.name));
+    } catch (error) {
+      // Its writer may as well have made a folder.
+      await rm(taken, { force: true, recursive: true });
+      throw PlatformError.from(error);
     }
     return claim;
   }

@@ -46,6 +46,10 @@ export function checksumOf(data: Uint8Array): string {
   return `crc32:${crc32(data).toString(16).padStart(8, '0')}`;
 }
 
+export function isChecksum(text: string): boolean {
+  return checksumPattern.test(text);
+}
+
 export function claimOf(place: string, data: Uint8Array): Claim {
   return { place, name: newClaimName(), bytes: data.byteLength, checksum: checksumOf(data) };
 }

@@ -5,11 +5,13 @@
 export {
   type Claim,
   checkClaimed,
+  checksumOf,
   claimBytesMax,
   claimHeader,
   claimOf,
   dtypeHeader,
   encodeClaim,
+  isChecksum,
   isClaimName,
   parseShape,
   readClaim,
@@ -17,4 +19,4 @@ export {
   sharedPlace,
   streamPlace,
 } from './claim.ts';
-export { ClaimFolder, type ClaimFolderOptions, missing, readClaimFile } from './claim-folder.ts';
+export { ClaimFolder, type ClaimFolderOptions, type LeftFile, missing, readClaimFile } from './claim-folder.ts';

@@ -93,6 +93,11 @@ export function resultFileName(file: number): string {
   return `result-${Math.trunc(file)}`;
 }
 
+/** Name of a result's file that is left for good. */
+export function leftFileName(file: number): string {
+  return `left-${Math.trunc(file)}`;
+}
+
 /** The flags of a `result`: what its body is. */
 export const resultForms = {
   none: 0,

@@ -33,6 +33,8 @@ export interface LoadHeader {
   readonly batch: { readonly size: number; readonly waitMs: number };
   /** Where a large result may be left as a file; empty where results go through the socket. */
   readonly resultFolder: string;
+  /** A result of more bytes becomes a claimed payload: its file is left for good. Absent where the agent cannot take it over. */
+  readonly claimOver?: number;
   /** Memory that the instance may take, bytes. */
   readonly memoryBytes: number;
 }
@@ -131,6 +133,8 @@ export interface ResultFileHeader {
   readonly file: number;
   /** Bytes at its start that are the result. */
   readonly length: number;
+  /** It is left for good, and this is the result's checksum. */
+  readonly checksum?: string;
 }
 
 /** One output of a `result` in the form `several`. */

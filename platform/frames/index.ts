@@ -16,6 +16,7 @@ export {
   framePrefixBytes,
   frameTypes,
   hostExitWithoutAgent,
+  leftFileName,
   resultFileName,
   resultForms,
   resultInFile,

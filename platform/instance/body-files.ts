@@ -1,10 +1,21 @@
 /** The instance's side of large bodies that travel as files in the node's memory: payloads to read, results to leave. */
-import { closeSync, openSync, writeSync } from 'node:fs';
+import { closeSync, openSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import { bodyFileBytesMin, frameBytesMax, type ResultFileHeader, readBody, readGrowing, resultFileName } from '#frames';
+import { checksumOf } from '#claims';
+import {
+  bodyFileBytesMin,
+  frameBytesMax,
+  leftFileName,
+  type ResultFileHeader,
+  readBody,
+  readGrowing,
+  resultFileName,
+} from '#frames';
 
 /** Results that the agent has not read yet lie in so many files; the socket takes what is over. */
 const filesMax = 2;
+/** Those left for good have higher numbers, each its own, and are so many until the agent has taken them. */
+const leftMax = 4;
 
 /** The agent writes over this many files; one that it has given up costs nothing but its descriptor. */
 const payloadFilesMax = 2;
@@ -30,13 +41,37 @@ export class PayloadFiles {
 
 export class ResultFiles {
   readonly #folder: string;
+  readonly #claimOver: number;
   /** Open files by number; those in `#free` may be written. */
   readonly #opened: number[] = [];
   readonly #free: number[] = [];
+  #nextLeft = filesMax;
+  #left = 0;
 
   /** Without a folder everything goes through the socket. */
-  constructor(folder: string) {
+  constructor(folder: string, claimOver = Number.POSITIVE_INFINITY) {
     this.#folder = folder;
+    this.#claimOver = claimOver;
+  }
+
+  /**
+   * Leaves a result that will be a claimed payload in a file that the agent takes over as it is: the bytes are not copied again.
+   * Undefined where it is none, or many have not been taken yet.
+   */
+  leave(data: Uint8Array): ResultFileHeader | undefined {
+    const { length } = data;
+    if (this.#folder === '' || length <= this.#claimOver || length < bodyFileBytesMin) return undefined;
+    if (length > frameBytesMax || this.#left >= leftMax) return undefined;
+    const file = this.#nextLeft++;
+    const path = join(this.#folder, leftFileName(file));
+    try {
+      writeWhole(path, data);
+    } catch {
+      rmSync(path, { force: true });
+      return undefined;
+    }
+    this.#left++;
+    return { file, length, checksum: checksumOf(data) };
   }
 
   /** Leaves the result in a file; undefined where the socket has to take it. */
@@ -55,9 +90,10 @@ export class ResultFiles {
     }
   }
 
-  /** The agent has read it. */
+  /** The agent has read it, or taken it over. */
   taken(file: number): void {
-    this.#free.push(file);
+    if (file < filesMax) this.#free.push(file);
+    else this.#left--;
   }
 
   #create(): number | undefined {
@@ -69,5 +105,14 @@ export class ResultFiles {
     } catch {
       return undefined;
     }
+  }
+}
+
+function writeWhole(path: string, data: Uint8Array): void {
+  const file = openSync(path, 'wx', 0o600);
+  try {
+    for (let at = 0; at < data.length; ) at += writeSync(file, data, at, data.length - at, at);
+  } finally {
+    closeSync(file);
   }
 }

@@ -199,7 +199,7 @@ class Host implements HostLink, CallSink {
 
   async #load(load: LoadHeader): Promise<void> {
     this.load = load;
-    this.#files = new ResultFiles(load.resultFolder);
+    this.#files = new ResultFiles(load.resultFolder, load.claimOver);
     this.#log.redact = redactor(load.secrets);
     try {
       const log = createLog(this, '');

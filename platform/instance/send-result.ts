@@ -79,7 +79,7 @@ function outputHeader(output: EncodedOutput): OutputHeader {
 }
 
 function sendSingle(writer: FrameWriter, frameId: number, data: Uint8Array, files?: ResultFiles): void {
-  const left = files?.put(data);
+  const left = files?.leave(data) ?? files?.put(data);
   if (left) writer.write(frameTypes.result, frameId, resultForms.single | resultInFile, JSON.stringify(left));
   else writer.write(frameTypes.result, frameId, resultForms.single, '', data);
 }

@@ -127,6 +127,10 @@ describe('decide()', () => {
 
   it('counts open gathers as work to come', () => {
     expect(decide({ ...idle, openKeys: 4, serviceMs: 10_000 }, policy, noMemory).wanted).toBe(2);
+    // But none of them is work yet: another function's event comes first where slots are short.
+    expect(decide({ ...idle, openKeys: 4, serviceMs: 10_000 }, policy, noMemory).needed).toBe(0);
+    const lag = { pending: 1, ackPending: 0 };
+    expect(decide({ ...idle, openKeys: 4, lag, serviceMs: 10_000 }, policy, noMemory)).toMatchObject({ needed: 1 });
   });
 
   it('sees a tenfold step within a second, and counts the shorter window as a burst', () => {

@@ -1,10 +1,20 @@
 /** Large bodies as files between agent and instance: both ends, without the processes. */
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, readlinkSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { bodyFileBytesMin, frameBytesMax, resultFileName } from '#frames';
+import { checksumOf } from '#claims';
+import { bodyFileBytesMin, frameBytesMax, type ResultFileHeader, resultFileName } from '#frames';
 import { BodyFiles } from '../../platform/agent/body-files.ts';
 import { PayloadFiles, ResultFiles } from '../../platform/instance/body-files.ts';
 
@@ -118,6 +128,37 @@ describe('results', () => {
     }
     instance.taken(1);
     expect(instance.put(second)).toEqual({ file: 1, length: second.length });
+  });
+
+  it('that become claimed payloads are left for good, some at a time, and the agent moves them away or reads them', () => {
+    const claiming = new ResultFiles(folder, bodyFileBytesMin);
+    const data = bytesOf(2 * bodyFileBytesMin, 1);
+    expect(instance.leave(data)).toBeUndefined();
+    expect(claiming.leave(bytesOf(bodyFileBytesMin, 1))).toBeUndefined();
+    const files = Array.from({ length: 4 }, () => claiming.leave(data));
+    expect(files.map((file) => file?.checksum)).toEqual(Array(4).fill(checksumOf(data)));
+    expect(claiming.leave(data)).toBeUndefined();
+    // A packed result, or one that many wait before, is given as ever.
+    expect(claiming.put(data)).toEqual({ file: 0, length: data.length });
+    const [moved, dropped, read] = files;
+    if (!moved || !dropped || !read) throw new Error('not left');
+    const done: number[] = [];
+    const at = (file: ResultFileHeader) => agent.left(file, file.checksum ?? '', () => done.push(file.file));
+    const left = at(moved);
+    expect(readFileSync(left.path).equals(data)).toBe(true);
+    renameSync(left.path, join(folder, 'elsewhere'));
+    left.release();
+    left.release();
+    at(dropped).release();
+    expect(done).toEqual([moved.file, dropped.file]);
+    expect(agent.take(read).equals(data)).toBe(true);
+    expect(readdirSync(folder).filter((name) => name.startsWith('left-'))).toHaveLength(1);
+    for (const file of [moved, dropped, read]) claiming.taken(file.file);
+    expect(claiming.leave(data)?.file).toBe(6);
+    expect(() => agent.left({ ...read, length: -1 }, read.checksum ?? '', () => undefined)).toThrow();
+    for (const file of [-1, 0.5, 2 ** 32, Number.NaN])
+      expect(() => agent.left({ ...read, file }, read.checksum ?? '', () => undefined)).toThrow();
+    expect(() => agent.left(read, 'crc32:0\r\nPilotfish-Version: x', () => undefined)).toThrow();
   });
 
   it('without a folder, or small, or over the limit, go through the socket', () => {

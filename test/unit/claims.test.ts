@@ -1,11 +1,23 @@
 /** Claims: what a reference may say, and a folder that is written by some, read by others, and killed in between. */
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import {
+  linkSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
   type Claim,
   ClaimFolder,
+  checksumOf,
   claimHeader,
   claimOf,
   encodeClaim,
@@ -58,6 +70,8 @@ describe('a reference', () => {
     expect(parseShape(undefined)).toEqual([]);
   });
 });
+
+const secretOf = (path: string) => join(path, '..', 'secret');
 
 describe('a folder', () => {
   let root = '';
@@ -112,6 +126,42 @@ describe('a folder', () => {
     await expect(readClaimFile(folder.pathOf(claim.name), claim)).rejects.toMatchObject({ code: 'not-found' });
     for (const name of ['../outside', '', '.pilot', 'a'.repeat(23), `${'a'.repeat(24)}/..`])
       expect(() => folder.pathOf(name)).toThrow(expect.objectContaining({ code: 'corrupt' }));
+  });
+
+  it('takes over a file that was left beside it, as it is', async () => {
+    const folder = await ClaimFolder.create(options());
+    expect(await folder.takesFrom(root)).toBe(true);
+    expect(await folder.takesFrom(join(root, 'nowhere'))).toBe(false);
+    expect(readdirSync(root)).toEqual(['shared']);
+    expect(files()).toEqual([]);
+    const data = Buffer.from('payload '.repeat(1_000));
+    const path = join(root, 'left-2');
+    writeFileSync(path, data);
+    const claim = await folder.adopt({ path, bytes: data.length, checksum: checksumOf(data) });
+    expect(await readClaimFile(folder.pathOf(claim.name), claim)).toEqual(data);
+    expect(readdirSync(root)).toEqual(['shared']);
+    writeFileSync(path, data);
+    const other = await folder.adopt({ path, bytes: data.length, checksum: checksumOf(Buffer.from('other')) });
+    await expect(readClaimFile(folder.pathOf(other.name), other)).rejects.toMatchObject({ code: 'corrupt' });
+  });
+
+  it.each([
+    { what: 'a link to what only the agent may read', plant: (path: string) => symlinkSync(secretOf(path), path) },
+    { what: 'another name of such a file', plant: (path: string) => linkSync(secretOf(path), path) },
+    { what: 'a pipe', plant: (path: string) => execFileSync('mkfifo', [path]) },
+    { what: 'a folder with something in it', plant: (path: string) => mkdirSync(join(path, 'a'), { recursive: true }) },
+    { what: 'a shorter file', plant: (path: string) => writeFileSync(path, 'sec') },
+    { what: 'nothing', plant: () => undefined },
+  ])('takes over no $what', async ({ plant }) => {
+    const folder = await ClaimFolder.create(options());
+    const path = join(root, 'left-2');
+    writeFileSync(secretOf(path), 'secret');
+    plant(path);
+    await expect(folder.adopt({ path, bytes: 6, checksum: checksumOf(Buffer.from('secret')) })).rejects.toMatchObject({
+      code: 'corrupt',
+    });
+    expect(files()).toEqual([]);
+    expect(readFileSync(secretOf(path), 'utf8')).toBe('secret');
   });
 
   it('that is full refuses for now, and takes more once there is room', async () => {

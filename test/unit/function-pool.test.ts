@@ -90,7 +90,7 @@ describe('an event that nobody can run now', () => {
     expect(told).toEqual({ kind: 'unstartable', reason: 'no slot is free on the node', full: true });
     for (const ms of waitsOf(told, 1)) expect(ms).toBeLessThanOrEqual(200);
     // As long as nothing gives way it asks less and less often.
-    for (const ms of waitsOf(told, 1_000)) expect(ms).toBeLessThanOrEqual(5_100);
+    for (const ms of waitsOf(told, 1_000)) expect(ms).toBeLessThanOrEqual(2_100);
     expect(Math.max(...waitsOf(told, 1_000))).toBeGreaterThan(1_000);
   });
 

@@ -10,6 +10,7 @@ import {
 } from '#broker';
 import { type Claim, claimHeader, encodeClaim } from '#claims';
 import { PlatformError } from '#common';
+import type { LeftResult } from '../call.ts';
 
 /** Where the manifest does not say: above it a copy through the broker costs more than any file system. */
 export const claimOverBytesDefault = 8 * 2 ** 20;
@@ -18,6 +19,8 @@ export interface StoredOutput {
   /** As it is stored. */
   readonly subject: string;
   readonly data: Uint8Array;
+  /** Instead of `data`; it is released once it is stored or cannot be. */
+  readonly left?: LeftResult | undefined;
   readonly id: string;
   /** Checked header lines. */
   readonly lines: string;
@@ -36,12 +39,16 @@ export class OutputStore {
   }
 
   /** `settled` is told once, as by a publisher; no room for a file is `no-capacity`, and passes. */
-  store({ subject, data, id, lines, claimOverBytes = claimOverBytesDefault }: StoredOutput, settled: Settled): void {
-    if (data.length <= claimOverBytes) {
+  store(
+    { subject, data, left, id, lines, claimOverBytes = claimOverBytesDefault }: StoredOutput,
+    settled: Settled,
+  ): void {
+    if (!left && data.length <= claimOverBytes) {
       this.#publisher.publish(subject, data, encodeHeadersWithId(id, lines), settled);
       return;
     }
-    this.#claims.write(data).then(
+    const written = left ? this.#claims.adopt(left).finally(left.release) : this.#claims.write(data);
+    written.then(
       (claim) => {
         const claimed = lines + headerLines([[claimHeader, encodeClaim(claim)]]);
         this.#publisher.publish(subject, noPayload, encodeHeadersWithId(id, claimed), (error, answer) => {

@@ -57,6 +57,7 @@ function call(delivery: Delivery, { pool, route, again }: OrderedCallOptions, { 
     header: callHeader(delivery, route, timeoutMs, text),
     body,
     claimed: fetched !== undefined,
+    mayLeave: true,
     timeoutMs,
     scan: route.scanOf(delivery.event),
     settle: (outcome, run) => {

@@ -1,7 +1,8 @@
 /** Where a process of the pilot, or a program beside it, can leave a large payload: the best place that it reaches. */
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Claim, ClaimFolder, type ClaimFolderOptions, sharedPlace } from '#claims';
+import { type Claim, ClaimFolder, type ClaimFolderOptions, type LeftFile, sharedPlace } from '#claims';
+import { PlatformError } from '#common';
 import type { Claims } from '#model';
 import { claimNoteSubject } from '../subjects.ts';
 import { writeChunks } from './claim-chunks.ts';
@@ -29,6 +30,12 @@ export class ClaimWriter {
   /** Throws `no-capacity` where there is no room now, `payload-too-large` where there never will be. */
   write(data: Uint8Array): Promise<Claim> {
     return this.#folder ? this.#folder.write(data) : writeChunks(this.#publisher, data);
+  }
+
+  /** The same for a payload that lies in a file of the folder's file system; only where there is a folder. */
+  adopt(left: LeftFile): Promise<Claim> {
+    if (this.#folder) return this.#folder.adopt(left);
+    throw new PlatformError('internal', 'there is no folder for the file that was left');
   }
 
   /** A claim whose note is lost goes when its time is over: nobody has to look at what becomes of it. */
