@@ -70,8 +70,8 @@ export class Invocation {
 
   #submit(pool: FunctionPool, onChunk: (data: Uint8Array) => void): Promise<CallOutcome> {
     const { promise, resolve } = Promise.withResolvers<CallOutcome>();
-    const { i, t: timeoutMs, h, r } = this.#request;
-    const trace = this.#agent.traces?.beginCall(pool.version, { id: i, headers: h ?? {} });
+    const { i, t: timeoutMs, h, r, w } = this.#request;
+    const trace = this.#agent.traces?.beginCall(pool.version, { id: i, headers: h ?? {}, dueMs: w });
     const header: CallHeader = {
       s: '',
       i,

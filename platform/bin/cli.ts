@@ -26,6 +26,8 @@ function leaveHalf(): never {
 
 // `pilotfish list | head` closes the pipe early: no reason for a stack trace.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
+// Notes that nobody reads any more change nothing of what the command does.
+process.stderr.on('error', () => undefined);
 
 // Beside this bundle, or where bundles go when it runs from source.
 const dist =

@@ -95,6 +95,7 @@ export {
   parseGatherSubject,
   pilotApi,
   publishSubject,
+  readSubject,
   registryKeys,
   retrySubject,
   type StreamName,

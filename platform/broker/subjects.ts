@@ -98,6 +98,17 @@ export function publishSubject(subject: string): string {
   });
 }
 
+/** Where the events of a pattern are stored. Throws `invalid` for what no event's subject could match. */
+export function readSubject(pattern: string): string {
+  const tokens = pattern.split('.');
+  const isToken = (token: string, at: number) =>
+    token === '*' || (token === '>' && at === tokens.length - 1) || /^[^\s*>{}]+$/.test(token);
+  if (pattern.length <= subjectCharsMax && tokens.every(isToken)) return eventSubject(pattern);
+  throw new PlatformError('invalid', `${JSON.stringify(pattern)} is no subject to read`, {
+    hint: 'Join tokens with dots; "*" stands for one token, ">" at the end for all that follow; no blanks.',
+  });
+}
+
 /** The users' name of a stored event's subject. */
 export function userSubject(stored: string): string {
   return stored.startsWith(eventPrefix) ? stored.slice(eventPrefix.length) : stored;

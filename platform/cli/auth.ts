@@ -1,6 +1,5 @@
 /** `pilotfish auth ...`: tokens for colleagues and instruments, and new keys for everybody. */
 import { generateKeyPairSync } from 'node:crypto';
-import { resolve } from 'node:path';
 import { Command } from 'commander';
 import { isRole, roles, type StreamRole, streamRolesOf } from '#access';
 import { formatDuration, PlatformError } from '#common';
@@ -9,6 +8,7 @@ import type { Token } from '#proto';
 import { type CommandFactory, type CommonOptions, durationMs, flag, newCommand, outputOf } from './command.ts';
 import { withPilot } from './connection.ts';
 import type { ListView } from './output.ts';
+import { placesFor } from './token-files.ts';
 
 interface CreateFlags extends CommonOptions {
   readonly role?: string;
@@ -17,6 +17,7 @@ interface CreateFlags extends CommonOptions {
   readonly subjects?: readonly string[];
   readonly ttl: number;
   readonly out?: string;
+  readonly pem?: string;
 }
 
 const ttlDefault = '8h';
@@ -29,6 +30,7 @@ const tokenCreateCommand: CommandFactory = (context): Command =>
     examples: [
       "pilotfish auth token create --role invoke --functions 'recon-*' --ttl 8h --out colleague.json",
       "pilotfish auth token create --role publish --subjects 'scan.*.frame' --name 'beamline 7'",
+      'pilotfish auth token create --role view --name prometheus --ttl 30d --out prometheus.json --pem prometheus',
       'pilotfish list --pilot colleague.json',
     ],
   })
@@ -42,12 +44,15 @@ const tokenCreateCommand: CommandFactory = (context): Command =>
         .default(durationMs(ttlDefault), ttlDefault),
     )
     .addOption(flag('--out <file>', 'where to write it; default is the id of the token, in this folder'))
+    .addOption(flag('--pem <folder>', 'write ca.pem, cert.pem and key.pem besides, for curl, Prometheus and the like'))
     .action(async (flags: CreateFlags) => {
       const { role, functions = [] } = flags;
       if (role === undefined || !isRole(role)) {
         throw new PlatformError('usage', 'a token needs a role', { hint: `--role ${roleNames.join('|')}` });
       }
-      const { createNatsKey, writePrivate } = await import('#security');
+      // Before there is a token that nobody could write down.
+      const places = await placesFor(flags);
+      const { createNatsKey } = await import('#security');
       const opens = streamRolesOf({ role, functions });
       const pair = generateKeyPairSync('ec', { namedCurve: 'P-256' });
       const natsKey = opens.length > 0 ? createNatsKey() : undefined;
@@ -65,17 +70,17 @@ const tokenCreateCommand: CommandFactory = (context): Command =>
       });
       if (!made.token) throw new PlatformError('internal', 'the gateway answered without a token');
       const key = pair.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
-      const file = resolve(flags.out ?? `${made.token.id}.json`);
       const tls = { ca: made.connection.tls.ca, cert: made.certificate, key };
       const connection = { ...made.connection, tls, token: made.token.id, seeds: seedsFor(opens, natsKey?.seed) };
-      writePrivate(file, JSON.stringify(connection, undefined, 2));
+      const { file, pem } = await places.write(made.token.id, connection);
       const output = outputOf(context, flags);
-      await output.one(made.token.id, { ...plain(made.token), file }, [
+      await output.one(made.token.id, { ...plain(made.token), file, pem: pem ?? null }, [
         ['token', made.token.id],
         ['role', made.token.role],
         ['functions', listText(made.token.functions)],
         ['good for', formatDuration(flags.ttl)],
         ['file', file],
+        ...(pem === undefined ? [] : [['pem', pem] as const]),
       ]);
       output.note(`hand the file over where nobody else can read it; then: pilotfish list --pilot ${file}`);
     });

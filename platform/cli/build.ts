@@ -34,7 +34,7 @@ async function build(context: CliContext, path: string, flags: BuildFlags): Prom
   const output = outputOf(context, flags);
   const bundles = await bundleProject(path, output, flags);
   await output.list(bundles, bundlesView);
-  if (!output.isJson) for (const bundle of bundles) for (const line of sizeLines(bundle)) output.note(line);
+  if (!output.isStructured) for (const bundle of bundles) for (const line of sizeLines(bundle)) output.note(line);
   if (flags.out !== undefined) for (const bundle of bundles) write(flags.out, bundle);
 }
 

@@ -109,7 +109,7 @@ async function printResult(
 ): Promise<void> {
   if (call?.error) throw fromErrorDetail(call.error);
   const output = outputOf(context, options);
-  if (call && output.isJson) output.entry({ ...callRecord(call), ...dataRecord(payload) }, '');
+  if (call && output.isStructured) output.entry({ ...callRecord(call), ...dataRecord(payload) }, '');
   else if (call?.state === 'done') await output.bytes(payload);
   if (call) output.note(`${call.state}, ${formatDuration(call.endedAtMs - call.submittedAtMs)} after it was submitted`);
 }

@@ -5,7 +5,7 @@ import { type CommandFactory, newCommand } from './command.ts';
 import { completionScript, type Shell, shells } from './completion-script.ts';
 import { withPilot } from './connection.ts';
 import type { CliContext } from './context.ts';
-import { type LiveKind, suggestWords } from './suggest-words.ts';
+import { type LiveKind, type LivePlace, suggestWords } from './suggest-words.ts';
 
 /** Who waits for a completion types on. */
 const liveMs = 1_500;
@@ -22,7 +22,7 @@ export const completionCommands: readonly CommandFactory[] = [
     })
       .argument('[words...]', 'after `pilotfish`; the last one is unfinished')
       .action(async (words: string[], _flags: object, own: Command) => {
-        const found = await suggestWords(rootOf(own), words, (kind, pilot) => liveNames(context, kind, pilot));
+        const found = await suggestWords(rootOf(own), words, (kind, place) => liveNames(context, kind, place));
         for (const { word, about } of found) context.stdout.write(about ? `${word}\t${about}\n` : `${word}\n`);
       }),
 ];
@@ -47,30 +47,41 @@ function scriptCommand(context: CliContext, shell: Shell): Command {
   });
 }
 
-async function liveNames(context: CliContext, kind: LiveKind, pilot: string | undefined): Promise<readonly string[]> {
+async function liveNames(context: CliContext, kind: LiveKind, place: LivePlace): Promise<readonly string[]> {
   const late = new Promise<readonly string[]>((resolve) => setTimeout(() => resolve([]), liveMs).unref());
   // No pilot, or one that does not answer: nothing to suggest, and nothing to say in the middle of a line.
   const quiet = { ...context, stderr: { ...context.stderr, write: () => true } } as unknown as CliContext;
-  return await Promise.race([namesOf(quiet, kind, pilot).catch(() => []), late]);
+  return await Promise.race([namesOf(quiet, kind, place).catch(() => []), late]);
 }
 
-async function namesOf(context: CliContext, kind: LiveKind, pilot: string | undefined): Promise<readonly string[]> {
+async function namesOf(context: CliContext, kind: LiveKind, place: LivePlace): Promise<readonly string[]> {
+  if (kind === 'source') return Object.keys((await import('#sources')).builtInSources);
   if (kind === 'pilot') {
     const { listPilots, resolveHome } = await import('#pilot');
     return listPilots(resolveHome(context.env)).map(({ pilot: id }) => id);
   }
-  return await withPilot(context, pilot ?? context.env['PILOTFISH_PILOT'], (client) => namesAt(client, kind));
+  return await withPilot(context, place.pilot ?? context.env['PILOTFISH_PILOT'], (client) =>
+    namesAt(client, kind, place),
+  );
 }
 
-async function namesAt(client: PilotClient, kind: Exclude<LiveKind, 'pilot'>): Promise<readonly string[]> {
+async function namesAt(
+  client: PilotClient,
+  kind: Exclude<LiveKind, 'pilot' | 'source'>,
+  { function: name = '' }: LivePlace,
+): Promise<readonly string[]> {
   switch (kind) {
     case 'function':
       return (await client.list()).map(({ name }) => name);
     case 'node':
       return (await client.nodes()).map(({ id }) => id);
     case 'trigger':
-      return (await client.triggers()).map(({ trigger }) => trigger?.name ?? '');
+      return (await client.triggers(name)).map(({ trigger }) => trigger?.name ?? '');
     case 'call':
       return await Array.fromAsync(client.calls('', callsMax), ({ callId }) => callId);
+    case 'secret':
+      return (await client.secrets()).map((secret) => secret.name);
+    case 'token':
+      return (await client.access.tokens()).map(({ id }) => id);
   }
 }

@@ -6,12 +6,12 @@ import { execFile } from 'node:child_process';
 import { hostname, userInfo } from 'node:os';
 import { type Command, InvalidArgumentError } from 'commander';
 import type { PilotClient } from '#client';
-import { PlatformError } from '#common';
 import type { Connection } from '#model';
 import { type CommandFactory, type CommonOptions, flag, newCommand, outputOf } from './command.ts';
 import { withPilot } from './connection.ts';
 import type { CliContext } from './context.ts';
 import { openDashboardDoor } from './dashboard-door.ts';
+import { gatewayUrl } from './gateway-url.ts';
 import type { Output } from './output.ts';
 
 interface DashboardFlags extends CommonOptions {
@@ -68,17 +68,6 @@ async function tell(
   if (env['SSH_CONNECTION']) output.note(`from your own machine: ${tunnel}\nthen open the address above there`);
   else output.note(`from another machine: ${tunnel}`);
   output.note('The address holds a key: whoever has it acts in your name. Ctrl-C ends.');
-}
-
-/** Where the gateway's door for HTTP is now. */
-async function gatewayUrl(pilot: PilotClient): Promise<string> {
-  const once = new AbortController();
-  try {
-    for await (const { httpUrl } of pilot.watch(once.signal)) return httpUrl;
-  } finally {
-    once.abort();
-  }
-  throw new PlatformError('unavailable', 'the gateway does not say where its pages are');
 }
 
 function hasBrowser({ env }: CliContext): boolean {

@@ -1,4 +1,4 @@
-/** How a command fails: what happened and what to do next on stderr, JSON where JSON was asked for, the table's exit code. */
+/** How a command fails: what happened and what to do next on stderr, JSON where JSON or YAML was asked for, the table's exit code. */
 import { type Command, CommanderError } from 'commander';
 import { errorCodes, PlatformError } from '#common';
 import { type CliContext, type ExitCode, interruptedExitCode } from './context.ts';
@@ -24,7 +24,7 @@ export function printFailure(
 
 function print(context: CliContext, error: PlatformError, argv: readonly string[]): ExitCode {
   const { code, message, hint, foreignStack } = error;
-  if (wantsJson(argv, context.env)) {
+  if (isForMachine(argv, context.env)) {
     const told = { code, message, hint, ...(foreignStack ? { stack: foreignStack } : {}) };
     context.stderr.write(`${printable(jsonLine({ error: told }))}\n`);
   } else {
@@ -58,10 +58,11 @@ function commandPath(program: Command, argv: readonly string[]): string[] {
   return path;
 }
 
-/** Read from the raw words: parsing them may be what failed. */
-function wantsJson(argv: readonly string[], env: CliContext['env']): boolean {
+/** Read from the raw words: parsing them may be what failed. A line of JSON is a document of YAML, too. */
+function isForMachine(argv: readonly string[], env: CliContext['env']): boolean {
   const at = argv.findIndex((word) => word === '-o' || word === '--output');
   const asked =
     at >= 0 ? argv[at + 1] : argv.find((word) => /^(-o|--output=)/.test(word))?.replace(/^(-o|--output=)/, '');
-  return (asked ?? env['PILOTFISH_OUTPUT']) === 'json';
+  const format = asked ?? env['PILOTFISH_OUTPUT'];
+  return format === 'json' || format === 'yaml';
 }

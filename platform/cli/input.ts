@@ -42,7 +42,9 @@ async function readFile(path: string, bytesMax: number): Promise<Uint8Array> {
 
 function unreadable(path: string, cause: unknown): PlatformError {
   const missing = cause instanceof Error && 'code' in cause && cause.code === 'ENOENT';
-  return new PlatformError(missing ? 'not-found' : 'invalid', `cannot read "${path}": ${messageOf(cause)}`, { cause });
+  if (missing)
+    return new PlatformError('not-found', `there is no file "${path}"`, { cause, hint: '"-" reads from stdin.' });
+  return new PlatformError('invalid', `cannot read "${path}": ${messageOf(cause)}`, { cause });
 }
 
 async function readStdin(context: CliContext, bytesMax: number): Promise<Uint8Array> {

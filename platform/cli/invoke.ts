@@ -73,7 +73,7 @@ async function invoke(context: CliContext, name: string, input: string | undefin
     suggestFunction(pilot, name, async () => {
       if (flags.stream) return await printPieces(output, pilot.invokeStream(name, payload, options));
       const whole = await pilot.invoke(name, payload, options);
-      if (output.isJson) output.entry({ ...runRecord(whole), ...dataRecord(whole.payload) }, '');
+      if (output.isStructured) output.entry({ ...runRecord(whole), ...dataRecord(whole.payload) }, '');
       else await printBytes(output, whole.payload);
       return whole;
     }),
@@ -98,10 +98,10 @@ async function printPieces(
   for (;;) {
     const next = await pieces.next();
     if (next.done) {
-      if (output.isJson && next.value) output.entry(runRecord(next.value), '');
+      if (output.isStructured && next.value) output.entry(runRecord(next.value), '');
       return next.value;
     }
-    if (output.isJson) output.entry(dataRecord(next.value), '');
+    if (output.isStructured) output.entry(dataRecord(next.value), '');
     else await printBytes(output, next.value);
   }
 }

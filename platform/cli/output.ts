@@ -48,9 +48,9 @@ export class Output {
     this.format = format;
   }
 
-  /** True where every item is to be one JSON object, as machines read it. */
-  get isJson(): boolean {
-    return this.format === 'json';
+  /** True where a machine reads: what is printed has a stable shape. */
+  get isStructured(): boolean {
+    return this.format === 'json' || this.format === 'yaml';
   }
 
   get isTerminal(): boolean {
@@ -77,19 +77,20 @@ export class Output {
 
   /** What a shell wants the bare name of: `id=$(pilotfish up)`. Machines that ask for JSON are told more. */
   async bare(name: string, plain: object): Promise<void> {
-    if (this.format === 'json' || this.format === 'yaml') await this.#structured(plain);
+    if (this.isStructured) await this.#structured(plain);
     else this.line(name);
   }
 
   /** The same for several, a name on each line. */
   async bareList<T>(items: readonly T[], { name, plain }: Pick<ListView<T>, 'name' | 'plain'>): Promise<void> {
-    if (this.format === 'json' || this.format === 'yaml') await this.#structured({ items: items.map(plain) });
+    if (this.isStructured) await this.#structured({ items: items.map(plain) });
     else for (const item of items) this.line(name(item));
   }
 
-  /** One of many that come one by one: a JSON object on a line of its own, or a line for people. */
+  /** One of many that come one by one: a JSON object on a line of its own, which YAML takes for a document, or a line for people. */
   entry(plain: object, text: string): void {
-    this.line(this.isJson ? jsonLine(plain) : text);
+    if (!this.isStructured) this.line(text);
+    else this.line(`${this.format === 'yaml' ? '--- ' : ''}${jsonLine(plain)}`);
   }
 
   /** Bytes exactly as they are; on a terminal, which would obey some of them, as text. */
@@ -102,7 +103,7 @@ export class Output {
   }
 
   async list<T>(items: readonly T[], view: ListView<T>): Promise<void> {
-    if (this.format === 'json' || this.format === 'yaml') {
+    if (this.isStructured) {
       await this.#structured({ items: items.map(view.plain) });
     } else if (this.format === 'name') {
       for (const item of items) this.line(view.name(item));
@@ -127,14 +128,14 @@ export class Output {
 
   /** One thing: `name` for `-o name`, `rows` (key, value) for people, `plain` for machines. */
   async one(name: string, plain: object, rows: readonly (readonly [string, string])[]): Promise<void> {
-    if (this.format === 'json' || this.format === 'yaml') await this.#structured(plain);
+    if (this.isStructured) await this.#structured(plain);
     else if (this.format === 'name') this.line(name);
     else this.#rows(rows.map((row) => row.map(printableEntry)));
   }
 
   /** One thing told at length; for people in a pipe, too: machines take JSON. A section without rows says "none". */
   async page(name: string, plain: object, page: { title: string; sections: readonly PageSection[] }): Promise<void> {
-    if (this.format === 'json' || this.format === 'yaml') return await this.#structured(plain);
+    if (this.isStructured) return await this.#structured(plain);
     if (this.format === 'name') return this.line(name);
     this.line(page.title);
     for (const { title, rows } of page.sections) {

@@ -3,11 +3,16 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { formatDuration } from '#common';
+import type { Connection } from '#model';
 import type { BlockReport, PilotSummary } from '#pilot';
 import { type CommandFactory, type CommonOptions, flag, newCommand, outputOf, positiveInteger } from './command.ts';
 import { refuseVia } from './connection.ts';
 import type { CliContext } from './context.ts';
+import { gatewayUrl } from './gateway-url.ts';
 import { phaseText } from './phase-text.ts';
+
+/** A gateway that does not answer for so long is said to be nowhere. */
+const gatewayMs = 2_000;
 
 /** The pilot that is named, or the only one. */
 async function choosePilot(context: CliContext, id: string | undefined, options: CommonOptions): Promise<PilotSummary> {
@@ -64,6 +69,7 @@ export const pilotInfoCommand: CommandFactory = (context): Command =>
         nodesAlive: pilot.nodesAlive,
         directory: pilot.directory,
         gateway: connection ? { ...connection.gateway } : null,
+        http: connection ? await httpUrlOf(connection) : null,
         brokers: connection?.brokers ?? [],
         events: connection ? eventsProtection(connection.brokers, pilot.resource) : null,
         // Files and not contents: what is printed ends up in logs.
@@ -77,6 +83,17 @@ export const pilotInfoCommand: CommandFactory = (context): Command =>
       const lines = Object.entries(record).flatMap(([name, value]) => infoLines(name, value));
       await output.one(pilot.pilot, record, lines);
     });
+
+/** Null where no gateway answers at once: everything else is known from files. */
+async function httpUrlOf(connection: Connection): Promise<string | null> {
+  const { connectPilot } = await import('#client');
+  using pilot = connectPilot(connection);
+  try {
+    return await gatewayUrl(pilot, AbortSignal.timeout(gatewayMs));
+  } catch {
+    return null;
+  }
+}
 
 /** Said in words: that something is not encrypted must not be read out of a URL. */
 function eventsProtection(brokers: readonly string[], resource: string): string {

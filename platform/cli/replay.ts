@@ -1,11 +1,12 @@
 /** `pilotfish replay FILE.h5`: sends a recorded scan as the detector did, frame by frame at a rate. */
 import { basename } from 'node:path';
 import type { Command } from 'commander';
-import { PlatformError, systemClock } from '#common';
+import { systemClock } from '#common';
 import { type CommandFactory, type CommonOptions, flag, newCommand, outputOf, perSecond } from './command.ts';
 import { withEvents } from './connection.ts';
 import type { CliContext } from './context.ts';
 import { countText } from './output.ts';
+import { sourceError } from './source-error.ts';
 
 interface ReplayFlags extends CommonOptions {
   readonly to?: string;
@@ -34,7 +35,7 @@ async function replay(context: CliContext, file: string, flags: ReplayFlags): Pr
       .replace(/[^A-Za-z0-9_-]/g, '-') || 'scan';
   const subject = flags.to ?? `scan.${name}.frame`;
   const scan = await fileScan(file, { scan: name }).catch((error: unknown) => {
-    throw new PlatformError('invalid', error instanceof Error ? error.message : String(error), { cause: error });
+    throw sourceError(error);
   });
   try {
     await withEvents(context, flags.pilot, 'source', async (events) => {

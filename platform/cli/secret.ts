@@ -53,7 +53,7 @@ export const secretListCommand: CommandFactory = (context): Command =>
 
 export const secretRmCommand: CommandFactory = (context): Command =>
   newCommand({ name: 'rm', summary: 'remove a secret', examples: ['pilotfish secret rm API_TOKEN'] })
-    .argument('<name>', 'its name')
+    .argument('<secret>', 'its name')
     .action(async (name: string, options: CommonOptions) => {
       await withPilot(context, options.pilot, (pilot) => pilot.deleteSecret(name));
       await outputOf(context, options).one(name, { name, change: 'removed' }, [[name, 'removed']]);

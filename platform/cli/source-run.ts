@@ -19,6 +19,7 @@ import { withSources } from './connection.ts';
 import type { CliContext } from './context.ts';
 import type { Output } from './output.ts';
 import type { SourceFlags } from './source.ts';
+import { sourceError } from './source-error.ts';
 import { produceOnNodes } from './source-nodes.ts';
 
 /** Each has a connection, and a share of the window of bytes under way. */
@@ -178,7 +179,7 @@ async function produceHere(
       return await produce({ ...run, source, sink, producer, clock: sourceClock, signal });
     } catch (error) {
       failed.abort(error);
-      throw asPlatformError(error);
+      throw sourceError(error);
     }
   }
 }
@@ -203,16 +204,8 @@ async function openAny(source: Source, settings: SourceSettings, context: Source
   try {
     return await source.open(settings, context);
   } catch (error) {
-    throw asPlatformError(error);
+    throw sourceError(error);
   }
-}
-
-/** Errors of sources say what is wrong with what the user gave. */
-function asPlatformError(error: unknown): PlatformError {
-  if (error instanceof PlatformError) return error;
-  const name = error instanceof Error ? error.name : '';
-  const isInput = name === 'SourceError' || name === 'FormatError' || name === 'RangeError';
-  return isInput ? new PlatformError('invalid', messageOf(error), { cause: error }) : PlatformError.from(error);
 }
 
 const sourceClock = {

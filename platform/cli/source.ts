@@ -42,7 +42,7 @@ export const sourceRunCommand: CommandFactory = (context): Command =>
     ],
   })
     .argument('<source>', 'a name of `pilotfish source list`, or the file of a module')
-    .addOption(flag('--set <name=value...>', 'settings of the source').default([]))
+    .addOption(flag('--set <name=value...>', 'settings of the source').default([], 'none'))
     .addOption(
       flag(
         '--rate <profile>',

@@ -7,10 +7,18 @@ export interface Suggestion {
 }
 
 /** Kinds of names that a pilot, or this machine, knows. */
-export type LiveKind = 'function' | 'node' | 'pilot' | 'trigger' | 'call';
+export type LiveKind = 'function' | 'node' | 'pilot' | 'trigger' | 'call' | 'source' | 'token' | 'secret';
+
+/** Where names are looked for. */
+export interface LivePlace {
+  /** Of `--pilot`. */
+  readonly pilot?: string | undefined;
+  /** Of the words before: triggers are a function's. */
+  readonly function?: string | undefined;
+}
 
 /** Names, as far as they can be had quickly; nothing where no pilot answers. */
-export type LiveNames = (kind: LiveKind, pilot: string | undefined) => Promise<readonly string[]>;
+export type LiveNames = (kind: LiveKind, place: LivePlace) => Promise<readonly string[]>;
 
 /** `words`: all after `pilotfish`; the last one is being written, and may be empty. */
 export async function suggestWords(
@@ -27,7 +35,10 @@ export async function suggestWords(
       ? await valuesOf(before, live)
       : written.startsWith('-')
         ? flagsOf(command)
-        : [...commandsOf(command), ...(await argumentsOf(command, rest, (kind) => live(kind, pilot)))];
+        : [
+            ...commandsOf(command),
+            ...(await argumentsOf(command, rest, (kind, name) => live(kind, { pilot, function: name }))),
+          ];
   return found.filter(({ word }) => word.startsWith(written));
 }
 
@@ -52,19 +63,20 @@ function flagsOf(command: Command): Suggestion[] {
 }
 
 async function valuesOf(option: Option, live: LiveNames): Promise<Suggestion[]> {
-  const names = option.long === '--pilot' ? await live('pilot', undefined) : (option.argChoices ?? []);
+  const names = option.long === '--pilot' ? await live('pilot', {}) : (option.argChoices ?? []);
   return names.map((word) => ({ word, about: '' }));
 }
 
 async function argumentsOf(
   { registeredArguments, options }: Command,
   rest: readonly string[],
-  live: (kind: LiveKind) => Promise<readonly string[]>,
+  live: (kind: LiveKind, functionName: string | undefined) => Promise<readonly string[]>,
 ): Promise<Suggestion[]> {
-  const given = rest.filter((word, at) => !word.startsWith('-') && !takesValueAt(options, rest[at - 1])).length;
-  const kind = kindOf(registeredArguments[given]);
-  const choices = registeredArguments[given]?.argChoices ?? [];
-  const names = kind ? await live(kind) : choices;
+  const given = rest.filter((word, at) => !word.startsWith('-') && !takesValueAt(options, rest[at - 1]));
+  const argument = registeredArguments[given.length];
+  const kind = kindOf(argument);
+  const named = given[registeredArguments.findIndex((each) => each.name() === 'function')];
+  const names = kind ? await live(kind, named) : (argument?.argChoices ?? []);
   return names.map((word) => ({ word, about: '' }));
 }
 
@@ -78,8 +90,12 @@ function kindOf(argument: Argument | undefined): LiveKind | undefined {
       return 'trigger';
     case 'call':
       return 'call';
+    case 'source':
+      return 'source';
+    case 'secret':
+      return 'secret';
     case 'id':
-      return argument.description.includes('pilot') ? 'pilot' : undefined;
+      return argument.description.includes('pilot') ? 'pilot' : 'token';
     default:
       return undefined;
   }

@@ -1,12 +1,12 @@
 /** `pilotfish top`: the functions and nodes as they change, and why; plain lines of decisions where no terminal is. */
 import type { Command } from 'commander';
-import type { FunctionSummary, ScaleDecision, WatchResponse } from '#proto';
+import type { ScaleDecision } from '#proto';
 import { type CommandFactory, type CommonOptions, flag, newCommand, outputOf, positiveInteger } from './command.ts';
 import type { CliContext } from './context.ts';
 import { followPilot } from './follow-pilot.ts';
-import { countText, type Output } from './output.ts';
-import { printableCell } from './printable.ts';
+import type { Output } from './output.ts';
 import { decisionText } from './scale-view.ts';
+import { sizeOf, topScreen } from './top-screen.ts';
 
 interface TopFlags extends CommonOptions {
   readonly count?: number;
@@ -16,9 +16,6 @@ interface TopFlags extends CommonOptions {
 const decisionsShown = 8;
 /** A screen that flickers is no help. */
 const redrawMs = 500;
-const home = '\u001b[H';
-const clearLine = '\u001b[K';
-const clearBelow = '\u001b[J';
 const clearScreen = '\u001b[2J';
 
 export const topCommand: CommandFactory = (context): Command =>
@@ -42,7 +39,7 @@ async function top(context: CliContext, flags: TopFlags): Promise<void> {
     recent = [...recent, ...seen.decisions].slice(-decisionsShown);
     if (isLive && seen.timeMs - drawnAt >= redrawMs) {
       drawnAt = seen.timeMs;
-      context.stdout.write(screen(seen, recent));
+      context.stdout.write(topScreen(seen, recent, sizeOf(context.stdout)));
     }
     for (const decision of seen.decisions) {
       if (!isLive) printDecision(output, decision);
@@ -57,32 +54,4 @@ function printDecision(output: Output, decision: ScaleDecision): void {
   if (output.format === 'name') return output.line(name);
   const plain = { time: new Date(timeMs).toISOString(), function: name, from, to, reason };
   output.entry(plain, `${name}\t${decisionText(decision)}`);
-}
-
-function screen({ timeMs, nodes, functions }: WatchResponse, recent: readonly ScaleDecision[]): string {
-  const used = nodes.reduce((sum, node) => sum + node.slotsUsed, 0);
-  const slots = nodes.reduce((sum, node) => sum + node.slots, 0);
-  const ready = nodes.filter(({ state }) => state === 'ready').length;
-  const widest = Math.max(8, ...functions.map(({ name }) => name.length));
-  const lines = [
-    `${new Date(timeMs).toISOString().slice(11, 19)}  ${ready} of ${nodes.length} nodes ready, ${countText(used)} of ${countText(slots)} slots used`,
-    '',
-    `${'FUNCTION'.padEnd(widest)}   READY/WANTED       LAG     HANDLED  FAILED  WHY`,
-    ...functions.map((summary) => functionLine(summary, widest)),
-    '',
-    ...recent.map((decision) => `${decision.function.padEnd(widest)}  ${decisionText(decision)}`),
-  ];
-  return home + lines.map((line) => `${printableCell(line)}${clearLine}\n`).join('') + clearBelow;
-}
-
-function functionLine(summary: FunctionSummary, widest: number): string {
-  const { name, instancesReady, instancesWanted, lag, handled, failed, scaleReason } = summary;
-  return [
-    name.padEnd(widest),
-    `${instancesReady}/${instancesWanted}`.padStart(14),
-    (lag < 0 ? '?' : countText(lag)).padStart(9),
-    countText(handled).padStart(11),
-    countText(failed).padStart(7),
-    ` ${scaleReason}`,
-  ].join(' ');
 }

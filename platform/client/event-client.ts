@@ -6,12 +6,12 @@ import {
   bodySizeHeader,
   connectNats,
   decodeHeaders,
-  eventSubject,
   inboxPrefix,
   messageIdHeader,
   pilotApi,
   type ReadStart,
   readStream,
+  readSubject,
   type StreamMessage,
   streams,
   tokenApi,
@@ -147,13 +147,13 @@ export class EventClient {
     return this.#window.counts;
   }
 
-  /** Reads events in the order of the stream; resolves once the server knows of the reader. Leaving the loop ends it. */
+  /** Reads events in the order of the stream; resolves once the server knows of the reader. Leaving the loop ends it. Throws `invalid` for what is no subject. */
   async read(
     subject: string,
     { from = 'new', signal, headersOnly = false }: ReadOptions = {},
   ): Promise<AsyncIterable<StoredEvent>> {
     const connection = this.#nats;
-    const filter = eventSubject(subject);
+    const filter = readSubject(subject);
     const stream = streams.events;
     const options = { connection, stream, filter, from, headersOnly, signal, clock: systemClock };
     return events(await (this.#isToken ? askStream(options) : readStream(options)));

@@ -19,6 +19,8 @@ export interface LineCall {
   readonly h?: Readonly<Record<string, string>>;
   /** The caller takes the answer in pieces, as the function yields them. */
   readonly r?: true;
+  /** Of a call with a trace: since when it could have run, milliseconds since 1970. */
+  readonly w?: number;
 }
 
 /** Header of a `result`, whose body is the answer, and part of an `error`'s. */

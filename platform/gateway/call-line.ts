@@ -29,6 +29,8 @@ export interface AgentCallOptions {
   readonly signal: AbortSignal;
   /** Given, the answer comes in pieces. */
   readonly onChunk?: ((chunk: Buffer) => void) | undefined;
+  /** Since when it could have run. */
+  readonly dueMs: number;
 }
 
 export interface AgentAnswer {
@@ -62,7 +64,7 @@ export class CallLine {
   }
 
   /** Rejects with the error that the agent names, or `unavailable` when the line was lost during the call. */
-  async call({ version, payload, headers, timeoutMs, signal, onChunk }: AgentCallOptions): Promise<AgentAnswer> {
+  async call({ version, payload, headers, timeoutMs, signal, onChunk, dueMs }: AgentCallOptions): Promise<AgentAnswer> {
     const { writer } = this.#dial();
     if (this.#calls.size >= openCallsMax || writer.bufferedBytes > waitingBytesMax) {
       throw new PlatformError('no-capacity', `node ${this.#options.node} has ${this.#calls.size} calls in flight`, {
@@ -78,6 +80,7 @@ export class CallLine {
       t: timeoutMs,
       h: headers,
       ...(onChunk ? { r: true } : {}),
+      ...(headers['traceparent'] === undefined ? {} : { w: dueMs }),
     };
     const outcome: OpenCall = { ...Promise.withResolvers<AgentAnswer>(), onChunk };
     const cancel = () => writer.write(frameTypes.cancel, id, 0, '');

@@ -18,12 +18,13 @@ export async function* invokeStream(
   let wake = Promise.withResolvers<void>();
   let end: InvokeResponse | undefined;
   let failure: unknown;
-  const done = invoke(call, AbortSignal.any([signal, tooSlow.signal]), options, (chunk) => {
+  const onChunk = (chunk: Buffer) => {
     chunks.push(chunk);
     waitingBytes += chunk.length;
     if (waitingBytes > waitingBytesMax) tooSlow.abort();
     wake.resolve();
-  })
+  };
+  const done = invoke(call, AbortSignal.any([signal, tooSlow.signal]), options, { onChunk })
     .then(
       (response) => {
         end = response;

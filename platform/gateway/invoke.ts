@@ -17,6 +17,14 @@ export interface InvokeOptions {
   readonly clock: Clock;
 }
 
+/** What few calls have. */
+export interface CallExtras {
+  /** Given, the answer comes in pieces. */
+  readonly onChunk?: (chunk: Buffer) => void;
+  /** It was stored before: since when it could have run. */
+  readonly dueMs?: number;
+}
+
 /** A call without a free slot waits this long for one: an idle instance of another function may give way. */
 const slotWaitMs = 5_000;
 
@@ -27,7 +35,7 @@ export async function invoke(
   request: InvokeRequest,
   signal: AbortSignal,
   options: InvokeOptions,
-  onChunk?: (chunk: Buffer) => void,
+  { onChunk, dueMs = options.clock.now() }: CallExtras = {},
 ): Promise<InvokeResponse> {
   const version = versionFor(request, options.registry);
   if (request.payload.length > invokePayloadBytesMax) {
@@ -46,6 +54,7 @@ export async function invoke(
     timeoutMs: Math.min(request.timeoutMs || (version.spec?.timeoutMs ?? 30_000), timeoutMsMax),
     signal,
     onChunk,
+    dueMs,
   };
   const end = options.scaling.beginCall(version.function);
   const { link, answer } = await callSomewhere(call, options).finally(end);

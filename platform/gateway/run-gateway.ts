@@ -108,7 +108,8 @@ export async function runGateway(
     manager,
     inbox,
     registry,
-    invoke: (request, signal) => invoke(request, signal, { registry, fleet, scaling, changes, clock }),
+    invoke: (request, signal, dueMs) =>
+      invoke(request, signal, { registry, fleet, scaling, changes, clock }, { dueMs }),
     clock,
     logger,
   });

@@ -102,7 +102,12 @@ function openPrivate(path: string): number {
   try {
     return openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW);
   } catch (error) {
-    if (isCode(error, 'ENOENT')) throw new PlatformError('not-found', `there is no file "${path}"`, { cause: error });
+    if (isCode(error, 'ENOENT')) {
+      throw new PlatformError('not-found', `there is no file "${path}"`, {
+        cause: error,
+        hint: `It was looked for from ${process.cwd()}.`,
+      });
+    }
     if (isCode(error, 'ELOOP')) {
       throw new PlatformError(
         'permission-denied',

@@ -80,7 +80,7 @@ function lineTo(peer: LinePeer | { socketPath: string }, said = token): CallLine
 function callOf(line: CallLine, name: string, payload = Buffer.alloc(0), more: object = {}) {
   const version = { function: name, digest: name } as FunctionVersion;
   const { signal } = new AbortController();
-  return line.call({ version, payload, headers: {}, timeoutMs: 10_000, signal, ...more });
+  return line.call({ version, payload, headers: {}, timeoutMs: 10_000, signal, dueMs: 0, ...more });
 }
 
 describe.each([

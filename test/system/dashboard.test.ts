@@ -250,6 +250,10 @@ describe.skipIf(skipped)(`a dashboard${skipped ? ` (${skipped})` : ''}`, () => {
         '[document.documentElement.scrollWidth, window.innerWidth]',
       );
       expect(width, `${name} scrolls sideways`).toBeLessThanOrEqual(seen ?? 0);
+      const wide = await small.evaluate<string[]>(
+        '[...document.querySelectorAll(".scroll")].filter((box) => box.scrollWidth > box.clientWidth).map((box) => box.innerText)',
+      );
+      expect(wide, `tables of ${name} that scroll sideways`).toEqual([]);
       await picture(small, `${name}-small-dark`);
     }
     await small.close();

@@ -167,7 +167,7 @@ export default defineFunction({
     for (const { parentSpanId, spanId } of calls()) {
       expect(parentSpanId).toBe(sourceSpan);
       const parts = collector.ofTrace(callTrace).filter((span) => span.parentSpanId === spanId);
-      expect(parts.map(({ name }) => name)).toEqual(['hand-over', 'handler']);
+      expect(parts.map(({ name }) => name)).toEqual(['wait in the queue', 'hand-over', 'handler']);
     }
   });
 

@@ -1,4 +1,4 @@
-/** Spans of calls: only where the caller wants them, with the time that the instance measured, and none of a queue. */
+/** Spans of calls: only where the caller wants them, from when they could have run, with the time that the instance measured. */
 import { expect, it } from 'vitest';
 import { systemClock } from '#common';
 import type { FinishedSpan } from '#telemetry';
@@ -17,7 +17,8 @@ const version = { function: 'f', number: 2 };
 
 it('a call whose caller records it is a span of that trace, with its handler', () => {
   const { spans, traces } = tracesOf(0);
-  const trace = traces.beginCall(version, { id: 'c1', headers: { traceparent: `00-${traceId}-${parent}-01` } });
+  const dueMs = systemClock.now() - 5_000;
+  const trace = traces.beginCall(version, { id: 'c1', headers: { traceparent: `00-${traceId}-${parent}-01` }, dueMs });
   const now = systemClock.now() + 1_000;
   trace?.handled(
     { kind: 'result', form: 0, header: '', body: new Uint8Array(0) },
@@ -27,15 +28,18 @@ it('a call whose caller records it is a span of that trace, with its handler', (
   trace?.end(now);
   expect(spans.map(({ name, kind }) => [name, kind])).toEqual([
     ['call f', 'server'],
+    ['wait in the queue', 'internal'],
     ['hand-over', 'internal'],
     ['handler', 'internal'],
   ]);
-  const [call, , handler] = spans;
+  const [call, wait, handOver, handler] = spans;
   expect(call).toMatchObject({
     traceId,
     parentId: parent,
     attributes: { 'pilotfish.call': 'c1', 'pilotfish.version': 2 },
   });
+  expect([call?.startMs, wait?.startMs]).toEqual([dueMs, dueMs]);
+  expect(wait?.endMs).toBe(handOver?.startMs);
   expect(trace?.traceparent).toBe(`00-${traceId}-${call?.spanId}-01`);
   expect(handler).toMatchObject({ parentId: call?.spanId, startMs: now - 400, endMs: now - 100 });
 });

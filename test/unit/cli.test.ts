@@ -183,6 +183,8 @@ test.each(needPilot.map((words) => ({ words })))(
 test('errors are JSON on stderr where JSON is asked for, usage errors too', async () => {
   for (const [words, expected] of [
     [['list', '-o', 'json'], 'not-found'],
+    // JSON is YAML, too.
+    [['list', '-o', 'yaml'], 'not-found'],
     [['list', '--output=json', '--bogus'], 'usage'],
     [['deploy', join(home, 'nothing'), '-ojson'], 'not-found'],
   ] as const) {

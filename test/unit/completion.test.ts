@@ -23,11 +23,16 @@ const known: Record<LiveKind, readonly string[]> = {
   pilot: ['p-1'],
   trigger: ['t1'],
   call: ['split.1'],
+  source: ['kmeans', 'lightsource'],
+  secret: ['API_TOKEN'],
+  token: ['t-1'],
 };
 
 async function words(...line: string[]): Promise<string[]> {
   const program = createProgram(context, () => undefined);
-  return (await suggestWords(program, line, async (kind) => known[kind])).map(({ word }) => word);
+  return (
+    await suggestWords(program, line, async (kind, { function: name }) => (name === 'none' ? [] : known[kind]))
+  ).map(({ word }) => word);
 }
 
 describe('suggestWords()', () => {
@@ -43,6 +48,10 @@ describe('suggestWords()', () => {
     expect(await words('node', 'drain', '')).toEqual(['n1', 'n2']);
     expect(await words('down', '')).toEqual(['p-1']);
     expect(await words('trigger', 'pause', 'split', '')).toEqual(['t1']);
+    expect(await words('trigger', 'pause', 'none', '')).toEqual([]);
+    expect(await words('source', 'run', 'l')).toEqual(['lightsource']);
+    expect(await words('secret', 'rm', '')).toEqual(['API_TOKEN']);
+    expect(await words('auth', 'revoke', '')).toEqual(['t-1']);
   });
 
   it('gives flags, and the values of those that have a choice', async () => {

@@ -7,7 +7,7 @@ import { PassThrough } from 'node:stream';
 import { status } from '@grpc/grpc-js';
 import type { Command } from 'commander';
 import { describe, expect, it } from 'vitest';
-import { bundleFunction, readProject } from '#bundle';
+import { bundleFunction, parseManifest, readProject } from '#bundle';
 import { type CliContext, createProgram } from '#cli';
 import { errorCodes, parseDurationMs, parseSizeBytes } from '#common';
 import { optionalExports, requiredExports, wasmImports } from '../../platform/wasm-abi/check-module.ts';
@@ -199,6 +199,17 @@ describe('every document', () => {
     );
     const places = [dirname(page), '.', 'platform', 'functions'];
     expect(names.filter((name) => !places.some((place) => existsSync(join(root, place, name))))).toEqual([]);
+  });
+});
+
+describe('manifests', () => {
+  const shown = pages.flatMap((page) => blocks(read(page), 'yaml').map((block) => ({ page, block })));
+
+  it.each(shown)('$page shows one that is accepted', ({ page, block }) => {
+    // A part of a function's entry stands for the whole of one.
+    const lines = block.replace(/^(?=.)/gm, '    ');
+    const text = block.startsWith('functions:') ? block : `functions:\n  shown:\n    entry: shown.ts\n${lines}`;
+    expect(parseManifest(text, page).length).toBeGreaterThan(0);
   });
 });
 

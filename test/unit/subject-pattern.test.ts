@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { readSubject } from '#broker';
 import { compileTemplate, matchSubject, patternsOverlap, templatePattern } from '#model';
 import { fc } from '../harness/properties.ts';
 
@@ -15,6 +16,12 @@ describe('subjects', () => {
     expect(matchSubject('scan.*.frame', 'scan.7.frame.x')).toBeUndefined();
     expect(matchSubject('scan.>', 'scan.7.frame')).toEqual(['7.frame']);
     expect(matchSubject('scan.>', 'scan')).toBeUndefined();
+  });
+
+  it('are read by patterns that could match one, and by nothing else', () => {
+    fc.assert(fc.property(patterns, (pattern) => readSubject(pattern) === `ev.${pattern}`));
+    for (const wrong of ['', 'a b', 'a..b', 'a.', '>.a', 'a*', '{n}', 'a.>.b', 'x'.repeat(300)])
+      expect(() => readSubject(wrong), wrong).toThrow('is no subject to read');
   });
 
   it('two patterns that match one subject overlap', () => {

@@ -101,7 +101,7 @@ export class EventTrace {
 
   #addParts(startMs: number, endMs: number): void {
     const isCall = this.#event.trigger === '';
-    if (!isCall) this.#addPart('wait in the queue', startMs, this.#takenMs);
+    this.#addPart('wait in the queue', startMs, this.#takenMs);
     if (!this.#handled) return;
     const { fromMs, atMs } = this.#handled;
     this.#addPart('hand-over', this.#takenMs, fromMs);

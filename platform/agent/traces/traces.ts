@@ -21,6 +21,8 @@ export interface TracesOptions {
 export interface TracedCall {
   readonly id: string;
   readonly headers: Readonly<Record<string, string>>;
+  /** Since when it could have run: it was stored, or came to the gateway. */
+  readonly dueMs?: number | undefined;
 }
 
 /** What of a trigger stands in its spans. */
@@ -96,7 +98,7 @@ export class Traces {
     if (!place) return undefined;
     const now = clock.now();
     const own = { functionName: version.function, version: version.number, eventId: call.id };
-    return new EventTrace({ ...own, trigger: '', subject: '', attempt: 1, dueMs: now }, place, sink, now);
+    return new EventTrace({ ...own, trigger: '', subject: '', attempt: 1, dueMs: call.dueMs ?? now }, place, sink, now);
   }
 
   close(): Promise<void> {

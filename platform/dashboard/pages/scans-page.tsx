@@ -40,7 +40,7 @@ function ScanTable({ scans, none }: { readonly scans: readonly Scan[]; readonly 
   if (scans.length === 0) return <p class="quiet">{none}</p>;
   return (
     <div class="scroll">
-      <table>
+      <table class="cards">
         <thead>
           <tr>
             <th>Scan</th>
@@ -77,13 +77,15 @@ function Row({ scan }: { readonly scan: Scan }) {
       <td class="lesser">
         <a href={linkTo('functions', functionName)}>{functionName}</a>
       </td>
-      <td class="num" title={kinds.join(', ')}>
+      <td class="num" data-title="Parts" title={kinds.join(', ')}>
         <Bar value={sum(received)} max={sum(expected)} label="Parts received" />
         {countText(sum(received))}
         {sum(expected) > 0 && <span class="quiet"> of {countText(sum(expected))}</span>}
       </td>
-      <td class={!isOpen && missing > 0 ? 'num bad' : 'num'}>{isOpen ? '–' : countText(missing)}</td>
-      <td class="num">
+      <td class={!isOpen && missing > 0 ? 'num bad' : 'num'} data-title="Missing">
+        {isOpen ? '–' : countText(missing)}
+      </td>
+      <td class="num" data-title="Pieces complete">
         {closed - incomplete} of {keys}
         {incomplete > 0 && <b class="bad"> {incomplete} incomplete</b>}
       </td>

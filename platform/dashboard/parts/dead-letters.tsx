@@ -66,13 +66,13 @@ export function DeadLetters({ name, count }: { readonly name: string; readonly c
         </p>
       )}
       <div class="scroll">
-        <table class="letters">
+        <table class="letters cards">
           <tbody>
             {letters.value.map((letter) => (
               <tr key={letter.sequence}>
                 <td class="num">{clockText(letter.timeMs)}</td>
                 <td class="mono">{letter.subject}</td>
-                <td>{letter.reason}</td>
+                <td class="whole">{letter.reason}</td>
                 <td class="num">{letter.attempts.length === 1 ? '1 try' : `${letter.attempts.length} tries`}</td>
                 <td>
                   <button type="button" onClick={() => void peek(letter)}>

@@ -16,7 +16,7 @@ export function FunctionTable({ functions }: { readonly functions: readonly Func
   }
   return (
     <div class="scroll">
-      <table class="functions">
+      <table class="functions cards">
         <thead>
           <tr>
             <th>Function</th>
@@ -58,19 +58,29 @@ function Row({ summary }: { readonly summary: FunctionSummary }) {
           </span>
         )}
       </th>
-      <td class="num">{rateText(served)}</td>
+      <td class="num" data-title="Events/s">
+        {rateText(served)}
+      </td>
       <td class="lesser">
         <Spark values={series.served} label={`${name}: events a second in the last minute and a half`} />
       </td>
-      <td class={lag > 0 ? 'num strong' : 'num'}>{lag < 0 ? 'unknown' : countText(lag)}</td>
+      <td class={lag > 0 ? 'num strong' : 'num'} data-title="Waiting">
+        {lag < 0 ? 'unknown' : countText(lag)}
+      </td>
       <td class="num lesser">{msText(metrics?.p50Ms ?? 0)}</td>
-      <td class="num">{msText(metrics?.p99Ms ?? 0)}</td>
-      <td>
+      <td class="num" data-title="p99">
+        {msText(metrics?.p99Ms ?? 0)}
+      </td>
+      <td data-title="Instances">
         <Pips ready={instancesReady} wanted={instancesWanted} max={metrics?.max ?? 0} />
       </td>
-      <td class={errors > 0 ? 'num bad' : 'num'}>{rateText(errors)}</td>
-      <td class={letters > 0 ? 'num bad' : 'num'}>{countText(letters)}</td>
-      <td class="why" title={scaleReason}>
+      <td class={errors > 0 ? 'num bad' : 'num'} data-title="Errors/min">
+        {rateText(errors)}
+      </td>
+      <td class={letters > 0 ? 'num bad' : 'num'} data-title="Dead letters">
+        {countText(letters)}
+      </td>
+      <td class="why whole" title={scaleReason}>
         {reasonText(scaleReason)}
       </td>
     </tr>

@@ -14,7 +14,7 @@ export function VersionTable({
 }) {
   return (
     <div class="scroll">
-      <table>
+      <table class="cards">
         <thead>
           <tr>
             <th>Version</th>
@@ -32,14 +32,20 @@ export function VersionTable({
           {[...versions].reverse().map((version) => (
             <tr key={version.number}>
               <th scope="row">v{version.number}</th>
-              <td class="num">
+              <td class="num" data-title="Traffic">
                 <Bar value={version.percent} max={100} label="Share of the traffic" /> {version.percent} %
               </td>
               <td class="num lesser">{version.instances}</td>
-              <td class="num">{countText(version.handled)}</td>
-              <td class={version.failed > 0 ? 'num bad' : 'num'}>{countText(version.failed)}</td>
+              <td class="num" data-title="Handled">
+                {countText(version.handled)}
+              </td>
+              <td class={version.failed > 0 ? 'num bad' : 'num'} data-title="Failed">
+                {countText(version.failed)}
+              </td>
               <td class="num lesser">{msText(version.p50Ms)}</td>
-              <td class="num">{msText(version.p99Ms)}</td>
+              <td class="num" data-title="p99">
+                {msText(version.p99Ms)}
+              </td>
               <td class="mono quiet lesser">{version.digest.slice(0, 12)}</td>
               <td>
                 {may('Rollback') && version.percent === 0 && (

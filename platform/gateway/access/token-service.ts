@@ -2,7 +2,7 @@
 import { randomInt } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { isRole, roles, streamRolesOf, type Token, tokenLimits, tokenSchema } from '#access';
-import { type Clock, nearestName, PlatformError } from '#common';
+import { type Clock, formatDuration, nearestName, PlatformError } from '#common';
 import type { CreateTokenRequest, CreateTokenResponse, Token as TokenMessage } from '#proto';
 import { isPublicNatsKey, loadCertificates, readPrivate } from '#security';
 import type { NatsUsersFile } from './nats-users-file.ts';
@@ -86,7 +86,9 @@ function tokenOf(request: CreateTokenRequest, nowMs: number): Token {
     });
   }
   if (!(ttlMs > 0 && ttlMs <= tokenLimits.ttlMsMax)) {
-    throw new PlatformError('usage', `a token is good for ${ttlMs} ms; more than 0 and at most 30 days are possible`);
+    throw new PlatformError('usage', `a token cannot be good for ${formatDuration(ttlMs)}`, {
+      hint: 'More than 0 and at most 30 days are possible.',
+    });
   }
   if (natsKey !== '' && !isPublicNatsKey(natsKey)) throw new PlatformError('usage', 'the NATS key is no public nkey');
   if (natsKey !== '' && streamRolesOf({ role, functions: request.functions }).length === 0) {

@@ -19,7 +19,7 @@ export interface CallRunnerOptions {
   readonly registry: Registry;
   /** Told whenever a call has ended. */
   readonly ended: Changes;
-  readonly invoke: (request: InvokeRequest, signal: AbortSignal) => Promise<InvokeResponse>;
+  readonly invoke: (request: InvokeRequest, signal: AbortSignal, dueMs: number) => Promise<InvokeResponse>;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -129,7 +129,7 @@ export class CallRunner {
     await store.write({ call: started, payload: none, revision });
     const now = await store.get(call.callId);
     try {
-      const { payload, node, instance, version } = await invoke(request, signal);
+      const { payload, node, instance, version } = await invoke(request, signal, call.dueAtMs);
       await this.#end(now, { state: 'done', node, instance, version, resultBytes: payload.length }, payload);
       return undefined;
     } catch (thrown) {
@@ -152,15 +152,18 @@ export class CallRunner {
     const retry = this.#options.registry.latest(now.call.function).spec?.retry ?? { attempts: 1, minMs: 0, maxMs: 0 };
     const noFault = (error.code === 'no-capacity' || error.code === 'unavailable') && deliveries < deliveriesMax;
     if (noFault || (error.retryable && attempts < retry.attempts)) {
+      const pauseMs = noFault ? noRoomMs : Math.max(1, backoffMs(attempts, retry));
       const waiting: StoredCall = {
         ...now.call,
         state: 'queued',
         attempts: noFault ? attempts - 1 : attempts,
         error: toErrorDetail(error),
+        // Where no node had room it waits on; a failure has its pause.
+        dueAtMs: noFault ? now.call.dueAtMs : this.#options.clock.now() + pauseMs,
       };
       await this.#options.store.write({ call: waiting, payload: none, revision: now.revision });
       this.#options.logger.info({ call: callId, error: error.message }, 'asynchronous call tried again');
-      return noFault ? noRoomMs : Math.max(1, backoffMs(attempts, retry));
+      return pauseMs;
     }
     await this.#end(now, { state: 'failed', error: toErrorDetail(error) }, none);
     return undefined;

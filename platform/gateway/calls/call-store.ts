@@ -59,6 +59,7 @@ export class CallStore {
       function: request.function,
       state: 'queued',
       submittedAtMs: now,
+      dueAtMs: now,
       // Told as a length until it has ended.
       keptUntilMs: keptMs,
     });

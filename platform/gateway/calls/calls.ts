@@ -23,7 +23,7 @@ export interface CallsOptions {
   readonly manager: JetStreamManager;
   readonly inbox: string;
   readonly registry: Registry;
-  readonly invoke: (request: InvokeRequest, signal: AbortSignal) => Promise<InvokeResponse>;
+  readonly invoke: (request: InvokeRequest, signal: AbortSignal, dueMs: number) => Promise<InvokeResponse>;
   readonly clock: Clock;
   readonly logger: Logger;
 }

@@ -30,6 +30,8 @@ export interface StoredCall {
   /** Of a failed call. */
   error: ErrorDetail | undefined;
   resultBytes: number;
+  /** From when on it may run: its submission, or the end of the pause after a try that failed. */
+  dueAtMs: number;
 }
 
 export interface GetCallRequest {
@@ -89,6 +91,7 @@ function createBaseStoredCall(): StoredCall {
     version: 0,
     error: undefined,
     resultBytes: 0,
+    dueAtMs: 0,
   };
 }
 
@@ -132,6 +135,9 @@ export const StoredCall: MessageFns<StoredCall> = {
     }
     if (message.resultBytes !== 0) {
       writer.uint32(104).uint64(message.resultBytes);
+    }
+    if (message.dueAtMs !== 0) {
+      writer.uint32(112).uint64(message.dueAtMs);
     }
     return writer;
   },
@@ -253,6 +259,14 @@ export const StoredCall: MessageFns<StoredCall> = {
             message.resultBytes = longToNumber(reader.uint64());
             continue;
           }
+          case 14: {
+            if (tag !== 112) {
+              break;
+            }
+
+            message.dueAtMs = longToNumber(reader.uint64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -285,6 +299,7 @@ export const StoredCall: MessageFns<StoredCall> = {
       ? ErrorDetail.fromPartial(object.error)
       : undefined;
     message.resultBytes = object.resultBytes ?? 0;
+    message.dueAtMs = object.dueAtMs ?? 0;
     return message;
   },
 };

@@ -1,0 +1,32 @@
+/** Times as people read them. */
+import { expect, it } from 'vitest';
+import { formatDuration, parseDurationMs } from '#common';
+import { fc } from '../harness/properties.ts';
+
+const [second, minute, hour, day] = [1_000, 60_000, 3_600_000, 86_400_000];
+
+it.each([
+  [3, '3.0 ms'],
+  [340, '340 ms'],
+  [1.5 * second, '1.5 s'],
+  [5 * minute + 12 * second, '5m12s'],
+  // Rounded up as a whole: there is no "479m60s".
+  [2 * minute - 400, '2m0s'],
+  [8 * hour - 1, '8h'],
+  [8 * hour + 5 * minute, '8h5m'],
+  [30 * day, '30d'],
+  [52 * hour, '2d4h'],
+])('%d ms is shown as %s', (ms, text) => {
+  expect(formatDuration(ms)).toBe(text);
+});
+
+it('is near what is meant, and can be read back', () => {
+  fc.assert(
+    fc.property(fc.integer({ min: minute, max: 60 * day }), (ms) => {
+      const back = parseDurationMs(formatDuration(ms));
+      // Two units: half of the smaller one at most is lost.
+      const lost = ms < hour ? second : ms < 48 * hour ? minute : hour;
+      expect(Math.abs(back - ms)).toBeLessThanOrEqual(lost);
+    }),
+  );
+});

@@ -1,0 +1,54 @@
+/** What `top` draws fits its terminal, however many functions there are and however long their names and reasons. */
+import { describe, expect, it } from 'vitest';
+import { FunctionSummary, type ScaleDecision, WatchResponse } from '#proto';
+import { topScreen } from '../../platform/cli/top-screen.ts';
+import { fc } from '../harness/properties.ts';
+
+const name = (at: number) => `function-${at}`;
+const seen = (count: number) =>
+  WatchResponse.fromPartial({
+    functions: Array.from({ length: count }, (_, at) =>
+      FunctionSummary.fromPartial({ name: name(at), scaleReason: `lag 2,140: ${'why '.repeat(40)}` }),
+    ),
+  });
+const decisions = (count: number): ScaleDecision[] =>
+  Array.from({ length: count }, (_, at) => ({
+    timeMs: at,
+    function: name(at),
+    from: 1,
+    to: 2,
+    reason: 'more '.repeat(50),
+  }));
+// biome-ignore lint/suspicious/noControlCharactersInRegex: the codes are what is taken out.
+const linesOf = (screen: string) => screen.replaceAll(/\u001b\[[HKJ]/g, '').split('\n');
+
+describe('the screen of `top`', () => {
+  it('never wraps and never scrolls', () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 0, max: 120 }),
+        fc.integer({ min: 0, max: 8 }),
+        fc.record({ columns: fc.integer({ min: 20, max: 200 }), rows: fc.integer({ min: 8, max: 60 }) }),
+        (functions, decided, size) => {
+          const lines = linesOf(topScreen(seen(functions), decisions(decided), size));
+          expect(lines.length).toBeLessThanOrEqual(size.rows);
+          for (const line of lines) expect(line.length).toBeLessThanOrEqual(size.columns);
+        },
+      ),
+    );
+  });
+
+  it('says how many functions it has no room for, and still tells decisions', () => {
+    const lines = linesOf(topScreen(seen(100), decisions(8), { columns: 80, rows: 24 }));
+    const shown = lines.filter((line) => line.startsWith('function-') && line.includes('0/0')).length;
+    expect(lines).toContain(`and ${100 - shown} more: pilotfish list`);
+    expect(lines.filter((line) => line.includes('1 -> 2')).length).toBeGreaterThan(2);
+  });
+
+  it('shows everything where there is room', () => {
+    const text = topScreen(seen(3), decisions(8), { columns: 400, rows: 50 });
+    for (const at of [0, 1, 2]) expect(text).toContain(`${name(at)} `);
+    expect(linesOf(text).filter((line) => line.includes('1 -> 2'))).toHaveLength(8);
+    expect(text).not.toContain('…');
+  });
+});
