@@ -26,6 +26,8 @@ const entries = {
   'spawner.mjs': 'platform/bin/spawner.ts',
   'demo.mjs': 'deploy/demo/demo.ts',
   'recon.mjs': 'functions/offline/recon.ts',
+  // The command line's thread for AssemblyScript.
+  'compiler.mjs': 'platform/bundle/assemblyscript-thread.ts',
   'instance.cjs': 'platform/bin/instance.ts',
   // What `import ... from 'pilotfish/sdk'` means in a deployed function.
   'sdk.js': 'platform/sdk/index.ts',

@@ -36,7 +36,7 @@ export async function bringUp(options: BringUpOptions): Promise<StartedPilot> {
   const common = { home, resource, waitReady, onPhase, signal };
   if (!isScheduled(resource)) {
     const adapter = createAdapter(resource, launcherCommand(codeCacheDirectory(home)));
-    return await startPilot({ ...common, adapter, nodes, slotsPerNode });
+    return await startPilot({ ...common, adapter, nodes, slotsPerNode, endsWithUs: true });
   }
   const started = await startScheduledPilot({
     ...common,

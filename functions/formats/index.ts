@@ -3,7 +3,7 @@
 export { FormatError, type FormatErrorCode } from './errors.ts';
 export { openDataExchange } from './hdf5.ts';
 export { assertReadableFilters, type Hdf5Filter } from './hdf5-filters.ts';
-export { decodeNpy, encodeNpy, type NpyArray, type NpyValues } from './npy.ts';
+export { decodeNpy, decodeNpyArrays, encodeNpy, isNpy, type NpyArray, type NpyValues } from './npy.ts';
 export { encodePng, type PngOptions, type PngWindow } from './png.ts';
 export { type FrameStack, type FrameValues, openScanFile, type ScanFile } from './scan-file.ts';
 export { encodeTiff } from './tiff.ts';

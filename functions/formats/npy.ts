@@ -44,35 +44,64 @@ export function encodeNpy({
 
 /** Reads an array; the values are a copy. `name` is what messages call the file. Throws `FormatError`. */
 export function decodeNpy(bytes: Uint8Array, name = 'npy data'): NpyArray {
+  const { array, size } = decodeFirst(bytes, name);
+  if (size === bytes.length) return array;
+  const more = `${name} has ${bytes.length - size} bytes more than its shape (${array.shape.join(', ')}) needs.`;
+  throw new FormatError('shape', more);
+}
+
+/** Arrays one after the other, as `np.save` writes them into one open file and `cat` joins them. Throws `FormatError`. */
+export function decodeNpyArrays(bytes: Uint8Array, name = 'npy data', arraysMax = 16): NpyArray[] {
+  const arrays: NpyArray[] = [];
+  for (let at = 0; at < bytes.length; ) {
+    if (arrays.length === arraysMax) throw new FormatError('shape', `${name} holds more than ${arraysMax} arrays.`);
+    const { array, size } = decodeFirst(bytes.subarray(at), at === 0 ? name : `array ${arrays.length + 1} of ${name}`);
+    arrays.push(array);
+    at += size;
+  }
+  return arrays;
+}
+
+/** Whether the bytes begin as an npy file does. */
+export function isNpy(bytes: Uint8Array): boolean {
+  return bytes.length >= headerStart && magic.slice(0, 6).every((byte, i) => bytes[i] === byte);
+}
+
+/** The array that the bytes begin with, and how many of them it takes. */
+function decodeFirst(bytes: Uint8Array, name: string): { readonly array: NpyArray; readonly size: number } {
   assertLittleEndian();
   const { dictionary, dataStart } = readHeader(bytes, name);
   const descriptor = matchOf(dictionary, /'descr':\s*'([^']*)'/, name, 'descr');
   const fortran = matchOf(dictionary, /'fortran_order':\s*(True|False)/, name, 'fortran_order');
   const tuple = matchOf(dictionary, /'shape':\s*\(([\d,\sL]*)\)/, name, 'shape');
-  const shape = tuple
-    .split(',')
-    // Python 2 wrote 3L.
-    .map((part) => part.trim().replace(/L$/, ''))
-    .filter((part) => part !== '')
-    .map(Number);
+  const shape = shapeOf(tuple);
   const count = countOf(shape);
   if (!Number.isSafeInteger(count) || shape.some((size) => !Number.isSafeInteger(size))) {
     throw new FormatError('shape', `${name} has the impossible shape (${tuple}).`);
   }
   const { size, read } = valueReader(descriptor, name);
-  if (bytes.length - dataStart !== count * size) {
-    const code = bytes.length - dataStart < count * size ? 'truncated' : 'shape';
-    throw new FormatError(
-      code,
-      `${name} has ${bytes.length - dataStart} bytes of values; its shape (${tuple}) needs ${count * size}.`,
-    );
+  const end = dataStart + count * size;
+  if (end > bytes.length) {
+    const there = `${name} has ${bytes.length - dataStart} bytes of values`;
+    throw new FormatError('truncated', `${there}; its shape (${tuple}) needs ${count * size}.`);
   }
-  const values = read(bytes.subarray(dataStart));
-  return { shape, values: fortran === 'True' ? toRowOrder(values, shape) : values };
+  const values = read(bytes.subarray(dataStart, end));
+  return { array: { shape, values: fortran === 'True' ? toRowOrder(values, shape) : values }, size: end };
+}
+
+function shapeOf(tuple: string): number[] {
+  return (
+    tuple
+      .split(',')
+      // Python 2 wrote 3L.
+      .map((part) => part.trim().replace(/L$/, ''))
+      .filter((part) => part !== '')
+      .map(Number)
+  );
 }
 
 function readHeader(bytes: Uint8Array, name: string): { readonly dictionary: string; readonly dataStart: number } {
-  if (bytes.length < headerStart || magic.slice(0, 6).some((byte, i) => bytes[i] !== byte)) {
+  if (!isNpy(bytes)) {
     throw new FormatError('not-this-format', `${name} is not an npy file (it does not begin with \\x93NUMPY).`);
   }
   const version = bytes[6] as number;

@@ -12,6 +12,7 @@
 // NAME.as.ts is the SIMD kernel, simd-*.ts calls it, module.js imports it for a function's bundle; the plain version beside it is the
 // second opinion.
 export { type CentreSearch, findCentre } from './centre/centre-search.ts';
+export { oppositeProjections } from './centre/opposite-projections.ts';
 export { findCentreByPhase, type OppositeProjections } from './centre/phase-correlation.ts';
 export { findCentreVo } from './centre/vo-search.ts';
 export type { FbpOptions } from './fbp/fbp-options.ts';
@@ -23,8 +24,10 @@ export { StreamingGridrec, type StreamingGridrecOptions } from './gridrec/stream
 export type { BackProjectOptions } from './iterative/back-project.ts';
 export {
   type BlockOrder,
+  blocksDefault,
   type IterativeAlgorithm,
   type IterativeOptions,
+  iterationsDefault,
   iterativeAlgorithms,
 } from './iterative/iterative-options.ts';
 export { backProject, reconstructIterative, updateWithAngles } from './iterative/reconstruct-iterative.ts';

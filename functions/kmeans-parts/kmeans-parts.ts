@@ -25,7 +25,7 @@ import {
 } from '../kernels/index.ts';
 import kernel from '../kernels/kmeans/module.js';
 import type { PointBatch } from '../kmeans/points.ts';
-import { centresOf, optionsOf, readBatch } from '../kmeans/settings.ts';
+import { centresOf, givenCentres, isQuestion, keyOf, optionsOf, readBatch } from '../kmeans/settings.ts';
 import { PartError, partHeaders, readPart, writeSums } from './part-messages.ts';
 import { readShared, writeShared } from './stored-model.ts';
 
@@ -36,14 +36,14 @@ const lateDefault = 16;
 export default defineFunction({
   handle(event, ctx) {
     if (event.parts) return mergeWindow(event.parts, ctx);
-    return event.subject === '' ? showModel(event.text() || 'model', ctx) : sumPoints(event, ctx);
+    return isQuestion(event) ? showModel(event.text() || 'model', ctx) : sumPoints(event, ctx);
   },
 });
 
 async function sumPoints(event: FunctionEvent, ctx: FunctionContext) {
   const started = performance.now();
   const batch = readBatch(event.data, event.headers);
-  const key = event.subject.split('.')[1] ?? 'model';
+  const key = keyOf(event);
   const { model, version } = (await sharedOf(key, ctx)) ?? (await startShared(key, batch, ctx));
   if (model.dimensions !== batch.dimensions) {
     throw new Reject(`the model of "${key}" has ${model.dimensions} dimensions, this batch ${batch.dimensions}`);
@@ -145,21 +145,10 @@ async function sharedOf(key: string, ctx: FunctionContext): Promise<SharedModel 
 /** The first batch to come makes the first model, unless `centres` gives it; whoever comes second takes that one. */
 async function startShared(key: string, batch: PointBatch, ctx: FunctionContext): Promise<SharedModel> {
   const { dimensions, points } = batch;
-  const given = ctx.config['centres'];
-  const start = given === undefined ? points : givenCentres(given, dimensions);
-  const k = given === undefined ? centresOf(ctx.config, dimensions, valuesMax) : start.length / dimensions;
-  const first = sharedModel(startModel(start, k, dimensions));
+  const given = givenCentres(ctx.config, dimensions, valuesMax);
+  const first = sharedModel(given ?? startModel(points, centresOf(ctx.config, dimensions, valuesMax), dimensions));
   await ctx.state.update(key, (current) => (current ? undefined : writeShared(first)));
   return (await sharedOf(key, ctx)) ?? first;
-}
-
-function givenCentres(given: unknown, dimensions: number): Float64Array {
-  const rows = Array.isArray(given) ? (given as readonly unknown[]) : [];
-  const isRow = (row: unknown) => Array.isArray(row) && row.length === dimensions && row.every(Number.isFinite);
-  if (rows.length === 0 || rows.length * (dimensions + 1) > valuesMax || !rows.every(isRow)) {
-    throw new Reject(`centres must be a list of lists of ${dimensions} numbers each`);
-  }
-  return Float64Array.from(rows.flat() as number[]);
 }
 
 function mergeOptionsOf(ctx: FunctionContext): MergeOptions {

@@ -1,4 +1,7 @@
-// Points as they travel: f32 or f64 binary (points, dimensions), or text with one point a line. What is no batch of points is refused.
+// Points as they travel: f32 or f64 binary (points, dimensions), text with one point a line, or a NumPy array. What is no batch of points is refused.
+import { FormatError } from '../formats/errors.ts';
+import { decodeNpy, isNpy } from '../formats/npy.ts';
+
 export interface PointBatch {
   readonly points: Float32Array | Float64Array;
   readonly count: number;
@@ -12,7 +15,28 @@ export class PointsError extends Error {
 
 const dimensionsMax = 4_096;
 
+/** Throws `PointsError`. */
 export function parsePoints(data: Uint8Array, read: (header: string) => string | undefined): PointBatch {
+  const batch = isNpy(data) ? parseArray(data) : parseTyped(data, read);
+  const { points, dimensions } = batch;
+  const bad = points.findIndex((value) => !Number.isFinite(value));
+  if (bad < 0) return batch;
+  throw new PointsError(`point ${Math.floor(bad / dimensions)} has the coordinate ${points[bad]}; all must be finite`);
+}
+
+function parseArray(data: Uint8Array): PointBatch {
+  try {
+    const { shape, values } = decodeNpy(data, 'the array of points');
+    const [count = 0, dimensions = 0] = shape;
+    if (shape.length !== 2 || count < 1 || dimensions < 1 || dimensions > dimensionsMax)
+      throw new PointsError(`the array has the shape (${shape.join(', ')}); points are (points, dimensions)`);
+    return { points: values instanceof Float32Array ? values : Float64Array.from(values), count, dimensions };
+  } catch (error) {
+    throw error instanceof FormatError ? new PointsError(error.message, { cause: error }) : error;
+  }
+}
+
+function parseTyped(data: Uint8Array, read: (header: string) => string | undefined): PointBatch {
   const dtype = read('Pilotfish-Dtype') ?? 'f32';
   const shape = read('Pilotfish-Shape') ?? '';
   const match = /^(\d{1,8}),(\d{1,4})$/.exec(shape);
@@ -21,12 +45,6 @@ export function parsePoints(data: Uint8Array, read: (header: string) => string |
     throw new PointsError(`Pilotfish-Shape is "${shape}"; points,dimensions are expected, such as 5000,3`);
   }
   const points = dtype === 'text' ? parseText(data, count, dimensions) : parseBinary(data, dtype, count * dimensions);
-  const bad = points.findIndex((value) => !Number.isFinite(value));
-  if (bad >= 0) {
-    throw new PointsError(
-      `point ${Math.floor(bad / dimensions)} has the coordinate ${points[bad]}; all must be finite`,
-    );
-  }
   return { points, count, dimensions };
 }
 

@@ -1,46 +1,27 @@
 // The command line of `npm run recon`.
 import { parseArgs } from 'node:util';
+import { filterNames } from '../kernels/index.ts';
 import {
-  type BlockOrder,
-  filterNames,
-  type GridrecMode,
-  type GridShape,
-  type IterativeAlgorithm,
-  iterativeAlgorithms,
-} from '../kernels/index.ts';
+  algorithms,
+  type MethodName,
+  type MethodOptions,
+  methodOptionsOf,
+  UsageError,
+} from '../recon/method-options.ts';
 
-export type Algorithm = 'gridrec' | 'fbp' | IterativeAlgorithm;
-export const algorithms: readonly Algorithm[] = ['gridrec', 'fbp', ...iterativeAlgorithms];
+export { UsageError };
 
-export interface ReconOptions {
-  readonly algorithm: Algorithm;
-  readonly mode: GridrecMode;
+export interface ReconOptions extends MethodOptions {
   readonly input:
     | { readonly kind: 'arrays'; readonly sinogram: string; readonly theta: string }
     | { readonly kind: 'scan'; readonly path: string };
   readonly out: string;
-  /** A number, a file of one a slice, or undefined for the default (columns / 2; searched for in a scan). */
-  readonly centre: number | { readonly file: string } | undefined;
-  readonly filter: string;
-  readonly filterParameters: readonly number[] | { readonly file: string } | undefined;
-  readonly iterations: number | undefined;
-  readonly blocks: number | undefined;
-  readonly order: BlockOrder | undefined;
-  readonly grid: GridShape | undefined;
-  readonly maskRatio: number | undefined;
-  /** How to look for the axis where none is given; undefined: not at all in arrays, by entropy in a scan. */
-  readonly findCentre: 'entropy' | 'vo' | 'phase' | undefined;
-  /** Columns of the median that takes stripes out; undefined: none. */
-  readonly rings: number | undefined;
+  /** A file of one axis a slice, instead of one for all. */
+  readonly centresFile: string | undefined;
+  /** The table of a custom filter. */
+  readonly filterFile: string | undefined;
   readonly plain: boolean;
-  /** Flags that were given and mean nothing to this algorithm. */
-  readonly ignored: readonly string[];
   readonly json: boolean;
-}
-
-/** A command line that cannot be understood. */
-export class UsageError extends Error {
-  override readonly name = 'UsageError';
 }
 
 export const reconHelp = `npm run recon -- --algorithm NAME --mode MODE --sinogram S.npy --theta T.npy --out R.npy [options]
@@ -52,9 +33,11 @@ Reconstructs slices from a file, with the kernels that the functions use, withou
   --mode MODE             accurate (default): as the physics has it; compat: TomoPy's numbers
   --sinogram S.npy        line integrals (angles, slices, columns), <f4
   --theta T.npy           radians, one an angle
-  --input SCAN.h5         instead of both: a Data Exchange scan; normalised, minus log, axis searched for
+  --input SCAN.h5         instead of both: a recorded scan (Data Exchange or NXtomo, or a folder of TIFF pictures);
+                          normalised, minus log, axis searched for
   --out R.npy             slices (slices, rows, columns), <f4
-  --centre C              rotation axis in columns (default: columns / 2)
+  --centre C              rotation axis in columns (default: columns / 2): a sample index for gridrec and filtered fbp,
+                          half a column more for the others, as TomoPy counts it
   --centres C.npy         one axis a slice
   --filter NAME           of gridrec and fbp: ${filterNames.join(', ')}, custom (default: shepp)
   --filter-par A,B        cut-off and order (default: 0.5,8); of custom: the table, as numbers or FILE.npy
@@ -62,9 +45,9 @@ Reconstructs slices from a file, with the kernels that the functions use, withou
   --blocks N              blocks of angles of osem (default: 10)
   --order NAME            angles of a block: sequential (compat) or interleaved (accurate)
   --grid ROWSxCOLUMNS     pixels of a slice (default: columns x columns)
-  --find-centre METHOD    entropy (default of --input), vo, or phase (first and last projection half a turn apart)
+  --find-centre METHOD    entropy (default of --input), vo, or phase (projections half a turn apart)
   --rings COLUMNS         take rings out first, with a median of so many columns (odd, such as 21)
-  --mask RATIO            0 outside of a disk of this part of the width
+  --mask RATIO            0 outside of a disk of this part of the width (default: none)
   --plain                 the plain TypeScript kernels instead of the SIMD ones
   --json                  what was done, as one JSON object on stdout
 
@@ -105,30 +88,22 @@ const flags = {
 export function parseReconOptions(args: readonly string[]): ReconOptions | undefined {
   const values = parse(args);
   if (values.help) return undefined;
-  const given = (name: keyof typeof values): string | undefined => values[name] as string | undefined;
-  const mode = oneOf('mode', given('mode') ?? 'accurate', ['accurate', 'compat'] as const);
-  const algorithm = oneOf('algorithm', required('algorithm', given('algorithm')), algorithms);
-  const number = (name: keyof typeof values) => {
-    const value = given(name);
-    return value === undefined ? undefined : toNumber(name, value);
-  };
+  const input = inputOf(values);
+  const { centre, centres, 'filter-par': filterPar } = values;
+  if (centre !== undefined && centres !== undefined) throw new UsageError('give --centre or --centres, not both');
+  const filterFile = filterPar?.endsWith('.npy') ? filterPar : undefined;
+  const given = (name: MethodName): string | undefined =>
+    name === 'filter-par' && filterFile !== undefined ? undefined : values[name];
+  const method = methodOptionsOf(given, (name) => `--${name}`);
   return {
-    algorithm,
-    mode,
-    input: inputOf(values),
-    out: required('out', given('out')),
-    centre: centreOf(given('centre'), given('centres')),
-    filter: oneOf('filter', given('filter') ?? 'shepp', [...filterNames, 'custom']),
-    filterParameters: filterParametersOf(given('filter-par')),
-    iterations: number('iterations'),
-    blocks: number('blocks'),
-    order: orderOf(given('order'), mode),
-    grid: gridOf(given('grid')),
-    maskRatio: number('mask'),
-    findCentre: methodOf(given('find-centre')),
-    rings: number('rings'),
+    ...method,
+    // A recorded scan has no axis of its own, and its middle is hardly ever right.
+    findCentre: method.findCentre ?? (input.kind === 'scan' ? 'entropy' : undefined),
+    input,
+    out: required('out', values.out),
+    centresFile: centres,
+    filterFile,
     plain: values.plain === true,
-    ignored: ignoredBy(algorithm, mode).filter((name) => given(name) !== undefined),
     json: values.json === true,
   };
 }
@@ -153,32 +128,9 @@ function joinNegative(args: readonly string[]): string[] {
   return joined;
 }
 
-type FlagName = keyof typeof flags;
-
-function ignoredBy(algorithm: Algorithm, mode: GridrecMode): readonly FlagName[] {
-  const ofFilters: readonly FlagName[] = ['filter', 'filter-par'];
-  const ofBlocks: readonly FlagName[] = ['blocks', 'order'];
-  if (algorithm === 'osem') return ofFilters;
-  if (algorithm === 'mlem' || algorithm === 'sirt') return [...ofFilters, ...ofBlocks];
-  const isUnfiltered = algorithm === 'fbp' && mode === 'compat';
-  return ['iterations', ...ofBlocks, ...(isUnfiltered ? ofFilters : [])];
-}
-
 function required(name: string, value: string | undefined): string {
   if (value === undefined || value === '') throw new UsageError(`--${name} is missing`);
   return value;
-}
-
-function oneOf<Choice extends string>(name: string, value: string, choices: readonly Choice[]): Choice {
-  const found = choices.find((choice) => choice === value);
-  if (found === undefined) throw new UsageError(`--${name} is "${value}"; it is one of ${choices.join(', ')}`);
-  return found;
-}
-
-function toNumber(name: string, value: string): number {
-  const number = value.trim() === '' ? Number.NaN : Number(value);
-  if (!Number.isFinite(number)) throw new UsageError(`--${name} is "${value}"; it is a number`);
-  return number;
 }
 
 function inputOf({
@@ -196,33 +148,4 @@ function inputOf({
     return { kind: 'scan', path: input };
   }
   return { kind: 'arrays', sinogram: required('sinogram', sinogram), theta: required('theta', theta) };
-}
-
-function centreOf(centre: string | undefined, centres: string | undefined): ReconOptions['centre'] {
-  if (centre !== undefined && centres !== undefined) throw new UsageError('give --centre or --centres, not both');
-  if (centres !== undefined) return { file: centres };
-  return centre === undefined ? undefined : toNumber('centre', centre);
-}
-
-function filterParametersOf(value: string | undefined): ReconOptions['filterParameters'] {
-  if (value === undefined) return undefined;
-  if (value.endsWith('.npy')) return { file: value };
-  return value.split(',').map((part) => toNumber('filter-par', part));
-}
-
-function orderOf(value: string | undefined, mode: GridrecMode): BlockOrder {
-  if (value !== undefined) return oneOf('order', value, ['sequential', 'interleaved'] as const);
-  return mode === 'compat' ? 'sequential' : 'interleaved';
-}
-
-function methodOf(value: string | undefined): ReconOptions['findCentre'] {
-  return value === undefined ? undefined : oneOf('find-centre', value, ['entropy', 'vo', 'phase'] as const);
-}
-
-function gridOf(value: string | undefined): GridShape | undefined {
-  if (value === undefined) return undefined;
-  const [, rows, columns] = /^(\d+)x(\d+)$/.exec(value) ?? [];
-  if (rows === undefined || columns === undefined)
-    throw new UsageError(`--grid is "${value}"; it is ROWSxCOLUMNS, such as 256x256`);
-  return { rows: Number(rows), columns: Number(columns) };
 }

@@ -1,90 +1,68 @@
-// Reconstructs a sinogram that comes as one message (sinogram.<scan>.<chunk>, as the lightsource sends them): no gather, any algorithm. Publishes
-// each slice as slices.<scan>.<row>: f32, columns x columns; `config.files` has files written besides.
-import { defineFunction, outputs, Reject } from 'pilotfish/sdk';
-import fbpKernel from '../kernels/fbp/module.js';
-import gridrecKernel from '../kernels/gridrec/module.js';
-import {
-  type GridrecMode,
-  InputError,
-  type IterativeAlgorithm,
-  iterativeAlgorithms,
-  ReconstructorCache,
-  reconstruct,
-  reconstructFbp,
-  reconstructIterative,
-  type Scan,
-  scanDoubts,
-} from '../kernels/index.ts';
-import iterativeKernel from '../kernels/iterative/module.js';
+// Reconstructs a sinogram that comes as one message (sinogram.<scan>.<chunk>): no gather, any algorithm. It is f32 with headers, as the
+// lightsource sends it, or NumPy arrays one after the other (S.npy, T.npy). Publishes each slice as slices.<scan>.<row>: f32, columns x columns;
+// `config.files` has files written besides. Called with arrays it answers with arrays.
+import { defineFunction, type FunctionEvent, outputs, Reject } from 'pilotfish/sdk';
+import { FormatError } from '../formats/errors.ts';
+import { isNpy } from '../formats/npy.ts';
+import fbp from '../kernels/fbp/module.js';
+import gridrec from '../kernels/gridrec/module.js';
+import { InputError, ReconstructorCache, type Scan } from '../kernels/index.ts';
+import iterative from '../kernels/iterative/module.js';
+import { type Algorithm, type MethodName, methodOptionsOf, UsageError } from '../recon/method-options.ts';
+import { arraysOf, describeMethod, isArrayCall, optionText, reconstructArrays } from '../recon/reconstruct-arrays.ts';
+import { reconstructScan } from '../recon/reconstruct-scan.ts';
 import { chunkOutputs, FilesError } from '../results/index.ts';
-import { FrameHeaderError, parseSinogramHeaders } from '../sources/messages.ts';
+import { FrameHeaderError, firstRowHeader, firstRowOf, parseSinogramHeaders } from '../sources/messages.ts';
 
-const cache = new ReconstructorCache(gridrecKernel);
-const algorithms = ['gridrec', 'fbp', ...iterativeAlgorithms] as const;
+const kernels = { gridrec, cache: new ReconstructorCache(gridrec), fbp, iterative };
 
 export default defineFunction({
   handle(event, ctx) {
+    const algorithm = ctx.config['algorithm'] ?? 'gridrec';
+    if (event.subject === '' && isArrayCall(event)) {
+      const named = (event.headers['algorithm'] ?? algorithm) as Algorithm;
+      return reconstructArrays(event, ctx, { algorithm: named, kernels, axisOffset: 0 });
+    }
     const started = performance.now();
     const [, scanId = 'scan'] = event.subject.split('.');
-    const algorithm = algorithms.find((name) => name === (ctx.config['algorithm'] ?? 'gridrec'));
-    if (!algorithm)
-      throw new Reject(`algorithm is "${String(ctx.config['algorithm'])}"; give one of ${algorithms.join(', ')}`);
     try {
-      const { rows, columns, theta, firstRow } = parseSinogramHeaders((name) => event.headers[name]);
-      const sinogram = valuesOf(event.data, rows * theta.length * columns);
-      const scan: Scan = { sinogram, slices: rows, angles: theta.length, columns, theta };
-      const { values, recon } = run(algorithm, scan, ctx.config);
-      const doubts = scanDoubts(scan);
+      const given = (name: MethodName) => (name === 'algorithm' ? String(algorithm) : optionText(ctx.config, name));
+      const options = methodOptionsOf(given, (name) => name);
+      const { scan, firstRow } = scanOf(event);
+      const doubts: string[] = [];
+      const done = reconstructScan(options, scan, { kernels, warn: (text) => doubts.push(text) });
       for (const doubt of doubts) ctx.log.warn(doubt, { scan: scanId, firstRow });
       const provenance = {
         function: ctx.function,
-        centre: centreOf(columns, ctx.config['centre']),
-        frames: theta.length,
+        centre: { value: done.centre as number, from: options.centre === undefined ? 'middle' : 'config' },
+        frames: scan.angles,
         missing: 0,
-        recon,
+        recon: describeMethod(options, scan.angles),
         doubts,
         tookMs: performance.now() - started,
       };
-      const grid = { rows: columns, columns };
-      const chunk = { scan: scanId, subject: 'slices', firstRow, slices: rows, grid, values, provenance };
+      const { values, grid } = done;
+      const chunk = { scan: scanId, subject: 'slices', firstRow, slices: scan.slices, grid, values, provenance };
       return outputs(chunkOutputs(chunk, ctx.config));
     } catch (error) {
-      const isInput = error instanceof InputError || error instanceof FrameHeaderError || error instanceof FilesError;
-      if (isInput || error instanceof RangeError) throw new Reject(error.message, { cause: error });
+      const kinds = [InputError, FrameHeaderError, FilesError, FormatError, UsageError, RangeError];
+      if (error instanceof Error && kinds.some((kind) => error instanceof kind))
+        throw new Reject(error.message, { cause: error });
       throw error;
     }
   },
 });
 
-/** Slices x columns x columns, and the parameters in words. */
-function run(
-  algorithm: 'gridrec' | 'fbp' | IterativeAlgorithm,
-  scan: Scan,
-  config: Readonly<Record<string, unknown>>,
-): { readonly values: Float32Array; readonly recon: string } {
-  const configured = config['centre'];
-  if (configured !== undefined && typeof configured !== 'number')
-    throw new RangeError(`centre is ${JSON.stringify(configured)}; give a column`);
-  const centre = configured === undefined ? {} : { centre: configured };
-  const filter = String(config['filter'] ?? 'shepp');
-  if (algorithm === 'gridrec') {
-    const mode = String(config['mode'] ?? 'accurate') as GridrecMode;
-    const values = reconstruct({ ...scan, ...centre, filter, cache, mode });
-    return { values, recon: `gridrec mode=${mode} filter=${filter}` };
+function scanOf(event: FunctionEvent): { readonly scan: Scan; readonly firstRow: number } {
+  if (isNpy(event.data)) {
+    const { scan, centres } = arraysOf(event.data);
+    if (centres)
+      throw new InputError('centre', 'an event has one axis for all slices, in `config`; a call may have a list.');
+    return { scan, firstRow: firstRowOf(event.headers[firstRowHeader]) };
   }
-  if (algorithm === 'fbp') {
-    return { values: reconstructFbp({ ...scan, ...centre, filter, kernel: fbpKernel }), recon: `fbp filter=${filter}` };
-  }
-  const iterations = Number(config['iterations'] ?? 10);
-  const values = reconstructIterative({ ...scan, ...centre, algorithm, iterations, kernel: iterativeKernel });
-  return { values, recon: `${algorithm} iterations=${iterations}` };
-}
-
-/** Where the kernels take it, unless the manifest says otherwise. */
-function centreOf(columns: number, configured: unknown): { readonly value: number; readonly from: string } {
-  return configured === undefined
-    ? { value: columns / 2, from: 'middle' }
-    : { value: Number(configured), from: 'config' };
+  const { rows, columns, theta, firstRow } = parseSinogramHeaders((name) => event.headers[name]);
+  const sinogram = valuesOf(event.data, rows * theta.length * columns);
+  return { scan: { sinogram, slices: rows, angles: theta.length, columns, theta }, firstRow };
 }
 
 function valuesOf(data: Uint8Array, expected: number): Float32Array {

@@ -3,12 +3,15 @@ import type { FunctionContext, FunctionEvent } from 'pilotfish/sdk';
 import gridrecKernel from '../kernels/gridrec/module.js';
 import { type IterativeAlgorithm, reconstructIterative } from '../kernels/index.ts';
 import kernel from '../kernels/iterative/module.js';
+import { isArrayCall, reconstructArrays } from './reconstruct-arrays.ts';
 import { reconstructChunk } from './reconstruct-chunk.ts';
 
 /** Rays count columns from the detector's edge. */
 const axisOffset = 0.5;
+const kernels = { iterative: kernel, gridrec: gridrecKernel };
 
 export function reconstructIteratively(event: FunctionEvent, ctx: FunctionContext, algorithm: 'mlem' | 'sirt') {
+  if (isArrayCall(event)) return reconstructArrays(event, ctx, { algorithm, kernels, axisOffset });
   const iterations = Number(ctx.config['iterations'] ?? 10);
   const blocks = Number(ctx.config['blocks'] ?? 1);
   const method: IterativeAlgorithm = algorithm === 'mlem' && blocks > 1 ? 'osem' : algorithm;

@@ -5,6 +5,7 @@ import lineKernel from '../kernels/scan/module.js';
 import { chunkOutputs, FilesError } from '../results/index.ts';
 import { FrameHeaderError } from '../sources/messages.ts';
 import { CollectError, collectChunk } from './collect.ts';
+import { notArrays } from './reconstruct-arrays.ts';
 
 export interface ChunkMethod {
   /** First token of the results' subjects: <subject>.<scan>.<row>. */
@@ -20,7 +21,7 @@ export interface ChunkMethod {
 /** Throws `Reject` for what stays wrong however often it is tried. */
 export async function reconstructChunk(event: FunctionEvent, ctx: FunctionContext, method: ChunkMethod) {
   const { parts } = event;
-  if (!parts) throw new Reject(`${ctx.function.name} works on gathered parts; give its trigger a \`gather\``);
+  if (!parts) throw notArrays(event, ctx.function.name);
   const [scanId = ''] = parts.key.split('.');
   try {
     const { scan, firstRow, frames } = await collectChunk(parts, parts.counts['projection'] ?? 0, lineKernel);

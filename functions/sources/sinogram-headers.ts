@@ -32,9 +32,14 @@ export function parseSinogramHeaders(read: (name: string) => string | undefined)
   }
   const dtype = read(dtypeHeader);
   if (dtype !== 'f32') throw new FrameHeaderError(dtypeHeader, dtype, 'f32');
-  const first = read(firstRowHeader) ?? '0';
-  if (!/^\d{1,6}$/.test(first)) throw new FrameHeaderError(firstRowHeader, first, 'a row, counted from 0,');
-  return { rows, columns, theta: parseThetas(read(thetasHeader), angles), firstRow: Number(first) };
+  const firstRow = firstRowOf(read(firstRowHeader));
+  return { rows, columns, theta: parseThetas(read(thetasHeader), angles), firstRow };
+}
+
+/** Place of the first slice in the whole scan, as its header says. Throws `FrameHeaderError`. */
+export function firstRowOf(text = '0'): number {
+  if (!/^\d{1,6}$/.test(text)) throw new FrameHeaderError(firstRowHeader, text, 'a row, counted from 0,');
+  return Number(text);
 }
 
 function parseThetas(text: string | undefined, angles: number): Float64Array {

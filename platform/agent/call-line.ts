@@ -73,7 +73,9 @@ export class CallLine {
       const answer = await invocation.run((piece) => this.#write(frameTypes.chunk, id, '', piece));
       this.#write(frameTypes.result, id, JSON.stringify(invocation.outcome() satisfies LineOutcome), answer);
     } catch (error) {
-      const failed = { ...invocation.outcome(), error: toErrorDetail(error) };
+      // Without the answer's headers: they may be what was too large.
+      const { h: _, ...ran } = invocation.outcome();
+      const failed = { ...ran, error: toErrorDetail(error) };
       this.#write(frameTypes.error, id, JSON.stringify(failed));
     } finally {
       this.#running.delete(id);

@@ -1,7 +1,8 @@
 /** A synchronous call on this node: off the gateway's line, through an instance, and back. JetStream has no part in it. */
 import { headerLines, publishSubject } from '#broker';
-import { PlatformError, withDeadline } from '#common';
+import { formatBytes, PlatformError, withDeadline } from '#common';
 import { type CallHeader, type LineCall, type LineOutcome, readOutputHeaders, resultForms } from '#frames';
+import { invokePayloadBytesMax } from '#rpc';
 import type { Agent } from './agent.ts';
 import type { Call, CallOutcome } from './call.ts';
 import type { FunctionPool } from './function-pool.ts';
@@ -24,6 +25,7 @@ export class Invocation {
   #call: Call | undefined;
   #instance = '';
   #cold = false;
+  #answerHeaders: Readonly<Record<string, string>> | undefined;
 
   constructor(request: LineCall, payload: Uint8Array, { agent }: InvocationOptions) {
     this.#request = request;
@@ -51,6 +53,12 @@ export class Invocation {
     const outcome = await withDeadline(settled, timeoutMs + outcomeGraceMs, `the call of ${name}`);
     if (outcome.kind !== 'result') throw await this.#failureOf(outcome, found.stacks);
     const answer = outcome.form === resultForms.several ? await this.#split(outcome) : outcome.body;
+    if (answer.length > invokePayloadBytesMax) {
+      const [size, most] = [formatBytes(answer.length), formatBytes(invokePayloadBytesMax)];
+      throw new PlatformError('payload-too-large', `the answer of ${name} has ${size}; a call carries ${most}`, {
+        hint: 'Ask for less, or publish the input as an event: results may be of any size there.',
+      });
+    }
     if (!isStream) return answer;
     // A function that answers whole gives a streaming caller one piece.
     if (answer.length > 0) onChunk(answer);
@@ -62,10 +70,11 @@ export class Invocation {
     for (const { instance } of this.#agent.instances()) instance.cancel(this.#call);
   }
 
-  /** Where and how long it ran. */
+  /** Where and how long it ran, and what the function said of its answer. */
   outcome(): LineOutcome {
     const ms = this.#agent.clock.monotonic() - this.#began;
-    return { n: this.#instance, c: this.#cold, m: Math.round(ms * 1_000) / 1_000 };
+    const ran = { n: this.#instance, c: this.#cold, m: Math.round(ms * 1_000) / 1_000 };
+    return this.#answerHeaders ? { ...ran, h: this.#answerHeaders } : ran;
   }
 
   #submit(pool: FunctionPool, onChunk: (data: Uint8Array) => void): Promise<CallOutcome> {
@@ -124,8 +133,10 @@ export class Invocation {
     for (const [index, output] of readOutputHeaders(header, body.length).entries()) {
       const data = body.subarray(at, at + output.length);
       at += output.length;
-      if (output.subject === undefined) answer ??= data;
-      else published.push(this.#publish(output.subject, data, `${this.#request.i}.${index}`, output.headers ?? {}));
+      if (output.subject === undefined) {
+        if (answer === undefined) this.#answerHeaders = output.headers;
+        answer ??= data;
+      } else published.push(this.#publish(output.subject, data, `${this.#request.i}.${index}`, output.headers ?? {}));
     }
     await Promise.all(published);
     return answer ?? noBytes;
@@ -155,6 +166,8 @@ async function describeFailure(
   switch (outcome.kind) {
     case 'failed': {
       const { kind, message, stack } = outcome.error;
+      // A refusal is no accident: where in the code it was made helps nobody.
+      if (kind === 'rejected') return new PlatformError(failureCodes[kind], message);
       return new PlatformError(failureCodes[kind], message, { foreignStack: await stacks.map(stack) });
     }
     case 'timeout':

@@ -58,7 +58,7 @@ export function decide(snapshot: ScaleSnapshot, policy: ScalePolicy, memory: Sca
   const pace = { rate, serviceMs: seen.service?.ms };
   const { wanted: asked, because } = recommend(snapshot, pace, policy);
   // Keys that are open will be events and are none yet: who waits for nothing else gives way to a function that has some.
-  const forNow = snapshot.openKeys === 0 ? asked : recommend({ ...snapshot, openKeys: 0 }, pace, policy).wanted;
+  const forNow = snapshot.openKeysAreWork ? asked : recommend({ ...snapshot, openKeys: 0 }, pace, policy).wanted;
   const reasons = [because, ...busyNodes(snapshot)];
   const needed = bound(asked, { snapshot, policy, memory: seen, reasons });
   const recommendations = rememberRecommendation(seen.recommendations, {

@@ -11,6 +11,8 @@ export interface ScaleSnapshot {
   readonly ended: number;
   /** Gathers still collecting parts: each will be an event (G12). */
   readonly openKeys: number;
+  /** Open keys are work already: events in line (order), or calls that follow their parts. Others are work to come, and give way to what is there. */
+  readonly openKeysAreWork?: boolean;
   /** Events and calls inside agents. */
   readonly inFlight: number;
   /** Smoothed time of a call; undefined before the first one. */

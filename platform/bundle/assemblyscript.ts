@@ -1,81 +1,71 @@
-/** AssemblyScript to WASM, in this process. Loaded only where a function needs it: the compiler takes 0.3 s to load. */
-import { readFileSync } from 'node:fs';
-import { basename, join, relative } from 'node:path';
+/**
+ * AssemblyScript to WASM. The compiler works on a thread of its own, started when it is first needed: it takes seconds, in which this process
+ * must hear a signal, the next edit, or what a pilot says.
+ */
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { Worker } from 'node:worker_threads';
 import { PlatformError } from '#common';
-// Optimised for speed; SIMD is in every engine that runs here. Collected memory, since an instance lives for long.
-import flags from './assemblyscript-flags.json' with { type: 'json' };
+import type { CompiledModule } from './assemblyscript-compiler.ts';
+import type { CompilerAnswer, CompilerRequest } from './assemblyscript-thread.ts';
+
+export type { CompiledModule };
 
 export function isAssemblyScript(path: string): boolean {
   return path.endsWith('.as.ts');
 }
 
-export interface CompiledModule {
-  readonly module: Uint8Array;
-  /** From places in the module's bytes to the author's files. */
-  readonly sourceMap: Uint8Array;
+/** `entry` is absolute, `folder` the one that paths in messages are relative to. Rejects with `invalid` with file, line, column and frame. */
+export function compileAssemblyScript(entry: string, folder: string): Promise<CompiledModule> {
+  return compiler.compile(entry, folder);
 }
 
-/** `entry` is absolute, `folder` the one that paths in messages are relative to. Throws `invalid` with file, line, column and frame. */
-export async function compileAssemblyScript(entry: string, folder: string): Promise<CompiledModule> {
-  const asc = await loadCompiler(entry);
-  const outputs = new Map<string, Uint8Array | string>();
-  let messages = '';
-  const { error } = await asc.main([...compilerArguments(entry, folder)], {
-    readFile: (name, base) => readSource(join(base, name)),
-    writeFile: (name, contents) => void outputs.set(name, contents),
-    listFiles: () => [],
-    stderr: {
-      write: (text) => {
-        messages += text;
-      },
-    },
-  });
-  const module = outputs.get(outputName);
-  if (!error && module instanceof Uint8Array)
-    return { module, sourceMap: Buffer.from(outputs.get(`${outputName}.map`) ?? '') };
-  throw new PlatformError('invalid', messages.trim() || `${basename(entry)} does not compile`, { cause: error });
-}
+/** Keeps its thread: the second kernel takes half the time of the first. A process that is done does not wait for it. */
+class Compiler {
+  readonly #waiting = new Map<number, PromiseWithResolvers<CompiledModule>>();
+  #thread: Worker | undefined;
+  #lastId = 0;
 
-const outputName = 'function.wasm';
+  compile(entry: string, folder: string): Promise<CompiledModule> {
+    this.#thread ??= this.#start();
+    const answer = Promise.withResolvers<CompiledModule>();
+    const request: CompilerRequest = { id: ++this.#lastId, entry, folder };
+    this.#waiting.set(request.id, answer);
+    this.#thread.ref();
+    this.#thread.postMessage(request);
+    return answer.promise;
+  }
 
-function* compilerArguments(entry: string, folder: string): Generator<string> {
-  yield relative(folder, entry);
-  yield* ['--baseDir', folder, '--outFile', outputName, '--noColors', ...flags];
-  // Names of functions and a map for stacks of traps; the code is the same.
-  yield* ['--debug', '--sourceMap'];
-}
+  #start(): Worker {
+    const thread = new Worker(threadScript(), { name: 'assemblyscript' });
+    thread.on('message', (answer: CompilerAnswer) => this.#settle(answer));
+    thread.on('error', (error) => this.#lose(thread, error));
+    thread.on('exit', (code) => this.#lose(thread, new Error(`its thread ended with ${code}`)));
+    return thread;
+  }
 
-interface CompilerIo {
-  readonly readFile: (name: string, base: string) => string | null;
-  readonly writeFile: (name: string, contents: Uint8Array | string) => void;
-  readonly listFiles: () => string[];
-  readonly stderr: { readonly write: (text: string) => void };
-}
+  #settle(answer: CompilerAnswer): void {
+    const waiting = this.#waiting.get(answer.id);
+    this.#waiting.delete(answer.id);
+    if (this.#waiting.size === 0) this.#thread?.unref();
+    if ('compiled' in answer) waiting?.resolve(answer.compiled);
+    else waiting?.reject(new PlatformError('invalid', answer.problem, answer.hint ? { hint: answer.hint } : {}));
+  }
 
-interface Compiler {
-  main(args: string[], io: CompilerIo): Promise<{ error: Error | null }>;
-}
-
-async function loadCompiler(entry: string): Promise<Compiler> {
-  try {
-    return (await import('assemblyscript/asc')) as unknown as Compiler;
-  } catch (error) {
-    throw new PlatformError(
-      'invalid',
-      `${basename(entry)} needs the AssemblyScript compiler, which is not installed here`,
-      {
-        hint: 'npm install assemblyscript beside pilotfish, or compile it elsewhere and deploy the .wasm.',
-        cause: error,
-      },
-    );
+  #lose(thread: Worker, cause: Error): void {
+    if (this.#thread !== thread) return;
+    this.#thread = undefined;
+    const problem = new PlatformError('internal', `the AssemblyScript compiler failed: ${cause.message}`, { cause });
+    for (const { reject } of this.#waiting.values()) reject(problem);
+    this.#waiting.clear();
   }
 }
 
-/** Null says "not there": the compiler tries several names for one import. */
-function readSource(path: string): string | null {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch {
-    return null;
-  }
+/** One a process: it holds the compiler, and what it has compiled. */
+const compiler = new Compiler();
+
+/** Beside the built bundles it is a file of its own. */
+function threadScript(): string {
+  const built = fileURLToPath(new URL('./compiler.mjs', import.meta.url));
+  return existsSync(built) ? built : fileURLToPath(new URL('./assemblyscript-thread.ts', import.meta.url));
 }

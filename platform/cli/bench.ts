@@ -3,13 +3,26 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { messageOf, PlatformError } from '#common';
-import { type CommandFactory, type CommonOptions, flag, newCommand, outputOf, type Report } from './command.ts';
+import {
+  type CommandFactory,
+  type CommonOptions,
+  flag,
+  newCommand,
+  outputOf,
+  positiveInteger,
+  type Report,
+} from './command.ts';
 import { refuseVia } from './connection.ts';
 import { type CliContext, partialExitCode } from './context.ts';
 import type { Study } from './study/matrix.ts';
 
 interface BenchFlags extends CommonOptions {
   readonly out: string;
+}
+
+interface RunFlags extends BenchFlags {
+  readonly only?: readonly string[];
+  readonly repeats?: number;
 }
 
 const studyBytesMax = 1_000_000;
@@ -22,12 +35,15 @@ export const benchRunCommand: CommandFactory = (context, report): Command =>
     examples: [
       'pilotfish bench run functions/studies/quick.yaml',
       'pilotfish bench run functions/studies/paper.yaml --out out/paper',
+      "pilotfish bench run functions/studies/paper.yaml --only GridRec 'k-means static' --repeats 5",
       'pilotfish bench run study.yaml --pilot p-7e9j',
     ],
   })
     .argument('<study>', 'a YAML file; functions/studies has some')
     .addOption(flag('--out <folder>', 'where results.jsonl, report.html and results.csv go').default(outDefault))
-    .action((file: string, flags: BenchFlags) => run(context, report, file, flags));
+    .addOption(flag('--only <experiment...>', 'these of its experiments'))
+    .addOption(flag('--repeats <count>', 'so many of each case, whatever the study says').argParser(positiveInteger))
+    .action((file: string, flags: RunFlags) => run(context, report, file, flags));
 
 export const benchReportCommand: CommandFactory = (context): Command =>
   newCommand({
@@ -43,13 +59,17 @@ export const benchReportCommand: CommandFactory = (context): Command =>
       await outputOf(context, flags).one(files.report, files, Object.entries(files));
     });
 
-async function run(context: CliContext, report: Report, file: string, flags: BenchFlags): Promise<void> {
+async function run(context: CliContext, report: Report, file: string, flags: RunFlags): Promise<void> {
   // What a tunnel lets through is no measure of a pilot.
   refuseVia(context, 'bench run');
-  const { runStudy } = await import('./study/run-study.ts');
+  const [{ runStudy }, { narrowStudy }] = await Promise.all([
+    import('./study/run-study.ts'),
+    import('./study/matrix.ts'),
+  ]);
   const study = await readStudy(file);
   const output = outputOf(context, flags);
-  const options = { study, folder: dirname(resolve(file)), out: flags.out, pilot: flags.pilot };
+  const part = narrowStudy(study, flags);
+  const options = { study: part, folder: dirname(resolve(file)), out: flags.out, pilot: flags.pilot };
   let progress: Awaited<ReturnType<typeof runStudy>>;
   try {
     progress = await runStudy(context, options, output);

@@ -32,7 +32,7 @@ export const buildCommand: CommandFactory = (context): Command =>
 
 async function build(context: CliContext, path: string, flags: BuildFlags): Promise<void> {
   const output = outputOf(context, flags);
-  const bundles = await bundleProject(path, output, flags);
+  const bundles = await bundleProject(path, output, { ...flags, signal: context.signal });
   await output.list(bundles, bundlesView);
   if (!output.isStructured) for (const bundle of bundles) for (const line of sizeLines(bundle)) output.note(line);
   if (flags.out !== undefined) for (const bundle of bundles) write(flags.out, bundle);

@@ -1,14 +1,17 @@
 /** All functions of a path as bundles, with what their author should know said on the way: for `deploy`, `build` and `diff`. */
 import type { Bundle } from '#bundle';
-import { PlatformError } from '#common';
+import { PlatformError, untilAborted } from '#common';
 import { LoadCheck } from './load-check.ts';
 import type { Output } from './output.ts';
 
-/** Throws `invalid` for the first function that cannot be bundled or is none, and for type errors where those are asked for. */
+/**
+ * Throws `invalid` for the first function that cannot be bundled or is none, and for type errors where those are asked for; the signal's reason
+ * at once.
+ */
 export async function bundleProject(
   path: string,
   output: Output,
-  { skipTypes }: { skipTypes?: true },
+  { skipTypes, signal }: { readonly skipTypes?: true; readonly signal: AbortSignal },
 ): Promise<Bundle[]> {
   const { bundleFunction, checkTypes, readProject } = await import('#bundle');
   const { functions, notes } = readProject(path);
@@ -18,7 +21,7 @@ export async function bundleProject(
   const bundles: Bundle[] = [];
   for (const one of functions) {
     using _ = output.waiting(`bundling ${one.spec.name}`);
-    bundles.push(await bundleFunction(one));
+    bundles.push(await untilAborted(bundleFunction(one), signal));
   }
   for (const { warnings } of bundles) for (const warning of warnings) output.note(`warning: ${warning}`);
   const loaded = bundles.map((bundle, at) => ({ bundle, entry: functions[at]?.entry }));

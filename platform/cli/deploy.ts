@@ -61,7 +61,7 @@ export const deployCommand: CommandFactory = (context, report): Command =>
 
 async function deploy(context: CliContext, path: string, options: DeployFlags): Promise<ExitCode> {
   const output = outputOf(context, options);
-  const bundles = await bundleProject(path, output, options);
+  const bundles = await bundleProject(path, output, { ...options, signal: context.signal });
   return withPilot(context, options.pilot, async (pilot) => {
     const { done, failure } = await uploadAll(pilot, bundles, canaryOf(options), output);
     if (done.length > 0 || !failure) await output.list(done, deployedView);

@@ -8,7 +8,7 @@ import { dirname, extname, join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { Bundle } from '#bundle';
 import type { PilotClient } from '#client';
-import { formatDuration, PlatformError } from '#common';
+import { formatDuration, PlatformError, untilAborted } from '#common';
 import { type CommandFactory, type CommonOptions, flag, newCommand, outputOf } from './command.ts';
 import { withPilot } from './connection.ts';
 import type { CliContext } from './context.ts';
@@ -41,7 +41,8 @@ async function dev(context: CliContext, path: string, flags: DevFlags): Promise<
   readProject(path);
   if (flags.pilot !== undefined) return follow({ context, output, path, flags }, flags.pilot);
   const { runUp } = await import('./up.ts');
-  const { pilot, directory } = await runUp(context, { resource: 'local://', nodes: 1, storeSize: storeBytes }, output);
+  const own = { resource: 'local://', nodes: 1, storeSize: storeBytes, endsWithUs: true } as const;
+  const { pilot, directory } = await runUp(context, own, output);
   try {
     output.note(`pilot ${pilot}: try \`pilotfish --help\` in another terminal; Ctrl-C ends it`);
     await follow({ context, output, path, flags }, pilot);
@@ -90,7 +91,7 @@ class Rounds implements AsyncDisposable {
     const { context, output } = this.#session;
     this.#stopTypes();
     try {
-      for (const bundle of await this.#bundle()) {
+      for (const bundle of await untilAborted(this.#bundle(), context.signal)) {
         const { version, change } = await this.#pilot.deploy(bundle);
         this.#followLog(bundle.spec.name);
         if (change === 'unchanged') continue;

@@ -27,7 +27,7 @@ export const diffCommand: CommandFactory = (context): Command =>
 
 async function diff(context: CliContext, path: string, options: CommonOptions): Promise<void> {
   const output = outputOf(context, options);
-  const bundles = await bundleProject(path, output, { skipTypes: true });
+  const bundles = await bundleProject(path, output, { skipTypes: true, signal: context.signal });
   const differences = await withPilot(context, options.pilot, (pilot) =>
     Promise.all(
       bundles.map(async (bundle) => {

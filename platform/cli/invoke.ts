@@ -8,6 +8,7 @@ import type { CliContext } from './context.ts';
 import { dataRecord } from './data-record.ts';
 import { readInput } from './input.ts';
 import type { Output } from './output.ts';
+import { printableCell } from './printable.ts';
 
 interface InvokeFlags extends CommonOptions {
   readonly data?: string;
@@ -26,10 +27,10 @@ export const invokeCommand: CommandFactory = (context): Command =>
     summary: 'call a function and wait for its result',
     examples: [
       'pilotfish invoke echo -d hi',
-      'pilotfish invoke gridrec -f slice.bin > out.bin',
+      'cat S.npy T.npy | pilotfish invoke gridrec - -H mode=compat > R.npy    # functions of tomography take NumPy arrays',
       'cat in.json | pilotfish invoke echo -',
       'pilotfish invoke preview -f scan.bin --stream > slices.bin',
-      'pilotfish invoke gridrec -f slice.bin --async    # prints a call id: pilotfish calls wait ID',
+      'pilotfish invoke echo -f scan.bin --async    # prints a call id: pilotfish calls wait ID',
     ],
   })
     .argument('<function>', 'its name')
@@ -80,14 +81,15 @@ async function invoke(context: CliContext, name: string, input: string | undefin
   );
   context.signal.throwIfAborted();
   if (!result) throw new PlatformError('unavailable', `the answer of ${name} broke off`);
-  const { durationMs: ms, instance, node, cold, version } = result;
+  const { durationMs: ms, instance, node, cold, version, headers } = result;
+  for (const [name, value] of Object.entries(headers)) output.note(`${name}: ${printableCell(value)}`);
   output.note(
     `${formatDuration(ms)}, version ${version}, instance ${instance}, node ${node}, ${cold ? 'cold' : 'warm'}`,
   );
 }
 
-function runRecord({ version, node, instance, cold, durationMs }: InvokeResponse): object {
-  return { version, node, instance, cold, durationMs };
+function runRecord({ version, node, instance, cold, durationMs, headers }: InvokeResponse): object {
+  return { version, node, instance, cold, durationMs, headers };
 }
 
 /** In JSON a line each, and the last one says where it ran. */

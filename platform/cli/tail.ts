@@ -1,17 +1,21 @@
 /** `pilotfish tail SUBJECT`: prints events as they are stored, or from the beginning. */
 import { isUtf8 } from 'node:buffer';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Command } from 'commander';
 import { InvalidArgumentError } from 'commander';
-import type { ReadOptions, StoredEvent } from '#client';
-import { formatBytes } from '#common';
+import type { EventClient, ReadOptions, StoredEvent } from '#client';
+import { formatBytes, messageOf, PlatformError } from '#common';
 import { type CommandFactory, type CommonOptions, flag, newCommand, outputOf, positiveInteger } from './command.ts';
 import { withEvents } from './connection.ts';
 import type { CliContext } from './context.ts';
 import { dataRecord } from './data-record.ts';
+import { eventFile } from './event-file.ts';
 
 interface TailFlags extends CommonOptions {
   readonly from: NonNullable<ReadOptions['from']>;
   readonly count?: number;
+  readonly save?: string;
 }
 
 /** Longer payloads are cut on a terminal; `-o json` has them whole. */
@@ -25,11 +29,13 @@ export const tailCommand: CommandFactory = (context): Command =>
       "pilotfish tail 'echoed.*'",
       "pilotfish tail 'numbers.>' --from all --count 10",
       "pilotfish tail 'echoed.*' -o json",
+      "pilotfish tail 'numbers.*' --from all --count 2 --save out    # out/numbers.0; what is an array as out/NAME.npy",
     ],
   })
     .argument('<subject>', 'which events; "*" stands for one token, ">" for the rest')
     .addOption(flag('--from <place>', 'new, all, or a sequence number').default('new').argParser(parseFrom))
     .addOption(flag('--count <events>', 'end after so many').argParser(positiveInteger))
+    .addOption(flag('--save <folder>', 'write each payload to a file named by its subject; arrays as npy'))
     .action((subject: string, flags: TailFlags) => tail(context, subject, flags));
 
 async function tail(context: CliContext, subject: string, flags: TailFlags): Promise<void> {
@@ -41,10 +47,25 @@ async function tail(context: CliContext, subject: string, flags: TailFlags): Pro
     for await (const event of events) {
       if (output.format === 'name') output.line(event.subject);
       else output.entry(eventRecord(event), eventText(event));
+      if (flags.save !== undefined) output.note(`saved as ${await save(flags.save, event, client)}`);
       if (--left <= 0) return;
     }
     context.signal.throwIfAborted();
   });
+}
+
+/** The last event of a subject is the one that stays. Returns the path. */
+async function save(folder: string, event: StoredEvent, client: EventClient): Promise<string> {
+  const payload = await client.payload(event);
+  const { name, bytes } = eventFile(event.subject, event.headers, payload);
+  const path = join(folder, name);
+  try {
+    await mkdir(folder, { recursive: true });
+    await writeFile(path, bytes);
+  } catch (error) {
+    throw new PlatformError('invalid', `cannot write "${path}": ${messageOf(error)}`, { cause: error });
+  }
+  return path;
 }
 
 function eventText({ sequence, time, subject, headers, data }: StoredEvent): string {

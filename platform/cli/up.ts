@@ -101,8 +101,15 @@ export const upCommand: CommandFactory = (context): Command =>
       await printPilot(output, await runScheduledUp(context, flags, output), flags);
     });
 
-/** Brings the pilot up, telling phases with their times on stderr. An aborted signal takes everything back. */
-export async function runUp(context: CliContext, flags: UpFlags, output: Output): Promise<StartedPilot> {
+/**
+ * Brings the pilot up, telling phases with their times on stderr. An aborted signal takes everything back. With `endsWithUs` it ends with this
+ * command, also when that is killed.
+ */
+export async function runUp(
+  context: CliContext,
+  flags: UpFlags & { readonly endsWithUs?: true },
+  output: Output,
+): Promise<StartedPilot> {
   // Loaded late, so that other commands start fast; the client while the launchers start.
   const { codeCacheDirectory, createAdapter, resolveHome, startPilot } = await import('#pilot');
   const home = resolveHome(context.env);
@@ -115,6 +122,7 @@ export async function runUp(context: CliContext, flags: UpFlags, output: Output)
     nodes: flags.nodes,
     brokers: flags.brokers ?? 1,
     walltimeMs: flags.walltime,
+    endsWithUs: flags.endsWithUs,
     slotsPerNode: flags.coresPerNode ?? availableParallelism(),
     ...(flags.storeSize === undefined ? {} : { storeBytes: flags.storeSize }),
     claims: claimsOf(flags),

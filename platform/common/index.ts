@@ -1,7 +1,7 @@
 /** Errors, time, waiting and small quantities: what every floor above may use. */
 export { type BackoffPolicy, backoffMs } from './backoff.ts';
 export { type Clock, systemClock } from './clock.ts';
-export { withDeadline } from './deadline.ts';
+export { untilAborted, withDeadline } from './deadline.ts';
 export { type ErrorCode, errorCodes, type Fault, isErrorCode } from './error-codes.ts';
 export { gatewayPathsText, httpPathPattern, isGatewayPath } from './http-paths.ts';
 export { messageOf, PlatformError, type PlatformErrorOptions } from './platform-error.ts';

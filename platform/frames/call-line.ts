@@ -31,4 +31,6 @@ export interface LineOutcome {
   readonly c: boolean;
   /** Milliseconds from the call's arrival at the agent to its outcome. */
   readonly m: number;
+  /** What the function said of its answer; left out where it said nothing. */
+  readonly h?: Readonly<Record<string, string>>;
 }

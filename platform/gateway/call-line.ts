@@ -38,6 +38,7 @@ export interface AgentAnswer {
   readonly instance: string;
   readonly cold: boolean;
   readonly durationMs: number;
+  readonly headers: Record<string, string>;
 }
 
 interface OpenCall extends PromiseWithResolvers<AgentAnswer> {
@@ -134,8 +135,8 @@ export class CallLine {
     const payload = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
     if (type === frameTypes.chunk) return call?.onChunk?.(payload);
     if (type === frameTypes.result) {
-      const { n, c, m } = readJson<LineOutcome>(header);
-      return call?.resolve({ payload, instance: n, cold: c, durationMs: m });
+      const { n, c, m, h = {} } = readJson<LineOutcome>(header);
+      return call?.resolve({ payload, instance: n, cold: c, durationMs: m, headers: h });
     }
     if (type !== frameTypes.error) throw new PlatformError('invalid', `sent a frame of unknown type ${type}`);
     call?.reject(fromErrorDetail(readJson<LineOutcome & { error: ErrorDetail }>(header).error));

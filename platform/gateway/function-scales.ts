@@ -137,6 +137,7 @@ export class FunctionScales {
         arrived: lag && lag.arrived + counted.came + inOrder.come,
         ended,
         openKeys: load?.openKeys ?? 0,
+        openKeysAreWork: openKeysAreWork(version),
         inFlight: counted.open,
         serviceMs: load?.serviceMs,
         concurrency: callsAtOnce(version.spec),
@@ -208,4 +209,9 @@ function drainMs({ lag, load, concurrency }: FunctionScale): number | undefined 
   const ready = load?.ready ?? 0;
   const known = lag !== undefined && load?.serviceMs !== undefined && ready > 0;
   return known ? (lag * (load.serviceMs ?? 0)) / (ready * concurrency) : undefined;
+}
+
+/** With order they are events in line; a call that follows its parts has begun with the first of them. */
+function openKeysAreWork({ spec }: FunctionVersion): boolean {
+  return spec?.order !== undefined || (spec?.triggers.some(({ gather }) => gather?.streaming) ?? false);
 }

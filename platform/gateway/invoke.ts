@@ -58,7 +58,7 @@ export async function invoke(
   };
   const end = options.scaling.beginCall(version.function);
   const { link, answer } = await callSomewhere(call, options).finally(end);
-  return { ...answer, headers: {}, node: link.entry.node, version: version.number };
+  return { ...answer, node: link.entry.node, version: version.number };
 }
 
 /** The canary has its share of the calls that name no other version than the latest. */

@@ -52,6 +52,8 @@ export const nodeConfigSchema = z.strictObject({
   claims: claimsSchema,
   /** No scheduler enforces it: the launcher ends the node itself. */
   endsItself: z.boolean().optional(),
+  /** The command on this machine that the pilot was brought up for, and ends with, however that ends. */
+  endsWith: z.strictObject({ pid: z.int(), startTicks: z.string() }).optional(),
 });
 export type NodeConfig = z.infer<typeof nodeConfigSchema>;
 

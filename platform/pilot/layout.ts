@@ -16,7 +16,7 @@ import {
 } from '#security';
 import { type ClaimsShape, writeClaims } from './claims.ts';
 import { agentMember, brokerMember, nodePaths, openHome, pilotPaths, pilotsDirectory } from './home.ts';
-import type { PilotRecord } from './records.ts';
+import type { PilotRecord, ProcessId } from './records.ts';
 
 export interface PilotShape {
   readonly resource: string;
@@ -31,6 +31,8 @@ export interface PilotShape {
   readonly traces?: TracesConfig | undefined;
   /** Until the pilot ends by itself. */
   readonly walltimeMs?: number | undefined;
+  /** The command that it ends with. */
+  readonly endsWith?: ProcessId | undefined;
 }
 
 /** Without letters that look like others; 32^4 are a million pilots. */
@@ -81,6 +83,7 @@ export function writePilot(pilot: string, pilotDirectory: string, shape: PilotSh
       gateway: index === 0 ? 'first' : hasBroker ? 'standby' : 'none',
       storeBytes,
       claims,
+      ...(shape.endsWith ? { endsWith: shape.endsWith } : {}),
       ...(shape.walltimeMs === undefined ? {} : { endsAtMs: startedAtMs + shape.walltimeMs, endsItself: true }),
     };
   });

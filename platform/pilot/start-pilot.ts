@@ -5,7 +5,7 @@
 import { statfsSync } from 'node:fs';
 import { totalmem } from 'node:os';
 import { type Clock, PlatformError, systemClock, withDeadline } from '#common';
-import { type Connection, connectionSchema, type NodeConfig, type TracesConfig } from '#model';
+import { type Connection, connectionSchema, type NodeConfig, readStartTicks, type TracesConfig } from '#model';
 import { readPrivate } from '#security';
 import type { PilotAdapter, StartedNode } from './adapter.ts';
 import { type ClaimsShape, claimsDefault } from './claims.ts';
@@ -25,6 +25,8 @@ export interface StartPilotOptions {
   readonly brokers?: number;
   /** Left off: the pilot runs until it is ended. */
   readonly walltimeMs?: number | undefined;
+  /** The pilot is this process's own: it ends when this does, also when this is killed. Only where nodes are on this machine. */
+  readonly endsWithUs?: boolean | undefined;
   /** Default: 2 GiB, or half of what is free on the disk. */
   readonly storeBytes?: number;
   /** Default: in the pilot's directory, which all nodes share. */
@@ -202,6 +204,7 @@ function shapeOf({
   slotsPerNode,
   storeBytes,
   walltimeMs,
+  endsWithUs,
   brokers = 1,
   claims,
   traces,
@@ -213,6 +216,7 @@ function shapeOf({
     slots: slotsPerNode,
     brokers,
     walltimeMs,
+    endsWith: endsWithUs ? { pid: process.pid, startTicks: readStartTicks(process.pid) ?? '' } : undefined,
     // One machine's memory, shared by its nodes.
     memoryBytes: Math.floor(machineBytes / nodes),
     // One disk, shared by its servers.

@@ -7,7 +7,14 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { PlatformError, systemClock } from '#common';
 import { resultForms } from '#frames';
 import type { FunctionVersion } from '#proto';
-import { type LinePeer, type LineServer, openLine, startLineServer, type TlsIdentity } from '#rpc';
+import {
+  invokePayloadBytesMax,
+  type LinePeer,
+  type LineServer,
+  openLine,
+  startLineServer,
+  type TlsIdentity,
+} from '#rpc';
 import { agentServerName } from '#security';
 import { createLogger } from '#telemetry';
 import type { Call } from '../../platform/agent/call.ts';
@@ -35,7 +42,17 @@ async function identityOf(pilot: string): Promise<TlsIdentity> {
 const answers: Record<string, (call: Call) => void> = {
   echo: (call) => call.settle({ kind: 'result', form: resultForms.single, header: '', body: call.body }, ran),
   fails: (call) =>
-    call.settle({ kind: 'failed', error: { kind: 'rejected', message: 'no', stack: 'Error: no\n  at f' } }, ran),
+    call.settle({ kind: 'failed', error: { kind: 'failed', message: 'no', stack: 'Error: no\n  at f' } }, ran),
+  refuses: (call) =>
+    call.settle({ kind: 'failed', error: { kind: 'rejected', message: 'never', stack: 'Reject: never\n  at f' } }, ran),
+  describes: (call) => {
+    const header = JSON.stringify([{ length: call.body.length, headers: { 'Pilotfish-Shape': '2,3' } }]);
+    call.settle({ kind: 'result', form: resultForms.several, header, body: call.body }, ran);
+  },
+  swells: (call) => {
+    const body = Buffer.alloc(invokePayloadBytesMax + 1);
+    call.settle({ kind: 'result', form: resultForms.single, header: '', body }, ran);
+  },
   pieces: (call) => {
     for (const text of ['one', 'two']) call.onChunk?.(Buffer.from(text));
     call.settle({ kind: 'result', form: resultForms.none, header: '', body: new Uint8Array(0) }, ran);
@@ -98,13 +115,24 @@ describe.each([
     line.drop('is done');
   });
 
+  it('brings what the function says of its answer', async () => {
+    const line = lineTo(peer());
+    const told = await callOf(line, 'describes', Buffer.from('six'));
+    expect(told).toMatchObject({ payload: Buffer.from('six'), headers: { 'Pilotfish-Shape': '2,3' } });
+    expect((await callOf(line, 'echo')).headers).toEqual({});
+    line.drop('is done');
+  });
+
   it('brings errors with code and stack, and pieces in order before the end', async () => {
     const line = lineTo(peer());
     await expect(callOf(line, 'fails')).rejects.toMatchObject({
-      code: 'function-rejected',
+      code: 'function-failed',
       message: 'no',
       foreignStack: 'Error: no\n  at f',
     });
+    // A refusal is no accident.
+    await expect(callOf(line, 'refuses')).rejects.toMatchObject({ code: 'function-rejected', foreignStack: '' });
+    await expect(callOf(line, 'swells')).rejects.toMatchObject({ code: 'payload-too-large' });
     await expect(callOf(line, 'nobody')).rejects.toMatchObject({ code: 'not-found' });
     const pieces: string[] = [];
     const { payload } = await callOf(line, 'pieces', undefined, {

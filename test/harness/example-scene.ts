@@ -52,7 +52,8 @@ export class ExampleScene {
     chmodSync(join(bin, 'pilotfish'), 0o700);
     for (const name of ['functions', 'node_modules', 'package.json'])
       symlinkSync(join(root, name), join(this.cwd, name));
-    for (const name of ['slice.bin', 'scan.bin', 'frame.bin']) writeFileSync(join(this.cwd, name), Buffer.alloc(64, 1));
+    for (const name of ['S.npy', 'T.npy', 'scan.bin', 'frame.bin'])
+      writeFileSync(join(this.cwd, name), Buffer.alloc(64, 1));
     writeFileSync(join(this.cwd, 'in.json'), '{}');
     writeFileSync(join(this.cwd, 'token.txt'), 'secret');
     writeFileSync(join(this.cwd, 'pilotfish.yaml'), 'functions:\n  counter:\n    entry: counter.ts\n');

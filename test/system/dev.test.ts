@@ -27,7 +27,7 @@ function edit(body: string): void {
 async function says(text: string, change: () => void): Promise<string> {
   const from = said.length;
   change();
-  await eventually(() => said.slice(from).includes(text), { timeoutMs: 20_000, what: `"${text}" in\n${said}` });
+  await eventually(() => said.slice(from).includes(text), { timeoutMs: 60_000, what: `"${text}" in\n${said}` });
   return said.slice(from);
 }
 
@@ -35,12 +35,17 @@ async function answer(): Promise<string> {
   return (await runCli(['invoke', 'hello'], { PILOTFISH_HOME: home })).stdout;
 }
 
+async function begin(): Promise<void> {
+  await says('hello version 1 serves', () => {
+    dev = spawn(process.execPath, [cliScript, 'dev', folder], { env: { ...process.env, PILOTFISH_HOME: home } });
+    for (const stream of [dev.stdout, dev.stderr]) stream?.setEncoding('utf8').on('data', (text) => (said += text));
+  });
+}
+
 beforeAll(async () => {
   folder = functions.write('hello', source("return 'one';"));
-  dev = spawn(process.execPath, [cliScript, 'dev', folder], { env: { ...process.env, PILOTFISH_HOME: home } });
-  for (const stream of [dev.stdout, dev.stderr]) stream?.setEncoding('utf8').on('data', (text) => (said += text));
-  await says('hello version 1 serves', () => undefined);
-}, 60_000);
+  await begin();
+}, 120_000);
 
 afterAll(async () => {
   if (dev.exitCode === null && dev.signalCode === null) {
@@ -49,7 +54,7 @@ afterAll(async () => {
   }
   functions[Symbol.dispose]();
   rmSync(home, { recursive: true, force: true });
-}, 60_000);
+}, 120_000);
 
 describe('`pilotfish dev`', () => {
   it('serves an edit, keeps the last one through a mistake, and serves the next', async () => {
@@ -62,14 +67,14 @@ describe('`pilotfish dev`', () => {
     expect(await answer()).toBe('two');
     await says('hello version 3 serves', () => edit("return 'three';"));
     expect(await answer()).toBe('three');
-  }, 60_000);
+  }, 120_000);
 
   it('serves what only tsc minds, and says afterwards what that is', async () => {
     const text = await says('types:', () => edit("return String(event.nothing ?? 'four');"));
     expect(text.indexOf('hello version 4 serves')).toBeLessThan(text.indexOf('types:'));
     expect(text).toContain("Property 'nothing' does not exist");
     expect(await answer()).toBe('four');
-  }, 60_000);
+  }, 120_000);
 
   it('shows what the function logs, and follows the manifest', async () => {
     await says('hello version 5 serves', () => edit("console.log('seen ' + event.text()); return 'five';"));
@@ -78,7 +83,7 @@ describe('`pilotfish dev`', () => {
     const mistake = await says('still serves', () => writeFileSync(join(folder, 'pilotfish.yaml'), manifest));
     expect(mistake).toContain('"entri"');
     expect(await answer()).toBe('five');
-  }, 60_000);
+  }, 120_000);
 
   it('ends at Ctrl-C, with its pilot, and leaves nothing', async () => {
     const [pilot = ''] = readdirSync(join(home, 'pilots'));
@@ -88,11 +93,25 @@ describe('`pilotfish dev`', () => {
     expect(code).toBe(130);
     expect(processesOf(directory)).toEqual([]);
     expect(existsSync(directory)).toBe(false);
-  }, 60_000);
+  }, 120_000);
+
+  it('leaves no process of its pilot where it is killed', async () => {
+    folder = functions.write('hello', source("return 'one';"));
+    await begin();
+    const [pilot = ''] = readdirSync(join(home, 'pilots'));
+    const directory = join(home, 'pilots', pilot);
+    expect(processesOf(directory)).not.toEqual([]);
+    dev.kill('SIGKILL');
+    await once(dev, 'exit');
+    const ended = () => processesOf(directory).length === 0;
+    await eventually(ended, { timeoutMs: 60_000, what: 'that the pilot ends with its command' });
+    expect(await runCli(['down', '--all'], { PILOTFISH_HOME: home })).toMatchObject({ code: 0 });
+    expect(existsSync(directory)).toBe(false);
+  }, 120_000);
 
   it('brings no pilot up for a path that holds no function', async () => {
     const result = await runCli(['dev', join(folder, 'nowhere')], { PILOTFISH_HOME: home });
     expect(result).toMatchObject({ code: 4, stderr: expect.stringContaining('nowhere') });
     expect(result.stderr).not.toContain('broker');
-  }, 60_000);
+  }, 120_000);
 });

@@ -131,6 +131,9 @@ describe('decide()', () => {
     expect(decide({ ...idle, openKeys: 4, serviceMs: 10_000 }, policy, noMemory).needed).toBe(0);
     const lag = { pending: 1, ackPending: 0 };
     expect(decide({ ...idle, openKeys: 4, lag, serviceMs: 10_000 }, policy, noMemory)).toMatchObject({ needed: 1 });
+    // Where they are events in line, or calls that follow their parts, they are work.
+    const work = { ...idle, openKeys: 4, openKeysAreWork: true, serviceMs: 10_000 };
+    expect(decide(work, policy, noMemory)).toMatchObject({ wanted: 2, needed: 2 });
   });
 
   it('sees a tenfold step within a second, and counts the shorter window as a burst', () => {

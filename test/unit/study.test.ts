@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type CliContext, runCli } from '#cli';
 import { errorCodes } from '#common';
 import { csvCell, toCsv } from '../../platform/cli/study/csv.ts';
-import { expandStudy, parseStudy } from '../../platform/cli/study/matrix.ts';
+import { expandStudy, narrowStudy, parseStudy } from '../../platform/cli/study/matrix.ts';
 import { measure } from '../../platform/cli/study/measure.ts';
 import { bundleProcessors, processorOf } from '../../platform/cli/study/processors.ts';
 import { appendRecord, type CaseRecord, environmentNow, readRecords } from '../../platform/cli/study/records.ts';
@@ -25,6 +25,16 @@ describe('parseStudy()', () => {
     expect(paper).toHaveLength(2 * (2 * 3 * 3 + 4 * 2 * 3 * 4 * 3));
     expect(new Set(paper.map(({ id }) => id)).size).toBe(paper.length);
     expect(new Set(paper.map(({ size }) => size))).toEqual(new Set(['317 KB', '2 MB']));
+  });
+
+  it('is narrowed to some experiments, and to other repeats: what was measured before keeps its name', () => {
+    const whole = read('paper.yaml');
+    const part = expandStudy(narrowStudy(whole, { only: ['GridRec'], repeats: 5 }));
+    expect(part).toHaveLength(2 * 2 * 3 * 4 * 5);
+    const ids = new Set(expandStudy(whole).map(({ id }) => id));
+    expect(part.filter(({ id }) => ids.has(id))).toHaveLength(2 * 2 * 3 * 4 * 3);
+    expect(() => narrowStudy(whole, { only: ['gridrec'] })).toThrow('no experiment "gridrec"');
+    expect(() => narrowStudy(whole, { repeats: 1e6 })).toThrow('100 are the most');
   });
 
   it('names what is wrong, and its line', () => {

@@ -42,8 +42,11 @@ export function findPeaks(frame: ArrayLike<number>, grid: GridShape, options: Pe
       `the frame has ${frame.length} values; ${grid.rows} x ${grid.columns} are expected.`,
     );
   }
-  if (!(threshold > 0) || !(Number.isInteger(tile) && tile >= 4) || !(pixelsMin >= 1)) {
-    throw new InputError('option', 'threshold is > 0, tile a whole number from 4 on, pixelsMin at least 1.');
+  if (!(threshold > 0) || !(Number.isInteger(tile) && tile >= 4) || !(pixelsMin >= 1) || !(pixelsMax >= pixelsMin)) {
+    throw new InputError(
+      'option',
+      'threshold is > 0, tile a whole number from 4 on, pixelsMin at least 1, pixelsMax not below it.',
+    );
   }
   const excess = kernel
     ? kernel.measure(frame, grid, { threshold, tile })

@@ -23,6 +23,8 @@ const pilotSchema = z.strictObject({
     .default('2GiB'),
 });
 
+const repeatsMax = 100;
+
 const experimentSchema = z.strictObject({
   name: nameSchema,
   /** Folder of the function; left out, only the source is measured. */
@@ -39,7 +41,7 @@ const experimentSchema = z.strictObject({
   messages: whole(1_000_000).default(200),
   /** Handled before measuring begins: code is compiled, pipelines fill. */
   warmUp: z.int().min(0).max(1_000_000).default(20),
-  repeats: whole(100).default(3),
+  repeats: whole(repeatsMax).default(3),
 });
 
 const comparisonSchema = z.strictObject({
@@ -115,6 +117,25 @@ function checked(study: Study, path: string): Study {
   const count = expandStudy(study).length;
   if (count > casesMax) throw new PlatformError('invalid', `${path}: ${count} cases; ${casesMax} are the most`);
   return study;
+}
+
+/** Some of a study's experiments, or other numbers of repeats. Throws `usage` for what it does not have. */
+export function narrowStudy(
+  study: Study,
+  { only, repeats }: { readonly only?: readonly string[]; readonly repeats?: number },
+): Study {
+  const names = study.experiments.map(({ name }) => name);
+  const unknown = only?.find((name) => !names.includes(name));
+  if (unknown !== undefined)
+    throw new PlatformError('usage', `the study has no experiment "${unknown}"`, {
+      hint: `It has ${names.join(', ')}.`,
+    });
+  if (repeats !== undefined && repeats > repeatsMax)
+    throw new PlatformError('usage', `--repeats is ${repeats}; ${repeatsMax} are the most`);
+  const experiments = study.experiments
+    .filter(({ name }) => only?.includes(name) ?? true)
+    .map((experiment) => (repeats === undefined ? experiment : { ...experiment, repeats }));
+  return { ...study, experiments };
 }
 
 /** Pilots outermost, because they are dearest to change. */

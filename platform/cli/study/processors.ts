@@ -1,10 +1,7 @@
-/**
- * The functions that a study measures, bundled before its first pilot is up: AssemblyScript's compiler holds this process up
- * for seconds, in which no signal is heard, and a pilot that is up by then would be left running by who is killed for that.
- */
+/** The functions that a study measures, bundled before its first pilot is up: what does not bundle is told before anything is paid for. */
 import { resolve } from 'node:path';
 import type { Bundle } from '#bundle';
-import { PlatformError, systemClock } from '#common';
+import { PlatformError, systemClock, untilAborted } from '#common';
 import type { StudyCase } from './matrix.ts';
 
 /** By what the study calls them: a folder, relative to its file. */
@@ -21,8 +18,11 @@ export async function bundleProcessors(
     const { processor } = experiment;
     if (processor === undefined || processors.has(processor)) continue;
     const bundling = bundleOne(resolve(folder, processor), processor);
-    await bundling.catch(() => undefined);
-    // Signals that came meanwhile are heard now; a Ctrl-C ends esbuild, too, and its failure is none.
+    await untilAborted(
+      bundling.catch(() => undefined),
+      signal,
+    );
+    // A Ctrl-C ends esbuild, too, and its failure is none: the signal may be heard after that.
     await systemClock.sleep(0);
     signal.throwIfAborted();
     processors.set(processor, await bundling);

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { connectPilot } from '#client';
-import { messageOf, PlatformError, parseSizeBytes, systemClock } from '#common';
+import { messageOf, PlatformError, parseSizeBytes, systemClock, untilAborted } from '#common';
 import type { Connection } from '#model';
 import { endPilot, readConnection, resolveHome, resolvePilot } from '#pilot';
 import type { CliContext } from '../context.ts';
@@ -91,20 +91,6 @@ async function runOne(
   }
 }
 
-/** Throws the signal's reason once it is aborted, whatever the work does then. */
-async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  const aborted = Promise.withResolvers<never>();
-  const abort = () => aborted.reject(signal.reason);
-  signal.addEventListener('abort', abort, { once: true });
-  if (signal.aborted) abort();
-  try {
-    return await Promise.race([work, aborted.promise]);
-  } finally {
-    signal.removeEventListener('abort', abort);
-    work.catch(() => undefined);
-  }
-}
-
 function recordOf(study: Study, one: StudyCase, { storedBytes: _, ...figures }: CaseFigures): CaseRecord {
   const { id, pilot, experiment, size, producers, instances, repeat } = one;
   return {
@@ -182,7 +168,8 @@ class StudyPilots implements AsyncDisposable {
         hint: `Bring one up: pilotfish up --resource ${resource} --nodes ${nodes}; then give it with --pilot.`,
       });
     }
-    const flags = { resource, nodes, coresPerNode, brokers, storeSize: parseSizeBytes(storeSize) };
+    const storeBytes = parseSizeBytes(storeSize);
+    const flags = { resource, nodes, coresPerNode, brokers, storeSize: storeBytes, endsWithUs: true } as const;
     this.#bytes = 0;
     return await runUp(this.#context, flags, this.#output);
   }
