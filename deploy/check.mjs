@@ -5,6 +5,7 @@ import { cpus } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { stderr } from 'node:process';
 import { fileURLToPath } from 'node:url';
+import { problemsOf, readAdvisories } from './lib/advisories.mjs';
 import { listFiles } from './lib/content-hash.mjs';
 import { formatDuration } from './lib/report.mjs';
 import { run } from './lib/run.mjs';
@@ -54,12 +55,16 @@ async function generatedIsFresh() {
   }
 }
 
-/** The lock file names packages and digests, never where somebody's mirror keeps them. */
-async function lockHasNoHosts() {
-  const packages = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8')).packages;
-  return Object.entries(packages)
-    .filter(([path, entry]) => path !== '' && (entry.resolved !== undefined || entry.version === undefined))
-    .map(([path]) => `package-lock.json: ${path} has a "resolved" address, or no version`);
+/**
+ * The lock file names packages and digests, never where somebody's mirror keeps them; and of each package is known what is
+ * known against it (`npm run audit` asks the registry, too).
+ */
+async function lockIsGood() {
+  const lock = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8'));
+  const unclear = Object.entries(lock.packages)
+    .filter(([path, entry]) => path !== '' && (entry.resolved !== undefined || !entry.version || !entry.integrity))
+    .map(([path]) => `package-lock.json: ${path} has a "resolved" address, or no version, or no hash`);
+  return [...unclear, ...problemsOf(lock, readAdvisories(root))];
 }
 
 const checks = {
@@ -70,7 +75,7 @@ const checks = {
   floors: program('depcruise', 'platform', 'proto', 'functions', '--config', '.dependency-cruiser.cjs'),
   'proto lint': program('buf', 'lint'),
   'generated code': generatedIsFresh,
-  'lock file': lockHasNoHosts,
+  'lock file': lockIsGood,
 };
 
 async function runOne([name, check]) {

@@ -50,11 +50,14 @@ function copyPrograms(to) {
   chmodSync(join(to, 'bin/pilotfish'), 0o755);
 }
 
-// What `deploy` checks types with: the compiler's library and Node's types, without its other programs and languages.
+// What `deploy` checks types with.
+const compilerPackages = ['typescript', '@types/node', 'undici-types'];
+
+/** The compiler's library and Node's types, without its other programs and languages. */
 function copyCompiler(to) {
   const isNeeded = (path) =>
     !/\/typescript\/(?:bin|lib\/[a-z]{2}(?:-[a-z]+)?$|lib\/_|lib\/tsserver|lib\/typingsInstaller)/i.test(path);
-  for (const name of ['typescript', '@types/node', 'undici-types']) {
+  for (const name of compilerPackages) {
     const from = join(root, 'node_modules', name);
     if (existsSync(from)) cpSync(from, join(to, 'node_modules', name), { recursive: true, filter: isNeeded });
   }
@@ -98,7 +101,8 @@ function copyTree(to) {
     { name: 'node', version: nodeVersion, path: join(to, 'bin/node') },
     { name: 'nats-server', version: natsServerVersion, path: join(to, 'bin/nats-server') },
   ];
-  writeFileSync(join(to, 'sbom.cdx.json'), `${JSON.stringify(billOfMaterials(root, programs), null, 2)}\n`);
+  const bill = billOfMaterials(root, programs, compilerPackages);
+  writeFileSync(join(to, 'sbom.cdx.json'), `${JSON.stringify(bill, null, 2)}\n`);
   return version;
 }
 

@@ -3,16 +3,12 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { packagesOf } from './advisories.mjs';
 
-/** Lock file entries that npm installs for more than development. */
-function productionPackages(root) {
-  const { packages } = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8'));
-  return Object.entries(packages)
-    .filter(([path, { dev, link }]) => path !== '' && !dev && !link)
-    .map(([path, { version, integrity, license }]) => {
-      const name = path.slice(path.lastIndexOf('node_modules/') + 'node_modules/'.length);
-      return { name, version, integrity, license };
-    });
+/** Lock file entries that npm installs for more than development, and those that are copied all the same. */
+function shippedPackages(root, copied) {
+  const lock = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8'));
+  return packagesOf(lock).filter(({ name, dev }) => !dev || copied.includes(name));
 }
 
 /** "sha512-<base64>" as CycloneDX writes it. */
@@ -41,10 +37,10 @@ function program(name, version, path) {
   return { type: 'application', 'bom-ref': name, name, version, hashes: [{ alg: 'SHA-256', content }] };
 }
 
-/** `programs`: name, version and path of each program that travels along. */
-export function billOfMaterials(root, programs) {
+/** `programs`: name, version and path of each program that travels along; `copied`: names of packages that do. */
+export function billOfMaterials(root, programs, copied) {
   const { name, version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
-  const libraries = productionPackages(root).map(component);
+  const libraries = shippedPackages(root, copied).map(component);
   const unique = [...new Map(libraries.map((each) => [each.purl, each])).values()];
   return {
     bomFormat: 'CycloneDX',

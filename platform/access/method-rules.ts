@@ -1,5 +1,5 @@
 /**
- * Every method of the gateway, who may call it, and which function it is about. A method that is not here is refused to
+ * Every method at the gateway's port, who may call it, and which function it is about. A method that is not here is refused to
  * everybody; a test walks the service's definition and this table, method by method and role by role.
  */
 import type { Role } from './roles.ts';
@@ -85,6 +85,11 @@ export const methodRules: Readonly<Record<string, MethodRule>> = {
   RevokeToken: ownerChanges,
   RotateCertificates: ownerChanges,
   TailAudit: ownerReads,
+  // What they say is no secret, but whoever has no access gets no answer here, either, and nobody without a bound.
+  'Health/Check': reads(everybody),
+  'Health/Watch': reads(everybody),
+  'Health/List': reads(everybody),
+  'ServerReflection/ServerReflectionInfo': reads(everybody),
 };
 
 /** Undefined for a method that has no rule: to be refused. */

@@ -13,10 +13,14 @@ const agentMethods: readonly string[] = ['ReadClaim'];
 
 export const agentAdmission: Admission = {
   admit: ({ caller, method }) => {
-    if (gatewayName.test(caller.name)) return undefined;
+    if (isGateway(caller.name)) return undefined;
     if (agentName.test(caller.name) && agentMethods.includes(method)) return undefined;
     throw new PlatformError('permission-denied', `"${caller.name}" may not call ${method} at an agent`, {
       hint: "Ask the pilot's gateway; its address is in connection.json.",
     });
   },
 };
+
+export function isGateway(name: string): boolean {
+  return gatewayName.test(name);
+}

@@ -12,7 +12,7 @@ import { nodesKeepalive, readTls, startLineServer, startRpcServer, type TlsIdent
 import { brokerServerName } from '#security';
 import { createLogger } from '#telemetry';
 import { Agent } from './agent.ts';
-import { agentAdmission } from './agent-admission.ts';
+import { agentAdmission, isGateway } from './agent-admission.ts';
 import { agentService } from './agent-service.ts';
 import { CallLine } from './call-line.ts';
 import { ClaimService } from './claims/claim-service.ts';
@@ -117,7 +117,7 @@ export async function runAgent(options: RunAgentOptions): Promise<RunningAgent> 
       admission: agentAdmission,
       keepalive: nodesKeepalive,
     }),
-    startLineServer({ host, tls, socketPath, onLine }),
+    startLineServer({ host, tls, socketPath, isCaller: isGateway, onLine }),
   ]);
   const renew = (renewed: TlsIdentity) => {
     server.renew(renewed);

@@ -3,6 +3,7 @@ import type { Command, Option } from 'commander';
 import type { UsageRow } from '#proto';
 import { type CommandFactory, flag, newCommand, outputOf } from './command.ts';
 import { withPilot } from './connection.ts';
+import { csvCell } from './csv-cell.ts';
 import { countText, type ListView, type OutputFormat, outputFormats } from './output.ts';
 
 interface UsageFlags {
@@ -106,11 +107,4 @@ function csvText(rows: readonly Row[], names: readonly (keyof Row)[]): string {
   return [names.join(), ...rows.map((row) => names.map((name) => csvCell(row[name])).join())]
     .map((line) => `${line}\n`)
     .join('');
-}
-
-/** Quoted where it must be; what begins like a formula is none to a spreadsheet. */
-export function csvCell(value: unknown): string {
-  if (typeof value === 'number') return String(value);
-  const text = String(value ?? '').replace(/^[-=+@\t\r]/, "'$&");
-  return /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }

@@ -52,7 +52,7 @@ class Piece {
   }
 }
 
-/** Throws `usage` without a header, `invalid` for a path that leaves the folder, `payload-too-large`, `corrupt`. */
+/** Throws `usage` where one header is not what comes first, `invalid` for a path that leaves the folder, `payload-too-large`, `corrupt`. */
 export async function receiveDeployment(
   requests: AsyncIterable<DeployRequest>,
   requireName: (name: string) => void,
@@ -62,6 +62,8 @@ export async function receiveDeployment(
   const sourceMap = new Piece('the source map', sourceMapBytesMax);
   const files: Piece[] = [];
   for await (const { part } of requests) {
+    // Who sends it, and what it will come to, is known before any of it is kept.
+    if ((part?.$case === 'header') === (header !== undefined)) throw outOfTurn();
     switch (part?.$case) {
       case 'header':
         header = checkHeader(part.header);
@@ -84,7 +86,7 @@ export async function receiveDeployment(
       }
     }
   }
-  if (!header) throw new PlatformError('usage', 'a deployment begins with a header that names the function');
+  if (!header) throw outOfTurn();
   const { spec, artifactDigest, canary } = header;
   const received = header.files.map((file, at) => ({ file, data: files[at]?.whole() ?? Buffer.alloc(0) }));
   for (const { file, data } of received) requireDigest(`${spec.name}'s file ${file.path}`, data, file.digest);
@@ -97,7 +99,7 @@ type CheckedHeader = DeployHeader & { readonly spec: FunctionSpec };
 
 function checkHeader(header: DeployHeader): CheckedHeader {
   const { spec, artifactDigest, files, canary } = header;
-  if (!spec?.name) throw new PlatformError('usage', 'a deployment begins with a header that names the function');
+  if (!spec?.name) throw outOfTurn();
   if (files.length > filesMax) {
     throw new PlatformError('invalid', `${spec.name} brings ${files.length} files; the most is ${filesMax}`);
   }
@@ -120,6 +122,10 @@ function checkHeader(header: DeployHeader): CheckedHeader {
     throw new PlatformError('usage', `a canary is given 1 to 99 of 100 calls and events, not ${canary.percent}`);
   }
   return { spec, artifactDigest, files, canary };
+}
+
+function outOfTurn(): PlatformError {
+  return new PlatformError('usage', 'a deployment begins with one header, which names the function');
 }
 
 function requireDigest(what: string, bytes: Buffer, digest: string): void {

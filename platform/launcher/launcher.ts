@@ -19,6 +19,7 @@ import { RecordKeeper } from './record-keeper.ts';
 import {
   chooseRunDirectory,
   emptyDirectory,
+  makeClaims,
   makeRunDirectory,
   removeClaims,
   removeDirectory,
@@ -86,6 +87,7 @@ export class Launcher {
     try {
       makeRunDirectory(this.#runDirectory);
       makePrivateDirectory(nodePaths(config.nodeDirectory).logs);
+      makeClaims(config);
       this.#prefix = probeParentDeath();
       watchStopSigns(config, (why) => void this.stop(why), this.#stopSignal.signal);
       // They load their code while keys and broker come about: on a busy node the longest part of a start.

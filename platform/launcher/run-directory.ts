@@ -4,6 +4,7 @@ import { accessSync, constants, mkdirSync, rmdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { NodeConfig } from '#model';
+import { assertPrivateDirectory, makePrivateDirectory } from '#security';
 
 const sharedMemory = '/dev/shm';
 
@@ -28,6 +29,14 @@ export function makeRunDirectory(runDirectory: string): void {
   mkdirSync(agent, { mode: 0o700 });
 }
 
+/**
+ * Where large payloads will lie. Their folder's name can be told from the processes' arguments, so it is made here, before
+ * anything is written there. Throws `permission-denied` where somebody else was first, or it is a link.
+ */
+export function makeClaims({ claims }: Pick<NodeConfig, 'claims'>): void {
+  if (claims.place !== 'stream') makePrivateDirectory(claims.directory, { recursive: true });
+}
+
 /** An agent starts with nothing of its dead predecessor's. */
 export function emptyDirectory(directory: string): void {
   removeDirectory(directory);
@@ -42,11 +51,13 @@ export function removeDirectory(directory: string): void {
 /** The node's own large payloads end with it; the folder around it with the last node of the machine. */
 export function removeClaims({ claims, node }: Pick<NodeConfig, 'claims' | 'node'>): void {
   if (claims.place !== 'node') return;
-  removeDirectory(join(claims.directory, node));
   try {
+    // Through a link that somebody has planted, it would be a folder elsewhere.
+    assertPrivateDirectory(claims.directory);
+    removeDirectory(join(claims.directory, node));
     rmdirSync(claims.directory);
   } catch {
-    // Another node of this machine still has payloads in it.
+    // It is not ours, or gone, or another node of this machine still has payloads in it.
   }
 }
 

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { type Claims, claimsSchema } from '#model';
-import { readPrivate, writePrivate } from '#security';
+import { assertPrivateDirectory, readPrivate, writePrivate } from '#security';
 import { pilotPaths } from './home.ts';
 
 export interface ClaimsShape {
@@ -44,7 +44,14 @@ export function removeClaims(pilotDirectory: string): void {
     return;
   }
   // Only what `up` would have named: a damaged record must not remove anything else.
-  if (basename(directory) === directoryName(pilotDirectory)) rmSync(directory, { recursive: true, force: true });
+  if (basename(directory) !== directoryName(pilotDirectory)) return;
+  try {
+    assertPrivateDirectory(directory);
+  } catch {
+    // Gone already, or somebody else's: then the pilot never wrote there.
+    return;
+  }
+  rmSync(directory, { recursive: true, force: true });
 }
 
 function directoryName(pilotDirectory: string): string {

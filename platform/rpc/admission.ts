@@ -6,7 +6,7 @@ import type { Caller, ConnectionBook } from './connection-book.ts';
 import { fromServiceError, toServiceError } from './service-error.ts';
 
 export interface AdmittedCall {
-  /** `Invoke`; the name in the proto file. */
+  /** `Invoke`, the name in the proto file; those of standard services with their service, `Health/Check`. */
   readonly method: string;
   readonly caller: Caller;
   /** Undefined where the client sends a stream. */
@@ -71,7 +71,8 @@ function guarded(handler: AnyHandler, admission: Admission | undefined, book: Co
   };
 }
 
-/** "/pilotfish.v1.Gateway/Invoke" -> "Invoke" */
+/** "/pilotfish.v1.Gateway/Invoke" -> "Invoke"; of a standard service "/grpc.health.v1.Health/Check" -> "Health/Check". */
 function methodOf(path: string): string {
-  return path.slice(path.lastIndexOf('/') + 1);
+  const [, service = '', method = ''] = path.split('/');
+  return service.startsWith('pilotfish.') ? method : `${service.split('.').at(-1)}/${method}`;
 }

@@ -2,6 +2,9 @@
 import { rmSync } from 'node:fs';
 import { connect as connectSocket, createServer, type Server, type Socket } from 'node:net';
 import { connect as connectTls, createServer as createTlsServer } from 'node:tls';
+import { ConnectionBook } from './connection-book.ts';
+import { HandshakeWatch } from './handshake-watch.ts';
+import { handshakeMsMax, handshakesMax, linesMax } from './limits.ts';
 import { contextOptions, type TlsIdentity } from './tls-credentials.ts';
 
 export interface LineServerOptions {
@@ -9,6 +12,8 @@ export interface LineServerOptions {
   readonly tls: TlsIdentity;
   /** In a directory that nobody else may enter. */
   readonly socketPath: string;
+  /** Whose certificate opens a line; to be known to the same authority is not enough. */
+  readonly isCaller: (name: string) => boolean;
   /** Owns the socket from here on. */
   readonly onLine: (socket: Socket) => void;
 }
@@ -22,15 +27,25 @@ export interface LineServer {
   close(): Promise<void>;
 }
 
-export async function startLineServer({ host, tls, socketPath, onLine }: LineServerOptions): Promise<LineServer> {
+export async function startLineServer(options: LineServerOptions): Promise<LineServer> {
+  const { host, tls, socketPath, isCaller, onLine } = options;
   const lines = new Set<Socket>();
+  const book = new ConnectionBook();
   const take = (socket: Socket) => {
     lines.add(socket);
     socket.once('close', () => lines.delete(socket));
     onLine(socket.setNoDelay(true));
   };
   const near = createServer(take);
-  const far = createTlsServer({ ...contextOptions(tls), requestCert: true, rejectUnauthorized: true }, take);
+  const mutual = { requestCert: true, rejectUnauthorized: true, handshakeTimeout: handshakeMsMax };
+  const far = createTlsServer({ ...contextOptions(tls), ...mutual }, (socket) => {
+    socket.on('error', () => socket.destroy());
+    if (book.add(socket) && isCaller(book.callerOf(socket).name)) take(socket);
+    else socket.destroy();
+  });
+  // Everybody on the machine can connect: those who are not through yet are few, and take no line's place.
+  far.maxConnections = linesMax + handshakesMax;
+  const handshakes = new HandshakeWatch(far);
   rmSync(socketPath, { force: true });
   await Promise.all([listen(near, { path: socketPath }), listen(far, { host, port: 0 })]);
   const bound = far.address();
@@ -39,6 +54,7 @@ export async function startLineServer({ host, tls, socketPath, onLine }: LineSer
     renew: (renewed) => far.setSecureContext(contextOptions(renewed)),
     async close() {
       for (const socket of lines) socket.destroy();
+      handshakes.close();
       await Promise.all([closed(near), closed(far)]);
     },
   };

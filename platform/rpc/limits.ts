@@ -60,5 +60,8 @@ export const handshakeMsMax = 5_000;
 /** Handshakes under way at once: a thousand agents that come back within a second need fewer. */
 export const handshakesMax = 128;
 
+/** Lines of calls into a node: one a gateway, and one that takes over or comes back before the old one's end is seen. */
+export const linesMax = 64;
+
 /** Calls open on one connection; a busy source keeps tens. */
 export const streamsMax = 1_024;

@@ -4,8 +4,11 @@ import { BinaryReader } from '@bufbuild/protobuf/wire';
 import type { Server } from '@grpc/grpc-js';
 import { descriptorSetPath } from '#proto';
 
+/** The one thing of a server that the libraries of the standard services ask for. */
+export type ServiceHost = Pick<Server, 'addService'>;
+
 /** Loaded only where it is wanted: the library and its parser cost 70 ms of an agent's start. */
-export async function addReflection(server: Server, services: readonly string[]): Promise<void> {
+export async function addReflection(door: ServiceHost, services: readonly string[]): Promise<void> {
   const { ReflectionService } = await import('@grpc/reflection');
   const files = splitDescriptorSet(readFileSync(descriptorSetPath));
   // Of a package definition the library reads the encoded files only. Given like this they are served as they were
@@ -13,7 +16,7 @@ export async function addReflection(server: Server, services: readonly string[])
   const definition = { pilotfish: { fileDescriptorProtos: files } };
   new ReflectionService(definition as unknown as ConstructorParameters<typeof ReflectionService>[0], {
     services: [...services],
-  }).addToServer(server);
+  }).addToServer(door as Server);
 }
 
 /** A process that waits anyway loads what `startRpcServer` would then load. */

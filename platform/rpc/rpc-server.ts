@@ -3,7 +3,7 @@ import { Server, ServerCredentials, type ServiceDefinition, type UntypedServiceI
 import { type Admission, behind } from './admission.ts';
 import { ConnectionBook } from './connection-book.ts';
 import { callersKeepalive, type Keepalive, messageBytesMax, streamsMax } from './limits.ts';
-import { addReflection } from './reflection.ts';
+import { addReflection, type ServiceHost } from './reflection.ts';
 import { SecureListener } from './secure-listener.ts';
 import { contextOptions, type TlsIdentity } from './tls-credentials.ts';
 
@@ -14,7 +14,7 @@ export interface RpcServerOptions {
   readonly tls: TlsIdentity;
   readonly services: readonly RpcServiceBinding[];
   readonly reflection: boolean;
-  /** Asked before every method of `services`; without one every member of the pilot may call all of them. */
+  /** Asked before every method, those of health and reflection included; without one every member of the pilot may call all. */
   readonly admission?: Admission;
   /** Of those that call; default `callersKeepalive`. */
   readonly keepalive?: Keepalive;
@@ -50,11 +50,15 @@ export async function startRpcServer(options: RpcServerOptions): Promise<RpcServ
     'grpc.enable_channelz': 0,
   });
   const connections = new ConnectionBook();
-  for (const [definition, implementation] of options.services)
-    server.addService(definition, behind(options.admission, connections, implementation));
+  // The standard services, too, are for those who are let in, and count among their calls.
+  const door: ServiceHost = {
+    addService: (definition, implementation) =>
+      server.addService(definition, behind(options.admission, connections, implementation)),
+  };
+  for (const [definition, implementation] of options.services) door.addService(definition, implementation);
   const names = options.services.map(([definition]) => serviceName(definition));
-  await addHealth(server, names);
-  if (options.reflection) await addReflection(server, names);
+  await addHealth(door, names);
+  if (options.reflection) await addReflection(door, names);
   // TLS is ended by a listener of our own: grpc-js offers no bound before the handshake, and no way to renew a certificate.
   const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
   const listener = new SecureListener({
@@ -78,11 +82,10 @@ export async function startRpcServer(options: RpcServerOptions): Promise<RpcServ
 }
 
 /** The standard health service, SERVING for the server as a whole and for each of its services. */
-async function addHealth(server: Server, services: readonly string[]): Promise<void> {
+async function addHealth(door: ServiceHost, services: readonly string[]): Promise<void> {
   const { HealthImplementation } = await import('grpc-health-check');
-  new HealthImplementation(Object.fromEntries(['', ...services].map((name) => [name, 'SERVING' as const]))).addToServer(
-    server,
-  );
+  const statuses = Object.fromEntries(['', ...services].map((name) => [name, 'SERVING' as const]));
+  new HealthImplementation(statuses).addToServer(door as Server);
 }
 
 /** "/pilotfish.v1.Gateway/Invoke" -> "pilotfish.v1.Gateway" */

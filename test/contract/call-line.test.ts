@@ -1,6 +1,6 @@
 /** The line of calls between gateway and agent, over both of its sockets: what goes in comes out, and who gets in. */
 import { mkdtempSync, rmSync } from 'node:fs';
-import type { Socket } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -17,26 +17,27 @@ import {
 } from '#rpc';
 import { agentServerName } from '#security';
 import { createLogger } from '#telemetry';
+import { isGateway } from '../../platform/agent/agent-admission.ts';
 import type { Call } from '../../platform/agent/call.ts';
 import { CallLine as AgentLine, type CallLineOptions } from '../../platform/agent/call-line.ts';
 import { CallLine } from '../../platform/gateway/call-line.ts';
 import { eventually } from '../harness/eventually.ts';
-import { createMembers } from '../harness/members.ts';
+import { closed, createMembers } from '../harness/members.ts';
 
 const token = 'only the gateway knows';
+/** As rpc/limits.ts has it. */
+const handshakesMax = 128;
 const serverName = agentServerName('test', 'n1');
 const folder = mkdtempSync(join(tmpdir(), 'pilotfish-line-'));
 const socketPath = join(folder, 'calls.sock');
 let server: LineServer;
 let member: TlsIdentity;
 let stranger: TlsIdentity;
+/** Of the same pilot: a token, another node's agent, the owner. */
+let others: TlsIdentity[];
 const sockets = new Set<Socket>();
 const waiting: Call[] = [];
 let cancelled = 0;
-
-async function identityOf(pilot: string): Promise<TlsIdentity> {
-  return (await createMembers(pilot)).issue('agent', [serverName]);
-}
 
 /** Answers by the function's name; the agent around it is not of interest here. */
 const answers: Record<string, (call: Call) => void> = {
@@ -74,13 +75,17 @@ const agent = {
 } as unknown as CallLineOptions['agent'];
 
 beforeAll(async () => {
-  [member, stranger] = await Promise.all([identityOf('test'), identityOf('other')]);
+  const [ours, theirs] = [await createMembers('test'), await createMembers('other')];
+  // Both ends of a line here: it serves as an agent would, and calls as a gateway.
+  member = await ours.issue('gateway', [serverName]);
+  stranger = await theirs.issue('gateway', [serverName]);
+  others = await Promise.all(['t-abcdefgh', 'agent-n2', 'owner', 'gatewayer'].map((name) => ours.issue(name)));
   const logger = createLogger({ pilot: 'test', node: 'n1', process: 'agent' });
   const onLine = (socket: Socket) => {
     sockets.add(socket);
     new AgentLine(socket, { agent, token, logger });
   };
-  server = await startLineServer({ host: '127.0.0.1', tls: member, socketPath, onLine });
+  server = await startLineServer({ host: '127.0.0.1', tls: member, socketPath, isCaller: isGateway, onLine });
 });
 
 afterAll(async () => {
@@ -180,4 +185,21 @@ it('a peer with the certificate of another pilot gets no line, nor gives one', a
 it('an agent that is not there is `unavailable`', async () => {
   const nowhere = lineTo({ socketPath: join(folder, 'nobody.sock') });
   await expect(callOf(nowhere, 'echo')).rejects.toMatchObject({ code: 'unavailable' });
+});
+
+it('nor does anybody of the same pilot who is no gateway, whatever he knows', async () => {
+  const before = sockets.size;
+  for (const tls of others)
+    await expect(callOf(lineTo(far(tls)), 'echo')).rejects.toMatchObject({ code: 'unavailable' });
+  expect(sockets.size).toBe(before);
+});
+
+it('strangers who connect and say nothing give way, and keep no gateway out', async () => {
+  const port = Number(server.address.split(':')[1]);
+  const silent = Array.from({ length: handshakesMax + 40 }, () => connect(port, '127.0.0.1'));
+  await Promise.all(silent.slice(0, 20).map((socket) => closed(socket)));
+  const line = lineTo(far(member));
+  expect((await callOf(line, 'echo', Buffer.from('x'))).payload.toString()).toBe('x');
+  line.drop('is done');
+  for (const socket of silent) socket.destroy();
 });

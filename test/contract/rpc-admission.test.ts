@@ -1,5 +1,7 @@
 /** What is let in is let go of once, however a call ends: else its caller would in time have no call left. */
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { once } from 'node:events';
+import { Client as GenericClient, type ServiceError, status } from '@grpc/grpc-js';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { PlatformError } from '#common';
 import { type DeployRequest, GatewayClient, GatewayService, type InvokeRequest, WatchResponse } from '#proto';
 import {
@@ -20,7 +22,9 @@ import { createMembers } from '../harness/members.ts';
 const serverName = gatewayServerName('test');
 let server: RpcServer;
 let member: TlsIdentity;
+let revoked: TlsIdentity;
 let admitted = 0;
+const asked: string[] = [];
 const outcomes: string[] = [];
 
 const implementation = {
@@ -43,14 +47,17 @@ const implementation = {
 beforeAll(async () => {
   const { issue } = await createMembers();
   member = await issue('owner');
+  revoked = await issue('t-revoked');
   server = await startRpcServer({
     host: '127.0.0.1',
     port: 0,
     tls: await issue('gateway', [serverName]),
     services: [[GatewayService, implementation]],
-    reflection: false,
+    reflection: true,
     admission: {
-      admit: () => {
+      admit: ({ caller, method }) => {
+        if (caller.name === 't-revoked') throw new PlatformError('permission-denied', 'no');
+        asked.push(method);
         admitted += 1;
         return (outcome) => outcomes.push(outcome);
       },
@@ -119,4 +126,36 @@ it.each(Object.entries(endings))('%s', async (_what, end) => {
   // A second time would come with the end of the connection.
   await eventually(() => server.connections.size === 0, { what: 'the connection has ended', timeoutMs: 20_000 });
   expect(outcomes).toHaveLength(before.settled + 1);
+});
+
+describe('the standard services', () => {
+  const bytes = (message: Buffer) => message;
+  /** Calls as any program would, without our definitions. */
+  const call = (client: GenericClient, path: string) =>
+    path.endsWith('Info')
+      ? client.makeBidiStreamRequest(path, bytes, bytes)
+      : client.makeServerStreamRequest(path, bytes, bytes, Buffer.alloc(0));
+  const paths = ['/grpc.health.v1.Health/Watch', '/grpc.reflection.v1.ServerReflection/ServerReflectionInfo'];
+
+  it.each(paths)('%s is asked for like every other method, and let go of', async (path) => {
+    const before = { asked: asked.length, settled: outcomes.length };
+    const client = openClient(GenericClient, { address: server.address, serverName, tls: member });
+    const stream = call(client, path);
+    stream.on('error', () => undefined);
+    await eventually(() => asked.length > before.asked, { what: 'the call', timeoutMs: 20_000 });
+    expect(asked.at(-1)).toBe(path.split('.').at(-1));
+    expect(outcomes).toHaveLength(before.settled);
+    stream.cancel();
+    await eventually(() => outcomes.length > before.settled, { what: 'it is let go of', timeoutMs: 20_000 });
+    client.close();
+  });
+
+  it.each(paths)('%s says nothing to who is not let in', async (path) => {
+    const client = openClient(GenericClient, { address: server.address, serverName, tls: revoked });
+    const stream = call(client, path);
+    stream.resume();
+    const [error] = (await once(stream, 'error')) as [ServiceError];
+    expect(error.code).toBe(status.PERMISSION_DENIED);
+    client.close();
+  });
 });

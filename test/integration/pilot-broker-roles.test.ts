@@ -125,5 +125,8 @@ describe('renderServerConfig() with tls', () => {
       () => 'refused',
     );
     expect(unasked).toBe('refused');
+    // As everywhere in a pilot, 1.3 or nothing.
+    const old = { ...trust, maxVersion: 'TLSv1.2' } as const;
+    await expect(connect({ ...options, tls: old })).rejects.toThrow();
   });
 });

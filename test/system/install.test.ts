@@ -112,6 +112,9 @@ describe('deploy/install.sh', () => {
     const server = readFileSync(join(folder, 'a place/pilotfish/bin/nats-server'));
     expect(known.get('nats-server')?.hashes?.[0]?.content).toBe(createHash('sha256').update(server).digest('hex'));
     expect([...known.keys()]).not.toContain('vitest');
+    const copied = packagesIn(join(folder, 'a place/pilotfish/node_modules'));
+    expect(copied).toEqual(expect.arrayContaining(['esbuild', 'typescript']));
+    for (const name of copied) expect(known.get(name), name).toBeDefined();
   });
 
   it('is whole in the tarball: unpacked elsewhere it runs', () => {
@@ -122,3 +125,10 @@ describe('deploy/install.sh', () => {
     expect(run(join(elsewhere, 'pilotfish/bin/pilotfish'), 'version').status).toBe(0);
   });
 });
+
+/** Names of the packages that lie in a folder, as they are imported. */
+function packagesIn(folder: string): string[] {
+  return readdirSync(folder).flatMap((name) =>
+    name.startsWith('@') ? readdirSync(join(folder, name)).map((each) => `${name}/${each}`) : name,
+  );
+}

@@ -15,7 +15,9 @@ import {
 import { GatewayService } from '#proto';
 import { fc } from '../harness/properties.ts';
 
-const methods = Object.values(GatewayService).map(({ path }) => path.split('/').at(-1) ?? '');
+/** Of the services that every gRPC server of ours has beside its own. */
+const standardMethods = ['Health/Check', 'Health/List', 'Health/Watch', 'ServerReflection/ServerReflectionInfo'];
+const methods = [...Object.values(GatewayService).map(({ path }) => path.split('/').at(-1) ?? ''), ...standardMethods];
 const everyRole = Object.keys(roles) as Role[];
 const moment = { nowMs: 1_000_000, ownersSinceMs: 0 };
 
@@ -77,6 +79,7 @@ const agreed: Record<string, string> = {
   RevokeToken: '',
   RotateCertificates: '',
   TailAudit: '',
+  ...Object.fromEntries(standardMethods.map((method) => [method, 'deploy invoke publish view'])),
 };
 /** What a token for some functions may not, whatever its role: this shows or changes what is everybody's. */
 const aboutAll = ['ListSubjects', 'GetLatestEvent', ...methods.filter((method) => agreed[method] === '')];

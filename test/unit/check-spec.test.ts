@@ -29,6 +29,20 @@ it('takes what a manifest says', async () => {
   await expect(deploy(good(), ['a.bin', 'kernels/b.wasm'])).resolves.toMatchObject({ spec: { name: 'f' } });
 });
 
+it.each([
+  ['nothing at all', []],
+  ['a piece before its header', [1, 0]],
+  ['a second header', [0, 0, 1]],
+])('takes no deployment that is %s, and keeps none of it', async (_what, turns) => {
+  const parts = await Array.fromAsync(deployment(good(), []));
+  async function* sent(): AsyncGenerator<DeployRequest> {
+    for (const turn of turns) yield parts[turn] ?? DeployRequest.fromPartial({});
+    // Whoever was refused is not listened to any more.
+    if (turns.length > 0) throw new Error('it is still read');
+  }
+  await expect(receiveDeployment(sent(), () => undefined)).rejects.toMatchObject({ code: 'usage' });
+});
+
 describe('names that would reach further', () => {
   it.each(['*', '>', 'a.b', '../a', 'a/b', '', 'A', '__proto__', 'a\nb', 'a'.repeat(64)])(
     '%j is no function',

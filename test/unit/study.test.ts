@@ -6,7 +6,8 @@ import { PassThrough } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type CliContext, runCli } from '#cli';
 import { errorCodes } from '#common';
-import { csvCell, toCsv } from '../../platform/cli/study/csv.ts';
+import { csvCell } from '../../platform/cli/csv-cell.ts';
+import { toCsv } from '../../platform/cli/study/csv.ts';
 import { expandStudy, narrowStudy, parseStudy } from '../../platform/cli/study/matrix.ts';
 import { measure } from '../../platform/cli/study/measure.ts';
 import { bundleProcessors, processorOf } from '../../platform/cli/study/processors.ts';
@@ -209,6 +210,8 @@ describe('report and table', () => {
       }),
     );
     expect(csvCell(-1.5)).toBe('-1.5');
+    const cells = ['a-1', 'a,b', 'say "hi"', '=1+1', ' =1', '\t+1', 7, null, Number.NaN].map(csvCell);
+    expect(cells).toEqual(['a-1', '"a,b"', '"say ""hi"""', `"'=1+1"`, `"' =1"`, `"'\t+1"`, '7', '', '']);
     const [head = '', line = ''] = toCsv([record({ study: '=cmd|calc' })]).split('\r\n');
     expect(line.startsWith(`"'=cmd|calc",`)).toBe(true);
     expect(head.split(',')).toHaveLength(25);

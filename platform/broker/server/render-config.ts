@@ -54,6 +54,9 @@ const connectionsMax = 4_096;
 /** For consumers' state only: no stream of ours lives in memory. */
 const memoryStoreBytes = 64 * 2 ** 20;
 
+/** As everywhere in a pilot; the server itself would take 1.2. */
+const tlsVersionMin = '1.3';
+
 /** No monitoring port: it would answer anybody on the machine. */
 export function renderServerConfig(options: ServerConfigOptions): string {
   const { tls } = options;
@@ -87,7 +90,7 @@ export function renderServerConfig(options: ServerConfigOptions): string {
     system_account: 'SYS',
     ...(options.tags ? { server_tags: options.tags } : {}),
     ...(options.cluster ? { cluster: clusterConfig(options.host, options.cluster) } : {}),
-    ...(tls ? { tls: { cert_file: tls.cert, key_file: tls.key, ca_file: tls.ca, timeout: 5 } } : {}),
+    ...(tls ? { tls: tlsConfig(tls) } : {}),
   };
   return `${JSON.stringify(config, undefined, 2)}\n`;
 }
@@ -100,8 +103,12 @@ function clusterConfig(host: string, { name, port, secret, routes, tls }: Cluste
     listen: `${host}:${port}`,
     authorization: { user, password: secret, timeout: 5 },
     routes: routes.map((route) => `nats-route://${user}:${secret}@${route}`),
-    tls: { cert_file: tls.cert, key_file: tls.key, ca_file: tls.ca, verify: true, timeout: 5 },
+    tls: { ...tlsConfig(tls), verify: true },
   };
+}
+
+function tlsConfig({ ca, cert, key }: { readonly ca: string; readonly cert: string; readonly key: string }) {
+  return { cert_file: cert, key_file: key, ca_file: ca, timeout: 5, min_version: tlsVersionMin };
 }
 
 function userOf(nkey: string, { publish, subscribe, never = [] }: SubjectPermissions) {

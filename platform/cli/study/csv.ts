@@ -1,4 +1,5 @@
-/** A study as a table for spreadsheets: one line a case. Text that a spreadsheet would take for a formula is made plain text. Pure. */
+/** A study as a table for spreadsheets: one line a case. Pure. */
+import { csvCell } from '../csv-cell.ts';
 import type { CaseRecord } from './records.ts';
 
 const columns: readonly (readonly [string, (record: CaseRecord) => string | number | null | undefined])[] = [
@@ -32,12 +33,4 @@ const columns: readonly (readonly [string, (record: CaseRecord) => string | numb
 export function toCsv(records: readonly CaseRecord[]): string {
   const lines = records.map((record) => columns.map(([, pick]) => csvCell(pick(record))).join(','));
   return `${[columns.map(([name]) => name).join(','), ...lines].join('\r\n')}\r\n`;
-}
-
-/** RFC 4180, and an apostrophe before what begins like a formula (OWASP, "CSV injection"); numbers stay numbers. */
-export function csvCell(value: string | number | null | undefined): string {
-  if (value === null || value === undefined) return '';
-  if (typeof value === 'number') return Number.isFinite(value) ? String(value) : '';
-  const plain = /^[\s]*[=+\-@|\t\r]/.test(value) ? `'${value}` : value;
-  return /[",\r\n]/.test(plain) || plain !== value ? `"${plain.replaceAll('"', '""')}"` : plain;
 }
