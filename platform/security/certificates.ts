@@ -36,12 +36,15 @@ export interface CertificateRequest {
   readonly validMs?: number;
 }
 
-/** Longer than any walltime a site grants in one piece (commonly 7 days) and no longer: `auth rotate` makes new ones. */
-export const certificateDaysMax = 8;
+/** Longer than any walltime a site grants in one piece (commonly 7 days); a pilot that lives on makes new ones in time. */
+const certificateDaysMax = 8;
+/** What it has signed ends with it, so an authority lasts for as long as jobs can be joined; nobody outside its pilot knows it. */
+const authorityDaysMax = 366;
 /** Nodes' clocks differ a little: a certificate begins this long before it was made. */
 export const clockSkewMs = 5 * 60_000;
 const dayMs = 86_400_000;
 export const certificateMs = certificateDaysMax * dayMs;
+const authorityMs = authorityDaysMax * dayMs;
 
 const keyAlgorithm = { name: 'ECDSA', namedCurve: 'P-256' };
 const signingAlgorithm = { name: 'ECDSA', hash: 'SHA-256' };
@@ -68,7 +71,7 @@ export class CertificateAuthority {
     const cert = await X509CertificateGenerator.createSelfSigned({
       serialNumber: serialNumber(),
       name: issuer,
-      ...validity(nowMs),
+      ...validity(nowMs, authorityMs),
       signingAlgorithm,
       keys: pair,
       extensions: [

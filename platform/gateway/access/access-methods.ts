@@ -9,11 +9,12 @@ import type {
   TailAuditRequest,
 } from '#proto';
 import { serverStream, unary } from '#rpc';
+import { createNatsKey } from '#security';
 import type { EventDoor } from '../event-door.ts';
 import type { AuditLog } from './audit-log.ts';
 import type { Gate } from './gate.ts';
 import type { NatsUsersFile } from './nats-users-file.ts';
-import { type PilotFiles, rotateCertificates } from './rotate.ts';
+import { isEnding, type PilotFiles, rotateCertificates } from './rotate.ts';
 import type { TokenBook } from './token-book.ts';
 import type { TokenService } from './token-service.ts';
 
@@ -54,18 +55,28 @@ export function accessMethods(options: AccessMethodsOptions): AccessMethods {
   };
 }
 
-async function rotate({
-  files,
-  users,
-  tokens,
-  renew,
-  cut,
-  clock,
-}: AccessMethodsOptions): Promise<RotateCertificatesResponse> {
-  const { expiresAtMs, ownersSinceMs } = await rotateCertificates(files, users.rotate(), clock.now());
+async function rotate(options: AccessMethodsOptions): Promise<RotateCertificatesResponse> {
+  const { files, users, tokens, renew, cut, clock } = options;
+  const [source, viewer] = [createNatsKey(), createNatsKey()];
+  const seeds = { source: source.seed, viewer: viewer.seed };
+  const { expiresAtMs, ownersSinceMs } = await rotateCertificates(files, clock.now(), seeds);
+  // After the certificates, which the servers read together with it.
+  users.renew({ source: source.publicKey, viewer: viewer.publicKey });
   renew();
   await tokens.setOwnersSince(ownersSinceMs);
   // This call's own answer goes out over such a connection first; from now on no other call over one is let in.
   void clock.sleep(answerMs).then(() => cut('owner'));
   return { expiresAtMs };
+}
+
+/** Before certificates end: the same keys for the streams, and old certificates go on for the days that they have left. */
+export async function renewInTime(
+  options: Pick<AccessMethodsOptions, 'files' | 'users' | 'renew' | 'clock'>,
+): Promise<boolean> {
+  const { files, users, renew, clock } = options;
+  if (!isEnding(files, clock.now())) return false;
+  await rotateCertificates(files, clock.now());
+  users.renew();
+  renew();
+  return true;
 }

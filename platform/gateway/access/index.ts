@@ -6,11 +6,11 @@
 import type { JetStreamManager } from '@nats-io/jetstream';
 import type { KV } from '@nats-io/kv';
 import type { NatsConnection } from '@nats-io/transport-node';
-import type { Clock } from '#common';
+import { type Clock, messageOf } from '#common';
 import type { GatewayConfig } from '#model';
 import type { Logger } from '#telemetry';
 import { EventDoor } from '../event-door.ts';
-import { type AccessMethods, accessMethods } from './access-methods.ts';
+import { type AccessMethods, accessMethods, renewInTime } from './access-methods.ts';
 import { AuditLog } from './audit-log.ts';
 import { Gate } from './gate.ts';
 import { NatsUsersFile } from './nats-users-file.ts';
@@ -42,6 +42,8 @@ export interface Access {
 
 /** A token's streams and connections end this long after its time, at most. */
 const endCheckMs = 1_000;
+/** Certificates have days left when they are renewed. */
+const renewCheckMs = 3_600_000;
 
 export async function openAccess(options: AccessOptions): Promise<Access> {
   const { connection, manager, bucket, files, clock, logger, renew, cut } = options;
@@ -54,12 +56,19 @@ export async function openAccess(options: AccessOptions): Promise<Access> {
   const gate = new Gate({ tokens, audit, clock });
   const methods = accessMethods({ gate, events, tokens, service, users, audit, files, renew, cut, clock });
   const endCheck = setInterval(() => service.cutEnded(), endCheckMs);
+  const renewAll = () =>
+    renewInTime({ files, users, renew, clock })
+      .then((done) => done && logger.info({}, 'certificates renewed before their end'))
+      .catch((error) => logger.warn({ error: messageOf(error) }, 'certificates are not renewed yet'));
+  void renewAll();
+  const renewCheck = setInterval(renewAll, renewCheckMs);
   return {
     gate,
     methods,
     audit,
     close() {
       clearInterval(endCheck);
+      clearInterval(renewCheck);
       return audit.close();
     },
   };

@@ -1,7 +1,7 @@
 /** Tells the launchers which tokens may use the streams: they give them to their servers, and take them away again. */
 import { streamRolesOf, type Token } from '#access';
 import { type NatsUsers, natsUsersSchema, type TokenUser } from '#model';
-import { createNatsKey, readPrivate, writePrivate } from '#security';
+import { readPrivate, writePrivate } from '#security';
 
 export class NatsUsersFile {
   readonly #path: string;
@@ -15,12 +15,9 @@ export class NatsUsersFile {
     writePrivate(this.#path, JSON.stringify({ ...this.#read(), tokens: tokens.flatMap(userOf) }));
   }
 
-  /** New keys for the owner's own publishing and reading; returns their secret halves. */
-  rotate(): { readonly source: string; readonly viewer: string } {
-    const [source, viewer] = [createNatsKey(), createNatsKey()];
-    const users: NatsUsers = { ...this.#read(), source: source.publicKey, viewer: viewer.publicKey };
-    writePrivate(this.#path, JSON.stringify(users));
-    return { source: source.seed, viewer: viewer.seed };
+  /** New keys for the owner's own publishing and reading, public halves; without any the servers just read all of theirs anew. */
+  renew(keys: Partial<Pick<NatsUsers, 'source' | 'viewer'>> = {}): void {
+    writePrivate(this.#path, JSON.stringify({ ...this.#read(), ...keys }));
   }
 
   #read(): NatsUsers {
