@@ -127,9 +127,10 @@ export class ScalingLoop {
         logger.error({ error: messageOf(error) }, 'scaling round failed');
       }
       this.roundMs = clock.monotonic() - begun;
+      const rested = clock.sleep(restMs(this.roundMs - this.#waitedMs), this.#stop.signal);
       await Promise.race([this.#wake.promise, clock.sleep(roundEveryMs, this.#stop.signal)]);
+      await Promise.all([rested, clock.sleep(gatherChangesMs, this.#stop.signal)]);
       this.#wake = Promise.withResolvers<void>();
-      await clock.sleep(restMs(this.roundMs - this.#waitedMs), this.#stop.signal);
     }
   }
 

@@ -37,6 +37,8 @@ export interface BenchOptions {
   readonly input?: string | undefined;
   readonly centre?: number | undefined;
   readonly out?: string | undefined;
+  /** Of `scale`: how many there are, one size after the other. */
+  readonly agents: readonly number[];
 }
 
 const { values, positionals } = parseArgs({
@@ -49,13 +51,14 @@ const { values, positionals } = parseArgs({
     input: { type: 'string' },
     centre: { type: 'string' },
     out: { type: 'string' },
+    agents: { type: 'string', default: '10,100,1000' },
   },
 });
 const [name = ''] = positionals;
 const bench = benches[name];
 if (!bench) {
   process.stderr.write(
-    `usage: npm run bench -- NAME [--json] [--runs N] [--events N] [--tomopy PYTHON] [--input SCAN] [--centre C] [--out FOLDER]\nNAME is one of: ${Object.keys(benches).join(', ')}\n`,
+    `usage: npm run bench -- NAME [--json] [--runs N] [--events N] [--tomopy PYTHON] [--input SCAN] [--centre C] [--out FOLDER] [--agents N,M]\nNAME is one of: ${Object.keys(benches).join(', ')}\n`,
   );
   process.exit(2);
 }
@@ -68,7 +71,15 @@ const results = await bench({
   input,
   centre,
   out,
+  agents: values.agents.split(',').map(sizeOf),
 });
+
+function sizeOf(text: string): number {
+  if (/^[1-9]\d{0,4}$/.test(text)) return Number(text);
+  process.stderr.write(`--agents takes numbers, one size after the other, such as 10,100,1000; "${text}" is none\n`);
+  process.exit(2);
+}
+
 const report = Array.isArray(results) ? { rows: results, text: table(results) } : results;
 for (const row of report.rows) if (values.json) process.stdout.write(`${JSON.stringify(row)}\n`);
 if (!values.json) process.stdout.write(`${report.text}\n`);

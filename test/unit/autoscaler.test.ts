@@ -147,6 +147,22 @@ describe('decide()', () => {
     expect(settled.wanted).toBeLessThanOrEqual(16);
   });
 
+  it('sees a step in two rounds, before it has filled a longer window: one instance of a busy function becomes two', () => {
+    // 26 ms a call: one instance does 38 a second, and is to be busy for 80 % of the time.
+    const before = run({ perSecond: 5, forMs: 60_000, lag: 1 });
+    const look = (forMs: number) => run({ perSecond: 50, forMs, lag: 1, startAt: 60_250 }, before);
+    expect([before.wanted, look(0).wanted]).toEqual([1, 1]);
+    expect(look(250)).toMatchObject({ wanted: 2, rate: { mode: 'burst', windowMs: 500 } });
+  });
+
+  it('takes a bunch of events for no step, however many they are', () => {
+    const before = run({ perSecond: 40, forMs: 60_000, lag: 1 });
+    const bunch = run({ perSecond: 4_000, forMs: 0, lag: 1, startAt: 60_250 }, before);
+    // As much as the window of 2 s says, and no more.
+    expect(bunch.rate?.perSecond).toBeLessThan(600);
+    expect(bunch.rate?.windowMs).toBeGreaterThanOrEqual(2_000);
+  });
+
   it('sees that events have stopped after 6 s, and still waits for the cooldown', () => {
     const before = run({ perSecond: 400, forMs: 60_000, lag: 10 });
     const lull = run({ perSecond: 0, forMs: 8_000, startAt: 60_250 }, before);

@@ -2,11 +2,13 @@
  * A pilot in simulated time: arrivals, instances on nodes, a round each 250 ms that asks the policy and then places with
  * the very code of the gateway. Nothing waits, and the same seed gives the same run.
  */
-import { decideNodes, type NodeJob, type NodeMemory, place } from '#placement';
+import { place } from '#placement';
 import { Agenda } from './agenda.ts';
+import { peakNeed, recoverSeconds } from './outcome.ts';
 import type { Policy } from './policy.ts';
 import { createRandom, type Random } from './random.ts';
 import type { Event, Happening, Instance, Running, RunResult } from './sim-model.ts';
+import { SimNodes } from './sim-nodes.ts';
 import type { Trace } from './traces.ts';
 
 /** An event that waited longer than this has missed its objective. */
@@ -32,11 +34,8 @@ class Simulation {
   readonly #agenda = new Agenda<Happening>();
   readonly #functions: Running[];
   readonly #endMs: number;
-  #nodes: { id: string; slots: number; job: string }[];
+  readonly #nodes: SimNodes;
   readonly #dead = new Set<string>();
-  readonly #jobs = new Map<string, { nodes: number; state: 'waiting' | 'running'; idleSince: number | undefined }>();
-  #nodeMemory: NodeMemory = { shortSince: undefined };
-  #unplaced = 0;
   #now = 0;
   #instanceMs = 0;
   #serviceMs = 0;
@@ -51,8 +50,7 @@ class Simulation {
     this.#trace = trace;
     this.#random = createRandom(seed);
     this.#endMs = trace.seconds * 1_000;
-    this.#nodes = trace.nodes.map((node) => ({ ...node, job: 'first' }));
-    this.#jobs.set('first', { nodes: trace.nodes.length, state: 'running', idleSince: undefined });
+    this.#nodes = new SimNodes(trace);
     this.#functions = trace.functions.map((of) => ({
       of,
       policy: createPolicy(),
@@ -90,8 +88,8 @@ class Simulation {
       misses: this.#missCount,
       instanceSeconds: this.#instanceMs / 1_000,
       optimumSeconds: this.#serviceMs / 1_000,
-      recoverSeconds: this.#recoverSeconds(),
-      overshoot: this.#most / this.#peakNeed() - 1,
+      recoverSeconds: recoverSeconds(this.#trace, this.#misses),
+      overshoot: this.#most / peakNeed(this.#trace) - 1,
       series: this.#series,
       stoppedBusy: this.#stoppedBusy,
     };
@@ -115,10 +113,9 @@ class Simulation {
       case 'lost':
         return this.#lose(what.node);
       case 'loss-seen':
-        this.#nodes = this.#nodes.filter(({ id }) => id !== what.node);
-        return;
+        return this.#nodes.lose(what.node);
       case 'joined':
-        return this.#join(what.job);
+        return this.#nodes.join(what.job);
     }
   }
 
@@ -211,7 +208,7 @@ class Simulation {
   #round(): void {
     const answers = this.#functions.map((running) => this.#ask(running));
     const placement = place(
-      this.#nodes,
+      this.#nodes.here,
       this.#functions.map((running, at) => ({
         id: running.of.name,
         wanted: answers[at]!.wanted,
@@ -222,12 +219,16 @@ class Simulation {
         current: running.wanted,
       })),
     );
-    this.#unplaced = [...placement.unplaced.values()].reduce((sum, { count }) => sum + count, 0);
     for (const running of this.#functions) {
       running.wanted = placement.instances.get(running.of.name) ?? new Map();
       this.#reconcile(running);
     }
-    if (this.#trace.queueSeconds !== undefined) this.#decideNodes();
+    const asked = this.#nodes.decide(
+      this.#now,
+      [...placement.unplaced.values()].reduce((sum, { count }) => sum + count, 0),
+      (node) => this.#functions.some(({ wanted }) => (wanted.get(node) ?? 0) > 0),
+    );
+    if (asked) this.#agenda.add(asked.at, { kind: 'joined', job: asked.job });
     if (this.#now % 1_000 === 0) this.#record();
     let total = 0;
     for (const { instances } of this.#functions) total += instances.size;
@@ -257,7 +258,7 @@ class Simulation {
 
   /** As an agent does it: starts what is missing, drains what is too much, idle ones first (R5). */
   #reconcile(running: Running): void {
-    for (const { id, slots } of this.#nodes) {
+    for (const { id, slots } of this.#nodes.here) {
       if (this.#dead.has(id)) continue;
       const own = [...running.instances].filter((instance) => instance.node === id && !instance.draining);
       const wanted = running.wanted.get(id) ?? 0;
@@ -279,54 +280,6 @@ class Simulation {
     }
   }
 
-  #decideNodes(): void {
-    const jobs = [...this.#jobs].map(([id, job]): NodeJob => {
-      const own = this.#nodes.filter((node) => node.job === id);
-      const isUsed = this.#functions.some(({ wanted }) => own.some((node) => (wanted.get(node.id) ?? 0) > 0));
-      job.idleSince = isUsed || job.state === 'waiting' ? undefined : (job.idleSince ?? this.#now);
-      return { id, ...job, isHome: id === 'first', remainingMs: undefined };
-    });
-    const { action, memory } = decideNodes(
-      {
-        now: this.#now,
-        jobs,
-        slotsPerNode: 8,
-        unplacedSlots: this.#unplaced,
-        drainMs: undefined,
-        queueWaitMs: (this.#trace.queueSeconds ?? 0) * 1_000,
-        nodeHours: 0,
-      },
-      {
-        nodesMin: 1,
-        nodesMax: 4,
-        nodeHoursMax: undefined,
-        keepAliveMs: 30_000,
-        patienceMs: 2_000,
-        walltimeMs: 3_600_000,
-      },
-      this.#nodeMemory,
-    );
-    this.#nodeMemory = memory;
-    if (action.kind === 'ask') {
-      const job = `job${this.#jobs.size}`;
-      this.#jobs.set(job, { nodes: action.nodes, state: 'waiting', idleSince: undefined });
-      this.#agenda.add(this.#now + (this.#trace.queueSeconds ?? 0) * 1_000, { kind: 'joined', job });
-    }
-    if (action.kind === 'give-back') {
-      for (const job of action.jobs) {
-        this.#jobs.delete(job);
-        this.#nodes = this.#nodes.filter((node) => node.job !== job);
-      }
-    }
-  }
-
-  #join(id: string): void {
-    const job = this.#jobs.get(id);
-    if (!job) return;
-    job.state = 'running';
-    for (let at = 0; at < job.nodes; at++) this.#nodes.push({ id: `${id}-${at}`, slots: 8, job: id });
-  }
-
   #record(): void {
     const second = this.#now / 1_000;
     const sum = { rate: 0, instances: 0, waiting: 0 };
@@ -336,30 +289,6 @@ class Simulation {
       sum.waiting += queue.length - head;
     }
     this.#series.push(sum);
-  }
-
-  /** From each disturbance to the last miss before the next one. */
-  #recoverSeconds(): number {
-    const { disturbances, seconds } = this.#trace;
-    const spans = disturbances.map((from, at) => {
-      const until = (disturbances[at + 1] ?? seconds) * 1_000;
-      let last = from * 1_000;
-      for (const miss of this.#misses) if (miss >= from * 1_000 && miss < until) last = Math.max(last, miss);
-      return last / 1_000 - from;
-    });
-    return Math.max(0, ...spans);
-  }
-
-  #peakNeed(): number {
-    let peak = 1;
-    for (let second = 0; second < this.#trace.seconds; second++) {
-      const need = this.#trace.functions.reduce(
-        (sum, { rate, serviceMeanMs }) => sum + (rate(second) * serviceMeanMs) / 1_000,
-        0,
-      );
-      peak = Math.max(peak, need);
-    }
-    return peak;
   }
 }
 

@@ -117,6 +117,6 @@ export const traces: readonly Trace[] = [
       }),
     ],
     nodes: roomy.slice(0, 2),
-    disturbances: [60],
+    disturbances: [60, 120, 180],
   },
 ];

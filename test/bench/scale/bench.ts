@@ -1,6 +1,7 @@
 /**
- * `npm run bench -- scale`: 10, 100 and 1,000 agents that speak the real gRPC, against one real gateway and nats-server:
- * how soon wanted sets are applied, what the gateway costs, how long a round takes, how soon all are back after a restart.
+ * `npm run bench -- scale`: 10, 100 and 1,000 agents, or `--agents 1000,2000`, that speak the real gRPC, against one real gateway
+ * and nats-server: how soon wanted sets are applied, what the gateway costs, how long a round takes, how soon all are back after
+ * a restart, and what breaks next.
  */
 import { type ChildProcess, fork } from 'node:child_process';
 import { readFileSync } from 'node:fs';
@@ -10,9 +11,9 @@ import { FunctionFolder } from '../../harness/functions.ts';
 import { TestPilot } from '../../harness/pilot.ts';
 import { cpuNanoseconds } from '../cpu.ts';
 import { type BenchReport, median } from '../report.ts';
+import { growthText, type ScaleRow } from './growth.ts';
 import type { Order, Tell } from './sim-agents.ts';
 
-const sizes = [10, 100, 1_000];
 const functionCount = 50;
 const slotsPerNode = 16;
 const processes = 2;
@@ -21,21 +22,7 @@ const changes = 4;
 /** Rounds differ by less than this when nothing happens. */
 const calmFactor = 1.5;
 
-export interface ScaleRow {
-  readonly agents: number;
-  readonly instances: number;
-  readonly appliedMs: number;
-  readonly appliedMsMax: number;
-  readonly roundMs: number;
-  readonly roundMsMax: number;
-  /** Of one core. */
-  readonly gatewayCpuPercent: number;
-  readonly gatewayMiB: number;
-  readonly brokerCpuPercent: number;
-  readonly reconnectMs: number;
-}
-
-export async function benchScale(): Promise<BenchReport> {
+export async function benchScale({ agents: sizes }: { readonly agents: readonly number[] }): Promise<BenchReport> {
   using folder = new FunctionFolder();
   await using pilot = await TestPilot.start({ nodes: 1, coresPerNode: 1 });
   using fleet = new SimFleet(pilot.directory);
@@ -51,7 +38,7 @@ export async function benchScale(): Promise<BenchReport> {
     await fleet.grow(agents);
     rows.push(await measure(pilot, fleet, agents));
   }
-  return { rows, text: text(rows) };
+  return { rows, text: growthText(rows) };
 }
 
 async function measure(pilot: TestPilot, fleet: SimFleet, agents: number): Promise<ScaleRow> {
@@ -191,21 +178,4 @@ class SimFleet {
   [Symbol.dispose](): void {
     for (const { child } of this.#children) child.kill('SIGKILL');
   }
-}
-
-function text(rows: readonly ScaleRow[]): string {
-  const head =
-    'agents  instances  applied (max)      round (max)      gateway              broker    all back after a restart';
-  const lines = rows.map((row) =>
-    [
-      String(row.agents).padStart(6),
-      String(row.instances).padStart(10),
-      `${Math.round(row.appliedMs)} (${Math.round(row.appliedMsMax)}) ms`.padStart(18),
-      `${row.roundMs.toFixed(1)} (${row.roundMsMax.toFixed(0)}) ms`.padStart(17),
-      `${row.gatewayCpuPercent.toFixed(1)} % ${Math.round(row.gatewayMiB)} MiB`.padStart(18),
-      `${row.brokerCpuPercent.toFixed(1)} %`.padStart(9),
-      `${(row.reconnectMs / 1_000).toFixed(1)} s`.padStart(8),
-    ].join(' '),
-  );
-  return [head, ...lines].join('\n');
 }
