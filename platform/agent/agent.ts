@@ -9,7 +9,7 @@ import { type Clock, PlatformError } from '#common';
 import { checkGroups, checkMemory, describeIsolation, groupCheckMs, memoryCheckMs } from '#isolation';
 import { type AgentConfig, longestCallMs } from '#model';
 import type { ApplyRequest, Isolation } from '#proto';
-import { drainMarginMs, hasTimeFor, mustDrain } from '#routing';
+import { drainMarginMs, hasTimeFor, mayRunOn, mustDrain } from '#routing';
 import type { AgentOptions } from './agent-options.ts';
 import { ArtifactCache } from './artifact-cache.ts';
 import { ClaimLocator } from './claims/claim-locator.ts';
@@ -252,6 +252,7 @@ export class Agent {
   #startIfFree(pool: FunctionPool): boolean {
     const cpu = pool.version.spec?.resources?.cpu ?? 1;
     if (this.draining || this.slotsUsed() + cpu > this.config.slots) return false;
+    if (!mayRunOn(pool.version.spec, this.config)) return false;
     this.#instances.start(pool);
     return true;
   }

@@ -13,6 +13,7 @@ import { BodyFiles } from './body-files.ts';
 import { claimOverBytesDefault, type OutputStore } from './claims/output-store.ts';
 import { CodeCache } from './code-cache.ts';
 import { FunctionFolders } from './function-folder.ts';
+import { GpuSlots } from './gpu-slots.ts';
 import { HostPool } from './host-pool.ts';
 import { type HostProcess, type HostSettings, scratchOf } from './host-process.ts';
 import { Instance } from './instance.ts';
@@ -44,6 +45,7 @@ export class InstanceStarter {
   readonly #codeCache: CodeCache;
   readonly #folders: FunctionFolders;
   readonly #cores: CoreSlots;
+  readonly #gpus: GpuSlots;
   /** Spares, and how each gets its cores. */
   readonly #unpinned = new WeakMap<Instance, () => void>();
   readonly #inMemory: boolean;
@@ -60,6 +62,7 @@ export class InstanceStarter {
     this.#inMemory = BodyFiles.isPossibleIn(config.runDirectory);
     if (this.#inMemory) void this.#learnMoves();
     this.#cores = new CoreSlots(pinsCores(options.isolation, config.slots) ? options.isolation.cores : []);
+    this.#gpus = new GpuSlots(config.gpus ?? 0, options.environment);
     this.#codeCache = new CodeCache({
       artifactPath: (digest) => options.cache.pathOf(digest),
       fork: () => this.#hosts.startOwn((places) => nodePlan(places, defaultMemoryBytes)),
@@ -89,6 +92,7 @@ export class InstanceStarter {
     const id = host?.id ?? this.#hosts.nextId();
     const takeCores = () => this.#cores.take(version.spec?.resources?.cpu || 1);
     let cores = spare ? undefined : takeCores();
+    const gpus = this.#gpus.take(version.spec?.resources?.gpus ?? 0);
     const log = (line: LogHeader, text: string) =>
       this.#log(version, { functionName: version.function, instance: id, ...line, text });
     const instance: Instance = new Instance({
@@ -103,6 +107,7 @@ export class InstanceStarter {
         ...events,
         onEnded: (ended, reason, unstarted) => {
           if (cores) this.#cores.give(cores);
+          if (gpus) this.#gpus.give(gpus);
           events.onEnded(ended, reason, unstarted);
         },
         onCodeCacheRejected: () => this.#codeCache.replace(version, this.#loadHeader('', version, {})),
@@ -118,10 +123,13 @@ export class InstanceStarter {
         if (cores) host?.pin(cores);
       });
     }
-    this.#fetch(version).then(
+    const fetched = gpus
+      ? this.#fetch(version)
+      : Promise.reject(new Error('instances that are about to end still hold the GPUs'));
+    fetched.then(
       (secrets) => {
         if (instance.phase === 'stopped') return host?.kill('SIGKILL');
-        host ??= this.#startOwn(version, id);
+        host ??= this.#startOwn(version, id, this.#gpus.environmentOf(gpus ?? []));
         const load = this.#loadHeader(id, version, secrets);
         host.adopt({
           connected: (socket, early) => {
@@ -181,16 +189,17 @@ export class InstanceStarter {
     return secrets;
   }
 
-  #startOwn(version: FunctionVersion, id: string): HostProcess {
+  /** `more` is told to this instance alone. */
+  #startOwn(version: FunctionVersion, id: string, more: Readonly<Record<string, string>>): HostProcess {
     const { spec } = version;
     const folder = this.#folders.pathOf(version);
-    return this.#hosts.startOwn(
-      (places) =>
+    return this.#hosts.startOwn((places) => {
+      const plan =
         spec?.kind === 'process'
           ? foreignPlan(places, version, folder)
-          : nodePlan(places, memoryOf(version), spec?.permissions),
-      id,
-    );
+          : nodePlan(places, memoryOf(version), spec?.permissions);
+      return { ...plan, env: { ...plan.env, ...more } };
+    }, id);
   }
 
   #loadHeader(id: string, version: FunctionVersion, secrets: Readonly<Record<string, string>>): LoadHeader {

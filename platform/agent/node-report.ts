@@ -76,6 +76,8 @@ export class NodeReports {
       slots: config.slots,
       slotsUsed: this.#agent.slotsUsed(),
       memoryBytes: config.memoryBytes,
+      gpus: config.gpus ?? 0,
+      labels: config.labels ?? {},
       cpuUsed: cpu,
       memoryUsed: memory,
       isolation: this.#agent.isolation(),

@@ -45,6 +45,8 @@ export class Registration {
       calls,
       slots: config.slots,
       memoryBytes: config.memoryBytes,
+      ...(config.gpus === undefined ? {} : { gpus: config.gpus }),
+      ...(config.labels === undefined ? {} : { labels: config.labels }),
       ...(config.endsAtMs === undefined ? {} : { endsAt: Math.round(config.endsAtMs) }),
       version: platformVersion,
       startedAt: clock.now(),

@@ -84,11 +84,15 @@ export class SpareInstances {
   }
 }
 
-/** Functions that must answer at once, where the first call of one would come, or more of them are served. */
+/**
+ * Functions that must answer at once, where the first call of one would come, or more of them are served. None that takes GPUs:
+ * a spare would keep them from the others.
+ */
 export function versionsWithSpare(
   pools: readonly Pick<FunctionPool, 'version' | 'pull' | 'activator' | 'wanted'>[],
 ): FunctionVersion[] {
   return pools
     .filter(({ version, pull, activator, wanted }) => version.spec?.latency && pull && (activator || wanted > 0))
+    .filter(({ version }) => !version.spec?.resources?.gpus)
     .map(({ version }) => version);
 }

@@ -10,6 +10,7 @@ export interface NodeFlags {
   readonly coresPerNode?: number;
   readonly memoryPerNode?: number;
   readonly gpusPerNode?: number;
+  readonly label?: readonly string[];
   readonly walltime?: number;
   readonly queue?: string;
   readonly project?: string;
@@ -29,6 +30,9 @@ export function addNodeFlags(command: Command, what = 'how many nodes'): Command
     )
     .addOption(flag('--memory-per-node <size>', 'memory of a node').argParser(sizeBytes))
     .addOption(flag('--gpus-per-node <count>', 'GPUs of a node').argParser(positiveInteger))
+    .addOption(
+      flag('--label <name=value>', 'what functions may ask of these nodes; may be repeated').argParser(collect),
+    )
     .addOption(flag('--walltime <time>', 'when the nodes go back at the latest').argParser(durationMs))
     .addOption(flag('--queue <name>', "the scheduler's queue or partition"))
     .addOption(flag('--project <name>', 'the account or project that pays'))
@@ -40,7 +44,21 @@ export function addNodeFlags(command: Command, what = 'how many nodes'): Command
     .addOption(flag('--module <name>', 'a module to load on every node; may be repeated').argParser(collect));
 }
 
-/** Throws `usage` for a --set-env that is no NAME=value. */
+const labelsMax = 32;
+
+/** Throws `usage` for a --label that is no name=value. */
+export function labelsOf({ label = [] }: Pick<NodeFlags, 'label'>): Record<string, string> | undefined {
+  const labels = label.map((text) => {
+    const [, name, value] = /^([A-Za-z0-9][\w./-]{0,62})=([\x21-\x7e]{1,256})$/.exec(text) ?? [];
+    if (name === undefined || value === undefined)
+      throw new PlatformError('usage', `--label is "${text}"`, { hint: 'Write it like --label rack=a' });
+    return [name, value] as const;
+  });
+  if (labels.length > labelsMax) throw new PlatformError('usage', `a node has at most ${labelsMax} labels`);
+  return labels.length === 0 ? undefined : Object.fromEntries(labels);
+}
+
+/** Throws `usage` for a --set-env that is no NAME=value, and as `labelsOf`. */
 export function nodeRequest(flags: NodeFlags): NodeRequest {
   const environment = (flags.setEnv ?? []).map((text) => {
     const [, name, value] = /^([A-Za-z_]\w*)=(.*)$/s.exec(text) ?? [];
@@ -53,6 +71,7 @@ export function nodeRequest(flags: NodeFlags): NodeRequest {
     coresPerNode: flags.coresPerNode,
     memoryPerNodeBytes: flags.memoryPerNode,
     gpusPerNode: flags.gpusPerNode,
+    labels: labelsOf(flags),
     walltimeMs: flags.walltime,
     queue: flags.queue,
     project: flags.project,

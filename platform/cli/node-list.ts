@@ -27,6 +27,8 @@ const nodesView: ListView<Node> = {
     { title: 'SLOTS', text: ({ slots, slotsUsed }) => `${slotsUsed}/${slots}` },
     { title: 'INSTANCES', text: ({ instances }) => String(instances.length) },
     { title: 'MEMORY', text: ({ memoryBytes }) => formatBytes(memoryBytes) },
+    { title: 'GPUS', text: ({ gpus }) => String(gpus), wide: true },
+    { title: 'LABELS', text: ({ labels }) => labelsText(labels), wide: true },
     {
       title: 'BUSY',
       text: ({ cpuUsed, memoryUsed }) => `${percent(cpuUsed)} cores, ${percent(memoryUsed)} memory`,
@@ -48,6 +50,12 @@ const nodesView: ListView<Node> = {
 
 function percent(share: number): string {
   return `${Math.round(100 * share)} %`;
+}
+
+/** "rack=a, disk=fast" */
+function labelsText(labels: Readonly<Record<string, string>>): string {
+  const pairs = Object.entries(labels).map(([name, value]) => `${name}=${value}`);
+  return pairs.join(', ') || '-';
 }
 
 /** "echo x2, gridrec" */

@@ -16,7 +16,7 @@ import {
 } from './command.ts';
 import type { CliContext } from './context.ts';
 import { launcherCommand } from './launcher-command.ts';
-import { addNodeFlags, type NodeFlags, sizeBytes } from './node-flags.ts';
+import { addNodeFlags, labelsOf, type NodeFlags, sizeBytes } from './node-flags.ts';
 import type { Output } from './output.ts';
 import { phaseText } from './phase-text.ts';
 import { runScheduledUp } from './scheduled-up.ts';
@@ -124,6 +124,8 @@ export async function runUp(
     walltimeMs: flags.walltime,
     endsWithUs: flags.endsWithUs,
     slotsPerNode: flags.coresPerNode ?? availableParallelism(),
+    gpusPerNode: flags.gpusPerNode,
+    labels: labelsOf(flags),
     ...(flags.storeSize === undefined ? {} : { storeBytes: flags.storeSize }),
     claims: claimsOf(flags),
     traces: tracesOf(flags),

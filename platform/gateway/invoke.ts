@@ -2,6 +2,7 @@
 import { type Clock, PlatformError } from '#common';
 import type { FunctionVersion, InvokeRequest, InvokeResponse } from '#proto';
 import { latestAlias, type Registry } from '#registry';
+import { mayRunOn } from '#routing';
 import { invokePayloadBytesMax } from '#rpc';
 import type { AgentAnswer, AgentCallOptions } from './call-line.ts';
 import type { Changes } from './changes.ts';
@@ -83,13 +84,18 @@ async function callSomewhere(
       if (PlatformError.from(error).code !== 'no-capacity') throw error;
     }
     const left = deadline - clock.monotonic();
-    if (left <= 0 || signal.aborted) throw noSlot(version);
+    if (left <= 0 || signal.aborted) throw noSlot(version, fleet);
     scaling.hurry();
     await changes.next(clock, left, signal);
   }
 }
 
-function noSlot(version: FunctionVersion): PlatformError {
+function noSlot(version: FunctionVersion, fleet: Fleet): PlatformError {
+  if (!fleet.placeable().some(({ entry }) => mayRunOn(version.spec, entry))) {
+    return new PlatformError('no-capacity', `no node of the pilot has what ${version.function} asks for`, {
+      hint: `\`pilotfish scale explain ${version.function}\` says what, \`pilotfish node list -o wide\` what there is.`,
+    });
+  }
   const message = `no node has had a free slot for ${version.function} for ${slotWaitMs / 1_000} s`;
   return new PlatformError('no-capacity', message, { hint: '`pilotfish node list` shows the slots in use.' });
 }
@@ -118,5 +124,6 @@ function rankOf(link: NodeLink, version: FunctionVersion): number {
   if (own.some((instance) => instance.state === 'spare')) return 0.5e6 + link.openCalls;
   if (own.some((instance) => instance.state === 'starting')) return 1e6 + link.openCalls;
   const free = node.slots - node.slotsUsed;
-  return free >= (version.spec?.resources?.cpu ?? 1) ? 2e6 - free : Number.POSITIVE_INFINITY;
+  const canStart = free >= (version.spec?.resources?.cpu ?? 1) && mayRunOn(version.spec, link.entry);
+  return canStart ? 2e6 - free : Number.POSITIVE_INFINITY;
 }

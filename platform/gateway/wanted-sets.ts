@@ -2,7 +2,7 @@
 import type { Clock } from '#common';
 import type { FunctionVersion, TriggerState, WantedFunction } from '#proto';
 import type { TriggerStates, WantedByFunction } from '#registry';
-import { canaryShare, type ShardOwners } from '#routing';
+import { canaryShare, mayRunOn, type ShardOwners } from '#routing';
 import type { NodeLink } from './node-link.ts';
 import { whatSays } from './node-says.ts';
 import { ShardMap } from './shard-map.ts';
@@ -38,8 +38,13 @@ export class WantedSets {
     const activator = chooseActivator(links, this.#activator);
     const isSameActivator = activator === this.#activator;
     this.#activator = activator;
-    const owners = this.#shardOwners(links, versions, wanted);
-    const shares = versions.map((version) => this.#shareOf(version, wanted, owners.get(version.version.digest)));
+    const kind = links.find((link) => link.entry.node === activator)?.entry ?? {};
+    // A sleeping function that the activator's node cannot run is woken by the next round.
+    const mayWake = ({ version }: WantedVersion) => mayRunOn(version.spec, kind);
+    const owners = this.#shardOwners(links, versions, wanted, mayWake);
+    const shares = versions.map((version) =>
+      this.#shareOf(version, wanted, owners.get(version.version.digest), mayWake(version)),
+    );
     const reportEveryMs = reportEveryMsFor(links.length);
     const everywhere = JSON.stringify([
       reportEveryMs,
@@ -74,14 +79,16 @@ export class WantedSets {
     links: readonly NodeLink[],
     versions: readonly WantedVersion[],
     wanted: WantedByFunction,
+    mayWake: (version: WantedVersion) => boolean,
   ): Map<string, ShardOwners> {
     const here = new Set(links.map((link) => link.entry.node));
     const reports = links.flatMap((link) => link.report ?? []);
     const owners = new Map<string, ShardOwners>();
-    for (const { id, version, pull } of versions) {
+    for (const each of versions) {
+      const { id, version, pull } = each;
       if (!pull || !version.spec?.order) continue;
       const placed = new Map([...(wanted.get(id) ?? [])].filter(([node]) => here.has(node)));
-      if (total(placed) === 0 && this.#activator !== undefined) placed.set(this.#activator, 1);
+      if (total(placed) === 0 && this.#activator !== undefined && mayWake(each)) placed.set(this.#activator, 1);
       owners.set(version.digest, this.#shards.assign(version.digest, placed, reports));
     }
     this.#shards.forgetOthers(new Set(owners.keys()));
@@ -89,14 +96,14 @@ export class WantedSets {
   }
 
   /** What is the same for every node. */
-  #shareOf(of: WantedVersion, wanted: WantedByFunction, owners: ShardOwners | undefined): Share {
+  #shareOf(of: WantedVersion, wanted: WantedByFunction, owners: ShardOwners | undefined, mayWake: boolean): Share {
     const placed = wanted.get(of.id);
     const mayRun = (of.version.spec?.scale?.max ?? 1) > 0;
     return {
       of,
       placed,
       beside: of.canary && wanted.get(of.canary.id),
-      sleeps: of.pull && total(placed) === 0 && mayRun,
+      sleeps: of.pull && total(placed) === 0 && mayRun && mayWake,
       owners,
       triggers: this.#statesOf(of.version),
     };

@@ -1,6 +1,6 @@
 /** What an instance's process is started with, by the kind of its function. Pure. */
 import { basename, join } from 'node:path';
-import type { FunctionVersion, Permissions } from '#proto';
+import type { FunctionSpec, FunctionVersion, Permissions } from '#proto';
 import { confiningWords } from './confine.ts';
 import type { NodeIsolation } from './probe.ts';
 
@@ -28,9 +28,9 @@ const mebibyte = 2 ** 20;
 
 const noPermissions: Permissions = { net: false, read: [], write: [], env: [] };
 
-/** True where the function needs a process started for it: its permissions are fixed when a process starts. */
-export function needsOwnHost({ kind, permissions }: { kind: string; permissions: Permissions | undefined }): boolean {
-  if (kind === 'process') return true;
+/** True where the function needs a process started for it: its permissions and GPUs are fixed when a process starts. */
+export function needsOwnHost({ kind, permissions, resources }: FunctionSpec): boolean {
+  if (kind === 'process' || (resources?.gpus ?? 0) > 0) return true;
   const { net, read, write, env } = permissions ?? noPermissions;
   return net || read.length + write.length + env.length > 0;
 }

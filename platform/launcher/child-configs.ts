@@ -52,7 +52,7 @@ export function clusterOf(config: NodeConfig, route: string, routes: readonly st
 }
 
 export function agentConfig(config: NodeConfig, brokers: string[], runDirectory: string): AgentConfig {
-  const { pilot, node, host, slots, memoryBytes, nodeDirectory, pilotDirectory, claims } = config;
+  const { pilot, node, host, slots, memoryBytes, gpus, labels, nodeDirectory, pilotDirectory, claims } = config;
   const paths = pilotPaths(pilotDirectory);
   const tls = tlsFiles(pilotDirectory, agentMember(node));
   return {
@@ -69,6 +69,8 @@ export function agentConfig(config: NodeConfig, brokers: string[], runDirectory:
     tls,
     claims,
     ...tracesOf(paths.record),
+    ...(gpus === undefined ? {} : { gpus }),
+    ...(labels === undefined ? {} : { labels }),
     ...(config.endsAtMs === undefined ? {} : { endsAtMs: config.endsAtMs }),
   };
 }

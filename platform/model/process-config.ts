@@ -17,6 +17,13 @@ export const claimsSchema = z.strictObject({
 });
 export type Claims = z.infer<typeof claimsSchema>;
 
+/** What functions may ask of a node besides slots and memory. */
+const nodeKind = {
+  gpus: z.int().nonnegative().optional(),
+  /** { rack: "a" } */
+  labels: z.record(z.string(), z.string()).optional(),
+};
+
 const tlsFiles = z.strictObject({ ca: z.string(), cert: z.string(), key: z.string() });
 
 /** Where spans go, and how many events are traced whose source says nothing of it. */
@@ -32,6 +39,7 @@ export const nodeConfigSchema = z.strictObject({
   /** Slots of the scheduler's grant. */
   slots: z.int().positive(),
   memoryBytes: z.int().positive(),
+  ...nodeKind,
   /** The pilot's directory (shared between nodes), and this node's own below it. */
   pilotDirectory: z.string(),
   nodeDirectory: z.string(),
@@ -64,6 +72,7 @@ export const agentConfigSchema = z.strictObject({
   host: z.string(),
   slots: z.int().positive(),
   memoryBytes: z.int().positive(),
+  ...nodeKind,
   nodeDirectory: z.string(),
   /** Private, node-local, gone with the launcher: sockets, spools, instances' scratch. */
   runDirectory: z.string(),
@@ -153,9 +162,7 @@ export const nodeEntrySchema = z.strictObject({
   }),
   slots: z.int().positive(),
   memoryBytes: z.int().positive(),
-  gpus: z.int().nonnegative().optional(),
-  /** What functions may ask for: { rack: "a" }. */
-  labels: z.record(z.string(), z.string()).optional(),
+  ...nodeKind,
   /** When its scheduler job ends, milliseconds since 1970; left out where no end is known. */
   endsAt: z.int().optional(),
   version: z.string(),

@@ -47,6 +47,7 @@ async function configure(
 ): Promise<NodeConfig> {
   const { request } = plan;
   const memoryBytes = Math.min(totalmem(), process.constrainedMemory() || Number.POSITIVE_INFINITY);
+  const gpus = request.gpusPerNode ?? grant.gpus;
   return {
     pilot: plan.pilot,
     node: plan.nodes[index] ?? '',
@@ -54,6 +55,8 @@ async function configure(
     host: chooseAddress({ interfaces: networkInterfaces(), wanted: plan.interface, named: await ownAddresses() }),
     slots: request.coresPerNode ?? grant.slots ?? availableParallelism(),
     memoryBytes: Math.min(memoryBytes, request.memoryPerNodeBytes ?? grant.memoryBytes ?? memoryBytes),
+    ...(gpus === undefined ? {} : { gpus }),
+    ...(request.labels === undefined ? {} : { labels: request.labels }),
     pilotDirectory: plan.pilotDirectory,
     nodeDirectory,
     broker: index < plan.brokers,

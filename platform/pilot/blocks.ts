@@ -23,6 +23,7 @@ const requestSchema = z.strictObject({
   coresPerNode: z.int().positive().optional(),
   memoryPerNodeBytes: z.int().positive().optional(),
   gpusPerNode: z.int().positive().optional(),
+  labels: z.record(z.string(), z.string()).optional(),
   walltimeMs: z.int().positive().optional(),
   queue: z.string().optional(),
   project: z.string().optional(),

@@ -24,6 +24,8 @@ export interface PilotShape {
   readonly slots: number;
   /** Of one node. */
   readonly memoryBytes: number;
+  readonly gpus?: number | undefined;
+  readonly labels?: Readonly<Record<string, string>> | undefined;
   readonly storeBytes: number;
   /** Servers that hold the pilot's state: the first so many nodes run one each. */
   readonly brokers: number;
@@ -68,7 +70,7 @@ export function writePilot(pilot: string, pilotDirectory: string, shape: PilotSh
   const nodes = shape.hosts.map((host, index): NodeConfig => {
     const node = `n${index + 1}`;
     const hasBroker = index < shape.brokers;
-    const { slots, memoryBytes, storeBytes, brokers } = shape;
+    const { slots, memoryBytes, gpus, labels, storeBytes, brokers } = shape;
     const nodeDirectory = join(paths.nodes, node);
     return {
       pilot,
@@ -76,6 +78,8 @@ export function writePilot(pilot: string, pilotDirectory: string, shape: PilotSh
       host,
       slots,
       memoryBytes,
+      ...(gpus === undefined ? {} : { gpus }),
+      ...(labels === undefined ? {} : { labels: { ...labels } }),
       pilotDirectory,
       nodeDirectory,
       broker: hasBroker,

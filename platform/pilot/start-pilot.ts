@@ -21,6 +21,9 @@ export interface StartPilotOptions {
   readonly adapter: PilotAdapter;
   readonly nodes: number;
   readonly slotsPerNode: number;
+  readonly gpusPerNode?: number | undefined;
+  /** What functions may ask of its nodes. */
+  readonly labels?: Readonly<Record<string, string>> | undefined;
   /** Servers that hold the pilot's state: 1 (the default), or 3 of which one may be lost with its node. */
   readonly brokers?: number;
   /** Left off: the pilot runs until it is ended. */
@@ -202,6 +205,8 @@ function shapeOf({
   resource,
   adapter,
   slotsPerNode,
+  gpusPerNode,
+  labels,
   storeBytes,
   walltimeMs,
   endsWithUs,
@@ -214,6 +219,8 @@ function shapeOf({
     resource,
     hosts: Array.from({ length: nodes }, (_, index) => adapter.hostOf(index)),
     slots: slotsPerNode,
+    gpus: gpusPerNode,
+    labels,
     brokers,
     walltimeMs,
     endsWith: endsWithUs ? { pid: process.pid, startTicks: readStartTicks(process.pid) ?? '' } : undefined,

@@ -10,6 +10,7 @@ export {
 } from './canary.ts';
 export { type CollectRules, compileCollect } from './collect.ts';
 export { CronFires, missedAfterMs, missedFiresMax } from './cron-fires.ts';
+export { mayRunOn, type NodeKind } from './eligible.ts';
 export { compileFilter, type EventFilter } from './event-filter.ts';
 export { type ArrivedName, compileGlob, FileFold, fileNamesMax, fileStem, fileVersion } from './file-fold.ts';
 export {

@@ -46,6 +46,10 @@ export interface PilotOptions {
   /** `--claims`, where it is not to be the shared folder. */
   readonly claims?: 'node' | 'stream';
   readonly walltime?: string;
+  /** `--gpus-per-node`, whatever the machine has. */
+  readonly gpusPerNode?: number;
+  /** `--label`, of all nodes. */
+  readonly label?: string;
   /** `--traces` */
   readonly traces?: string;
   /** `--trace-ratio` */
@@ -99,6 +103,8 @@ export class TestPilot {
     if (options.traces) args.push('--traces', options.traces);
     if (options.traceRatio) args.push('--trace-ratio', String(options.traceRatio));
     if (options.walltime) args.push('--walltime', options.walltime);
+    if (options.gpusPerNode) args.push('--gpus-per-node', String(options.gpusPerNode));
+    if (options.label) args.push('--label', options.label);
     if (options.storeSize) args.push('--store-size', options.storeSize);
     const up = await runCli(args, { PILOTFISH_HOME: home });
     if (up.code !== 0) throw new Error(`up failed with ${up.code}:\n${up.stderr}`);

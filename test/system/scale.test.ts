@@ -12,7 +12,7 @@ let pilot: TestPilot;
 
 beforeAll(async () => {
   // The function waits, so that slots may be many more than processors.
-  pilot = await TestPilot.start({ nodes: 2, coresPerNode: 16 });
+  pilot = await TestPilot.start({ nodes: 2, coresPerNode: 16, gpusPerNode: 1, label: 'rack=a' });
 }, 60_000);
 
 afterAll(async () => {
@@ -117,6 +117,7 @@ it('a function that keeps a processor busy goes from one instance to two, and ba
   const calm = await publishNumbered(pilot, 'burn-calm', 10, 5, through);
   await calm.finished(60_000);
   const steppedAt = performance.now();
+  const steppedWallMs = Date.now();
   const load = await publishNumbered(pilot, 'burn-step', 250, 50, through);
   await eventually(() => watch.untilReady(steppedAt, 2) < Number.POSITIVE_INFINITY, {
     timeoutMs: 40_000,
@@ -124,8 +125,10 @@ it('a function that keeps a processor busy goes from one instance to two, and ba
   });
   await load.finished(90_000);
   await eventually(() => watch.last?.wanted === 1, { timeoutMs: 60_000, what: 'back at its minimum' });
+  const grown = (await pilot.client.scale('burns')).decisions.find(({ to }) => to === 2);
   process.stderr.write(
-    `step x10, bound to a processor: 2 ready after ${Math.round(watch.untilReady(steppedAt, 2))} ms\n`,
+    `step x10, bound to a processor: 2 ready after ${Math.round(watch.untilReady(steppedAt, 2))} ms, decided after ` +
+      `${(grown?.timeMs ?? Number.NaN) - steppedWallMs} ms (${grown?.reason})\n`,
   );
   expect(watch.mostWanted(steppedAt)).toBe(2);
   await watch.close();
@@ -195,4 +198,30 @@ it('`scale` explains, sets, pauses and resumes; `top` streams the decisions', as
   expect((await pilot.cli(['scale', 'set', 'waits', '--reset'])).stdout).toBe('waits\tnothing\n');
   const top = await pilot.cli(['top', '--count', '1', '-o', 'json']);
   expect(JSON.parse(top.stdout)).toMatchObject({ function: expect.any(String), reason: expect.stringMatching(/./) });
+}, 120_000);
+
+it('gives each instance a GPU of its own, and a label that no node has is said, to who looks and to who calls', async () => {
+  const device = '() => process.env.CUDA_VISIBLE_DEVICES ?? "none"';
+  await functions.deploy(pilot, 'device', device, [
+    'resources: { gpus: 1 }',
+    'placement: { labels: { rack: a } }',
+    'scale: { min: 3, max: 3 }',
+  ]);
+  const explained = () => pilot.client.scale('device');
+  await expect.poll(async () => (await explained()).reason, { timeout: 30_000 }).toContain('held at 2 by GPUs');
+  await expect.poll(async () => (await explained()).ready, { timeout: 30_000 }).toBe(2);
+  const { instances } = (await pilot.client.get('device')) as { instances: readonly { node: string }[] };
+  expect(instances.map(({ node }) => node).sort()).toEqual(['n1', 'n2']);
+  expect((await pilot.cli(['invoke', 'device', '-d', ''])).stdout).toBe('0');
+
+  await functions.deploy(pilot, 'elsewhere', device, ['placement: { labels: { rack: b } }', 'scale: { min: 1 }']);
+  const reason = async () => (await pilot.client.scale('elsewhere')).reason;
+  await expect.poll(reason, { timeout: 30_000 }).toContain('held at 0 by the label rack=b');
+  expect(await pilot.cli(['invoke', 'elsewhere', '-d', ''])).toMatchObject({
+    code: 8,
+    stderr: expect.stringContaining('no node of the pilot has what elsewhere asks for'),
+  });
+  const { stdout } = await pilot.cli(['node', 'list', '-o', 'wide']);
+  expect(stdout).toMatch(/GPUS\s+LABELS/);
+  expect(stdout).toMatch(/\b1\s+rack=a\b/);
 }, 120_000);

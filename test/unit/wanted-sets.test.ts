@@ -89,3 +89,23 @@ it('tells a node each second that runs more than it should', () => {
   wait(1_000);
   expect(state(placed)).toEqual([]);
 });
+
+it('wakes a sleeping function on a node that has what it asks for, or leaves that to the next round', () => {
+  const activators = (labels: Record<string, string>) => {
+    const told: boolean[] = [];
+    const link = {
+      entry: { node: 'n1', slots: 4, startedAt: 1, labels },
+      report: reportOf('n1', 0),
+      apply: (_: number, functions: readonly { activator: boolean }[]) => {
+        told.push(functions[0]?.activator ?? false);
+      },
+    };
+    const states = { get: () => TriggerState.fromPartial({}) } as unknown as TriggerStates;
+    const spec = { placement: { labels: { rack: 'a' } } };
+    const version = { id: 'f', version: FunctionVersion.fromPartial({ function: 'f', digest: 'd', spec }), pull: true };
+    new WantedSets(systemClock, states).state([link] as unknown as NodeLink[], [version], new Map());
+    return told;
+  };
+  expect(activators({ rack: 'a' })).toEqual([true]);
+  expect(activators({ rack: 'b' })).toEqual([false]);
+});

@@ -7,6 +7,8 @@ export interface NodeRequest {
   readonly coresPerNode?: number | undefined;
   readonly memoryPerNodeBytes?: number | undefined;
   readonly gpusPerNode?: number | undefined;
+  /** What functions may ask of these nodes; the scheduler is not told. */
+  readonly labels?: Readonly<Record<string, string>> | undefined;
   readonly walltimeMs?: number | undefined;
   /** Partition, where the scheduler calls it so. */
   readonly queue?: string | undefined;
