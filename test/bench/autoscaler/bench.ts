@@ -56,12 +56,12 @@ function unavoidableText(): string {
 }
 
 function frontText(front: readonly FrontPoint[]): string {
-  const lines = front.map(({ policy, missPercent, cost, parameters }) =>
+  const lines = front.map(({ policy, missPercent, cost, parameters, dominatedBy }) =>
     [
       policy.padEnd(12),
       `${missPercent.toFixed(2)} %`.padStart(8),
       cost.toFixed(3).padStart(7),
-      ` ${JSON.stringify(parameters)}`,
+      ` ${JSON.stringify(parameters)}${dominatedBy.length === 0 ? '' : `, dominated by ${dominatedBy.join(', ')}`}`,
     ].join(' '),
   );
   return [

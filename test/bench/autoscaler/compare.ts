@@ -27,6 +27,8 @@ export interface TraceRow extends Score {
 export interface FrontPoint extends Score {
   readonly policy: string;
   readonly parameters: Readonly<Record<string, number>>;
+  /** Other policies of which a point is better, by more than the noise. */
+  readonly dominatedBy: readonly string[];
 }
 
 /** A percent of missed events is worth so many percent of the optimum's instance-seconds. */
@@ -75,7 +77,7 @@ export function judge(tuned: readonly Tuned[], traces: readonly Trace[], seeds: 
 
 /** The training front of each policy, on the seeds that none has seen, over all traces. */
 export function fronts(tuned: readonly Tuned[], traces: readonly Trace[], seeds: readonly number[]): FrontPoint[] {
-  return tuned.flatMap(({ kind, front }) =>
+  const points = tuned.flatMap(({ kind, front }) =>
     front
       .map((parameters) => ({
         policy: kind.name,
@@ -84,6 +86,10 @@ export function fronts(tuned: readonly Tuned[], traces: readonly Trace[], seeds:
       }))
       .sort((a, b) => a.cost - b.cost),
   );
+  return points.map((point) => {
+    const better = points.filter((other) => other.policy !== point.policy && dominates(other, point, 1));
+    return { ...point, dominatedBy: [...new Set(better.map(({ policy }) => policy))] };
+  });
 }
 
 /** `strictness` 1: by more than the noise; 0: at all. */
