@@ -16,7 +16,7 @@ export async function bundleProject(
   const { bundleFunction, checkTypes, readProject } = await import('#bundle');
   const { functions, notes } = readProject(path);
   for (const note of notes) output.note(`note: ${note}`);
-  await using loads = new LoadCheck();
+  await using loads = new LoadCheck(signal);
   if (functions.some(({ spec }) => spec.kind === 'typescript')) loads.prepare();
   const bundles: Bundle[] = [];
   for (const one of functions) {

@@ -79,11 +79,12 @@ class Rounds implements AsyncDisposable {
   readonly #session: Session;
   readonly #pilot: PilotClient;
   readonly #followed = new Set<string>();
-  readonly #loads = new LoadCheck();
+  readonly #loads: LoadCheck;
   #stopTypes: () => void = () => undefined;
 
   constructor(session: Session, pilot: PilotClient) {
     this.#session = session;
+    this.#loads = new LoadCheck(session.context.signal);
     this.#pilot = pilot;
   }
 

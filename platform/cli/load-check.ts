@@ -26,7 +26,7 @@ type Verdict =
   | { readonly kind: 'unknown'; readonly why: string };
 
 /** A top level that takes longer makes every start of an instance slow; whether it ends at all is not waited for. */
-const waitMs = 10_000;
+const waitMs = 5_000;
 /** Hosts at once: each starts a process. */
 const hostsMax = 4;
 const memoryBytes = 256 * 2 ** 20;
@@ -36,6 +36,11 @@ export class LoadCheck implements AsyncDisposable {
   #ahead: Promise<LookingHost> | undefined;
   /** Digests of artifacts that are functions. */
   readonly #known = new Set<string>();
+  readonly #signal: AbortSignal;
+
+  constructor(signal: AbortSignal) {
+    this.#signal = signal;
+  }
 
   /** Boots the host of the next check, which then takes a few milliseconds. */
   prepare(): void {
@@ -51,8 +56,13 @@ export class LoadCheck implements AsyncDisposable {
     );
     const notes: string[] = [];
     for (let from = 0; from < scripts.length; from += hostsMax) {
-      const some = scripts.slice(from, from + hostsMax);
-      notes.push(...(await Promise.all(some.map((one) => this.#look(one)))).filter((note) => note !== ''));
+      // All of them are waited for: each host takes its folder with it.
+      for (const looked of await Promise.allSettled(
+        scripts.slice(from, from + hostsMax).map((one) => this.#look(one)),
+      )) {
+        if (looked.status === 'rejected') throw looked.reason;
+        if (looked.value !== '') notes.push(looked.value);
+      }
     }
     return notes;
   }
@@ -70,7 +80,7 @@ export class LoadCheck implements AsyncDisposable {
     const ahead = this.#ahead;
     this.#ahead = undefined;
     using host = await (ahead ?? this.#start());
-    const verdict = await host.look(bundle);
+    const verdict = await host.look(bundle, this.#signal);
     const file = basename(entry ?? bundle.spec.name);
     if (verdict.kind === 'noFunction') {
       throw new PlatformError('invalid', `${file}: ${verdict.message}`, {
@@ -116,14 +126,19 @@ class LookingHost implements Disposable {
     this.#socket.on('error', () => undefined);
   }
 
-  async look(bundle: Bundle): Promise<Verdict> {
+  /** Rejects with `cancelled` once the signal aborts. */
+  async look(bundle: Bundle, signal: AbortSignal): Promise<Verdict> {
     const load: LoadHeader = { ...this.#write(bundle), ...nowhere, function: bundle.spec.name, digest: bundle.digest };
     new FrameWriter(this.#socket).write(frameTypes.load, 0, 0, JSON.stringify(load));
+    const cancel = () => this.#verdict.reject(new PlatformError('cancelled', 'it was interrupted'));
+    if (signal.aborted) cancel();
+    signal.addEventListener('abort', cancel, { once: true });
     const timer = setTimeout(() => this.#unknown(`its top level ran longer than ${waitMs / 1_000} s`), waitMs);
     try {
       return await this.#verdict.promise;
     } finally {
       clearTimeout(timer);
+      signal.removeEventListener('abort', cancel);
     }
   }
 

@@ -1,5 +1,8 @@
-/** `Invoke` of a warm function through gateway, agent and instance, against a bare grpc-js unary echo with the same TLS. */
-import { fork } from 'node:child_process';
+/**
+ * `Invoke` of a warm function through gateway, agent and instance, against a bare grpc-js unary echo with the same TLS. Beside it
+ * the same echo by way of two more processes that only pass bytes on: the least that a call by that way can cost.
+ */
+import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -23,13 +26,14 @@ export async function benchInvoke(rounds: number): Promise<BenchResult[]> {
   await using pilot = await TestPilot.start({ coresPerNode: 2 });
   await deployFolder(pilot, join(import.meta.dirname, '../../../functions/echo'));
   const ours: Call = () => pilot.client.invoke('echo', payload);
-  await using bare = await openBare();
-  const samples = { p50: [] as number[], p99: [] as number[], rate: [] as number[] };
-  const base = { p50: [] as number[], p99: [] as number[], rate: [] as number[] };
+  await using bare = await openBare([]);
+  await using passed = await openBare(['relay', 'end']);
+  const [samples, base, floor] = [noSamples(), noSamples(), noSamples()];
   for (let round = 0; round <= rounds; round++) {
     for (const [into, call] of [
       [samples, ours],
       [base, bare.call],
+      [floor, passed.call],
     ] as const) {
       const times = await oneByOne(call, round === 0 ? warmUpCalls : calls);
       const perSecond = await together(call, 4_000);
@@ -43,7 +47,13 @@ export async function benchInvoke(rounds: number): Promise<BenchResult[]> {
     compare('invoke-p50-vs-grpc', 'us', samples.p50, base.p50),
     compare('invoke-p99-vs-grpc', 'us', samples.p99, base.p99),
     compare('invoke-rate-vs-grpc', 'calls/s', samples.rate, base.rate),
+    compare('passed-p50-vs-grpc', 'us', floor.p50, base.p50),
+    compare('passed-rate-vs-grpc', 'calls/s', floor.rate, base.rate),
   ];
+}
+
+function noSamples() {
+  return { p50: [] as number[], p99: [] as number[], rate: [] as number[] };
 }
 
 /** Microseconds of each call. */
@@ -73,7 +83,8 @@ function quantile(values: readonly number[], share: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? Number.NaN;
 }
 
-async function openBare(): Promise<AsyncDisposable & { readonly call: Call }> {
+/** `relays` are the processes between the server and the end of the way. */
+async function openBare(relays: readonly string[]): Promise<AsyncDisposable & { readonly call: Call }> {
   const folder = mkdtempSync(join(tmpdir(), 'pilotfish-bench-'));
   const now = Date.now();
   const authority = await CertificateAuthority.create('bench', now);
@@ -86,8 +97,16 @@ async function openBare(): Promise<AsyncDisposable & { readonly call: Call }> {
     writeFileSync(path, text, { mode: 0o600 });
     return path;
   });
-  const child = fork(join(import.meta.dirname, '../baseline/grpc-echo.ts'), files, { execArgv: [] });
-  const [port] = (await once(child, 'message')) as [number];
+  const children: ChildProcess[] = [];
+  const start = async (script: string, ...args: readonly string[]) => {
+    const child = fork(join(import.meta.dirname, '../baseline', script), args, { execArgv: [] });
+    children.push(child);
+    return (await once(child, 'message'))[0] as unknown;
+  };
+  const sockets = relays.map((name) => join(folder, name));
+  for (const [at, path] of [...sockets.entries()].reverse())
+    await start('relay.ts', path, ...sockets.slice(at + 1, at + 2));
+  const port = await start('grpc-echo.ts', ...files, ...sockets.slice(0, 1));
   const ssl = credentials.createSsl(Buffer.from(authority.cert), Buffer.from(identity.key), Buffer.from(identity.cert));
   const client = new Client(`127.0.0.1:${port}`, ssl, { 'grpc.ssl_target_name_override': 'localhost' });
   return {
@@ -101,8 +120,10 @@ async function openBare(): Promise<AsyncDisposable & { readonly call: Call }> {
     },
     async [Symbol.asyncDispose]() {
       client.close();
-      child.disconnect();
-      await once(child, 'exit');
+      for (const child of children) {
+        child.disconnect();
+        await once(child, 'exit');
+      }
       rmSync(folder, { recursive: true, force: true });
     },
   };
