@@ -114,7 +114,9 @@ function canaryOf({ canary, maxErrors, maxP99 }: DeployFlags): CanaryOptions | u
 
 function nextCommand({ spec }: Bundle): string {
   const [trigger] = spec.triggers;
-  if (!trigger || trigger.gather) return `pilotfish invoke ${spec.name} -d hi`;
+  if (trigger?.gather)
+    return `pilotfish describe ${spec.name}; what comes on ${trigger.subject} is gathered into its events`;
+  if (!trigger) return `pilotfish invoke ${spec.name} -d hi`;
   return `pilotfish invoke ${spec.name} -d hi, or pilotfish pub ${trigger.subject.replaceAll('*', '1').replace('>', '1')} -d hi`;
 }
 

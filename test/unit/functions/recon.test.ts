@@ -1,9 +1,9 @@
 // The offline command: TomoPy's results through the command line, and what it says to bad input.
-import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { decodeNpy, encodeNpy } from '../../../functions/formats/index.ts';
+import { decodeNpy, encodeNpy, encodeTiff } from '../../../functions/formats/index.ts';
 import { parseReconOptions, UsageError } from '../../../functions/offline/options.ts';
 import { runRecon } from '../../../functions/offline/run.ts';
 import { loadKernel } from '../../harness/kernels.ts';
@@ -113,6 +113,36 @@ describe('a small sinogram', () => {
     const table = save('table.npy', [2, 3], Float64Array.from({ length: 6 }));
     const [, stack = ''] = arrays();
     await expect(recon('--algorithm', 'fbp', '--sinogram', stack, '--theta', table)).rejects.toThrow('(2, 3)');
+  });
+});
+
+describe('--input', () => {
+  it('takes a folder of TIFF pictures as the line integrals that they come to', async () => {
+    const [angles, rows, columns] = [12, 2, 16];
+    const stack = path('tiff-scan');
+    mkdirSync(stack, { recursive: true });
+    const picture = (name: string, valueAt: (pixel: number) => number) => {
+      const values = Float32Array.from({ length: rows * columns }, (_, pixel) => valueAt(pixel));
+      writeFileSync(join(stack, name), encodeTiff(values, { width: columns, height: rows, description: '' }));
+    };
+    const lineAt = (angle: number, pixel: number) => 0.1 + 0.05 * ((3 * angle + 7 * pixel) % 11);
+    picture('dark_0.tif', () => 10);
+    picture('flat_0.tif', () => 1_010);
+    for (let angle = 0; angle < angles; angle++)
+      picture(`proj_${String(angle).padStart(3, '0')}.tif`, (pixel) => 10 + 1_000 * Math.exp(-lineAt(angle, pixel)));
+    const degrees = Array.from({ length: angles }, (_, angle) => (180 * angle) / angles);
+    writeFileSync(join(stack, 'theta.txt'), degrees.join('\n'));
+
+    const theta = Float64Array.from(degrees, (angle) => (Math.PI * angle) / 180);
+    const sinogram = Float32Array.from({ length: angles * rows * columns }, (_, i) =>
+      lineAt(Math.floor(i / (rows * columns)), i % (rows * columns)),
+    );
+    const arrays = ['--sinogram', save('ts.npy', [angles, rows, columns], sinogram)];
+    arrays.push('--theta', save('tt.npy', [angles], theta));
+    const line = ['--algorithm', 'gridrec', '--centre', '7.5'];
+    const { values, shape } = await recon(...line, '--input', stack);
+    expect(shape).toEqual([rows, columns, columns]);
+    expectClose(values, (await recon(...line, ...arrays)).values);
   });
 });
 
