@@ -13,7 +13,7 @@
 // second opinion.
 export { type CentreSearch, findCentre } from './centre/centre-search.ts';
 export { oppositeProjections } from './centre/opposite-projections.ts';
-export { findCentreByPhase, type OppositeProjections } from './centre/phase-correlation.ts';
+export { findCentreByPhase, isWholeInView, type OppositeProjections } from './centre/phase-correlation.ts';
 export { findCentreVo } from './centre/vo-search.ts';
 export type { FbpOptions } from './fbp/fbp-options.ts';
 export { reconstructFbp } from './fbp/reconstruct-fbp.ts';

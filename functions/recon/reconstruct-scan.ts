@@ -8,6 +8,7 @@ import {
   findCentreByPhase,
   findCentreVo,
   type GridShape,
+  isWholeInView,
   oppositeProjections,
   type ReconstructorCache,
   reconstruct,
@@ -100,7 +101,14 @@ function centreOf(
   // The iterative methods count columns from their edges.
   const offset = algorithm !== 'gridrec' && !isFiltered(method) ? 0.5 : 0;
   if (by === 'vo') return findCentreVo(scan) + offset;
-  if (by === 'phase') return findCentreByPhase(oppositeProjections(scan)) + offset;
+  if (by === 'phase') {
+    const projections = oppositeProjections(scan);
+    if (!isWholeInView(projections))
+      warn(
+        'the sample leaves the view on a side, where phase correlation may be wrong: compare the axis with vo or entropy',
+      );
+    return findCentreByPhase(projections) + offset;
+  }
   const found = findCentre(scan, kernels.gridrec);
   if (found.kind === 'found') return found.centre + offset;
   warn(`no rotation axis found: ${found.reason}; taking the middle`);

@@ -40,10 +40,11 @@ export function findCentreByPhase(projections: OppositeProjections): number {
 }
 
 /** The sum over rows of F(first) conj F(mirrored opposite), bins 0 .. length / 2 - 1; undefined where there is no structure. */
-function crossSpectrum({ first, opposite, columns }: OppositeProjections, length: number): Float64Array | undefined {
+function crossSpectrum(projections: OppositeProjections, length: number): Float64Array | undefined {
+  const { first, opposite, columns } = projections;
   const sum = new Float64Array(length);
   const line = new Float32Array(2 * length);
-  const taper = taperOf(first, opposite, columns);
+  const taper = taperOf(projections);
   let structured = false;
   for (let row = 0; row < first.length; row += columns) {
     line.fill(0);
@@ -70,7 +71,17 @@ function writeFaded(into: Float32Array, part: 0 | 1, values: Float32Array, taper
   return left > 1e-6 * most;
 }
 
-function taperOf(first: Float32Array, opposite: Float32Array, columns: number): Float64Array {
+function taperOf(projections: OppositeProjections): Float64Array {
+  const { columns } = projections;
+  const width = Math.max(1, columns * (isWholeInView(projections) ? taperParts.air : taperParts.sample));
+  return Float64Array.from({ length: columns }, (_, i) => {
+    const fromEnd = Math.min(i, columns - 1 - i) + 0.5;
+    return fromEnd < width ? 0.5 - 0.5 * Math.cos((Math.PI * fromEnd) / width) : 1;
+  });
+}
+
+/** Whether there is air on both sides of the sample. Where it leaves the view, the axis that is found may be another. */
+export function isWholeInView({ first, opposite, columns }: OppositeProjections): boolean {
   let [brightest, most] = [0, 0];
   for (const values of [first, opposite]) {
     const ends = { left: 0, right: 0 };
@@ -82,12 +93,7 @@ function taperOf(first: Float32Array, opposite: Float32Array, columns: number): 
     brightest = Math.max(brightest, Math.abs(ends.left), Math.abs(ends.right));
     for (const value of values) most = Math.max(most, Math.abs(value));
   }
-  const isAir = brightest * columns < airPart * most * first.length;
-  const width = Math.max(1, columns * (isAir ? taperParts.air : taperParts.sample));
-  return Float64Array.from({ length: columns }, (_, i) => {
-    const fromEnd = Math.min(i, columns - 1 - i) + 0.5;
-    return fromEnd < width ? 0.5 - 0.5 * Math.cos((Math.PI * fromEnd) / width) : 1;
-  });
+  return brightest * columns < airPart * most * first.length;
 }
 
 /** Mean of the values at each end. */

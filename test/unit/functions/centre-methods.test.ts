@@ -4,6 +4,7 @@ import {
   findCentreByPhase,
   findCentreVo,
   InputError,
+  isWholeInView,
   type OppositeProjections,
   oppositeProjections,
 } from '../../../functions/kernels/index.ts';
@@ -96,6 +97,9 @@ describe('phase correlation of noisy projections', () => {
       return Math.abs(findCentreByPhase(pair) - centre);
     });
     expect(draws.filter((error) => error < 1).length).toBeGreaterThan(90);
+    const inView = noisyPair({ seed: 1, centre: 128, scale: 0.75 }, { noise: 0.1, rows: 4 });
+    const outOfView = noisyPair({ seed: 1, centre: 128, scale: 1.5 }, { noise: 0.1, rows: 4 });
+    expect([inView, outOfView].map(isWholeInView)).toEqual([true, false]);
   });
 
   it('many pairs of a whole turn make up for noise that hides the axis from one', () => {
