@@ -47,6 +47,7 @@ async function printLogs(context: CliContext, name: string, flags: LogsFlags): P
   const { follow = false, level } = flags;
   const options = { follow, sinceMs, signal: context.signal, ...(level ? { level } : {}) };
   let fromSequence = 0;
+  let isEmpty = true;
   const lines = followPilot(context, flags.pilot, async function* (pilot, heard) {
     // A function that is not there has no lines either: the difference is worth a call.
     await suggestFunction(pilot, name, () => pilot.get(name));
@@ -58,7 +59,9 @@ async function printLogs(context: CliContext, name: string, flags: LogsFlags): P
     if (flags.call !== undefined && line.callId !== flags.call) continue;
     if (flags.instance !== undefined && line.instance !== flags.instance) continue;
     output.entry(lineRecord(line), lineText(line));
+    isEmpty = false;
   }
+  if (isEmpty && !follow) output.note(`no such lines of ${name} are kept`);
   context.signal.throwIfAborted();
 }
 

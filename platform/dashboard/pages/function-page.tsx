@@ -37,7 +37,11 @@ export function FunctionPage({ name }: { readonly name: string }) {
         ))}
         <span class="quiet mono">{latest?.digest.slice(0, 12)}</span>
         <span class="quiet">{latest?.spec?.kind}</span>
-        <Actions name={name} hasCanary={canary !== undefined && canary.ended === ''} />
+        <Actions
+          name={name}
+          hasCanary={canary !== undefined && canary.ended === ''}
+          hasOthers={(metrics?.versions.length ?? 0) > 1}
+        />
       </div>
       <p class="reason">
         <Pips ready={instancesReady} wanted={instancesWanted} max={metrics?.max ?? 0} />{' '}
@@ -136,11 +140,18 @@ function Charts({ name }: { readonly name: string }) {
   );
 }
 
-function Actions({ name, hasCanary }: { readonly name: string; readonly hasCanary: boolean }) {
+interface ActionsProps {
+  readonly name: string;
+  readonly hasCanary: boolean;
+  /** There is a version to go back to. */
+  readonly hasOthers: boolean;
+}
+
+function Actions({ name, hasCanary, hasOthers }: ActionsProps) {
   return (
     <span class="actions">
       {may('Promote') && hasCanary && <ActionButton method="Promote" request={{ name }} label="Promote canary" />}
-      {may('Rollback') && (
+      {may('Rollback') && hasOthers && (
         <ActionButton
           method="Rollback"
           request={{ name }}

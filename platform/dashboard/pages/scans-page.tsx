@@ -66,7 +66,8 @@ function Row({ scan }: { readonly scan: Scan }) {
   const sum = (counts: Readonly<Record<string, number>>) =>
     Object.values(counts).reduce((total, each) => total + each, 0);
   const isOpen = closed < keys;
-  const missing = Math.max(0, sum(expected) - sum(received));
+  // Without an end marker nobody knows how many there should have been.
+  const missing = sum(expected) > 0 ? Math.max(0, sum(expected) - sum(received)) : Number.NaN;
   const until = isOpen ? (snapshot.value?.timeMs ?? lastPartAtMs) : lastPartAtMs;
   const kinds = Object.entries(received).map(([kind, count]) => `${kind || 'parts'} ${count}`);
   return (
