@@ -6,12 +6,13 @@
 import { closeSync, constants, fstatSync, openSync, rmSync, statfsSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { isChecksum } from '#claims';
+import { borrowBuffer } from '#common';
 import {
   bodyFileBytesMin,
   frameBytesMax,
   leftFileName,
   type ResultFileHeader,
-  readBody,
+  readInto,
   resultFileName,
   writeGrowing,
 } from '#frames';
@@ -130,7 +131,7 @@ export class BodyFiles {
     try {
       const { size } = fstatSync(opened);
       if (size < length) throw new Error(`its file has ${size} bytes of ${length}`);
-      return readBody(opened, length);
+      return readInto(borrowBuffer(length), opened);
     } finally {
       closeSync(opened);
       if (checksum !== undefined) rmSync(path, { force: true });

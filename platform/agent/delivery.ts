@@ -16,7 +16,7 @@ import {
   retryId,
   retrySubject,
 } from '#broker';
-import { backoffMs, messageOf, PlatformError, parseTraceparent } from '#common';
+import { backoffMs, giveBackBuffer, messageOf, PlatformError, parseTraceparent } from '#common';
 import type { ErrorHeader } from '#frames';
 import type { CallOutcome, CallRun } from './call.ts';
 import { type AttemptRecord, deadLetterBody, failuresOf } from './dead-letter.ts';
@@ -188,24 +188,29 @@ export class Delivery {
       const { message } = PlatformError.from(error);
       return this.#failed({ message: `its outputs cannot be published: ${message}` }, run);
     }
-    if (outputs.length === 0) {
-      result.left?.release();
-      return this.ack();
-    }
+    if (outputs.length === 0) return this.#handled(result);
     this.#openOutputs = outputs.length;
-    for (const output of outputs) this.#publish(output, run);
+    for (const output of outputs) this.#publish(output, result, run);
+  }
+
+  /** What comes of it is stored. Nobody reads the payloads any more, but for those of a member: they lie in those of its pack. */
+  #handled({ left, body }: ReturnedResult): void {
+    left?.release();
+    if (this.#over) return;
+    if (this.earlier.length > 0) this.#route.attempts.forget(this.name);
+    this.ack();
+    if (this.event.member !== undefined) return;
+    giveBackBuffer(body);
+    giveBackBuffer(this.event.message.data);
   }
 
   /** R2: the event is acked only after every output's PubAck. */
-  #publish(output: EventOutput, run: CallRun): void {
+  #publish(output: EventOutput, result: ReturnedResult, run: CallRun): void {
     const { outputs, claimOverBytes } = this.#route;
     outputs.store({ ...output, claimOverBytes }, (error) => {
       if (error) this.#refusal = error;
       if (--this.#openOutputs > 0) return;
-      if (this.#refusal === undefined) {
-        if (this.earlier.length > 0) this.#route.attempts.forget(this.name);
-        return this.ack();
-      }
+      if (this.#refusal === undefined) return this.#handled(result);
       // What will be refused each time is the function's failure; a full stream is not, it is waited for (R8).
       if (!this.#refusal.retryable)
         return this.#failed({ message: `its outputs were refused: ${this.#refusal.message}` }, run);

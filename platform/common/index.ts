@@ -4,6 +4,7 @@ export { type Clock, systemClock } from './clock.ts';
 export { untilAborted, withDeadline } from './deadline.ts';
 export { type ErrorCode, errorCodes, type Fault, isErrorCode } from './error-codes.ts';
 export { gatewayPathsText, httpPathPattern, isGatewayPath } from './http-paths.ts';
+export { borrowBuffer, giveBackBuffer } from './large-buffers.ts';
 export { messageOf, PlatformError, type PlatformErrorOptions } from './platform-error.ts';
 export { formatBytes, formatDuration, parseDurationMs, parseSizeBytes } from './quantities.ts';
 export { nearestName } from './suggestion.ts';

@@ -47,7 +47,7 @@ export type {
   StateHeader,
 } from './headers.ts';
 export { readJson } from './headers.ts';
-export { readBody } from './read-body.ts';
+export { readBody, readInto } from './read-body.ts';
 export {
   readErrorHeader,
   readLogHeader,

@@ -26,7 +26,12 @@ export function bodyMemory(length: number): Buffer<ArrayBuffer> {
 
 /** The first `length` bytes of an open file. Throws where it has fewer. */
 export function readBody(file: number, length: number): Buffer<ArrayBuffer> {
-  const bytes = bodyMemory(length);
+  return readInto(bodyMemory(length), file);
+}
+
+/** Fills the memory with what is at the start of an open file. Throws as `readBody`. */
+export function readInto<T extends Buffer>(bytes: T, file: number): T {
+  const { length } = bytes;
   for (let at = 0; at < length; ) {
     const read = readSync(file, bytes, at, length - at, at);
     if (read === 0) throw new Error(`the file ended after ${at} bytes of ${length}`);

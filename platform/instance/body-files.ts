@@ -14,8 +14,8 @@ import {
 
 /** Results that the agent has not read yet lie in so many files; the socket takes what is over. */
 const filesMax = 2;
-/** Those left for good have higher numbers, each its own, and are so many until the agent has taken them. */
-const leftMax = 4;
+/** Those left for good have higher numbers, each its own, and together so many bytes until the agent has taken them. */
+const leftBytesMax = 32 * 2 ** 20;
 
 /** The agent writes over this many files; one that it has given up costs nothing but its descriptor. */
 const payloadFilesMax = 2;
@@ -46,7 +46,9 @@ export class ResultFiles {
   readonly #opened: number[] = [];
   readonly #free: number[] = [];
   #nextLeft = filesMax;
-  #left = 0;
+  /** Bytes of those that the agent has not taken yet, by number. */
+  readonly #left = new Map<number, number>();
+  #leftBytes = 0;
 
   /** Without a folder everything goes through the socket. */
   constructor(folder: string, claimOver = Number.POSITIVE_INFINITY) {
@@ -61,7 +63,7 @@ export class ResultFiles {
   leave(data: Uint8Array): ResultFileHeader | undefined {
     const { length } = data;
     if (this.#folder === '' || length <= this.#claimOver || length < bodyFileBytesMin) return undefined;
-    if (length > frameBytesMax || this.#left >= leftMax) return undefined;
+    if (length > frameBytesMax || this.#leftBytes + length > leftBytesMax) return undefined;
     const file = this.#nextLeft++;
     const path = join(this.#folder, leftFileName(file));
     try {
@@ -70,7 +72,8 @@ export class ResultFiles {
       rmSync(path, { force: true });
       return undefined;
     }
-    this.#left++;
+    this.#left.set(file, length);
+    this.#leftBytes += length;
     return { file, length, checksum: checksumOf(data) };
   }
 
@@ -92,8 +95,9 @@ export class ResultFiles {
 
   /** The agent has read it, or taken it over. */
   taken(file: number): void {
-    if (file < filesMax) this.#free.push(file);
-    else this.#left--;
+    if (file < filesMax) return void this.#free.push(file);
+    this.#leftBytes -= this.#left.get(file) ?? 0;
+    this.#left.delete(file);
   }
 
   #create(): number | undefined {

@@ -3,7 +3,7 @@ import { mkdirSync, readdirSync, rmSync, truncateSync, writeFileSync } from 'nod
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { connectNats, encodeHeaders } from '#broker';
-import type { EventClient, StoredEvent } from '#client';
+import { connectEvents, type EventClient, type StoredEvent } from '#client';
 import { eventually } from '../harness/eventually.ts';
 import { deployFolder, FunctionFolder } from '../harness/functions.ts';
 import { TestPilot } from '../harness/pilot.ts';
@@ -94,6 +94,31 @@ describe('a pilot with a shared folder', () => {
     expect(answer?.headers['Pilotfish-Shape']).toBeUndefined();
     const inverted = await viewer.payload(answer as StoredEvent);
     expect(sumOf(inverted.map((value) => value ^ 255))).toBe(sumOf(data));
+  });
+
+  it('gives frames inside their events back as they came, the same memory after each other, also where a try has failed', async () => {
+    const pilot = await starting;
+    const handler = `async (event, ctx) => {
+      await new Promise((resolve) => setTimeout(resolve, event.data[0] % 20));
+      if (event.data[1] % 4 === 0 && ctx.attempt === 1) throw new Error('not at first');
+      return event.data;
+    }`;
+    const settings = [
+      'on: [{ subject: "plain.*" }]',
+      'output: "same.{1}"',
+      'concurrency: 3',
+      'resources: { memory: 512MiB }',
+    ];
+    await functions.deploy(pilot, 'same', handler, [...settings, 'retry: { attempts: 3, min: 10ms, max: 50ms }']);
+    await using source = await connectEvents(pilot.connection, 'source', { claimOverBytes: 15 * 2 ** 20 });
+    await using viewer = await pilot.events('viewer');
+    const answers = await viewer.read('same.*');
+    // Sizes differ a little, so that some of the memory is longer than what lies in it.
+    const frames = Array.from({ length: 24 }, (_, number) => frame(100 + number, frameBytes - 4 * number));
+    for (const [number, data] of frames.entries()) await source.publish(`plain.${number}`, data);
+    await source.flush();
+    for (const { subject, data } of await take(answers, frames.length))
+      expect([subject, frames[Number(subject.split('.')[1])]?.equals(data)]).toEqual([subject, true]);
   });
 
   it('goes through a Python function: what it reads was claimed, what it returns and publishes is', async () => {
@@ -292,6 +317,17 @@ describe('a pilot whose nodes have folders of their own', () => {
       expect(json(answer)).toMatchObject({ claimed: frameBytes, sum: sumOf(frames[number] as Buffer) });
     }
     expect(new Set(seen.map((answer) => json(answer)['node']))).toEqual(new Set(['n1', 'n2']));
+    // A result that is claimed is moved to the node's folder as its instance has left it.
+    const claiming = ['on: [{ subject: "echo.*" }]', 'output: "echoed.{1}"', 'claimOver: 1MiB'];
+    await functions.deploy(pilot, 'echo2', '(event) => event.open()', claiming);
+    const echoes = await viewer.read('echoed.*');
+    for (const [number, data] of frames.entries()) await source.publish(`echo.${number}`, data);
+    await source.flush();
+    for (const echo of await take(echoes, frames.length)) {
+      expect(echo.headers['Pilotfish-Claim']).toMatch(/^n[12] [0-9a-f]{24} 2097152 crc32:[0-9a-f]{8}$/);
+      const data = await viewer.payload(echo);
+      expect(frames[Number(echo.subject.split('.')[1])]?.equals(data)).toBe(true);
+    }
   }, 90_000);
 });
 

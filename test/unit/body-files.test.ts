@@ -135,8 +135,9 @@ describe('results', () => {
     const data = bytesOf(2 * bodyFileBytesMin, 1);
     expect(instance.leave(data)).toBeUndefined();
     expect(claiming.leave(bytesOf(bodyFileBytesMin, 1))).toBeUndefined();
-    const files = Array.from({ length: 4 }, () => claiming.leave(data));
-    expect(files.map((file) => file?.checksum)).toEqual(Array(4).fill(checksumOf(data)));
+    // 32 MiB of them.
+    const files = Array.from({ length: 64 }, () => claiming.leave(data));
+    expect(files.map((file) => file?.checksum)).toEqual(Array(64).fill(checksumOf(data)));
     expect(claiming.leave(data)).toBeUndefined();
     // A packed result, or one that many wait before, is given as ever.
     expect(claiming.put(data)).toEqual({ file: 0, length: data.length });
@@ -152,9 +153,10 @@ describe('results', () => {
     at(dropped).release();
     expect(done).toEqual([moved.file, dropped.file]);
     expect(agent.take(read).equals(data)).toBe(true);
-    expect(readdirSync(folder).filter((name) => name.startsWith('left-'))).toHaveLength(1);
-    for (const file of [moved, dropped, read]) claiming.taken(file.file);
-    expect(claiming.leave(data)?.file).toBe(6);
+    expect(readdirSync(folder).filter((name) => name.startsWith('left-'))).toHaveLength(61);
+    claiming.taken(moved.file);
+    expect(claiming.leave(data)?.file).toBe(66);
+    expect(claiming.leave(data)).toBeUndefined();
     expect(() => agent.left({ ...read, length: -1 }, read.checksum ?? '', () => undefined)).toThrow();
     for (const file of [-1, 0.5, 2 ** 32, Number.NaN])
       expect(() => agent.left({ ...read, file }, read.checksum ?? '', () => undefined)).toThrow();

@@ -4,7 +4,7 @@
  * and copies all of them into one. Both cost more than the way over sockets does.
  */
 import { type NatsConnection, NatsConnectionImpl, type Parser, type ProtocolHandler } from '@nats-io/transport-node';
-import { PlatformError } from '#common';
+import { borrowBuffer, PlatformError } from '#common';
 import { OutboundBatch } from './outbound-batch.ts';
 
 /** From here on a copy costs more than the write that it spares. */
@@ -55,7 +55,7 @@ export function receiveInPlace(parser: Parser): void {
     parse(chunk);
     const { msgBuf: begun, ma: message } = parser;
     if (begun === undefined || message.size < largeBytesMin || begun.capacity >= message.size) return;
-    const whole = Buffer.allocUnsafeSlow(message.size);
+    const whole = borrowBuffer(message.size);
     whole.set(begun.bytes({ copy: false }));
     begun._buf = new Uint8Array(whole.buffer, 0, begun.length);
   };
