@@ -3,8 +3,8 @@
  * changed, and belongs to the pilot's user alone. Who may write there must hold the folder's token: it proves that this
  * path, on this machine, is the pilot's folder and not one of the same name elsewhere.
  */
-import { constants, renameSync, type Stats } from 'node:fs';
-import { lstat, mkdir, open, readdir, readFile, rename, rm, stat, statfs, writeFile } from 'node:fs/promises';
+import { constants, lstatSync, renameSync, type Stats } from 'node:fs';
+import { mkdir, open, readdir, readFile, rename, rm, stat, statfs, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { formatBytes, messageOf, PlatformError } from '#common';
 import { type Claim, checkClaimed, claimBytesMax, claimOf, isClaimName, newClaimName } from './claim.ts';
@@ -106,7 +106,7 @@ export class ClaimFolder {
   }
 
   /**
-   * Moves the file here, at once: it may go with whoever left it. Throws `no-capacity` as `write`, and `corrupt` for what is no
+   * Moves the file here, at once: it may go with whoever left it, and in memory a turn through the thread pool takes longer. Throws `no-capacity` as `write`, and `corrupt` for what is no
    * such file: a link could name any file that this process can read and its writer cannot. Looked at out of its writer's reach.
    */
   async adopt({ path, bytes, checksum }: LeftFile): Promise<Claim> {
@@ -118,11 +118,11 @@ export class ClaimFolder {
       throw new PlatformError('corrupt', `the file that was left cannot be had: ${messageOf(error)}`, { cause: error });
     }
     try {
-      const stats = await lstat(taken);
+      const stats = lstatSync(taken);
       if (!stats.isFile() || stats.nlink !== 1 || stats.size !== bytes)
         throw new PlatformError('corrupt', `the file that was left is none of ${bytes} bytes`);
       await this.#takeRoom(bytes);
-      await rename(taken, this.pathOf(claim.name));
+      renameSync(taken, this.pathOf(claim.name));
     } catch (error) {
       // Its writer may as well have made a folder.
       await rm(taken, { force: true, recursive: true });

@@ -318,6 +318,7 @@ describe('a pilot whose nodes have folders of their own', () => {
     }
     expect(new Set(seen.map((answer) => json(answer)['node']))).toEqual(new Set(['n1', 'n2']));
     // A result that is claimed is moved to the node's folder as its instance has left it.
+    await pilot.client.remove('look2');
     const claiming = ['on: [{ subject: "echo.*" }]', 'output: "echoed.{1}"', 'claimOver: 1MiB'];
     await functions.deploy(pilot, 'echo2', '(event) => event.open()', claiming);
     const echoes = await viewer.read('echoed.*');
