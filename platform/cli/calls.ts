@@ -1,6 +1,6 @@
 /** `pilotfish calls ...`: asynchronous calls, from `invoke --async` to their results. */
 import type { Command } from 'commander';
-import { formatBytes, formatDuration } from '#common';
+import { formatBytes, formatDuration, PlatformError } from '#common';
 import type { GetCallResponse, StoredCall } from '#proto';
 import { fromErrorDetail } from '#rpc';
 import {
@@ -101,13 +101,14 @@ async function show(
   await outputOf(context, options).one(callId, call ? callRecord(call) : {}, call ? callRows(call) : []);
 }
 
-/** A call that failed ends this command as it would have ended `invoke`. */
+/** A call that failed ends this command as it would have ended `invoke`; one that was cancelled has no result either. */
 async function printResult(
   context: CliContext,
   options: CommonOptions,
   { call, payload }: GetCallResponse,
 ): Promise<void> {
   if (call?.error) throw fromErrorDetail(call.error);
+  if (call?.state === 'cancelled') throw new PlatformError('cancelled', `the call ${call.callId} was cancelled`);
   const output = outputOf(context, options);
   if (call && output.isStructured) output.entry({ ...callRecord(call), ...dataRecord(payload) }, '');
   else if (call?.state === 'done') await output.bytes(payload);
@@ -151,10 +152,13 @@ function callRecord(call: StoredCall): object {
 }
 
 function callRows(call: StoredCall): [string, string][] {
-  return Object.entries(callRecord(call))
-    .filter(([, value]) => value !== null && value !== '')
-    .map(([name, value]): [string, string] => [
-      name,
-      typeof value === 'object' ? JSON.stringify(value) : String(value),
-    ]);
+  return (
+    Object.entries(callRecord(call))
+      // Of a call that has not ended it is not known which version ran it.
+      .filter(([name, value]) => value !== null && value !== '' && !(name === 'version' && value === 0))
+      .map(([name, value]): [string, string] => [
+        name,
+        typeof value === 'object' ? JSON.stringify(value) : String(value),
+      ])
+  );
 }

@@ -19,7 +19,7 @@ import type { ListView, Output } from './output.ts';
 
 interface DeployFlags extends CommonOptions {
   readonly canary?: number;
-  readonly maxErrors: number;
+  readonly maxErrors?: number;
   readonly maxP99?: number;
   readonly skipTypes?: true;
 }
@@ -31,6 +31,8 @@ interface Deployed {
   readonly digest: string;
   readonly bytes: number;
 }
+
+const maxErrorsDefault = 5;
 
 export const deployCommand: CommandFactory = (context, report): Command =>
   newCommand({
@@ -52,18 +54,20 @@ export const deployCommand: CommandFactory = (context, report): Command =>
       ),
     )
     .addOption(
-      flag('--max-errors <percent>', 'withdraw the canary when more of 100 fail')
-        .default(5)
-        .argParser(percentBetween(0, 100)),
+      flag(
+        '--max-errors <percent>',
+        `withdraw the canary when more of 100 fail (default: ${maxErrorsDefault})`,
+      ).argParser(percentBetween(0, 100)),
     )
     .addOption(flag('--max-p99 <duration>', 'withdraw the canary when its p99 is longer').argParser(durationMs))
     .action(async (path: string, flags: DeployFlags) => report(await deploy(context, path, flags)));
 
 async function deploy(context: CliContext, path: string, options: DeployFlags): Promise<ExitCode> {
   const output = outputOf(context, options);
+  const canary = canaryOf(options);
   const bundles = await bundleProject(path, output, { ...options, signal: context.signal });
   return withPilot(context, options.pilot, async (pilot) => {
-    const { done, failure } = await uploadAll(pilot, bundles, canaryOf(options), output);
+    const { done, failure } = await uploadAll(pilot, bundles, canary, output);
     if (done.length > 0 || !failure) await output.list(done, deployedView);
     if (failure && done.length === 0) throw failure;
     if (failure) {
@@ -107,9 +111,19 @@ async function uploadAll(
   return { done };
 }
 
+/** Throws `usage` for bounds without a canary: they would hold for nothing, and all of the work would go to the new version. */
 function canaryOf({ canary, maxErrors, maxP99 }: DeployFlags): CanaryOptions | undefined {
-  if (canary === undefined) return undefined;
-  return { percent: canary, errorPercentMax: maxErrors, ...(maxP99 === undefined ? {} : { p99MsMax: maxP99 }) };
+  if (canary === undefined) {
+    if (maxErrors === undefined && maxP99 === undefined) return undefined;
+    throw new PlatformError('usage', '--max-errors and --max-p99 are bounds of a canary', {
+      hint: 'Add --canary 10: the version is given that share, and is withdrawn where it does worse.',
+    });
+  }
+  return {
+    percent: canary,
+    errorPercentMax: maxErrors ?? maxErrorsDefault,
+    ...(maxP99 === undefined ? {} : { p99MsMax: maxP99 }),
+  };
 }
 
 function nextCommand({ spec }: Bundle): string {

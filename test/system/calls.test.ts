@@ -112,6 +112,8 @@ describe('`invoke --async`', () => {
     });
     expect((await pilot.client.waitCall(running, 5_000)).call?.state).toBe('cancelled');
     expect(await pilot.cli(['calls', 'cancel', running])).toMatchObject({ code: 0 });
+    // Whoever waits for a result is not told that there is one.
+    expect(await pilot.cli(['calls', 'wait', running])).toMatchObject({ code: 130, stdout: '' });
   }, 60_000);
 
   it('survives kill -9 of the gateway and of the agent: it ends once, with one result', async () => {

@@ -112,6 +112,8 @@ describe('a canary', () => {
       stderr: expect.stringContaining('must have the triggers of version'),
     });
     expect(await deploy('tried', "return 'third';", settings, ['--canary', '100'])).toMatchObject({ code: 2 });
+    // Bounds of a canary that there is not would hold for nothing.
+    expect(await deploy('tried', "return 'third';", settings, ['--max-errors', '5'])).toMatchObject({ code: 2 });
   }, 60_000);
 });
 

@@ -8,6 +8,7 @@ import type {
   VersionMetrics,
 } from '#proto';
 import type { RegisteredFunction, Registry } from '#registry';
+import { canaryInstances } from '#routing';
 import type { Fleet } from '../fleet.ts';
 import { whatSays } from '../node-says.ts';
 import type { ScalingLoop } from '../scaling-loop.ts';
@@ -119,13 +120,18 @@ function summary(entry: RegisteredFunction, seen: Seen, options: FunctionViewOpt
     canary: entry.canary,
     aliases: Object.fromEntries(entry.aliases),
     instancesReady: sum(versions.map(({ ready }) => ready)),
-    instancesWanted: scale?.wanted ?? 0,
+    instancesWanted: wantedWithCanary(scale?.wanted ?? 0, entry.canary?.percent ?? 0),
     lag: scale?.lag ?? -1,
     handled: sum(versions.map(({ handled }) => handled)),
     failed: sum(versions.map(({ failed }) => failed)),
     scaleReason: seen.startError ? `cannot start: ${seen.startError}` : (scale?.reason ?? 'not looked at yet'),
     metrics: metrics(entry, seen, options),
   };
+}
+
+/** A canary takes instances over from the version beside it, down to its last one. */
+function wantedWithCanary(wanted: number, percent: number): number {
+  return percent === 0 || wanted === 0 ? wanted : Math.max(wanted, canaryInstances(wanted, percent) + 1);
 }
 
 function metrics(entry: RegisteredFunction, seen: Seen, options: FunctionViewOptions): FunctionMetrics {
