@@ -11,6 +11,7 @@ import {
 import type { BodyFile, BodyFiles, PutBody } from './body-files.ts';
 import type { Call, CallOutcome } from './call.ts';
 import { PartLines } from './gather/part-lines.ts';
+import type { RunningCall } from './running-calls.ts';
 
 const noBody = new Uint8Array(0);
 
@@ -47,19 +48,20 @@ export class CallPayloads {
   }
 
   /** What a `result` frame says of a call; `header` is its text. */
-  resultOf({ flags, body }: Frame, header: string, writer: FrameWriter | undefined, call: Call): CallOutcome {
-    if ((flags & resultInFile) === 0) return { kind: 'result', form: flags, header, body };
+  resultOf({ flags, body }: Frame, header: string, writer: FrameWriter | undefined, of: RunningCall): CallOutcome {
+    const spent = of.file !== undefined;
+    if ((flags & resultInFile) === 0) return { kind: 'result', form: flags, header, body, spent };
     try {
       const file = JSON.parse(header) as ResultFileHeader;
       const done = () => writer?.write(frameTypes.taken, file.file, 0, '');
       const form = flags & ~resultInFile;
       const bodies = this.#bodies;
       if (!bodies) throw new Error('there is no place for such files');
-      if (call.mayLeave && file.checksum !== undefined)
-        return { kind: 'result', form, header: '', body: noBody, left: bodies.left(file, file.checksum, done) };
+      if (of.call.mayLeave && file.checksum !== undefined)
+        return { kind: 'result', form, header: '', body: noBody, spent, left: bodies.left(file, file.checksum, done) };
       const taken = bodies.take(file);
       done();
-      return { kind: 'result', form, header: '', body: taken };
+      return { kind: 'result', form, header: '', body: taken, spent };
     } catch (error) {
       const message = `its result cannot be read: ${error instanceof Error ? error.message : String(error)}`;
       return { kind: 'failed', error: { kind: 'failed', message, stack: '' } };

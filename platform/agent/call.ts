@@ -17,6 +17,8 @@ export type CallOutcome =
       readonly header: string;
       readonly body: Uint8Array;
       readonly left?: LeftResult;
+      /** The payload has left the agent whole: one that answers early could still be sent some of it. */
+      readonly spent?: boolean;
     }
   | { readonly kind: 'failed'; readonly error: ErrorHeader }
   | { readonly kind: 'timeout'; readonly timeoutMs: number }

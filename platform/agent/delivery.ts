@@ -194,14 +194,14 @@ export class Delivery {
   }
 
   /** What comes of it is stored. Nobody reads the payloads any more, but for those of a member: they lie in those of its pack. */
-  #handled({ left, body }: ReturnedResult): void {
+  #handled({ left, body, spent }: ReturnedResult): void {
     left?.release();
     if (this.#over) return;
     if (this.earlier.length > 0) this.#route.attempts.forget(this.name);
     this.ack();
     if (this.event.member !== undefined) return;
     giveBackBuffer(body);
-    giveBackBuffer(this.event.message.data);
+    if (spent) giveBackBuffer(this.event.message.data);
   }
 
   /** R2: the event is acked only after every output's PubAck. */

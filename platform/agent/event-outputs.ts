@@ -13,6 +13,7 @@ export interface ReturnedResult {
   readonly header: string;
   readonly body: Uint8Array;
   readonly left?: LeftResult | undefined;
+  readonly spent?: boolean;
 }
 
 export interface ResultOf {

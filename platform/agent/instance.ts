@@ -239,7 +239,7 @@ export class Instance {
     const run = this.#runOf(running, now);
     if (error === undefined) {
       const header = frame.header.length === 0 ? '' : Buffer.from(frame.header).toString('utf8');
-      running.call.settle(this.#payloads.resultOf(frame, header, this.#link?.writer, running.call), run);
+      running.call.settle(this.#payloads.resultOf(frame, header, this.#link?.writer, running), run);
     } else if (this.#interrupted) {
       running.call.settle({ kind: 'lost', reason: 'it was interrupted: its node is drained', ended: true }, run);
     } else {
