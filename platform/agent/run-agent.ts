@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { join } from 'node:path';
+import type { NatsConnection } from '@nats-io/transport-node';
 import { ArtifactStore, connectNats, inboxPrefix, openBuckets, openClaimFolder, readSeed, spareCopies } from '#broker';
 import { type Clock, systemClock } from '#common';
 import type { NodeIsolation } from '#isolation';
@@ -52,6 +53,14 @@ function locateOf({ brokersDirectory, brokers }: AgentConfig): (() => readonly s
   return brokersDirectory === undefined ? undefined : () => locateBrokers(brokersDirectory, brokers[0] ?? '');
 }
 
+/** The launcher has no connection of its own. */
+async function tellOfBroker(connection: NatsConnection, tell: RunAgentOptions['toLauncher']): Promise<void> {
+  for await (const { type } of connection.status()) {
+    if (type === 'disconnect') tell({ broker: 'away' });
+    if (type === 'reconnect') tell({ broker: 'back' });
+  }
+}
+
 export async function runAgent(options: RunAgentOptions): Promise<RunningAgent> {
   const { config, toLauncher } = options;
   const clock: Clock = systemClock;
@@ -79,6 +88,7 @@ export async function runAgent(options: RunAgentOptions): Promise<RunningAgent> 
     options.isolation,
   ]);
   spareCopies(connection);
+  void tellOfBroker(connection, toLauncher);
   const buckets = await openBuckets(connection);
   const tls = readTls(config.tls);
   const peers = new PeerClaims({ pilot: config.pilot, nodes: buckets.nodes, tls });

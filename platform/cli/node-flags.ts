@@ -1,4 +1,5 @@
 /** The flags that say which nodes are wanted: `up` and `pilot extend` share them. */
+import { isIPv4 } from 'node:net';
 import type { Command } from 'commander';
 import { InvalidArgumentError } from 'commander';
 import { messageOf, PlatformError, parseSizeBytes } from '#common';
@@ -90,6 +91,14 @@ export function sizeBytes(text: string): number {
   } catch (error) {
     throw new InvalidArgumentError(`${messageOf(error)}. Write it like 512MiB or 2GiB.`);
   }
+}
+
+/** What is no network would only be noticed on the nodes, after the wait in the queue. */
+export function interfaceName(text: string): string {
+  const [network = '', bits] = text.split('/');
+  const isNetwork = bits !== undefined && isIPv4(network) && /^\d+$/.test(bits) && Number(bits) <= 32;
+  if (isNetwork || (bits === undefined && text !== '')) return text;
+  throw new InvalidArgumentError('Write it like ib0 or 10.1.0.0/16.');
 }
 
 function collect(text: string, before: readonly string[] | undefined): string[] {

@@ -16,7 +16,7 @@ import {
 } from './command.ts';
 import type { CliContext } from './context.ts';
 import { launcherCommand } from './launcher-command.ts';
-import { addNodeFlags, labelsOf, type NodeFlags, sizeBytes } from './node-flags.ts';
+import { addNodeFlags, interfaceName, labelsOf, type NodeFlags, sizeBytes } from './node-flags.ts';
 import type { Output } from './output.ts';
 import { phaseText } from './phase-text.ts';
 import { runScheduledUp } from './scheduled-up.ts';
@@ -63,7 +63,7 @@ export const upCommand: CommandFactory = (context): Command =>
       ),
     ),
   )
-    .addOption(flag('--interface <name>', 'the network between nodes: ib0, or 10.1.0.0/16'))
+    .addOption(flag('--interface <name>', 'the network between nodes: ib0, or 10.1.0.0/16').argParser(interfaceName))
     .addOption(
       flag(
         '--max-nodes <count>',

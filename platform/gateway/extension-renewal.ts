@@ -3,38 +3,28 @@
  * drain. Decided in #pilot's renewal plan; every step may be done twice, by this gateway or by the next.
  */
 import { type Clock, messageOf } from '#common';
-import {
-  type Block,
-  decideExtensions,
-  type ExtensionStep,
-  endBlock,
-  listBlocks,
-  longestQueueWaitMs,
-  startSuccessor,
-} from '#pilot';
+import { type Block, decideExtensions, type ExtensionStep, endBlock, listBlocks, longestQueueWaitMs } from '#pilot';
 import type { Logger } from '#telemetry';
 import type { Fleet } from './fleet.ts';
 import type { JobWatch } from './job-watch.ts';
 import { LookLoop } from './look-loop.ts';
+import type { Successors } from './successors.ts';
 
 export interface ExtensionRenewalOptions {
   readonly pilotDirectory: string;
   readonly jobs: JobWatch;
   readonly fleet: Fleet;
+  readonly successors: Successors;
   readonly clock: Clock;
   readonly logger: Logger;
 }
 
-/** A job that was refused, or ended before its nodes had joined, is asked for again, not every second. */
-const askEveryMs = 60_000;
 /** What still runs on the old nodes; the rest runs elsewhere. */
 const drainGraceMs = 20_000;
 
 export class ExtensionRenewal {
   readonly #options: ExtensionRenewalOptions;
   readonly #loop: LookLoop;
-  /** When a successor was last asked for, by the block's name. */
-  readonly #askedAt = new Map<string, number>();
 
   constructor(options: ExtensionRenewalOptions) {
     this.#options = options;
@@ -76,19 +66,10 @@ export class ExtensionRenewal {
     const block = living.find(({ plan }) => plan.block === step.block);
     if (!block) return;
     try {
-      await (step.kind === 'follow' ? this.#follow(block) : this.#retire(block));
+      await (step.kind === 'follow' ? this.#options.successors.ask(block) : this.#retire(block));
     } catch (error) {
       logger.warn({ step, error: messageOf(error) }, 'an extension is not renewed, trying again');
     }
-  }
-
-  async #follow(block: Block): Promise<void> {
-    const { clock, logger } = this.#options;
-    const { block: name } = block.plan;
-    if (clock.monotonic() - (this.#askedAt.get(name) ?? Number.NEGATIVE_INFINITY) < askEveryMs) return;
-    this.#askedAt.set(name, clock.monotonic());
-    const successor = await startSuccessor(block, clock.now());
-    logger.info({ block: name, successor: successor.plan.block, job: successor.job }, 'an extension is renewed');
   }
 
   async #retire(block: Block): Promise<void> {

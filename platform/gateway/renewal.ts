@@ -16,13 +16,13 @@ import {
   pilotPaths,
   type RenewalStep,
   readBrokerRecords,
-  startSuccessor,
 } from '#pilot';
 import { brokerServerName, serverNameOf, writePrivate } from '#security';
 import type { Logger } from '#telemetry';
 import type { Fleet } from './fleet.ts';
 import type { JobWatch } from './job-watch.ts';
 import { LookLoop } from './look-loop.ts';
+import type { Successors } from './successors.ts';
 
 export interface RenewalOptions {
   readonly config: GatewayConfig;
@@ -30,6 +30,7 @@ export interface RenewalOptions {
   readonly manager: JetStreamManager;
   readonly jobs: JobWatch;
   readonly fleet: Fleet;
+  readonly successors: Successors;
   readonly clock: Clock;
   readonly logger: Logger;
   /** Ends this gateway; another one is to act. */
@@ -45,7 +46,6 @@ export class Renewal {
   readonly #options: RenewalOptions;
   readonly #loop: LookLoop;
   #told = '';
-  #askedAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: RenewalOptions) {
     this.#options = options;
@@ -114,13 +114,9 @@ export class Renewal {
   }
 
   async #do(step: RenewalStep, blocks: readonly Block[]): Promise<void> {
-    const { config, manager, clock, handOver } = this.#options;
+    const { config, manager, successors, handOver } = this.#options;
     const acting = blocks.find(({ plan }) => plan.block === config.block) ?? blocks[0];
-    if (step.kind === 'submit' && acting && clock.monotonic() - this.#askedAt >= afterFailureMs) {
-      // One that ends before it has joined is followed by another, not by one a second.
-      this.#askedAt = clock.monotonic();
-      await startSuccessor(acting, clock.now());
-    }
+    if (step.kind === 'submit' && acting) await successors.ask(acting);
     if (step.kind === 'place') await placeStreams(manager, blockTag(step.block));
     if (step.kind === 'hand-over') {
       for (const { directory } of blocks.slice(0, -1)) writePrivate(blockPaths(directory).retired, '');

@@ -23,6 +23,7 @@ import { openHttp } from './open-http.ts';
 import { Pages } from './pages/index.ts';
 import { Renewal } from './renewal.ts';
 import { ScalingLoop } from './scaling-loop.ts';
+import { Successors } from './successors.ts';
 import { takeOver } from './take-over.ts';
 import { Trimmer } from './trimmer.ts';
 
@@ -177,9 +178,10 @@ export async function runGateway(
     clock,
     logger,
   });
-  const renewal = new Renewal({ config, ca: tls.ca, manager, jobs, fleet, clock, logger, handOver: stop });
   const { pilotDirectory } = config;
-  const extensions = new ExtensionRenewal({ pilotDirectory, jobs, fleet, clock, logger });
+  const shared = { jobs, fleet, successors: new Successors({ happenings, clock, logger }), clock, logger };
+  const renewal = new Renewal({ ...shared, config, ca: tls.ca, manager, handOver: stop });
+  const extensions = new ExtensionRenewal({ ...shared, pilotDirectory });
   const server: RpcServer = await startRpcServer({
     host: config.host,
     port: config.port,

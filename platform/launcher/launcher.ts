@@ -9,7 +9,7 @@ import { failedProgress, forgetEnd, type LauncherProgress, nodePaths, pilotPaths
 import { makePrivateDirectory, writePrivate } from '#security';
 import type { Logger } from '#telemetry';
 import { brokerGraceMs, startBroker } from './broker-child.ts';
-import { watchOnlyBroker } from './broker-watch.ts';
+import { BrokerWatch } from './broker-watch.ts';
 import { agentConfig, connectionOf, gatewayConfig, portOf } from './child-configs.ts';
 import { keepLogsBounded } from './child-logs.ts';
 import { LateConfig } from './late-config.ts';
@@ -51,6 +51,7 @@ export class Launcher {
   readonly #children = new Map<ChildName, SupervisedChild>();
   readonly #record: RecordKeeper;
   readonly #files: PilotFiles;
+  readonly #brokerWatch: BrokerWatch;
   #prefix: readonly string[] = [];
   /** 0 at the first start; the same one ever after. */
   #gatewayPort = 0;
@@ -68,6 +69,7 @@ export class Launcher {
       children: () => this.#children.values(),
       onLost: () => void this.stop('its files cannot be written any more'),
     });
+    this.#brokerWatch = new BrokerWatch(config, logger, this.#stopSignal.signal);
     const onSigned = () => this.#tellPhase('keys');
     this.#files = new PilotFiles({ config, signal: this.#stopSignal.signal, onSigned });
   }
@@ -101,7 +103,6 @@ export class Launcher {
       // One that stands by is ready when it is needed, if ever.
       await Promise.all(config.gateway === 'first' ? [agent, gateway] : [agent]);
       onProgress({ ready: true, ms: this.#elapsedMs() });
-      void watchOnlyBroker(config, this.#options.logger, this.#stopSignal.signal);
     } catch (error) {
       if (this.#stopSignal.signal.aborted) return;
       this.#options.logger.error({ error: messageOf(error) }, 'the node cannot start');
@@ -188,8 +189,15 @@ export class Launcher {
         settings.write();
         return commands.agent(settings.file);
       },
-      onMessage: (message) => this.#record.onMessage(message),
-      onDeath: () => this.#record.killInstances(),
+      onMessage: (message) => {
+        this.#record.onMessage(message);
+        this.#brokerWatch.onMessage(message);
+      },
+      onReady: () => this.#brokerWatch.back(),
+      onDeath: () => {
+        this.#record.killInstances();
+        this.#brokerWatch.away();
+      },
     });
     agent.start();
     return async (brokers) => {

@@ -30,6 +30,7 @@ export class RecordKeeper {
   onMessage(message: ChildMessage): void {
     if ('started' in message) this.#instances.set(message.started.pid, message.started);
     else if ('ended' in message) this.#instances.delete(message.ended.pid);
+    else return;
     this.#timer ??= setTimeout(() => this.write(), instanceDelayMs);
   }
 

@@ -125,6 +125,8 @@ export const childMessageSchema = z.union([
   /** An instance (or spawner) that must not outlive the agent; startTicks is field 22 of /proc/PID/stat. */
   z.strictObject({ started: z.strictObject({ pid: z.int(), startTicks: z.string() }) }),
   z.strictObject({ ended: z.strictObject({ pid: z.int() }) }),
+  /** Of the agent: whether it is connected to a broker. */
+  z.strictObject({ broker: z.enum(['away', 'back']) }),
 ]);
 export type ChildMessage = z.infer<typeof childMessageSchema>;
 

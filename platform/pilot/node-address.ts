@@ -36,7 +36,7 @@ function matcher(wanted: string): (own: { readonly name: string; readonly addres
   const [network = '', bits] = wanted.split('/');
   if (bits === undefined || !isIPv4(network)) return ({ name, address }) => name === wanted || address === wanted;
   const prefix = Number(bits);
-  if (!Number.isInteger(prefix) || prefix < 0 || prefix > 32) return () => false;
+  if (!/^\d+$/.test(bits) || prefix > 32) return () => false;
   const list = new BlockList();
   list.addSubnet(network, prefix);
   return ({ address }) => list.check(address);

@@ -104,15 +104,13 @@ export function nodeHoursSpent(states: readonly BlockState[], nowMs: number): nu
   return hoursSpent(usesOf(states), nowMs);
 }
 
-/** A job like this block's, to take its place before its walltime is over. An extension's throws `no-capacity` past the budget. */
+/** A job like this block's, to take its place before its walltime is over. Throws `no-capacity` past the budget of node-hours. */
 export async function startSuccessor({ plan }: Block, nowMs: number): Promise<Block> {
   const { request, brokers, pilotDirectory, block: follows } = plan;
-  if (brokers === 0) {
-    const { nodeHoursMax } = readLimits(pilotDirectory);
-    const uses = usesOf(await readJobStates(listBlocks(pilotDirectory)));
-    // For a moment there are more nodes than --max-nodes says: it takes a place and no further one.
-    checkLimits({ nodeHoursMax }, uses, { nodes: request.nodes, walltimeMs: request.walltimeMs }, nowMs);
-  }
+  const { nodeHoursMax } = readLimits(pilotDirectory);
+  const uses = usesOf(await readJobStates(listBlocks(pilotDirectory)));
+  // For a moment there are more nodes than --max-nodes says: it takes a place and no further one.
+  checkLimits({ nodeHoursMax }, uses, { nodes: request.nodes, walltimeMs: request.walltimeMs }, nowMs);
   return await startBlock({ ...orderOf({ plan }), request, brokers, gateway: false, renew: true, follows });
 }
 

@@ -113,6 +113,28 @@ describe.skipIf(clusterMissing !== '')(
       await pilot.nothingIsLeft();
     });
 
+    test('with one broker, the wire between the nodes is cut for longer than the others wait: the job is left alone, and all is well again afterwards', async () => {
+      await start(2);
+      await pilot.up('--nodes', '2', '--cores-per-node', '2', '--walltime', '1h');
+      await pilot.deploy(...steady);
+      const [head = '', other = ''] = [await pilot.hostOf('n1'), await pilot.hostOf('n2')];
+      const job = (await pilot.blocks())[0]?.job ?? '';
+      const published = pilot.publish('steady', 2_000, 20);
+      await cluster.wire('cut', head, other);
+      // A minute of silence, and then they ask every half minute.
+      await new Promise((done) => setTimeout(done, 105_000));
+      expect((await pilot.nodes()).map(({ id }) => id)).toEqual(['n1']);
+      await cluster.wire('heal');
+      await untilNodes(2);
+      await published;
+      await pilot.expectDone('steady', 2_000);
+      expect((await cluster.asRoot(['scontrol', 'show', 'job', job])).stdout).toMatch(
+        /JobState=RUNNING[\s\S]*Restarts=0/,
+      );
+      await pilot.cli(['down']);
+      await pilot.nothingIsLeft();
+    });
+
     test('its walltime ends: what runs is finished before, `pilot list` and every command say that it has ended, and `down` leaves nothing', async () => {
       await start(2);
       const id = await pilot.up('--nodes', '2', '--cores-per-node', '2', '--walltime', '1m');

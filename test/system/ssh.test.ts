@@ -52,7 +52,10 @@ describe.skipIf(clusterMissing !== '')(`ssh (${clusterMissing || 'real'})`, () =
     );
 
   test('ssh://n1,n2 starts a pilot on named hosts, extends it to the other one, gives that back, and leaves nothing', async () => {
-    await cli(['up', '--resource', 'ssh://n1,n2:22', '--cores-per-node', '2', '--walltime', '1h']);
+    const network = `${cluster.loginAddress.replace(/\d+$/, '0')}/24`;
+    await cli([
+      ...['up', '--resource', 'ssh://n1,n2:22', '--cores-per-node', '2', '--walltime', '1h', '--interface', network],
+    ]);
     expect((await cli(['pilot', 'extend', '--nodes', '1'])).stdout).toBe('n2\n');
     const { items } = JSON.parse((await cli(['node', 'list', '-o', 'json'])).stdout) as {
       items: { address: string }[];

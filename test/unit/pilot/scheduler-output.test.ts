@@ -145,6 +145,11 @@ describe('qstat of PBS', () => {
     expect(parseQstat(said(openpbs), ['40.pbs', '4.pbs'])).toMatchObject([{ id: '4.pbs' }]);
   });
 
+  it('tells when a job is expected to start', () => {
+    const text = 'Job Id: 4.s\n    job_state = Q\n    estimated.start_time = Fri Nov 27 04:41:23 2026\n';
+    expect(parseQstat(said(text), ['4.s'])).toMatchObject([{ id: '4.s', phase: 'queued', startAtMs: start }]);
+  });
+
   it('of Torque is read: why a job waits, when one has started, and that one has ended', () => {
     const torque = `Job Id: 12345.host.example.org
     Job_Name = runjob
@@ -248,6 +253,49 @@ describe('whatever is printed', () => {
     },
   );
 
+  it.each([
+    ['OpenPBS', 'stime', 'F'],
+    ['Torque', 'start_time', 'C'],
+  ])('jobs of %s are read back as they were written, however their lines are cut', (_, startName, endedWord) => {
+    const job = fc.record({
+      word: fc.constantFrom('Q', 'R', endedWord),
+      comment: fc.stringMatching(/^[A-Za-z:(][A-Za-z ,:=()]{0,100}[a-z)]$/),
+      seconds: fc.integer({ min: 1, max: 4e9 }),
+      walltime: fc.integer({ min: 1, max: 1e6 }),
+    });
+    void fc.assert(
+      fc.property(fc.uniqueArray(fc.nat(1e6), { maxLength: 5 }), fc.array(job, { minLength: 5 }), (ids, jobs) => {
+        const written = ids.map((id, at) => ({ id: `${id}.server`, ...(jobs[at] as (typeof jobs)[number]) }));
+        const text = written.map(({ id, word, comment, seconds, walltime }) => {
+          const time = new Date(seconds * 1_000).toUTCString();
+          const [, day, month, year, clock] = /^\w+, (\d+) (\w+) (\d+) (\S+)/.exec(time) ?? [];
+          const lines = [
+            `job_state = ${word}`,
+            `comment = ${comment}`,
+            `Resource_List.walltime = ${clockText(walltime)}`,
+            ...(word === 'Q' ? [] : [`${startName} = ${time.slice(0, 3)} ${month} ${day} ${clock} ${year}`]),
+          ];
+          return `Job Id: ${id}\n${lines.map((line) => `    ${line.replace(/(.{74})(?=.)/g, '$1\n\t')}\n`).join('')}\n`;
+        });
+        expect(
+          parseQstat(
+            said(text.join('')),
+            written.map(({ id }) => id),
+          ),
+        ).toEqual(
+          written.map(({ id, word, comment, seconds, walltime }) => ({
+            id,
+            phase: word === 'Q' ? 'queued' : word === 'R' ? 'running' : 'ended',
+            word,
+            reason: comment,
+            ...(word === 'Q' ? {} : { startAtMs: seconds * 1_000 }),
+            ...(word === 'R' ? { endAtMs: (seconds + walltime) * 1_000 } : {}),
+          })),
+        );
+      }),
+    );
+  });
+
   it('lines of squeue are read back as they were written', () => {
     const line = fc.tuple(
       fc.nat(1e9),
@@ -275,3 +323,9 @@ describe('whatever is printed', () => {
     );
   });
 });
+
+/** "27:46:40" */
+function clockText(seconds: number): string {
+  const parts = [Math.floor(seconds / 3_600), Math.floor(seconds / 60) % 60, seconds % 60];
+  return parts.map((part) => String(part).padStart(2, '0')).join(':');
+}
