@@ -31,6 +31,8 @@ const heldBytesDefault = 128 * 2 ** 20;
 const waitingCallsMax = 1_024;
 /** Weight of a new measurement in the smoothed service time, once there are enough of them. */
 const smoothing = 1 / 32;
+/** An event that was turned away comes again within this long, and until then counts as one that waits. */
+const turnedAwayMs = 6_000;
 /** After a failed start, the next one waits: doubling from the first to the second. */
 const restartMinMs = 200;
 const restartMaxMs = 10_000;
@@ -58,6 +60,7 @@ export class FunctionPool {
   /** Some of its calls follow a key that is open (G13). */
   readonly #follows: boolean;
   readonly #waiting: Call[] = [];
+  #turnedAwayAt = Number.NEGATIVE_INFINITY;
   #heldBytes = 0;
   /** Smoothed: more than one where calls are packs. */
   #eventsEach = 1;
@@ -105,6 +108,11 @@ export class FunctionPool {
   /** Neither are instances wanted or left on this node, nor is it the one that wakes the function. */
   get isMeantElsewhere(): boolean {
     return this.wanted === 0 && !this.activator && this.active === 0;
+  }
+
+  /** An event was given back lately for want of a slot. */
+  get turnsAway(): boolean {
+    return this.active === 0 && this.#options.clock.monotonic() - this.#turnedAwayAt < turnedAwayMs;
   }
 
   /** R7: a call that begins now ends before the node does. */
@@ -200,6 +208,7 @@ export class FunctionPool {
     if (this.restartHeld) return this.abandonWaiting({ kind: 'unstartable', reason: this.startError });
     this.wokenAt = this.#options.clock.monotonic();
     if (this.#options.start(this)) return;
+    this.#turnedAwayAt = this.wokenAt;
     this.abandonWaiting({ kind: 'unstartable', reason: 'no slot is free on the node', full: true });
   }
 

@@ -120,6 +120,7 @@ export class NodeReports {
       startError: pool.startError.split('\n')[0] ?? '',
       shards: this.#agent.find(pool.version.digest)?.shards ?? [],
       messageEvents: pool.messageEvents,
+      turnedAway: pool.turnsAway,
       openKeys: this.#agent.gatherers.openKeys(pool.version.function),
       counts: this.#counts(pool),
     };

@@ -16,6 +16,8 @@ export interface VersionLoad {
   readonly messageEvents: number;
   readonly ready: number;
   readonly startError: string;
+  /** An event was given back for want of a slot. */
+  readonly turnedAway: boolean;
   /** By node, as last reported. */
   readonly endedByNode: ReadonlyMap<string, number>;
   /** Nodes that have run it, or hold an instance of it. */
@@ -47,6 +49,7 @@ interface Gathered {
   openKeys: number;
   ready: number;
   startError: string;
+  turnedAway: boolean;
 }
 
 /** By the version's digest. */
@@ -67,6 +70,7 @@ export function versionLoads(reports: readonly ReportResponse[]): Map<string, Ve
         openKeys: 0,
         ready: 0,
         startError: '',
+        turnedAway: false,
       };
       gathered.set(digest, entry);
     }
@@ -112,6 +116,7 @@ function add(entry: Gathered, node: string, load: FunctionLoad): void {
   entry.startMs = Math.max(entry.startMs, Math.min(measure(load.startMs), serviceMsMax));
   entry.openKeys += measure(load.openKeys);
   entry.startError ||= load.startError;
+  entry.turnedAway ||= load.turnedAway;
 }
 
 /** A share is one, whatever a node says. */

@@ -124,7 +124,7 @@ export class FunctionScales {
     const { clock, calls, decisions, logger } = this.#options;
     const { messages, load, current, downstream } = seen;
     const name = version.function;
-    const lag = messages && this.#inEvents(name, messages, load?.messageEvents ?? 1);
+    const lag = messages && withTurnedAway(this.#inEvents(name, messages, load?.messageEvents ?? 1), load);
     const counted = calls.of(name);
     const policy = this.policyOf(version);
     const ended = this.#endedOf(name, load);
@@ -203,6 +203,14 @@ export class FunctionScales {
       },
     ];
   }
+}
+
+/** A retry that was due and found no slot is in no lag: it waits all the same, for a slot that somebody else may not need. */
+export function withTurnedAway<T extends Pick<FunctionLag, 'pending' | 'ackPending'>>(
+  lag: T,
+  load: Pick<VersionLoad, 'turnedAway'> | undefined,
+): T {
+  return load?.turnedAway && lag.pending + lag.ackPending === 0 ? { ...lag, ackPending: 1 } : lag;
 }
 
 function drainMs({ lag, load, concurrency }: FunctionScale): number | undefined {

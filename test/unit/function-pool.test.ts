@@ -1,16 +1,19 @@
 /** What one function may hold on a node: by its pace, by its manifest's caps, and by the bytes of what it holds. */
 import { describe, expect, it } from 'vitest';
+import type { PulledEvent } from '#broker';
 import { FunctionSpec, FunctionVersion } from '#proto';
 import type { CallOutcome } from '../../platform/agent/call.ts';
 import { unstartableWaitMs } from '../../platform/agent/delivery-waits.ts';
 import { FunctionPool } from '../../platform/agent/function-pool.ts';
 import type { Instance } from '../../platform/agent/instance.ts';
+import { callEach, type PackOutcome } from '../../platform/agent/packs/pack-calls.ts';
 
 const mebibyte = 2 ** 20;
 
 /** A pool whose `ready` instances keep every call until `end` is called. */
 function poolOf(spec: Partial<FunctionSpec>, ready: number, callMs = 0.05) {
-  const clock = { now: () => 0, monotonic: () => 0, sleep: async () => undefined };
+  const time = { now: 0 };
+  const clock = { now: () => 0, monotonic: () => time.now, sleep: async () => undefined };
   const version = FunctionVersion.fromPartial({ function: 'f', spec: { ...FunctionSpec.fromPartial({}), ...spec } });
   const pool = new FunctionPool({ version, clock, start: () => false, onRoom: () => undefined });
   const calls: ((outcome: CallOutcome) => void)[] = [];
@@ -31,7 +34,7 @@ function poolOf(spec: Partial<FunctionSpec>, ready: number, callMs = 0.05) {
   const submit = (bytes: number, packed?: number) =>
     pool.submit({ header: '{}', body: new Uint8Array(bytes), packed, timeoutMs: 1_000, settle: () => undefined });
   const end = () => calls.shift()?.({ kind: 'result', form: 0, header: '', body: new Uint8Array(0) });
-  return { pool, submit, end };
+  return { pool, submit, end, time };
 }
 
 describe('the capacity of a function on a node', () => {
@@ -92,6 +95,27 @@ describe('an event that nobody can run now', () => {
     // As long as nothing gives way it asks less and less often.
     for (const ms of waitsOf(told, 1_000)) expect(ms).toBeLessThanOrEqual(2_100);
     expect(Math.max(...waitsOf(told, 1_000))).toBeGreaterThan(1_000);
+  });
+
+  it('is told to the gateway until it comes again', () => {
+    const { pool, time } = poolOf({}, 0);
+    expect(pool.turnsAway).toBe(false);
+    refusalOf(pool);
+    time.now = 5_000;
+    expect(pool.turnsAway).toBe(true);
+    time.now = 6_000;
+    expect(pool.turnsAway).toBe(false);
+  });
+
+  it('comes again as the pack that it came in, where none of the members has run', () => {
+    const { pool } = poolOf({}, 0);
+    const member = (number: number) =>
+      ({ member: number, message: { data: new Uint8Array(1) } }) as unknown as PulledEvent;
+    const told: PackOutcome[] = [];
+    const headerOf = ({ member: number = 0 }: PulledEvent) => (number === 1 ? undefined : '{}');
+    const calls = { pool, members: [0, 1, 2].map(member), headerOf, timeoutMs: 1_000, scan: undefined };
+    callEach(calls, (outcome) => told.push(outcome));
+    expect(told).toMatchObject([{ kind: 'whole', outcome: { kind: 'unstartable', full: true } }]);
   });
 
   it('waits longer where its function does not start', () => {

@@ -4,6 +4,7 @@ import { FunctionSpec, FunctionVersion, Node } from '#proto';
 import { DecisionLog } from '../../platform/gateway/decision-log.ts';
 import { downstreamOf } from '../../platform/gateway/downstream.ts';
 import { CameEvents, EndedCalls, versionLoads } from '../../platform/gateway/function-load.ts';
+import { withTurnedAway } from '../../platform/gateway/function-scales.ts';
 import { isTrusted, judgeNodes, type TrustMemory } from '../../platform/gateway/node-trust.ts';
 import { policyOf } from '../../platform/gateway/scale-policy.ts';
 import { restMs } from '../../platform/gateway/scaling-loop.ts';
@@ -21,6 +22,7 @@ const load = (more: Partial<FunctionLoad>): FunctionLoad => ({
   startError: '',
   messageEvents: 0,
   openKeys: 0,
+  turnedAway: false,
   counts: undefined,
   ...more,
 });
@@ -67,6 +69,15 @@ describe('versionLoads()', () => {
     expect(messageEvents(0, 64)).toBe(64);
     for (const lie of [1e12, Number.NaN, -5, Number.POSITIVE_INFINITY, 256])
       expect([60, 64]).toContain(messageEvents(60, lie, 64));
+  });
+
+  it('knows that an event found no slot, and counts it where no lag shows it: a retry that is due', () => {
+    const seen = (...said: boolean[]) =>
+      versionLoads(said.map((turnedAway, at) => report(`n${at}`, { turnedAway }))).get('d');
+    const nothing = { pending: 0, ackPending: 0 };
+    expect(withTurnedAway(nothing, seen(false, true))).toEqual({ pending: 0, ackPending: 1 });
+    expect(withTurnedAway(nothing, seen(false, false))).toEqual(nothing);
+    expect(withTurnedAway({ pending: 0, ackPending: 3 }, seen(true))).toEqual({ pending: 0, ackPending: 3 });
   });
 
   it('counts what has come in events, also where packs become fuller and where a consumer is made anew', () => {

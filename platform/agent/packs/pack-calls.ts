@@ -91,6 +91,13 @@ const noRoom: MemberOutcome = {
   run: { instance: '', ms: 0 },
 };
 
+/** Where none of them has run the pack may come again as it is; parted, each would wait by itself. */
+function unstarted(told: readonly MemberOutcome[]): PackOutcome | undefined {
+  const refused = told.find(({ outcome }) => outcome.kind === 'unstartable');
+  const nothingRan = told.every((one) => one === leftOut || one.outcome.kind === 'unstartable');
+  return refused && nothingRan ? { kind: 'whole', ...refused } : undefined;
+}
+
 /** As many at a time as the pool has room for, one at least. */
 export function callEach(calls: MemberCalls, settle: (outcome: PackOutcome) => void): void {
   const { pool, members, headerOf, timeoutMs, scan } = calls;
@@ -102,8 +109,8 @@ export function callEach(calls: MemberCalls, settle: (outcome: PackOutcome) => v
   const ended = (index: number, outcome: MemberOutcome) => {
     told[index] = outcome;
     open--;
-    if (++done === members.length) settle({ kind: 'members', members: told });
-    else fill();
+    if (++done < members.length) fill();
+    else settle(unstarted(told) ?? { kind: 'members', members: told });
   };
   const start = (index: number, member: PulledEvent) => {
     open++;

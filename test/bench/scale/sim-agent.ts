@@ -207,6 +207,7 @@ export class SimAgent {
       startError: '',
       shards: [],
       messageEvents: 1,
+      turnedAway: false,
       openKeys: 0,
       counts: {
         durations: {

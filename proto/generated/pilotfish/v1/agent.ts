@@ -97,6 +97,8 @@ export interface FunctionLoad {
     | undefined;
   /** Events of a message, as they came lately; 0 where none has come. */
   messageEvents: number;
+  /** An event was given back lately because no slot is free for an instance. */
+  turnedAway: boolean;
 }
 
 export interface ReportResponse {
@@ -618,6 +620,7 @@ function createBaseFunctionLoad(): FunctionLoad {
     shards: [],
     counts: undefined,
     messageEvents: 0,
+    turnedAway: false,
   };
 }
 
@@ -665,6 +668,9 @@ export const FunctionLoad: MessageFns<FunctionLoad> = {
     }
     if (message.messageEvents !== 0) {
       writer.uint32(105).double(message.messageEvents);
+    }
+    if (message.turnedAway !== false) {
+      writer.uint32(112).bool(message.turnedAway);
     }
     return writer;
   },
@@ -796,6 +802,14 @@ export const FunctionLoad: MessageFns<FunctionLoad> = {
             message.messageEvents = reader.double();
             continue;
           }
+          case 14: {
+            if (tag !== 112) {
+              break;
+            }
+
+            message.turnedAway = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -828,6 +842,7 @@ export const FunctionLoad: MessageFns<FunctionLoad> = {
       ? VersionCounts.fromPartial(object.counts)
       : undefined;
     message.messageEvents = object.messageEvents ?? 0;
+    message.turnedAway = object.turnedAway ?? false;
     return message;
   },
 };
