@@ -247,6 +247,8 @@ export const registryKeys = {
 export const observedKeys = {
   totals: (functionName: string) => `totals.${functionName}`,
   happenings: 'happenings',
+  decisions: (functionName: string) => `decisions.${functionName}`,
+  nodeDecisions: 'node-decisions',
 } as const;
 
 /** attempts.<function>.<trigger>.<stream sequence>, "-" and the place in its pack behind it for a member of one. */

@@ -11,6 +11,8 @@ const repeatMs = 60_000;
 const recentMax = 1_000;
 
 export class DecisionLog {
+  /** A name's decisions are no longer what they were. */
+  onChange: (name: string) => void = () => undefined;
   readonly #byFunction = new Map<string, ScaleDecision[]>();
   readonly #recent: ScaleDecision[] = [];
   #count = 0;
@@ -29,6 +31,7 @@ export class DecisionLog {
     this.#recent.push(decision);
     if (this.#recent.length > recentMax) this.#recent.shift();
     this.#count++;
+    this.onChange(decision.function);
   }
 
   /** Oldest first. */
@@ -43,7 +46,7 @@ export class DecisionLog {
   }
 
   forget(name: string): void {
-    this.#byFunction.delete(name);
+    if (this.#byFunction.delete(name)) this.onChange(name);
   }
 
   /** Of functions. */

@@ -11,6 +11,8 @@ import { openAccess } from './access/index.ts';
 import { Calls } from './calls/index.ts';
 import { Changes } from './changes.ts';
 import { ClaimKeeper, type ClaimKeeperOptions } from './claim-keeper.ts';
+import { DecisionKeeper } from './decision-keeper.ts';
+import { DecisionLog } from './decision-log.ts';
 import { ExtensionRenewal } from './extension-renewal.ts';
 import { Fleet } from './fleet.ts';
 import { gatewayService } from './gateway-service.ts';
@@ -92,7 +94,11 @@ export async function runGateway(
   void followConnection(connection, fleet);
   let scaling: ScalingLoop | undefined;
   const claims = await keepClaims(config, { connection, manager, fleet, clock, logger });
-  scaling = new ScalingLoop({ registry, store, scales, triggerStates, fleet, manager, clock, logger, initial, claims });
+  const decisions = new DecisionLog();
+  const functions = registry.list().map(({ name }) => name);
+  const kept = await DecisionKeeper.open({ bucket: buckets.observed, log: decisions, functions, clock, logger });
+  const stores = { registry, store, scales, triggerStates, decisions, initial, claims };
+  scaling = new ScalingLoop({ ...stores, fleet, manager, clock, logger });
   const trimmer = new Trimmer({
     connection,
     manager,
@@ -206,6 +212,7 @@ export async function runGateway(
       await journal.close();
       await calls.close();
       await scaling?.close();
+      await kept.close();
       await trimmer.close();
       await access.close();
       claims.close();

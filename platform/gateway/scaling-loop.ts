@@ -3,7 +3,7 @@
  *
  *   lag-reader.ts, function-load.ts, call-counts.ts  what is seen        scale-policy.ts   what holds
  *   function-scales.ts  one function's decision                          node-trust.ts     which nodes do what they are told
- *   wanted-sets.ts      what each node is told                           decision-log.ts   what was decided
+ *   wanted-sets.ts      what each node is told                           decision-log.ts   what was decided, decision-keeper.ts keeps it
  *   local-data.ts       where what waits lies
  */
 import type { JetStreamManager } from '@nats-io/jetstream';
@@ -16,7 +16,7 @@ import type { Logger } from '#telemetry';
 import { CallCounts } from './call-counts.ts';
 import { CanaryWatch } from './canary-watch.ts';
 import type { ClaimKeeper } from './claim-keeper.ts';
-import { DecisionLog } from './decision-log.ts';
+import type { DecisionLog } from './decision-log.ts';
 import type { Fleet } from './fleet.ts';
 import { type VersionLoad, versionLoads } from './function-load.ts';
 import { type FunctionScale, FunctionScales } from './function-scales.ts';
@@ -41,6 +41,8 @@ export interface ScalingLoopOptions {
   readonly manager: JetStreamManager;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** With what gateways before have decided. */
+  readonly decisions: DecisionLog;
   /** What the last gateway wanted. */
   readonly initial: WantedByFunction;
   /** Says on which nodes the payloads lie that a function waits for. */
@@ -59,7 +61,7 @@ const gatherChangesMs = 20;
 const settleMs = 3_000;
 
 export class ScalingLoop {
-  readonly decisions = new DecisionLog();
+  readonly decisions: DecisionLog;
   readonly #options: ScalingLoopOptions;
   readonly #calls = new CallCounts();
   readonly #functions: FunctionScales;
@@ -79,8 +81,9 @@ export class ScalingLoop {
 
   constructor(options: ScalingLoopOptions) {
     this.#options = options;
+    this.decisions = options.decisions;
     this.#wanted = options.initial;
-    this.#functions = new FunctionScales({ ...options, calls: this.#calls, decisions: this.decisions });
+    this.#functions = new FunctionScales({ ...options, calls: this.#calls });
     this.#sets = new WantedSets(options.clock, options.triggerStates);
     this.#canaries = new CanaryWatch(options);
     this.#startedAt = options.clock.monotonic();
