@@ -10,6 +10,7 @@ export interface Line {
 const width = 900;
 const panelHeight = 150;
 const left = 44;
+const right = 24;
 const top = 34;
 const colours = ['#1a7f5a', '#c2571a', '#5a4fcf', '#8a8a00'];
 
@@ -21,12 +22,12 @@ export function chart(trace: Trace, lines: readonly Line[]): string {
   const most = Math.max(...need, ...lines.flatMap(({ result }) => result.series.map(({ instances }) => instances)), 1);
   const panels = lines.map(({ policy, result }, at) => {
     const base = top + (at + 1) * panelHeight - 24;
-    const scale = { x: (width - left - 12) / trace.seconds, y: (panelHeight - 44) / most, base };
+    const scale = { x: (width - left - right) / trace.seconds, y: (panelHeight - 44) / most, base };
     const missed = ((100 * result.misses) / Math.max(1, result.events)).toFixed(2);
     const cost = (result.instanceSeconds / result.optimumSeconds).toFixed(2);
     return [
       `<text x="${left}" y="${base - panelHeight + 36}" fill="${colours[at % colours.length]}">${policy}: ${missed} % missed, ${cost} x the optimum</text>`,
-      `<line x1="${left}" y1="${base}" x2="${width - 12}" y2="${base}" stroke="#999"/>`,
+      `<line x1="${left}" y1="${base}" x2="${width - right}" y2="${base}" stroke="#999"/>`,
       `<text x="${left - 6}" y="${base}" text-anchor="end">0</text>`,
       `<text x="${left - 6}" y="${base - most * scale.y + 8}" text-anchor="end">${Math.round(most)}</text>`,
       polyline(need, scale, 'none', '#bbb', '#eee'),
@@ -42,8 +43,19 @@ export function chart(trace: Trace, lines: readonly Line[]): string {
 <rect width="100%" height="100%" fill="#fff"/>
 <text x="${left}" y="20" font-size="14">${trace.name}: instances over ${trace.seconds} s; grey is what the arrivals keep busy</text>
 ${panels.join('\n')}
+${seconds(trace, height - 22)}
 </svg>
 `;
+}
+
+const tickSeconds = 60;
+
+/** Under the last panel: when. */
+function seconds({ seconds: all }: Trace, y: number): string {
+  const perSecond = (width - left - right) / all;
+  return Array.from({ length: Math.floor(all / tickSeconds) + 1 }, (_, at) => at * tickSeconds)
+    .map((second) => `<text x="${left + second * perSecond}" y="${y}" text-anchor="middle">${second} s</text>`)
+    .join('\n');
 }
 
 function polyline(
