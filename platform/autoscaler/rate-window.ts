@@ -63,7 +63,8 @@ export function rateOf(memory: RateMemory, now: number, tuning: ScaleTuning): Ra
   }
   if (!steady || !rate) return rate;
   const step = stepOf(memory, now, steady, tuning);
-  return step && step.perSecond > rate.perSecond ? step : rate;
+  // Only until the window of 2 s has nearly caught up: it is the steadier of the two.
+  return step && step.perSecond > rate.perSecond * tuning.burstRatio ? step : rate;
 }
 
 function sharper(rate: Rate, seen: Count & { readonly windowMs: number }, tuning: ScaleTuning): Rate {

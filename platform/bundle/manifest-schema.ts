@@ -35,7 +35,9 @@ const retrySchema = z.strictObject({
 const resourcesSchema = z.strictObject({
   cpu: count('Slots of a node that one instance takes.', 1, 1_024).default(1),
   memory: size('Memory of one instance.').default('256MiB'),
-  gpus: count('Graphics processors of a node that one instance takes; CUDA_VISIBLE_DEVICES names them.', 0, 64).default(0),
+  gpus: count('Graphics processors of a node that one instance takes; CUDA_VISIBLE_DEVICES names them.', 0, 64).default(
+    0,
+  ),
 });
 
 const boundsSchema = z

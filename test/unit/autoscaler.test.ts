@@ -155,6 +155,15 @@ describe('decide()', () => {
     expect(look(250)).toMatchObject({ wanted: 2, rate: { mode: 'burst', windowMs: 500 } });
   });
 
+  it('goes by the steadier window of 2 s once that has seen the step, so that jitter adds no instances', () => {
+    const before = run({ perSecond: 40, forMs: 60_000, lag: 1 });
+    const after = run({ perSecond: 400, forMs: 2_500, lag: 20, startAt: 60_250 }, before);
+    // A source that was held up makes up for it.
+    const hasty = run({ perSecond: 520, forMs: 500, lag: 20, startAt: 63_000 }, after);
+    expect(hasty.rate?.windowMs).toBeGreaterThanOrEqual(2_000);
+    expect(hasty.rate?.perSecond).toBeLessThan(460);
+  });
+
   it('takes a bunch of events for no step, however many they are', () => {
     const before = run({ perSecond: 40, forMs: 60_000, lag: 1 });
     const bunch = run({ perSecond: 4_000, forMs: 0, lag: 1, startAt: 60_250 }, before);
