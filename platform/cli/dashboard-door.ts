@@ -28,6 +28,10 @@ const host = '127.0.0.1';
 /** A page opens a handful: one a stream, one a call. */
 const socketsMax = 64;
 const keyBytes = 24;
+/** Everybody on the machine can connect: places and patience for a browser, and not for all who say nothing. */
+const connectionsMax = 512;
+const headersMsMax = 2_000;
+const lateCheckMs = 500;
 /** What is passed on of a request, and of an answer; nothing else of the browser's is the gateway's affair. */
 const requestHeaders = ['accept', 'accept-encoding', 'content-type', 'content-length', 'if-none-match', 'x-pilotfish'];
 const droppedAnswers = new Set(['connection', 'keep-alive', 'transfer-encoding']);
@@ -47,17 +51,21 @@ export async function openDashboardDoor(options: DashboardDoorOptions): Promise<
       refuse(response, 502, `The gateway does not answer: ${error instanceof Error ? error.message : String(error)}`);
     }
   };
-  const server = createServer((request, response) => {
-    const { port } = server.address() as AddressInfo;
-    if (!isHere(request.headers.host, port)) return refuse(response, 421, 'This address is not served here.');
-    const cookie = `pilotfish-${port}`;
-    if (isSame(cookieOf(request, cookie), key)) return void pass(request, response);
-    const given = new URL(request.url ?? '/', `http://${host}`).searchParams.get('key') ?? undefined;
-    if (!isSame(given, key)) return refuse(response, 401, 'Open the address that `pilotfish dashboard` has printed.');
-    response.setHeader('Set-Cookie', `${cookie}=${key}; Path=/; HttpOnly; SameSite=Strict`);
-    response.setHeader('Referrer-Policy', 'no-referrer');
-    response.writeHead(303, { Location: '/ui/' }).end();
-  });
+  const server = createServer(
+    { headersTimeout: headersMsMax, connectionsCheckingInterval: lateCheckMs },
+    (request, response) => {
+      const { port } = server.address() as AddressInfo;
+      if (!isHere(request.headers.host, port)) return refuse(response, 421, 'This address is not served here.');
+      const cookie = `pilotfish-${port}`;
+      if (isSame(cookieOf(request, cookie), key)) return void pass(request, response);
+      const given = targetOf(request)?.searchParams.get('key') ?? undefined;
+      if (!isSame(given, key)) return refuse(response, 401, 'Open the address that `pilotfish dashboard` has printed.');
+      response.setHeader('Set-Cookie', `${cookie}=${key}; Path=/; HttpOnly; SameSite=Strict`);
+      response.setHeader('Referrer-Policy', 'no-referrer');
+      response.writeHead(303, { Location: '/ui/' }).end();
+    },
+  );
+  server.maxConnections = connectionsMax;
   server.listen(options.port, host);
   try {
     await once(server, 'listening');
@@ -90,7 +98,9 @@ async function forward(gateway: string, { agent, request, response }: Forwarding
   const headers = Object.fromEntries(
     requestHeaders.flatMap((name) => (request.headers[name] === undefined ? [] : [[name, request.headers[name]]])),
   ) as Record<string, string>;
-  const sent = httpsRequest(new URL(request.url ?? '/', gateway), { agent, method: request.method ?? 'GET', headers });
+  const { pathname, search } = targetOf(request) ?? { pathname: '/', search: '' };
+  const target = Object.assign(new URL(gateway), { pathname, search });
+  const sent = httpsRequest(target, { agent, method: request.method ?? 'GET', headers });
   response.once('close', () => sent.destroy());
   request.pipe(sent);
   const [answer] = (await once(sent, 'response')) as [IncomingMessage];
@@ -106,6 +116,11 @@ function refuse(response: ServerResponse, status: number, text: string): void {
   if (response.headersSent) return void response.destroy();
   response.writeHead(status, { 'Content-Type': 'text/plain; charset=utf-8', 'X-Content-Type-Options': 'nosniff' });
   response.end(`${text}\n`);
+}
+
+/** Whatever stands in the first line; its host is none of ours to follow. Undefined where it is no address at all. */
+function targetOf({ url = '/' }: IncomingMessage): URL | undefined {
+  return URL.parse(url, `http://${host}`) ?? undefined;
 }
 
 /** Another site's name that leads to loopback is not ours. */

@@ -89,6 +89,7 @@ export async function connectEvents(
     tls: { ca: connection.tls.ca, serverName: brokerServerName(connection.pilot) },
     onlyThese: onlyTheseBrokers,
     locate: locateBrokers,
+    ofOthers: token !== undefined,
   });
   const client = new EventClient(nats, role, member, { token, claims: connection.claims, ...options });
   if (role === 'source') await client.open();

@@ -27,6 +27,9 @@ const aliveSeconds = 5;
 /** Ctrl-C asks this program to end in order; its way to the pilot is needed for that. */
 const detached = true;
 
+/** At a port at once. Everybody on this machine can connect there, and each costs an ssh; what comes through proves itself at the pilot. */
+const channelsMax = 128;
+
 /** What a port stands for: looked up again whenever somebody connects. */
 type Target = (connection: Connection) => string;
 
@@ -91,6 +94,7 @@ class TunnelState {
   /** host:port on loopback, for as long as the tunnel is open. */
   async listen(target: Target): Promise<string> {
     const server = createServer({ allowHalfOpen: true }, (socket) => void this.#connect(socket, target));
+    server.maxConnections = channelsMax;
     this.#servers.push(server);
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     server.once('error', reject).listen(0, '127.0.0.1', resolve);

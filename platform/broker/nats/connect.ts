@@ -11,6 +11,7 @@ import { PlatformError } from '#common';
 import { natsSigner } from '#security';
 import { inboxPrefix, type NatsRole } from '../subjects.ts';
 import { followServers, type LocateServers } from './follow-servers.ts';
+import { dropServer, isOwnServer } from './own-servers.ts';
 
 export interface NatsOptions {
   readonly servers: readonly string[];
@@ -21,6 +22,8 @@ export interface NatsOptions {
   readonly member: string;
   /** For servers named tls://: the pilot's authority, and the name that its servers' certificates carry. */
   readonly tls?: { readonly ca: string; readonly serverName: string };
+  /** The servers are another user's: a colleague's, who has given us a token. */
+  readonly ofOthers?: boolean | undefined;
   /** Servers that these name are not asked: they cannot be reached from here. */
   readonly onlyThese?: boolean | undefined;
   /** Asked while no server answers. */
@@ -42,13 +45,20 @@ const pingIntervalMs = 2_000;
 export async function connectNats(options: NatsOptions): Promise<NatsConnection> {
   const { servers, role, member } = options;
   const encrypted = servers.some((server) => server.startsWith('tls://')) ? tlsOptions(options) : undefined;
+  const mustBeOurs = encrypted === undefined && options.ofOthers !== true;
+  const sign = natsSigner(options.seed);
+  let known: NatsConnection | undefined;
   try {
     const connection = await connect({
       servers: [...servers],
       // A node's processes are told theirs in order, its own server first; programs spread over all.
       noRandomize: role === 'agent' || role === 'gateway',
       name: `pilotfish-${role}-${member}`,
-      authenticator: natsSigner(options.seed),
+      // Asked at each reconnect, once a server has said something and before we do.
+      authenticator: (nonce) => {
+        if (mustBeOurs && known && !isOwnServer(known)) dropServer(known);
+        return sign(nonce);
+      },
       inboxPrefix: inboxPrefix(role, member),
       ...(encrypted ? { tls: encrypted } : {}),
       // Building a stack for every request costs more than the request itself (measured: 39 against 20 us).
@@ -63,9 +73,12 @@ export async function connectNats(options: NatsOptions): Promise<NatsConnection>
       ignoreAuthErrorAbort: true,
       ignoreClusterUpdates: options.onlyThese === true,
     });
+    if (mustBeOurs && !isOwnServer(connection)) throw await strangersServer(connection);
+    known = connection;
     if (options.locate) void followServers(connection, options.locate);
     return connection;
   } catch (error) {
+    if (error instanceof PlatformError) throw error;
     if (error instanceof AuthorizationError || error instanceof UserAuthenticationExpiredError) {
       throw new PlatformError('unauthenticated', "the pilot's servers do not know these keys", {
         hint: 'Was the token revoked, or the keys rotated? Ask the owner for a new connection file.',
@@ -77,6 +90,18 @@ export async function connectNats(options: NatsOptions): Promise<NatsConnection>
       cause: error,
     });
   }
+}
+
+async function strangersServer(connection: NatsConnection): Promise<PlatformError> {
+  const server = connection.getServer();
+  await connection.close();
+  return new PlatformError(
+    'unavailable',
+    `another user's program answers at ${server}, where a server of the pilot was`,
+    {
+      hint: 'Tell the administrators of this machine; `pilotfish down` and a new `up` get another port.',
+    },
+  );
 }
 
 /** The client hands on to TLS what it does not know itself: the name to verify, because addresses come and go. */
