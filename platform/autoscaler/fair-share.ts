@@ -1,6 +1,7 @@
 /**
  * Who gets the slots when not all fits. Three rounds, so that none starves: what is guaranteed (the manifest's `min`), one
- * instance of each function that has work, then the rest by weight, each next slot to whoever has least for its weight.
+ * instance of each function that has work, in turn where there is not one for each, then the rest by weight, each next slot
+ * to whoever has least for its weight.
  */
 
 export interface ShareDemand {
@@ -14,6 +15,8 @@ export interface ShareDemand {
   readonly weight: number;
   /** Instances that it has whatever the others want. */
   readonly guaranteed: number;
+  /** Whose turn it is for a first instance: lower goes first (`turns.ts`). */
+  readonly turn?: number | undefined;
 }
 
 /** Demand id -> instances that it may have. */
@@ -46,15 +49,25 @@ interface Share {
 
 function poorest(shares: readonly Share[], limitOf: (demand: ShareDemand) => number, left: number): Share | undefined {
   let best: Share | undefined;
-  let least = Number.POSITIVE_INFINITY;
   for (const share of shares) {
     const { demand, granted } = share;
     if (granted >= limitOf(demand) || demand.cpu > left) continue;
-    const level = ((granted + 1) * demand.cpu) / demand.weight;
-    if (level < least) {
-      least = level;
-      best = share;
-    }
+    if (!best || isBefore(share, best)) best = share;
   }
   return best;
+}
+
+function isBefore(one: Share, other: Share): boolean {
+  const turns = turnOf(one) - turnOf(other);
+  return turns < 0 || (turns === 0 && levelOf(one) < levelOf(other));
+}
+
+/** Only the first instance goes by turns. */
+function turnOf({ demand, granted }: Share): number {
+  return granted === 0 ? (demand.turn ?? 0) : 0;
+}
+
+/** With one slot more, for its weight. */
+function levelOf({ demand, granted }: Share): number {
+  return ((granted + 1) * demand.cpu) / demand.weight;
 }

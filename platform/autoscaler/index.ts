@@ -10,4 +10,5 @@ export {
   type ScaleSnapshot,
   type ScaleTuning,
 } from './signals.ts';
+export { Turns } from './turns.ts';
 export { fitUsl, type UslFit, type UslSample, uslConfidenceMin, uslThroughput } from './usl.ts';

@@ -7,6 +7,7 @@
  *   local-data.ts       where what waits lies
  */
 import type { JetStreamManager } from '@nats-io/jetstream';
+import { Turns } from '#autoscaler';
 import { type Clock, messageOf } from '#common';
 import { type PlacedRound, type PlacementDemand, place } from '#placement';
 import type { FunctionVersion, ReportResponse } from '#proto';
@@ -71,6 +72,7 @@ export class ScalingLoop {
   #trust: TrustMemory = new Map();
   readonly #sets: WantedSets;
   readonly #canaries: CanaryWatch;
+  readonly #turns = new Turns();
   #wake = Promise.withResolvers<void>();
   #loop: Promise<void>;
   /** How long the last round took, and how much of that it waited for the broker to say what waits. */
@@ -157,6 +159,10 @@ export class ScalingLoop {
     const placement = place(nodes, demands);
     this.placed = { nodes, demands, unplaced: placement.unplaced };
     this.#wanted = placement.instances;
+    this.#turns.saw(
+      new Map(demands.flatMap(({ id, needed }) => (needed > 0 ? [[id, (this.#wanted.get(id)?.size ?? 0) > 0]] : []))),
+      clock.monotonic(),
+    );
     this.#functions.noteUnplaced(placement.unplaced);
     await this.#options.store.save(this.#wanted);
     this.#sets.state(fleet.ready(), versions, this.#wanted);
@@ -180,6 +186,7 @@ export class ScalingLoop {
       labels: placement?.labels ?? {},
       strategy: placement?.strategy === 'pack' ? 'pack' : 'spread',
       weight: policy.weight,
+      turn: this.#turns.rankOf(id, this.#options.clock.monotonic()),
       guaranteed: pull ? policy.min : 0,
       needMs: neededMs({ timeoutMs, samples: load?.samples ?? 0, p99Ms: load?.p99Ms ?? 0 }) + drainMarginMs,
       beside: pull ? undefined : version.function,

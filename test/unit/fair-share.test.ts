@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type ShareDemand, shareSlots } from '#autoscaler';
+import { type ShareDemand, shareSlots, Turns } from '#autoscaler';
 import { fc } from '../harness/properties.ts';
 
 const demands = fc
@@ -54,6 +54,51 @@ describe('shareSlots()', () => {
       { ...one, id: 'heavy', weight: 3 },
     ]);
     expect([shares.get('light'), shares.get('heavy')]).toEqual([10, 30]);
+  });
+
+  it('goes by turns where there is not one slot for each that has work: none waits for longer than the others have theirs', () => {
+    const slots = fc.integer({ min: 1, max: 6 });
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 2, max: 9 }),
+        slots,
+        fc.array(fc.integer({ min: 1, max: 100 })),
+        (count, few, weights) => {
+          const turns = new Turns();
+          const lastServedAt = new Map<string, number>();
+          for (let now = 0; now < 120_000; now += 1_000) {
+            const shares = shareSlots(
+              few,
+              Array.from({ length: count }, (_, at) => {
+                const id = `f${at}`;
+                const turn = turns.rankOf(id, now);
+                return { id, needed: 3, wanted: 3, cpu: 1, weight: weights[at] ?? 1, guaranteed: 0, turn };
+              }),
+            );
+            turns.saw(new Map([...shares].map(([id, granted]) => [id, granted > 0])), now);
+            for (const [id, granted] of shares) {
+              if (granted > 0) lastServedAt.set(id, now);
+              // A turn of 10 s for each that is before it, as many at a time as there are slots, and a round each.
+              expect(now - (lastServedAt.get(id) ?? 0)).toBeLessThanOrEqual(Math.ceil(count / few) * 12_000);
+            }
+          }
+        },
+      ),
+    );
+  });
+
+  it('leaves a turn to whoever is in it', () => {
+    const turns = new Turns();
+    turns.saw(
+      new Map([
+        ['a', true],
+        ['b', false],
+      ]),
+      0,
+    );
+    expect(turns.rankOf('a', 9_000)).toBeLessThan(turns.rankOf('b', 9_000));
+    expect(turns.rankOf('a', 10_000)).toBeGreaterThan(turns.rankOf('b', 10_000));
+    expect(turns.rankOf('b', 10_000)).toBeLessThan(turns.rankOf('new', 10_000));
   });
 
   it('takes first from what is only held by a cooldown', () => {
