@@ -59,7 +59,7 @@ export class ScanStream {
   #group: readonly Projection[] = [];
   readonly #seen = new Set<number>();
   #field: FlatField | undefined;
-  #inherited: FlatField | undefined;
+  readonly #inherited: { dark?: Float32Array; flat?: Float32Array } = {};
   #last = -1;
   #expected: number | undefined;
 
@@ -101,16 +101,24 @@ export class ScanStream {
     return Math.max(0, Math.max(this.#last + 1, this.#expected ?? 0) - this.#seen.size);
   }
 
-  /** Mean dark and flat frames, once there are both; another instance goes on with them where this one is lost. */
+  /** Mean dark and flat frames, once there are both. */
   get field(): FlatField | undefined {
-    if (this.#dark.count > 0 && this.#flat.count > 0)
-      this.#field ??= { dark: this.#dark.mean(), flat: this.#flat.mean() };
-    return this.#field ?? this.#inherited;
+    if (this.#field) return this.#field;
+    const [dark, flat] = [this.#meanNow('dark'), this.#meanNow('flat')];
+    if (dark && flat) this.#field = { dark, flat };
+    return this.#field;
+  }
+
+  /** Of those that have come here; another instance goes on with it where this one is lost. */
+  meanOf(kind: 'dark' | 'flat'): Float32Array | undefined {
+    const mean = kind === 'dark' ? this.#dark : this.#flat;
+    return mean.count > 0 ? mean.mean() : undefined;
   }
 
   /** From the instance before, for as long as there are none of its own. */
-  inherit(field: FlatField): void {
-    this.#inherited = field;
+  inherit(kind: 'dark' | 'flat', mean: Float32Array): void {
+    this.#inherited[kind] = mean;
+    this.#field = undefined;
   }
 
   /** True for a projection that was not there before. A second one of the same place changes nothing. Throws `InputError`. */
@@ -137,7 +145,7 @@ export class ScanStream {
     if (!field) {
       throw new InputError(
         'length',
-        `projection ${frame.index} came before any ${this.#dark.count === 0 ? 'dark' : 'flat'} frame.`,
+        `projection ${frame.index} came before any ${this.#meanNow('dark') ? 'flat' : 'dark'} frame.`,
       );
     }
     const lines = new Float32Array(picked.length);
@@ -166,6 +174,10 @@ export class ScanStream {
       xz: cut((slice, x) => (slice * n + middle) * n + x),
       yz: cut((slice, y) => (slice * n + y) * n + middle),
     };
+  }
+
+  #meanNow(kind: 'dark' | 'flat'): Float32Array | undefined {
+    return this.meanOf(kind) ?? this.#inherited[kind];
   }
 
   /** The rows that are reconstructed. A bad frame is refused before it is among others: it must not take a group of OSEM with it. */

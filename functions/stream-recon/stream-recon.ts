@@ -11,7 +11,7 @@ import { ScanStream, type StreamOptions } from './scan-stream.ts';
 
 /** Scans at a time in one instance; the one that was silent longest gives way. */
 const scansMax = 4;
-/** Of a value of the state (1 MiB): 16 rows of 8,192 columns, dark and flat. */
+/** Of a value of the state (1 MiB): 32 rows of 8,192 columns. */
 const fieldBytesMax = 2 ** 20;
 
 const scans = new Map<string, ScanStream>();
@@ -35,39 +35,43 @@ async function addFrame(scanId: string, event: FunctionEvent, ctx: FunctionConte
   const frame = parseFrameHeaders((name) => event.headers[name]);
   const values = frame.kind === 'end' ? new Float32Array(0) : frameValues({ ...frame, data: event.data });
   const stream = streamOf(scanId, frame, ctx);
-  if (frame.kind === 'projection') await shareField(scanId, stream, ctx);
+  if (frame.kind === 'projection') await inheritField(scanId, stream, ctx);
   const added = stream.add(frame, values);
+  if (frame.kind === 'dark' || frame.kind === 'flat') await shareMean(scanId, stream, frame.kind, ctx);
   const every = wholeOf(ctx, 'every', 30, 65_536);
   const isDue = frame.kind === 'end' ? stream.seen > 0 : added && stream.seen % every === 0;
   const result = isDue ? previewOf(scanId, ctx) : undefined;
   if (frame.kind === 'end') {
     scans.delete(scanId);
-    await ctx.state.delete(fieldKey(scanId));
+    for (const kind of fieldKinds) await ctx.state.delete(meanKey(scanId, kind));
   }
   return result;
 }
 
+const fieldKinds = ['dark', 'flat'] as const;
+type FieldKind = (typeof fieldKinds)[number];
+
+const meanKey = (scanId: string, kind: FieldKind) => `${kind}.${scanId}`;
+
 /**
- * Darks and flats come before the projections: what they came to is written down at the first one, for the instance that may have to go on.
- * Fields over the bound are not: then the rest of a scan is refused there, with the reason.
+ * What darks and flats have come to so far is written down with each of them, for the instance that may have to go on. Means over
+ * the bound are not: then the rest of a scan is refused there, with the reason.
  */
-async function shareField(scanId: string, stream: ScanStream, ctx: FunctionContext): Promise<void> {
-  if (stream.seen > 0) return;
-  const pixels = stream.rows.length * stream.columns;
-  if (8 * pixels > fieldBytesMax) return;
-  const { field } = stream;
-  if (field) {
-    await ctx.state.set(fieldKey(scanId), Buffer.from(Float32Array.from([...field.dark, ...field.flat]).buffer));
-    return;
-  }
-  const stored = await ctx.state.get(fieldKey(scanId));
-  if (stored?.value.byteLength !== 8 * pixels) return;
-  const numbers = new Float32Array(Uint8Array.from(stored.value).buffer);
-  stream.inherit({ dark: numbers.slice(0, pixels), flat: numbers.slice(pixels) });
-  ctx.log.info('goes on with a scan that another instance began', { scan: scanId });
+async function shareMean(scanId: string, stream: ScanStream, kind: FieldKind, ctx: FunctionContext): Promise<void> {
+  const mean = stream.meanOf(kind);
+  if (mean && mean.byteLength <= fieldBytesMax)
+    await ctx.state.set(meanKey(scanId, kind), Buffer.from(mean.buffer, mean.byteOffset, mean.byteLength));
 }
 
-const fieldKey = (scanId: string) => `field.${scanId}`;
+async function inheritField(scanId: string, stream: ScanStream, ctx: FunctionContext): Promise<void> {
+  if (stream.seen > 0 || stream.field) return;
+  for (const kind of fieldKinds) {
+    const stored = await ctx.state.get(meanKey(scanId, kind));
+    if (stored?.value.byteLength !== 4 * stream.rows.length * stream.columns) continue;
+    stream.inherit(kind, new Float32Array(Uint8Array.from(stored.value).buffer));
+  }
+  if (stream.field) ctx.log.info('goes on with a scan that another instance began', { scan: scanId });
+}
 
 function streamOf(
   scanId: string,

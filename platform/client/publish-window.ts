@@ -99,7 +99,11 @@ export class PublishWindow {
         this.#publish(this.#entry(subject, payload, { pairs, events })),
       );
     }
-    this.#room = new StreamRoom({ ...options, onRoom: () => this.#wake() });
+    this.#room = new StreamRoom({
+      ...options,
+      bytesInFlight: () => this.#bytesInFlight,
+      onRoom: () => this.#wake(),
+    });
     this.#lostCheck = setInterval(() => this.#publisher.checkLost(), lostCheckMs);
     void this.#watchReconnects();
   }

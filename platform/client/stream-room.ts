@@ -12,6 +12,8 @@ export interface StreamRoomOptions {
   /** Where JetStream is asked. */
   readonly api: string;
   readonly clock: Clock;
+  /** Sent, and not known to be stored: an answer may have been given before some of it came. */
+  readonly bytesInFlight: () => number;
   /** There may be room now. */
   readonly onRoom: () => void;
 }
@@ -68,7 +70,7 @@ export class StreamRoom {
     this.#asking = false;
     this.#askedAt = this.#options.clock.monotonic();
     // Without an answer the last one stands: a server that is too busy to answer may be full.
-    if (room !== undefined) this.#budget = budgetOf(room);
+    if (room !== undefined) this.#budget = budgetOf(room - this.#options.bytesInFlight());
     this.#untouched = true;
     if (!this.#closed) this.#options.onRoom();
   }

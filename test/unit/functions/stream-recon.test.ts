@@ -119,21 +119,25 @@ describe('stream-recon', () => {
     });
   });
 
-  it('goes on in another instance with the darks and flats of the one before', async () => {
-    const { events } = scanFrames();
-    const config = { every: 1_000, window: angles, rows: 3 };
-    const tester = testFunction(streamRecon, { config });
-    for (const event of events.slice(0, 50)) expect(await tester.event(event)).toMatchObject({ kind: 'done' });
-    // Its memory is gone; the state is the pilot's.
-    await tester.dispose();
-    for (const event of events.slice(50, -1)) expect(await tester.event(event)).toMatchObject({ kind: 'done' });
-    const last = await tester.event(events.at(-1) as object);
-    const [seen, lost] = [events.length - 51, 50 - 4];
-    expect(last).toMatchObject({
-      outputs: [{ headers: { 'Pilotfish-Frames': String(seen), 'Pilotfish-Missing': String(lost) } }, {}, {}],
-    });
-    expect(await tester.state.get(`field.${(events[0] as { subject: string }).subject.split('.')[1]}`)).toBeUndefined();
-  });
+  it.each([1, 2, 3, 4, 50])(
+    'goes on in another instance with the darks and flats of the one before: after %i events',
+    async (before) => {
+      const { events, name } = scanFrames();
+      const config = { every: 1_000, window: angles, rows: 3 };
+      const tester = testFunction(streamRecon, { config });
+      for (const event of events.slice(0, before)) expect(await tester.event(event)).toMatchObject({ kind: 'done' });
+      // Its memory is gone; the state is the pilot's.
+      await tester.dispose();
+      for (const event of events.slice(before, -1)) expect(await tester.event(event)).toMatchObject({ kind: 'done' });
+      const last = await tester.event(events.at(-1) as object);
+      const lost = Math.max(0, before - 4);
+      const seen = events.length - 1 - 4 - lost;
+      expect(last).toMatchObject({
+        outputs: [{ headers: { 'Pilotfish-Frames': String(seen), 'Pilotfish-Missing': String(lost) } }, {}, {}],
+      });
+      for (const kind of ['dark', 'flat']) expect(await tester.state.get(`${kind}.${name}`)).toBeUndefined();
+    },
+  );
 
   it('counts what is missing and what came twice, and shows a picture when asked', async () => {
     const lost = new Set([5, 6, 40]);
