@@ -157,7 +157,8 @@ export class Instance {
 
   /** Ends the instance when its oldest calls have run past their timeout; those get the outcome `timeout`. */
   checkTimeouts(now: number): void {
-    if (this.phase === 'stopped') return;
+    // One that is told to end runs nothing any more: what waits in it is not late, and goes elsewhere with its end.
+    if (this.phase === 'stopped' || this.#endReason !== undefined) return;
     const late = this.#calls.late(now);
     for (const id of late) {
       const running = this.#take(id, now);

@@ -7,17 +7,22 @@ import { FrameWriter, frameTypes, type LoadHeader } from '#frames';
 import type { CallOutcome } from '../../platform/agent/call.ts';
 import { Instance } from '../../platform/agent/instance.ts';
 
-function endedBy(end: (instance: Instance) => void): CallOutcome | undefined {
-  let outcome: CallOutcome | undefined;
+interface Watched {
+  readonly kill: (instance: Instance) => void;
+  readonly onReady?: () => void;
+  readonly now?: () => number;
+}
+
+function instanceWith({ kill, onReady = () => undefined, now = () => systemClock.monotonic() }: Watched): Instance {
   const instance: Instance = new Instance({
     id: 'i',
     concurrency: 1,
     memoryBytes: 2 ** 20,
-    clock: systemClock,
+    clock: { ...systemClock, monotonic: now },
     pid: () => 1,
-    kill: () => instance.processEnded('it was ended by SIGKILL'),
+    kill: () => kill(instance),
     events: {
-      onReady: () => undefined,
+      onReady,
       onRoom: () => undefined,
       onEnded: () => undefined,
       onLog: () => undefined,
@@ -26,12 +31,26 @@ function endedBy(end: (instance: Instance) => void): CallOutcome | undefined {
       onState: async () => ({ revision: 0, error: '' }),
     },
   });
-  const settle = (told: CallOutcome) => {
-    outcome = told;
-  };
-  instance.run({ header: '{}', body: new Uint8Array(0), timeoutMs: 1_000, settle });
+  return instance;
+}
+
+/** Outcomes of calls that were handed to it, in their order. */
+function run(instance: Instance, count: number, timeoutMs: number): readonly (CallOutcome | undefined)[] {
+  const outcomes: (CallOutcome | undefined)[] = Array.from({ length: count }, () => undefined);
+  for (const at of outcomes.keys()) {
+    const settle = (told: CallOutcome) => {
+      outcomes[at] = told;
+    };
+    instance.run({ header: '{}', body: new Uint8Array(0), timeoutMs, settle });
+  }
+  return outcomes;
+}
+
+function endedBy(end: (instance: Instance) => void): CallOutcome | undefined {
+  const instance = instanceWith({ kill: (own) => own.processEnded('it was ended by SIGKILL') });
+  const outcomes = run(instance, 1, 1_000);
   end(instance);
-  return outcome;
+  return outcomes[0];
 }
 
 it('an instance ended for what its function did counts as one that ended by itself', () => {
@@ -39,6 +58,17 @@ it('an instance ended for what its function did counts as one that ended by itse
   expect(endedBy((instance) => instance.endFor(tooMuch))).toEqual({ kind: 'lost', reason: tooMuch, ended: false });
   expect(endedBy((instance) => instance.processEnded('it exited'))).toMatchObject({ ended: false });
   expect(endedBy((instance) => instance.end('its node is drained'))).toMatchObject({ ended: true });
+});
+
+it('a call that waits behind one that ran past its timeout is not late itself, however long the process takes to end', () => {
+  const time = { now: 0 };
+  // The signal is on its way, and an endless loop does not hear it.
+  const instance = instanceWith({ kill: () => undefined, now: () => time.now });
+  const outcomes = run(instance, 2, 300);
+  for (time.now = 100; time.now <= 900; time.now += 100) instance.checkTimeouts(time.now);
+  expect(outcomes).toEqual([{ kind: 'timeout', timeoutMs: 300 }, undefined]);
+  instance.processEnded('SIGKILL');
+  expect(outcomes[1]).toMatchObject({ kind: 'lost', ended: true });
 });
 
 /** The bytes of a host that has loaded its function. */
@@ -51,24 +81,8 @@ async function readyFrame(): Promise<Buffer> {
 
 it('`ready` from a process that has been told to end wins it no call', async () => {
   const onReady = vi.fn();
-  const instance = new Instance({
-    id: 'i',
-    concurrency: 1,
-    memoryBytes: 2 ** 20,
-    clock: systemClock,
-    pid: () => 1,
-    // The signal is on its way, and the process lives on for a while.
-    kill: () => undefined,
-    events: {
-      onReady,
-      onRoom: () => undefined,
-      onEnded: () => undefined,
-      onLog: () => undefined,
-      onMetrics: () => undefined,
-      onPublish: () => undefined,
-      onState: async () => ({ revision: 0, error: '' }),
-    },
-  });
+  // The signal is on its way, and the process lives on for a while.
+  const instance = instanceWith({ kill: () => undefined, onReady });
   instance.drain();
   instance.connect(new Socket(), await readyFrame(), { instance: 'i' } as LoadHeader);
   expect(onReady).not.toHaveBeenCalled();
