@@ -1,16 +1,14 @@
 /** An event as a file: what its headers call an array is written as NumPy's npy, anything else as its bytes. Pure. */
 import { dtypeHeader, shapeHeader } from '#claims';
+import { encodeNpy } from '#formats';
 
-const descriptors = new Map([
-  ['u8', { name: '|u1', size: 1 }],
-  ['u16', { name: '<u2', size: 2 }],
-  ['i32', { name: '<i4', size: 4 }],
-  ['f32', { name: '<f4', size: 4 }],
-  ['f64', { name: '<f8', size: 8 }],
-]);
-/** Values start at a multiple of this, so that a reader may map them. */
-const alignment = 64;
-const prefixBytes = 10;
+const arrays = {
+  u8: Uint8Array,
+  u16: Uint16Array,
+  i32: Int32Array,
+  f32: Float32Array,
+  f64: Float64Array,
+} as const;
 
 export interface EventFile {
   readonly name: string;
@@ -24,19 +22,21 @@ export function eventFile(subject: string, headers: Readonly<Record<string, stri
     .replaceAll(/[^\w.-]/g, '_')
     .replace(/^\.+/, '_')
     .slice(0, 200);
-  const header = npyHeader(headers[dtypeHeader], headers[shapeHeader], payload.byteLength);
-  return header ? { name: `${name}.npy`, bytes: Buffer.concat([header, payload]) } : { name, bytes: payload };
+  const array = npyOf(headers[dtypeHeader], headers[shapeHeader], payload);
+  return array ? { name: `${name}.npy`, bytes: array } : { name, bytes: payload };
 }
 
 /** Undefined where the payload is not the array that its headers say. */
-function npyHeader(dtype = '', shape = '', byteLength: number): Buffer | undefined {
-  const descriptor = descriptors.get(dtype);
-  if (!descriptor || !/^\d{1,9}(?:,\d{1,9}){0,31}$/.test(shape)) return undefined;
-  const sides = shape.split(',').map(Number);
-  if (sides.reduce((product, side) => product * side, descriptor.size) !== byteLength) return undefined;
-  const tuple = sides.length === 1 ? `(${sides[0]},)` : `(${sides.join(', ')})`;
-  const text = `{'descr': '${descriptor.name}', 'fortran_order': False, 'shape': ${tuple}, }`;
-  const length = Math.ceil((prefixBytes + text.length + 1) / alignment) * alignment - prefixBytes;
-  const prefix = Buffer.from([0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59, 1, 0, length & 0xff, length >> 8]);
-  return Buffer.concat([prefix, Buffer.from(`${text.padEnd(length - 1)}\n`, 'latin1')]);
+function npyOf(dtype = '', shapeText = '', payload: Uint8Array): Uint8Array | undefined {
+  if (!isDtype(dtype) || !/^\d{1,9}(?:,\d{1,9}){0,31}$/.test(shapeText)) return undefined;
+  const TypedArray = arrays[dtype];
+  const shape = shapeText.split(',').map(Number);
+  if (shape.reduce((product, side) => product * side, TypedArray.BYTES_PER_ELEMENT) !== payload.byteLength)
+    return undefined;
+  // A copy: a payload begins anywhere in its buffer, values do not.
+  return encodeNpy({ shape, values: new TypedArray(Uint8Array.from(payload).buffer) });
+}
+
+function isDtype(dtype: string): dtype is keyof typeof arrays {
+  return Object.hasOwn(arrays, dtype);
 }

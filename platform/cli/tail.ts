@@ -10,7 +10,6 @@ import { type CommandFactory, type CommonOptions, flag, newCommand, outputOf, po
 import { withEvents } from './connection.ts';
 import type { CliContext } from './context.ts';
 import { dataRecord } from './data-record.ts';
-import { eventFile } from './event-file.ts';
 
 interface TailFlags extends CommonOptions {
   readonly from: NonNullable<ReadOptions['from']>;
@@ -57,6 +56,7 @@ async function tail(context: CliContext, subject: string, flags: TailFlags): Pro
 /** The last event of a subject is the one that stays. Returns the path. */
 async function save(folder: string, event: StoredEvent, client: EventClient): Promise<string> {
   const payload = await client.payload(event);
+  const { eventFile } = await import('./event-file.ts');
   const { name, bytes } = eventFile(event.subject, event.headers, payload);
   const path = join(folder, name);
   try {
