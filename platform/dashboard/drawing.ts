@@ -3,8 +3,8 @@
  * large pilot on a slow machine is drawn less often, and each drawing shows the newest.
  */
 
-/** A drawing is followed by a rest of so many times its length: it takes at most a twenty-fifth of a core. */
-const restFactor = 24;
+/** A drawing is followed by a rest of so many times its length: it takes at most a fortieth of a core, and messages as much again. */
+const restFactor = 40;
 const restMsMax = 10_000;
 
 export class Drawing {
