@@ -17,11 +17,22 @@ export const claimsSchema = z.strictObject({
 });
 export type Claims = z.infer<typeof claimsSchema>;
 
-/** What functions may ask of a node besides slots and memory. */
-const nodeKind = {
+/** What functions may ask of a node. */
+const nodeRoom = {
+  /** Slots of the scheduler's grant. */
+  slots: z.int().positive(),
+  memoryBytes: z.int().positive(),
   gpus: z.int().nonnegative().optional(),
   /** { rack: "a" } */
   labels: z.record(z.string(), z.string()).optional(),
+};
+
+const nodeFields = {
+  pilot: z.string(),
+  node: z.string(),
+  /** Address the node's processes bind to. */
+  host: z.string(),
+  ...nodeRoom,
 };
 
 const tlsFiles = z.strictObject({ ca: z.string(), cert: z.string(), key: z.string() });
@@ -32,14 +43,7 @@ export type TracesConfig = z.infer<typeof tracesSchema>;
 
 /** `nodes/<id>/node.json`: what `up` (or a job script) gives a launcher. */
 export const nodeConfigSchema = z.strictObject({
-  pilot: z.string(),
-  node: z.string(),
-  /** Address the node's processes bind to. */
-  host: z.string(),
-  /** Slots of the scheduler's grant. */
-  slots: z.int().positive(),
-  memoryBytes: z.int().positive(),
-  ...nodeKind,
+  ...nodeFields,
   /** The pilot's directory (shared between nodes), and this node's own below it. */
   pilotDirectory: z.string(),
   nodeDirectory: z.string(),
@@ -67,12 +71,7 @@ export type NodeConfig = z.infer<typeof nodeConfigSchema>;
 
 /** `nodes/<id>/agent.json` */
 export const agentConfigSchema = z.strictObject({
-  pilot: z.string(),
-  node: z.string(),
-  host: z.string(),
-  slots: z.int().positive(),
-  memoryBytes: z.int().positive(),
-  ...nodeKind,
+  ...nodeFields,
   nodeDirectory: z.string(),
   /** Private, node-local, gone with the launcher: sockets, spools, instances' scratch. */
   runDirectory: z.string(),
@@ -162,9 +161,7 @@ export const nodeEntrySchema = z.strictObject({
     /** The first word on a line: what can reach the socket need not be allowed to call. */
     token: z.string(),
   }),
-  slots: z.int().positive(),
-  memoryBytes: z.int().positive(),
-  ...nodeKind,
+  ...nodeRoom,
   /** When its scheduler job ends, milliseconds since 1970; left out where no end is known. */
   endsAt: z.int().optional(),
   version: z.string(),
