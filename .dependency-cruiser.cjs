@@ -93,7 +93,7 @@ module.exports = {
       comment: 'Two files that need each other are one file, or need a third one below them.',
       severity: 'error',
       from: {},
-      to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } },
+      to: { circular: true },
     },
     {
       name: 'resolvable',

@@ -4,7 +4,7 @@
 import type { Dataset, File } from 'h5wasm/node';
 import { FormatError } from './errors.ts';
 import { attempt, findDataset, openHdf5, readValues, toNumbers } from './hdf5-file.ts';
-import type { FrameStack, FrameValues, ScanFile } from './scan-file.ts';
+import type { FrameStack, FrameValues, ScanFile } from './scan-frames.ts';
 
 const stackPaths: Readonly<Record<FrameStack, string>> = {
   dark: '/exchange/data_dark',

@@ -5,6 +5,7 @@ export { openDataExchange } from './hdf5.ts';
 export { assertReadableFilters, type Hdf5Filter } from './hdf5-filters.ts';
 export { decodeNpy, decodeNpyArrays, encodeNpy, isNpy, type NpyArray, type NpyValues } from './npy.ts';
 export { encodePng, type PngOptions, type PngWindow } from './png.ts';
-export { type FrameStack, type FrameValues, openScanFile, type ScanFile } from './scan-file.ts';
+export { openScanFile } from './scan-file.ts';
+export type { FrameStack, FrameValues, ScanFile } from './scan-frames.ts';
 export { encodeTiff } from './tiff.ts';
 export { replaceFile, writeZarrSlice } from './zarr.ts';

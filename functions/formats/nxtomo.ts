@@ -3,7 +3,7 @@
 import type { Dataset, File } from 'h5wasm/node';
 import { FormatError } from './errors.ts';
 import { attempt, findDataset, isGroup, readValues, toNumbers } from './hdf5-file.ts';
-import type { FrameStack, ScanFile } from './scan-file.ts';
+import type { FrameStack, ScanFile } from './scan-frames.ts';
 
 /** Groups looked into; real files have some tens. */
 const groupsMax = 2_000;

@@ -5,24 +5,8 @@ import { FormatError } from './errors.ts';
 import { describeDataExchange } from './hdf5.ts';
 import { findDataset, openHdf5 } from './hdf5-file.ts';
 import { describeNxTomo, findNxTomo } from './nxtomo.ts';
+import type { ScanFile } from './scan-frames.ts';
 import { openTiffStack } from './tiff-stack.ts';
-
-export type FrameStack = 'dark' | 'flat' | 'projection';
-
-/** One frame, rows x columns; detectors' integers of up to 16 bits stay integers, everything else becomes f32. */
-export type FrameValues = Uint16Array<ArrayBuffer> | Float32Array<ArrayBuffer>;
-
-export interface ScanFile {
-  readonly rows: number;
-  readonly columns: number;
-  readonly dtype: 'u16' | 'f32';
-  readonly counts: Readonly<Record<FrameStack, number>>;
-  /** Radians, one a projection. */
-  readonly theta: Float64Array;
-  readonly readFrame: (stack: FrameStack, index: number) => FrameValues;
-  readonly close: () => void;
-  readonly [Symbol.dispose]: () => void;
-}
 
 /**
  * Opens a scan of any layout that is known here. Throws `FormatError` for what cannot be read, or not rightly. The caller owns the result

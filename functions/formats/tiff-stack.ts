@@ -4,7 +4,7 @@ import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { decode, pageCount, type TiffIfd } from 'tiff';
 import { FormatError } from './errors.ts';
-import type { FrameStack, FrameValues, ScanFile } from './scan-file.ts';
+import type { FrameStack, FrameValues, ScanFile } from './scan-frames.ts';
 
 /** A file is decoded from memory; larger stacks are split into one file a frame, or converted to HDF5. */
 const fileBytesMax = 2 ** 31 - 1;

@@ -9,6 +9,12 @@ import {
 } from '#broker';
 import type { TriggerRoute } from './trigger-route.ts';
 
+/**
+ * Instances that may end while they handle one event (design, "Attempts", deliveriesMax). Counted by us like attempts: the
+ * server's count of deliveries also rises at a drain, a lost node, a full node or a full stream, which are no fault of the event.
+ */
+export const lossesMax = 20;
+
 /** How many of the manifest's tries are spent. */
 export function failuresOf(record: readonly FailedAttempt[]): number {
   return record.reduce((count, attempt) => (attempt.lost ? count : count + 1), 0);

@@ -19,7 +19,7 @@ import {
 import { backoffMs, giveBackBuffer, messageOf, PlatformError, parseTraceparent } from '#common';
 import type { ErrorHeader } from '#frames';
 import type { CallOutcome, CallRun } from './call.ts';
-import { type AttemptRecord, deadLetterBody, failuresOf } from './dead-letter.ts';
+import { type AttemptRecord, deadLetterBody, failuresOf, lossesMax } from './dead-letter.ts';
 import { lostBackoff, refusedBackoff, unstartableWaitMs } from './delivery-waits.ts';
 import { type EventOutput, outputsOf, type ReturnedResult } from './event-outputs.ts';
 import { traceHeaders } from './trace-headers.ts';
@@ -27,16 +27,18 @@ import type { EventTrace } from './traces/event-trace.ts';
 import type { PackTrace } from './traces/pack-trace.ts';
 import type { TriggerRoute } from './trigger-route.ts';
 
-/**
- * Instances that may end while they handle one event (design, "Attempts", deliveriesMax). Counted by us like attempts: the
- * server's count of deliveries also rises at a drain, a lost node, a full node or a full stream, which are no fault of the event.
- */
-const lossesMax = 20;
-
 /** What went wrong in a call; without a kind an ordinary failure. */
 type Failure = Pick<ErrorHeader, 'message'> & Partial<ErrorHeader>;
 
 const emptyPayload = new Uint8Array(0);
+
+/** Who handed the event to an instance, and is told what becomes of it. */
+export interface DeliveryOwner {
+  /** The event is over for this agent. */
+  readonly released: (delivery: Delivery) => void;
+  /** With order: keeps an event that is to be tried again, and its key, for so long. */
+  readonly again?: (delivery: Delivery, delayMs: number) => void;
+}
 
 export class Delivery {
   /** Its place in the stream, with that in its pack if it came in one. */
@@ -52,17 +54,19 @@ export class Delivery {
   /** Where it is traced. */
   trace: EventTrace | PackTrace | undefined;
   readonly #route: TriggerRoute;
+  readonly #owner: DeliveryOwner;
   #openOutputs = 0;
   #refusal: PlatformError | undefined;
   #over = false;
 
-  constructor(event: PulledEvent, route: TriggerRoute) {
+  constructor(event: PulledEvent, route: TriggerRoute, owner: DeliveryOwner) {
     this.event = event;
     this.name = eventName(event);
     this.ackSubject = event.ackSubject;
     this.deliveries = event.deliveries;
     this.leaseUntil = route.leases.provenAt + leaseMs;
     this.#route = route;
+    this.#owner = owner;
   }
 
   /** 1 for the first try; instances that were lost under it do not count. */
@@ -153,7 +157,7 @@ export class Delivery {
     if (this.#over) return;
     this.#refusal = undefined;
     // In order, it keeps its place and its lease: given back, it would come behind younger ones of its key.
-    const { again } = this.#route;
+    const { again } = this.#owner;
     if (again) return again(this, delayMs);
     if (this.leased && this.#route.leases.connected) {
       this.#route.connection.publish(this.ackSubject, `-NAK {"delay":${Math.max(1, Math.round(delayMs))}000000}`);
@@ -170,7 +174,7 @@ export class Delivery {
     if (this.#over) return;
     this.#over = true;
     this.trace?.end(this.#route.clock.now());
-    this.#route.released(this);
+    this.#owner.released(this);
   }
 
   /** Of what comes of the event. */
@@ -206,7 +210,7 @@ export class Delivery {
 
   /** R2: the event is acked only after every output's PubAck. */
   #publish(output: EventOutput, result: ReturnedResult, run: CallRun): void {
-    const { outputs, claimOverBytes } = this.#route;
+    const { outputs, claimOverBytes, logger, functionName } = this.#route;
     outputs.store({ ...output, claimOverBytes }, (error) => {
       if (error) this.#refusal = error;
       if (--this.#openOutputs > 0) return;
@@ -214,10 +218,7 @@ export class Delivery {
       // What will be refused each time is the function's failure; a full stream is not, it is waited for (R8).
       if (!this.#refusal.retryable)
         return this.#failed({ message: `its outputs were refused: ${this.#refusal.message}` }, run);
-      this.#route.logger.warn(
-        { function: this.#route.functionName, error: this.#refusal.message },
-        'outputs refused, event given back',
-      );
+      logger.warn({ function: functionName, error: this.#refusal.message }, 'outputs refused, event given back');
       this.nak(refusedBackoff.minMs + backoffMs(this.deliveries, refusedBackoff));
     });
   }
@@ -276,8 +277,8 @@ export class Delivery {
   }
 
   protected waitsWhereItIs(delayMs: number): boolean {
-    const { again, parking, clock } = this.#route;
-    return again !== undefined || this.event.retry !== undefined || parking.mayWait(clock.monotonic(), delayMs);
+    const keepsItsPlace = this.#owner.again !== undefined || this.event.retry !== undefined;
+    return keepsItsPlace || this.#route.parking.mayWait(this.#route.clock.monotonic(), delayMs);
   }
 
   /** Moves the event to the RETRIES stream: stored there first, then acked here (R2). Once for each reason (R3). */

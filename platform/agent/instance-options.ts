@@ -4,10 +4,10 @@ import type { LogHeader, PublishHeader, StateHeader } from '#frames';
 import type { MetricSample } from '#sdk';
 import type { BodyFiles } from './body-files.ts';
 import type { Call } from './call.ts';
-import type { Instance } from './instance.ts';
 import type { StateAnswer } from './state-store.ts';
 
-export interface InstanceEvents {
+/** `Instance` is the instance itself, which this file does not know. */
+export interface InstanceEvents<Instance> {
   readonly onReady: (instance: Instance) => void;
   /** The code cache that it was given is of no use. */
   readonly onCodeCacheRejected?: () => void;
@@ -24,13 +24,13 @@ export interface InstanceEvents {
   readonly onState: (state: StateHeader, value: Uint8Array) => Promise<StateAnswer>;
 }
 
-export interface InstanceOptions {
+export interface InstanceOptions<Instance> {
   readonly id: string;
   /** Calls that it works on at once: those of one batch count each. */
   readonly concurrency: number;
   readonly memoryBytes: number;
   readonly clock: Clock;
-  readonly events: InstanceEvents;
+  readonly events: InstanceEvents<Instance>;
   /** Absent where large bodies go through the socket, too. */
   readonly bodies?: BodyFiles | undefined;
   readonly pid: () => number;

@@ -83,7 +83,7 @@ export class InstanceStarter {
   /** Returns at once; whatever goes wrong ends in `onEnded`. A spare has no processor of its own. */
   start(
     version: FunctionVersion,
-    events: Pick<InstanceEvents, 'onReady' | 'onRoom' | 'onEnded'>,
+    events: Pick<InstanceEvents<Instance>, 'onReady' | 'onRoom' | 'onEnded'>,
     { spare = false } = {},
   ): Instance {
     const { clock } = this.#options;

@@ -43,7 +43,7 @@ export class Instance {
   unwanted = false;
   /** The function's own error, when loading failed. */
   loadError: string | undefined;
-  readonly #options: InstanceOptions;
+  readonly #options: InstanceOptions<Instance>;
   readonly #calls: RunningCalls;
   readonly #payloads: CallPayloads;
   readonly #lines: PartLines;
@@ -57,7 +57,7 @@ export class Instance {
   /** It says how long its handlers take, where that is worth a word. */
   #tellsRuns = false;
 
-  constructor(options: InstanceOptions) {
+  constructor(options: InstanceOptions<Instance>) {
     this.#options = options;
     this.id = options.id;
     this.concurrency = options.concurrency;

@@ -33,7 +33,7 @@ import { ShardIntakes } from './order/shard-intakes.ts';
 import { Parking } from './parking.ts';
 import type { Traces } from './traces/traces.ts';
 import { TriggerIntake } from './trigger-intake.ts';
-import { plainSubject, TriggerRoute, type TriggerRouteOptions } from './trigger-route.ts';
+import { plainSubject, TriggerRoute } from './trigger-route.ts';
 
 export interface IntakeOptions {
   readonly version: FunctionVersion;
@@ -84,7 +84,7 @@ export function createShards(options: IntakeOptions, manager: Promise<JetStreamM
         marks: buckets.gatherMarks,
         manager,
         pool,
-        route: (released, again) => createRoute(options, trigger, streams.events, { released, again }),
+        route: createRoute(options, trigger, streams.events),
         puller: (consumer, onEvent) =>
           new EventPuller({ connection, inbox, stream: streams.ordered, consumer, clock, onEvent }),
         claims,
@@ -104,7 +104,7 @@ function createIntake(options: IntakeOptions, trigger: Trigger, parking: Parking
     filter: gathered ? undefined : compileFilter(trigger.filter),
     claims,
     readLeft: async (sequence) => leftIn(await jetstreamManager(connection, { checkAPI: false }), sequence),
-    route: (released) => createRoute(options, trigger, stream, { released, parking }),
+    route: createRoute(options, trigger, stream, parking),
     puller: (onEvent) =>
       new EventPuller({
         connection,
@@ -139,7 +139,7 @@ function createRoute(
   options: IntakeOptions,
   trigger: Trigger,
   stream: StreamName,
-  own: Pick<TriggerRouteOptions, 'released' | 'again'> & { readonly parking?: Parking },
+  parking = new Parking(),
 ): TriggerRoute {
   const { version } = options;
   return new TriggerRoute({
@@ -156,9 +156,8 @@ function createRoute(
     logger: options.logger,
     logs: options.logs,
     mapStack: options.mapStack,
-    parking: new Parking(),
+    parking,
     traces: options.traces,
     subjectOf: trigger.gather || trigger.window ? gatheredSubject : plainSubject,
-    ...own,
   });
 }

@@ -7,7 +7,7 @@ import type { FunctionPool } from './function-pool.ts';
 import type { Instance } from './instance.ts';
 import type { InstanceEvents } from './instance-options.ts';
 
-type SpareEvents = Pick<InstanceEvents, 'onReady' | 'onRoom' | 'onEnded'>;
+type SpareEvents = Pick<InstanceEvents<Instance>, 'onReady' | 'onRoom' | 'onEnded'>;
 
 export interface SpareInstancesOptions {
   readonly start: (version: FunctionVersion, events: SpareEvents) => Instance;

@@ -15,7 +15,7 @@ import { type EventFilter, goesToCanary, type ReplayAnchor, replayWaitMs } from 
 import { callHeader, ownHeaderText } from './call-header.ts';
 import type { ClaimLocator } from './claims/claim-locator.ts';
 import { type FetchedCall, fetchClaimed, isLostForGood } from './claims/fetch-claimed.ts';
-import { Delivery } from './delivery.ts';
+import { Delivery, type DeliveryOwner } from './delivery.ts';
 import type { FunctionPool } from './function-pool.ts';
 import { type GatheredSpool, gatherRefusal } from './gather/spool.ts';
 import { type PartSource, runStreamed } from './gather/streamed-call.ts';
@@ -25,7 +25,7 @@ import { runPack } from './packs/pack-run.ts';
 import type { TriggerRoute } from './trigger-route.ts';
 
 export interface TriggerIntakeOptions {
-  readonly route: (released: (delivery: Delivery) => void) => TriggerRoute;
+  readonly route: TriggerRoute;
   readonly pool: FunctionPool;
   readonly puller: (onEvent: (event: PulledEvent) => void) => EventPuller;
   /** True for the intake of the trigger's parked and redriven events. */
@@ -75,6 +75,13 @@ export class TriggerIntake {
   readonly #retries: boolean;
   readonly #filter: EventFilter | undefined;
   readonly #paced = new PacedEvents();
+  readonly #owner: DeliveryOwner = {
+    released: (delivery) => {
+      // Only the delivery we hold: an abandoned one of the same sequence may end after its successor came.
+      if (this.held.get(delivery.name) === delivery) this.held.delete(delivery.name);
+      this.#paced.forget(delivery);
+    },
+  };
   #replay: ReplayAnchor | undefined;
   #paused = false;
   #pulling = true;
@@ -88,11 +95,7 @@ export class TriggerIntake {
     this.#filter = options.filter;
     this.#partSource = options.partSource;
     this.#timeoutMs = options.timeoutMs;
-    this.route = options.route((delivery) => {
-      // Only the delivery we hold: an abandoned one of the same sequence may end after its successor came.
-      if (this.held.get(delivery.name) === delivery) this.held.delete(delivery.name);
-      this.#paced.forget(delivery);
-    });
+    this.route = options.route;
     this.puller = options.puller((event) => this.#receive(event));
   }
 
@@ -146,7 +149,7 @@ export class TriggerIntake {
   }
 
   #take(event: PulledEvent): void {
-    const delivery = new Delivery(event, this.route);
+    const delivery = new Delivery(event, this.route, this.#owner);
     // Somebody else has it by now: it is neither run nor given back.
     if (!delivery.leased) return;
     this.held.set(delivery.name, delivery);

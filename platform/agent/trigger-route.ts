@@ -17,7 +17,6 @@ import { cloudEventHeaders } from '#sdk';
 import type { Logger } from '#telemetry';
 import type { AttemptLog } from './attempt-log.ts';
 import { claimOverBytesDefault, type OutputStore } from './claims/output-store.ts';
-import type { Delivery } from './delivery.ts';
 import type { LeaseKeeper } from './lease-keeper.ts';
 import type { LogSink } from './log-sink.ts';
 import type { Parking } from './parking.ts';
@@ -41,10 +40,6 @@ export interface TriggerRouteOptions {
   /** How many failed events of the trigger wait in its own stream. */
   readonly parking: Parking;
   readonly traces?: Traces | undefined;
-  /** The event is over for this agent. */
-  readonly released: (delivery: Delivery) => void;
-  /** With order: keeps an event that is to be tried again, and its key, for so long. */
-  readonly again?: (delivery: Delivery, delayMs: number) => void;
   /** The subject, as users write it, that an event stands for; a gathered one stands for its key's parts. */
   readonly subjectOf: (event: PulledEvent) => string;
 }
@@ -68,10 +63,8 @@ export class TriggerRoute {
   readonly logger: Logger;
   readonly logs: LogSink;
   readonly mapStack: (stack: string) => Promise<string>;
-  readonly released: (delivery: Delivery) => void;
   readonly parking: Parking;
   readonly traces: Traces | undefined;
-  readonly again: ((delivery: Delivery, delayMs: number) => void) | undefined;
   /** Attributes of each result, where the manifest wants CloudEvents. */
   readonly #cloudEvents: FunctionSpec['cloudEvents'];
   /** Header lines of every output. */
@@ -101,10 +94,8 @@ export class TriggerRoute {
     this.logger = options.logger;
     this.logs = options.logs;
     this.mapStack = options.mapStack;
-    this.released = options.released;
     this.parking = options.parking;
     this.traces = options.traces;
-    this.again = options.again;
     this.#cloudEvents = version.spec?.cloudEvents;
     this.versionLines = headerLines([['Pilotfish-Version', this.versionText]]);
     const output = version.spec?.output ?? '';

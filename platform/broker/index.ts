@@ -14,7 +14,7 @@ export {
   readPubAck,
   type Settled,
 } from './nats/event-publisher.ts';
-export { EventPuller, type EventPullerOptions, type PulledEvent } from './nats/event-puller.ts';
+export { EventPuller, type EventPullerOptions } from './nats/event-puller.ts';
 export { type GatherMarkRecord, readGatherMark } from './nats/gather-mark-record.ts';
 export {
   bodySizeHeader,
@@ -26,6 +26,7 @@ export {
   messageIdHeader,
 } from './nats/message-headers.ts';
 export { type EventName, eventName, isPack, membersOf } from './nats/packed-event.ts';
+export type { PulledEvent, RetryMark } from './nats/pulled-event.ts';
 export { type ReadStart, type ReadStreamOptions, readStream } from './nats/read-stream.ts';
 export {
   decodeRetry,
@@ -33,7 +34,6 @@ export {
   encodeRetry,
   originOf,
   ownHeaders,
-  type RetryMark,
   retryId,
 } from './nats/retry-message.ts';
 export { openShardConsumer, removeShard, type ShardPlace } from './nats/shard-consumer.ts';

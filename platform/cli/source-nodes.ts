@@ -12,8 +12,7 @@ import type { ProducerCall, ProducerReport } from '#sources';
 import { withPilot } from './connection.ts';
 import type { CliContext } from './context.ts';
 import type { Output } from './output.ts';
-import type { SourceFlags } from './source.ts';
-import type { SourceRun } from './source-run.ts';
+import type { SourceFlags, SourceRun } from './source-plan.ts';
 
 /** Beyond the run itself: opening a file, storing what is on its way. */
 const marginMs = 120_000;

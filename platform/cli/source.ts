@@ -13,21 +13,7 @@ import {
 } from './command.ts';
 import type { CliContext } from './context.ts';
 import { countText } from './output.ts';
-
-export interface SourceFlags extends CommonOptions {
-  readonly set: readonly string[];
-  readonly rate: string;
-  readonly producers: number;
-  readonly on: 'here' | 'nodes';
-  readonly count?: number;
-  readonly for?: number;
-  readonly lose: number;
-  readonly double: number;
-  readonly disorder: number;
-  readonly delay?: { readonly share: number; readonly ms: number };
-  readonly faultSeed: number;
-  readonly run?: string;
-}
+import type { SourceFlags } from './source-plan.ts';
 
 export const sourceRunCommand: CommandFactory = (context): Command =>
   newCommand({

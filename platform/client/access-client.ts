@@ -8,8 +8,8 @@ import type {
   Token,
 } from '#proto';
 import { callUnary, readStream } from '#rpc';
-import type { LogsOptions } from './pilot-client.ts';
-import type { PublishOptions } from './publish-window.ts';
+import type { LogsOptions } from './logs-options.ts';
+import type { PublishOptions } from './publish-options.ts';
 
 export class AccessClient {
   readonly #client: GatewayClient;

@@ -1,7 +1,7 @@
 /** The headers that a source gives its events, and what they say of how those may travel. */
 import { dtypeHeader, shapeHeader } from '#claims';
 import { PlatformError } from '#common';
-import type { PublishOptions } from './publish-window.ts';
+import type { PublishOptions } from './publish-options.ts';
 
 const reservedName = /^(nats-|pilotfish-(claim|pack))/i;
 const aloneName = /^pilotfish-(part|expect)$/i;

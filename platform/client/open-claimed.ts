@@ -5,7 +5,7 @@ import { findClaimFolder, readChunks } from '#broker';
 import { readClaim, readClaimFile, streamPlace } from '#claims';
 import { PlatformError } from '#common';
 import type { Claims } from '#model';
-import type { StoredEvent } from './event-client.ts';
+import type { StoredEvent } from './stored-event.ts';
 
 export interface OpenClaimedOptions {
   readonly connection: NatsConnection;

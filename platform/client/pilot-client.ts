@@ -29,18 +29,8 @@ import { callUnary, openClient, readStream, type UnaryMethod, withoutStack } fro
 import { AccessClient } from './access-client.ts';
 import { type InvokeOptions, invokeRequest } from './invoke-request.ts';
 import { answerMarginMs, bulkMsMax, invokeMsMax } from './limits.ts';
+import type { LogsOptions } from './logs-options.ts';
 import { type CanaryOptions, type Deployable, uploadFunction } from './upload-function.ts';
-
-export interface LogsOptions {
-  readonly follow?: boolean;
-  /** Milliseconds since 1970; default: all that is kept. */
-  readonly sinceMs?: number;
-  /** Goes on behind a line that was read before: its sequence and one. */
-  readonly fromSequence?: number;
-  /** Only lines of this level and worse. */
-  readonly level?: 'debug' | 'info' | 'warn' | 'error';
-  readonly signal?: AbortSignal;
-}
 
 /** Opens nothing yet: the first call dials. Close it, or the process stays. */
 export function connectPilot(connection: Connection): PilotClient {

@@ -27,17 +27,8 @@ import {
 } from './limits.ts';
 import { Packer } from './packer.ts';
 import { type PublishEntry, type PublishEntryOptions, publishEntry } from './publish-entry.ts';
+import type { PublishOptions } from './publish-options.ts';
 import { StreamRoom } from './stream-room.ts';
-
-export interface PublishOptions {
-  readonly headers?: Readonly<Record<string, string>>;
-  /** A stream drops a second event with the same id (within two minutes). Default: a fresh one. */
-  readonly id?: string;
-  /** What the payload's bytes are, for whoever reads them: "u16", "f32" ... */
-  readonly dtype?: string;
-  /** Sides of the array, the slowest first. */
-  readonly shape?: readonly number[];
-}
 
 export interface EventCounts {
   readonly sent: number;

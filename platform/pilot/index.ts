@@ -19,8 +19,6 @@ export {
 export { type BlockState, endOf, readJobStates } from './job-states.ts';
 export {
   listPilots,
-  type PilotState,
-  type PilotSummary,
   readConnection,
   readConnectionFile,
   refreshPilots,
@@ -39,6 +37,7 @@ export {
   startSuccessor,
 } from './node-provider.ts';
 export { describeEnd, forgetEnd, writeEnd } from './pilot-end.ts';
+export type { PilotState, PilotSummary } from './pilot-summary.ts';
 export { isAlive, killGroup } from './processes.ts';
 export { failedProgress, type LauncherProgress } from './progress.ts';
 export {

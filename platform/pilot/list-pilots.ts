@@ -5,29 +5,11 @@ import { formatDuration, messageOf, nearestName, PlatformError } from '#common';
 import { type Connection, connectionSchema } from '#model';
 import { readPrivate } from '#security';
 import { nodePaths, pilotPaths, pilotsDirectory } from './home.ts';
+import type { PilotState, PilotSummary } from './pilot-summary.ts';
 import { isAlive } from './processes.ts';
 import { readLauncherRecord, readPilotRecord } from './records.ts';
 import { isScheduled } from './resource.ts';
 import { askSchedulers, summarizeFiles } from './scheduled-summary.ts';
-
-/**
- * `queued`: its first job waits. `starting`: all launchers live, no gateway yet. `broken`: some launchers are gone, or the
- * job with gateway and broker is. `stopped`: all are.
- */
-export type PilotState = 'queued' | 'starting' | 'running' | 'broken' | 'stopped';
-
-export interface PilotSummary {
-  readonly pilot: string;
-  readonly state: PilotState;
-  readonly resource: string;
-  readonly machine: string;
-  readonly nodes: number;
-  readonly nodesAlive: number;
-  readonly slots: number;
-  /** Milliseconds since 1970; 0 where the record is missing. */
-  readonly createdAtMs: number;
-  readonly directory: string;
-}
 
 /** Oldest first. */
 export function listPilots(home: string): PilotSummary[] {

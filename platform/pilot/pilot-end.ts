@@ -7,7 +7,7 @@ import { writePrivate } from '#security';
 import { listBlocks } from './blocks.ts';
 import { nodePaths, pilotPaths } from './home.ts';
 import { type BlockState, readJobStates } from './job-states.ts';
-import type { PilotSummary } from './list-pilots.ts';
+import type { PilotSummary } from './pilot-summary.ts';
 import { isScheduled } from './resource.ts';
 
 const endSchema = z.object({ atMs: z.number(), why: z.string() });

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { type Block, listBlocks } from './blocks.ts';
 import { pilotPaths } from './home.ts';
 import { readJobStates } from './job-states.ts';
-import type { PilotState, PilotSummary } from './list-pilots.ts';
+import type { PilotState, PilotSummary } from './pilot-summary.ts';
 import type { JobPhase } from './scheduler/index.ts';
 
 export interface BlockSummary {

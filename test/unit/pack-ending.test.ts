@@ -90,7 +90,6 @@ class Model {
       logger: { warn: () => undefined },
       mapStack: async (stack: string) => stack,
       parking: { mayWait: () => false },
-      released: () => undefined,
       idOf: (name: unknown) => `f.on0.EVENTS.${String(name)}`,
       outputId: (name: unknown, index: unknown) => `f.on0.EVENTS.${String(name)}.${String(index)}`,
       outputLines: () => '',
@@ -114,6 +113,7 @@ class Model {
   }
 }
 
+const nobody = { released: () => undefined };
 const none: CallOutcome = { kind: 'result', form: resultForms.none, header: '', body: new Uint8Array(0) };
 const outcomes = {
   single: (at: number): CallOutcome => ({ ...none, form: resultForms.single, body: Buffer.from(String(at)) }),
@@ -149,7 +149,7 @@ const settled = async () => {
 
 async function runPack(model: Model, deliveries: number, told: readonly Outcome[]): Promise<void> {
   const route = model.route();
-  const delivery = new Delivery(pack(deliveries), route);
+  const delivery = new Delivery(pack(deliveries), route, nobody);
   const members = told.map((_, at) => member(at));
   const readLeftOf = async (sequence: number) => model.left(sequence);
   const ending = new PackEnding({ delivery, route, members: () => members, readLeft: readLeftOf });
@@ -164,7 +164,7 @@ async function runRetries(model: Model, isPoisoned: (at: number) => boolean): Pr
     const [, name = ''] = (headers['Pilotfish-Origin'] ?? '').split(' ');
     const at = Number(name.split('-')[1]);
     const event: PulledEvent = { ...member(at), retry: { notBeforeMs: 0, redriven: 0 } };
-    const delivery = new Delivery(event, model.route());
+    const delivery = new Delivery(event, model.route(), nobody);
     delivery.settle(isPoisoned(at) ? outcomes.rejected() : outcomes.single(at), run);
     await settled();
   }
@@ -217,7 +217,7 @@ describe('PackEnding', () => {
   it('stores nothing for members without a result, and acks', async () => {
     const model = new Model();
     const route = model.route();
-    const delivery = new Delivery(pack(1), route);
+    const delivery = new Delivery(pack(1), route, nobody);
     const ending = new PackEnding({ delivery, route, members: () => [member(0)], readLeft: async () => [] });
     ending.store([{ outcome: none, run }]);
     await settled();

@@ -14,26 +14,24 @@ async function receive(deliveries: number, fetched: (giveUp: () => void) => Prom
   const attempts: unknown[] = [];
   let calls = 0;
   let give: (event: PulledEvent) => void = () => undefined;
-  const route = (released: TriggerRoute['released']) =>
-    ({
-      functionName: 'f',
-      node: 'n1',
-      retry: { attempts: 5, minMs: 1_000, maxMs: 1_000 },
-      clock: { now: () => 0, monotonic: () => 0 },
-      leases: { provenAt: 0, connected: true },
-      connection: { publish: (_subject: string, payload: string) => said.push(payload) },
-      attempts: {
-        read: async () => [],
-        record: async (_sequence: number, record: unknown[]) => attempts.push(...record),
-      },
-      logs: { write: () => undefined },
-      mapStack: async (stack: string) => stack,
-      subjectOf: () => 'parts.x.frame',
-      scanOf: () => 'x',
-      idOf: String,
-      parking: { mayWait: () => true },
-      released,
-    }) as unknown as TriggerRoute;
+  const route = {
+    functionName: 'f',
+    node: 'n1',
+    retry: { attempts: 5, minMs: 1_000, maxMs: 1_000 },
+    clock: { now: () => 0, monotonic: () => 0 },
+    leases: { provenAt: 0, connected: true },
+    connection: { publish: (_subject: string, payload: string) => said.push(payload) },
+    attempts: {
+      read: async () => [],
+      record: async (_sequence: number, record: unknown[]) => attempts.push(...record),
+    },
+    logs: { write: () => undefined },
+    mapStack: async (stack: string) => stack,
+    subjectOf: () => 'parts.x.frame',
+    scanOf: () => 'x',
+    idOf: String,
+    parking: { mayWait: () => true },
+  } as unknown as TriggerRoute;
   const pool = { version: {}, fetching: 0, hasTime: true, submit: () => ++calls > 0 } as unknown as FunctionPool;
   const intake: TriggerIntake = new TriggerIntake({
     route,

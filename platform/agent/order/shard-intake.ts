@@ -21,7 +21,7 @@ import { type Clock, messageOf } from '#common';
 import { KeyGate } from '#routing';
 import type { Logger } from '#telemetry';
 import type { ClaimLocator } from '../claims/claim-locator.ts';
-import { Delivery } from '../delivery.ts';
+import { Delivery, type DeliveryOwner } from '../delivery.ts';
 import type { FunctionPool } from '../function-pool.ts';
 import type { GatherLease } from '../gather/gather-lease.ts';
 import type { TriggerRoute } from '../trigger-route.ts';
@@ -34,10 +34,7 @@ export interface ShardIntakeOptions {
   readonly marks: KV;
   readonly manager: Promise<JetStreamManager>;
   readonly pool: FunctionPool;
-  readonly route: (
-    released: (delivery: Delivery) => void,
-    again: (delivery: Delivery, delayMs: number) => void,
-  ) => TriggerRoute;
+  readonly route: TriggerRoute;
   readonly puller: (consumer: string, onEvent: (event: PulledEvent) => void) => EventPuller;
   /** Brings claimed payloads into reach. */
   readonly claims: Pick<ClaimLocator, 'locate'>;
@@ -68,6 +65,10 @@ export class ShardIntake {
   readonly held = new Map<EventName, Delivery>();
   readonly #options: ShardIntakeOptions;
   readonly #route: TriggerRoute;
+  readonly #owner: DeliveryOwner = {
+    released: (delivery) => this.#released(delivery),
+    again: (delivery, delayMs) => this.#again(delivery, delayMs),
+  };
   readonly #gate = new KeyGate<Delivery>();
   readonly #running = new Set<Delivery>();
   /** Whose record of attempts has not been read. */
@@ -84,10 +85,7 @@ export class ShardIntake {
 
   constructor(options: ShardIntakeOptions) {
     this.#options = options;
-    this.#route = options.route(
-      (delivery) => this.#released(delivery),
-      (delivery, delayMs) => this.#again(delivery, delayMs),
-    );
+    this.#route = options.route;
     this.#rounds = this.#run();
   }
 
@@ -210,7 +208,7 @@ export class ShardIntake {
     if (!event) return void this.#route.connection.publish(pulled.ackSubject, '+TERM');
     const known = this.held.get(eventName(event));
     if (known) return known.renew(event);
-    const delivery = new Delivery(event, this.#route);
+    const delivery = new Delivery(event, this.#route, this.#owner);
     // It lay on the line for too long: a new consumer gives it, and all behind it, once more.
     if (!delivery.leased) return this.reset();
     this.held.set(delivery.name, delivery);

@@ -14,7 +14,7 @@ export class MemberDelivery extends Delivery {
   readonly #end: MemberEnd;
 
   constructor(event: PulledEvent, route: TriggerRoute, end: MemberEnd) {
-    super(event, route);
+    super(event, route, { released: () => undefined });
     this.#end = end;
   }
 

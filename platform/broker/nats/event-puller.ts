@@ -2,27 +2,11 @@
  * Pulls events of one durable consumer by credit: the owner says how many it can take, the puller keeps so many asked for.
  * The client's own consume() re-asks on arrival, which is no back-pressure for handlers that take time.
  */
-import type { Msg, MsgHdrs, NatsConnection, Subscription } from '@nats-io/transport-node';
+import type { Msg, NatsConnection, Subscription } from '@nats-io/transport-node';
 import type { Clock } from '#common';
 import { pullSubject, type StreamName } from '../subjects.ts';
-import type { RetryMark } from './retry-message.ts';
+import type { PulledEvent } from './pulled-event.ts';
 import { messageBytesMax } from './topology.ts';
-
-export interface PulledEvent {
-  readonly message: Pick<Msg, 'data' | 'subject'> & { readonly headers?: MsgHdrs | undefined };
-  /** As it was first stored: a retry's own subject names only its function. */
-  readonly subject: string;
-  /** Where acks go. */
-  readonly ackSubject: string;
-  readonly streamSequence: number;
-  /** Its place in the pack that the sequence names; absent for an event that came by itself. */
-  readonly member?: number;
-  readonly deliveries: number;
-  /** When the stream stored it, milliseconds since 1970. */
-  readonly timeMs: number;
-  /** An event that was parked, or redriven from the dead letters; absent for one that comes from its own stream. */
-  readonly retry?: RetryMark;
-}
 
 export interface EventPullerOptions {
   readonly connection: NatsConnection;

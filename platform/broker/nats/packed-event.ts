@@ -4,8 +4,8 @@
  */
 import { headers as newHeaders } from '@nats-io/transport-node';
 import { decodePack, packHeader, readMemberHeaders } from '#packs';
-import type { PulledEvent } from './event-puller.ts';
 import { headersOf } from './message-headers.ts';
+import type { PulledEvent } from './pulled-event.ts';
 
 /** One event of a stream: a message by its sequence, a member of a pack by its sequence and place ("12-3"). */
 export type EventName = number | string;

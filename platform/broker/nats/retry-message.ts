@@ -4,16 +4,9 @@
  */
 import type { MsgHdrs } from '@nats-io/transport-node';
 import { type StreamName, streams } from '../subjects.ts';
-import type { PulledEvent } from './event-puller.ts';
 import { decodeHeaders, encodeHeaders, messageIdHeader } from './message-headers.ts';
 import { type EventName, eventName } from './packed-event.ts';
-
-export interface RetryMark {
-  /** Not to be tried before this time, milliseconds since 1970. */
-  readonly notBeforeMs: number;
-  /** How often it was brought back from the dead letters. */
-  readonly redriven: number;
-}
+import type { PulledEvent, RetryMark } from './pulled-event.ts';
 
 /** Where an event was first stored. */
 export interface EventOrigin {

@@ -1,7 +1,7 @@
 /** What each function measured in the last ten minutes, so that who opens a chart does not begin with an empty one. */
 import type { Clock } from '#common';
 import type { FunctionHistory } from '#proto';
-import type { UsageTotals } from '../metrics/index.ts';
+import type { UsageTotals } from '../metrics/usage-totals.ts';
 import { type FunctionViewOptions, summaries } from './function-view.ts';
 
 const sampleEveryMs = 2_000;

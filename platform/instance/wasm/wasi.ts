@@ -3,7 +3,7 @@
  * (which are the log), leaving. There are no files: everything else answers ENOSYS.
  */
 import { PlatformError } from '#common';
-import type { WasmHost } from './wasm-imports.ts';
+import type { WasmHost } from './wasm-host.ts';
 
 /** Error numbers of WASI preview 1. */
 const errno = { success: 0, badFile: 8, invalid: 28, noSystemCall: 52 } as const;

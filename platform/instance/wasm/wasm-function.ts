@@ -8,7 +8,8 @@ import type { LoadHeader } from '#frames';
 import { type FunctionDefinition, type FunctionEvent, type FunctionLog, type FunctionResult, outputs } from '#sdk';
 import { checkWasmModule } from '#wasm-abi';
 import { WasmCall } from './wasm-call.ts';
-import { type WasmHost, wasmImportsOf } from './wasm-imports.ts';
+import type { WasmHost } from './wasm-host.ts';
+import { wasmImportsOf } from './wasm-imports.ts';
 import { WasmMemory } from './wasm-memory.ts';
 
 interface WasmExports {

@@ -2,16 +2,7 @@
 import { PlatformError } from '#common';
 import { wasiModule } from '#wasm-abi';
 import { wasiFunctions, wasiUnsupported } from './wasi.ts';
-import type { WasmCall } from './wasm-call.ts';
-import type { WasmMemory } from './wasm-memory.ts';
-
-/** What imports work on. */
-export interface WasmHost {
-  readonly memory: WasmMemory;
-  /** The call that runs now. */
-  readonly call: WasmCall;
-  readonly configJson: Uint8Array;
-}
+import type { WasmHost } from './wasm-host.ts';
 
 type Functions = Record<string, (...values: number[]) => unknown>;
 
