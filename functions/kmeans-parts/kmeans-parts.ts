@@ -26,8 +26,8 @@ import {
 import kernel from '../kernels/kmeans/module.js';
 import type { PointBatch } from '../kmeans/points.ts';
 import { centresOf, givenCentres, isQuestion, keyOf, optionsOf, readBatch } from '../kmeans/settings.ts';
+import { readModel, writeModel } from '../kmeans/stored-model.ts';
 import { PartError, partHeaders, readPart, writeSums } from './part-messages.ts';
-import { readShared, writeShared } from './stored-model.ts';
 
 /** A model, its weights and what it was made of must fit a value of the state (1 MiB). */
 const valuesMax = 90_000;
@@ -84,9 +84,9 @@ async function mergeWindow(parts: Parts, ctx: FunctionContext) {
   // A window that is delivered again changes nothing: `update` knows its event.
   await ctx.state.update(key, (current) => {
     if (!current) throw new Reject(`there are sums of "${key}", but no model`);
-    const merged = mergeParts(readShared(current.value), found, options);
+    const merged = mergeParts(readModel<SharedModel>(current.value), found, options);
     counts = merged.counts;
-    return writeShared(merged.shared);
+    return writeModel(merged.shared);
   });
   if (counts && counts.leftOut > 0) ctx.log.warn('sums came too late for the model', { key, ...counts });
   const shared = await sharedOf(key, ctx);
@@ -139,7 +139,7 @@ async function showModel(key: string, ctx: FunctionContext) {
 
 async function sharedOf(key: string, ctx: FunctionContext): Promise<SharedModel | undefined> {
   const entry = await ctx.state.get(key);
-  return entry && readShared(entry.value);
+  return entry && readModel<SharedModel>(entry.value);
 }
 
 /** The first batch to come makes the first model, unless `centres` gives it; whoever comes second takes that one. */
@@ -147,7 +147,7 @@ async function startShared(key: string, batch: PointBatch, ctx: FunctionContext)
   const { dimensions, points } = batch;
   const given = givenCentres(ctx.config, dimensions, valuesMax);
   const first = sharedModel(given ?? startModel(points, centresOf(ctx.config, dimensions, valuesMax), dimensions));
-  await ctx.state.update(key, (current) => (current ? undefined : writeShared(first)));
+  await ctx.state.update(key, (current) => (current ? undefined : writeModel(first)));
   return (await sharedOf(key, ctx)) ?? first;
 }
 

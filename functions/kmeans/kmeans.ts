@@ -24,7 +24,7 @@ export default defineFunction({
     let result = { cost: 0, batches: 0, centres: new Float64Array(0) as Float64Array };
     await ctx.state.update(key, (current) => {
       const stored: StoredModel = current
-        ? readModel(current.value)
+        ? readModel<StoredModel>(current.value)
         : { model: firstModel(batch, ctx), batches: 0, recent: [] };
       const { model, batches, recent } = stored;
       if (model.dimensions !== batch.dimensions) {
@@ -71,7 +71,7 @@ async function showModel(key: string, ctx: FunctionContext) {
     throw new Reject(
       `there is no model of "${key.slice(0, 100)}"; to begin one, send points as an npy of (points, dimensions)`,
     );
-  const { model, batches } = readModel(entry.value);
+  const { model, batches } = readModel<StoredModel>(entry.value);
   const rows = Array.from(model.weights, (_, at) => at * model.dimensions);
   const centres = rows.map((from) => Array.from(model.centres.subarray(from, from + model.dimensions)));
   return { key, batches, centres, weights: Array.from(model.weights) };

@@ -1,6 +1,7 @@
-// A model as bytes: a line of JSON with its sizes, then centres and weights as f64.
+// A model as bytes: a line of JSON with its sizes and what is kept beside it, then centres and weights as f64.
 import type { KMeansModel } from '../kernels/index.ts';
 
+/** What the function `kmeans` keeps. */
 export interface StoredModel {
   readonly model: KMeansModel;
   readonly batches: number;
@@ -8,28 +9,20 @@ export interface StoredModel {
   readonly recent: readonly string[];
 }
 
-interface Head {
-  readonly k: number;
-  readonly dimensions: number;
-  readonly batches: number;
-  readonly recent: readonly string[];
-}
-
-export function writeModel({ model, batches, recent }: StoredModel): Uint8Array {
+export function writeModel<Stored extends { readonly model: KMeansModel }>({ model, ...rest }: Stored): Uint8Array {
   const { centres, weights, dimensions } = model;
-  const head: Head = { k: weights.length, dimensions, batches, recent };
-  const line = Buffer.from(`${JSON.stringify(head)}\n`);
+  const line = Buffer.from(`${JSON.stringify({ k: weights.length, dimensions, ...rest })}\n`);
   return Buffer.concat([line, bytesOf(centres), bytesOf(weights)]);
 }
 
 /** Throws where the bytes are no model. */
-export function readModel(value: Uint8Array): StoredModel {
+export function readModel<Stored extends { readonly model: KMeansModel }>(value: Uint8Array): Stored {
   const end = value.indexOf(0x0a);
-  const { k, dimensions, batches, recent } = JSON.parse(Buffer.from(value.subarray(0, end)).toString('utf8')) as Head;
-  const numbers = new Float64Array(new Uint8Array(value.subarray(end + 1)).buffer);
-  if (numbers.length !== k * dimensions + k) throw new RangeError('the stored model has another size than it says');
-  const centres = numbers.slice(0, k * dimensions);
-  return { model: { centres, weights: numbers.slice(k * dimensions), dimensions }, batches, recent };
+  const { k, dimensions, ...rest } = JSON.parse(Buffer.from(value.subarray(0, end)).toString('utf8'));
+  const numbers = new Float64Array(Uint8Array.from(value.subarray(end + 1)).buffer);
+  if (numbers.length !== k * (dimensions + 1)) throw new RangeError('the stored model has another size than it says');
+  const model = { centres: numbers.slice(0, k * dimensions), weights: numbers.slice(k * dimensions), dimensions };
+  return { model, ...rest };
 }
 
 function bytesOf(values: Float64Array): Uint8Array {

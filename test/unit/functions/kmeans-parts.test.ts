@@ -14,9 +14,9 @@ import {
   sumBatch,
   updateModel,
 } from '../../../functions/kernels/index.ts';
+import { readModel, writeModel } from '../../../functions/kmeans/stored-model.ts';
 import kmeansParts from '../../../functions/kmeans-parts/kmeans-parts.ts';
 import { partHeaders, readPart, writeSums } from '../../../functions/kmeans-parts/part-messages.ts';
-import { readShared, writeShared } from '../../../functions/kmeans-parts/stored-model.ts';
 import { fc } from '../../harness/properties.ts';
 
 // Bundlers compile it; here nobody bundles.
@@ -138,7 +138,7 @@ describe('mergeParts()', () => {
     }
     for (let at = 100; at < 200; at++) shared = mergeParts(shared, [part(`p${at}`, at, sums)], options).shared;
     expect(shared.steps).toHaveLength(stepsMax);
-    expect(readShared(writeShared(shared))).toEqual(shared);
+    expect(readModel(writeModel(shared))).toEqual(shared);
   });
 });
 
