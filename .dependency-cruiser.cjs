@@ -96,6 +96,14 @@ module.exports = {
       to: { circular: true },
     },
     {
+      name: 'no-cycles-of-folders',
+      comment: 'Two folders that need each other are one, or a file stands in the wrong one.',
+      severity: 'error',
+      scope: 'folder',
+      from: { path: '^(?:platform|functions)/' },
+      to: { circular: true },
+    },
+    {
       name: 'resolvable',
       comment: 'An import that leads nowhere.',
       severity: 'error',

@@ -3,7 +3,7 @@ import type { NatsConnection } from '@nats-io/transport-node';
 import type { ArtifactStore, Buckets } from '#broker';
 import type { ClaimFolder } from '#claims';
 import type { Logger } from '#telemetry';
-import type { InstanceStarterOptions } from './instance-starter.ts';
+import type { InstanceStarterOptions } from './instances/instance-starter.ts';
 import type { Traces } from './traces/traces.ts';
 
 export interface AgentOptions

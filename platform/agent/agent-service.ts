@@ -3,7 +3,7 @@ import { type AgentServer, AgentService } from '#proto';
 import { type RpcServiceBinding, serverStream, unary } from '#rpc';
 import type { Agent } from './agent.ts';
 import type { ClaimService } from './claims/claim-service.ts';
-import type { NodeReports } from './node-report.ts';
+import type { NodeReports } from './node/node-report.ts';
 
 export interface AgentServiceOptions {
   readonly agent: Agent;

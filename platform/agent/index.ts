@@ -1,14 +1,16 @@
 /**
- * The agent: one a node.
- *   run-agent.ts       wiring; agent.ts wanted set -> instances; reconcile.ts what to start and drain (pure)
- *   hosted-versions.ts  the versions here; hosted-version.ts one of them: function-pool.ts its instances and waiting calls, intakes.ts its triggers
- *   node-instances.ts  instance-starter.ts brings one up: host-pool.ts booted hosts, spawner-client.ts forks them;
- *   instance.ts one at work: instance-link.ts its socket, running-calls.ts what is inside, call-payloads.ts large bodies
- *   trigger-intake.ts  pull -> call; delivery.ts call -> outputs -> ack
- *   lease-keeper.ts    leases of held events; attempt-log.ts, dead-letter.ts what failed
- *   agent-service.ts   gRPC; invocation.ts synchronous calls; node-report.ts,
- *   node-usage.ts; registration.ts
- *   gather/            parts of a key, or events of a window, into one event, and back into a spool file
- *   sources/           events by the clock and from files: one owner each, under a lease
+ * The agent: one a node. run-agent.ts wires it, agent.ts turns the wanted set into work, agent-service.ts is its gRPC face,
+ * gatherers.ts has the triggers that one node at a time reads.
+ *   instances/  processes: from a booted host to a loaded function, the calls inside each, and how they end
+ *   versions/   which function versions are here, and which should be
+ *   intakes/    a trigger's events, pulled by credit, each turned into a call
+ *   events/     an event from its pull to its ack: deliveries, leases, attempts, results, dead letters
+ *   packs/ order/ gather/ sources/
+ *               events that come in packs, in line, put together from parts, by the clock or from files
+ *   calls/      synchronous calls, off the gateway's line
+ *   claims/     payloads that lie beside their events
+ *   records/    what functions keep and tell: state, logs, metrics, scans
+ *   node/       what the node says of itself
+ *   traces/     spans
  */
 export { type RunAgentOptions, type RunningAgent, runAgent } from './run-agent.ts';

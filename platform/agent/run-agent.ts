@@ -15,14 +15,14 @@ import { createLogger } from '#telemetry';
 import { Agent } from './agent.ts';
 import { agentAdmission, isGateway } from './agent-admission.ts';
 import { agentService } from './agent-service.ts';
-import { CallLine } from './call-line.ts';
+import { CallLine } from './calls/call-line.ts';
 import { ClaimService } from './claims/claim-service.ts';
 import { PeerClaims } from './claims/peer-claims.ts';
-import { followCertificate } from './follow-certificate.ts';
 import { clearSpools } from './gather/spool.ts';
-import { NodeReports } from './node-report.ts';
-import { Registration } from './registration.ts';
-import { SpawnerClient } from './spawner-client.ts';
+import { SpawnerClient } from './instances/spawner-client.ts';
+import { followCertificate } from './node/follow-certificate.ts';
+import { NodeReports } from './node/node-report.ts';
+import { Registration } from './node/registration.ts';
 import { openTraces } from './traces/traces.ts';
 
 export interface RunAgentOptions {

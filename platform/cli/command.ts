@@ -2,7 +2,7 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { messageOf, parseDurationMs } from '#common';
 import type { CliContext, ExitCode } from './context.ts';
-import { Output, outputFormats } from './output.ts';
+import { Output, outputFormats } from './output/output.ts';
 
 export interface CommonOptions {
   readonly pilot?: string;

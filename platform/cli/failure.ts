@@ -2,8 +2,8 @@
 import { type Command, CommanderError } from 'commander';
 import { errorCodes, PlatformError } from '#common';
 import { type CliContext, type ExitCode, interruptedExitCode } from './context.ts';
-import { jsonLine, paint } from './output.ts';
-import { printable } from './printable.ts';
+import { jsonLine, paint } from './output/output.ts';
+import { printable } from './output/printable.ts';
 
 /** Prints the error, unless commander has only shown help, and returns the exit code. */
 export function printFailure(

@@ -1,6 +1,7 @@
 /**
- * The command line: one file a command, `run-cli.ts` puts them together, `command.ts` says how they are declared, `output.ts`
- * prints, `failure.ts` fails, `connection.ts` finds the pilot.
+ * The command line: `run-cli.ts` puts the commands together, `command.ts` says how they are declared, `connection.ts` finds the
+ * pilot, `failure.ts` fails. A file a command, in folders by what it is about: pilots/, functions/, events/ (and calls), sources/,
+ * study/, dev/, screens/ (what one looks at for long), access/. `output/` prints, `completion/` helps to type.
  */
 export type { CliContext } from './context.ts';
 export { launcherCommand } from './launcher-command.ts';

@@ -1,51 +1,51 @@
 /** Puts the commands together, runs the one that was asked for, and returns the exit code. */
 import { Command } from 'commander';
-import { auditTailCommand } from './audit.ts';
-import { authListCommand, authRevokeCommand, authRotateCommand, tokenCommand } from './auth.ts';
-import { benchReportCommand, benchRunCommand } from './bench.ts';
-import { buildCommand } from './build.ts';
-import { callsCancelCommand, callsGetCommand, callsListCommand, callsWaitCommand } from './calls.ts';
+import { auditTailCommand } from './access/audit.ts';
+import { authListCommand, authRevokeCommand, authRotateCommand, tokenCommand } from './access/auth.ts';
 import type { CommandFactory, CommonOptions } from './command.ts';
-import { completionCommands } from './completion.ts';
+import { completionCommands } from './completion/completion.ts';
 import { type CliContext, type ExitCode, interruptedExitCode } from './context.ts';
-import { dashboardCommand } from './dashboard.ts';
-import { deployCommand } from './deploy.ts';
-import { describeCommand } from './describe.ts';
-import { devCommand } from './dev.ts';
-import { diffCommand } from './diff.ts';
-import { dlqListCommand, dlqPeekCommand, dlqPurgeCommand, dlqRedriveCommand } from './dlq.ts';
-import { doctorCommand } from './doctor.ts';
-import { downCommand } from './down.ts';
+import { devCommand } from './dev/dev.ts';
+import { callsCancelCommand, callsGetCommand, callsListCommand, callsWaitCommand } from './events/calls.ts';
+import { dlqListCommand, dlqPeekCommand, dlqPurgeCommand, dlqRedriveCommand } from './events/dlq.ts';
+import { invokeCommand } from './events/invoke.ts';
+import { pubCommand } from './events/pub.ts';
+import { replayCommand } from './events/replay.ts';
+import { tailCommand } from './events/tail.ts';
+import { triggerListCommand, triggerPauseCommand, triggerResumeCommand } from './events/trigger.ts';
 import { printFailure } from './failure.ts';
-import { getCommand } from './get.ts';
-import { initCommand } from './init.ts';
-import { invokeCommand } from './invoke.ts';
-import { listCommand } from './list.ts';
-import { logsCommand } from './logs.ts';
-import { nodeExplainCommand } from './node-explain.ts';
-import { nodeListCommand } from './node-list.ts';
-import { pilotInfoCommand, pilotLogsCommand, pilotWaitCommand } from './pilot-commands.ts';
-import { pilotListCommand } from './pilot-list.ts';
-import { nodeDrainCommand, pilotExtendCommand, pilotShrinkCommand } from './pilot-size.ts';
-import { pubCommand } from './pub.ts';
-import { replayCommand } from './replay.ts';
-import { rmCommand } from './rm.ts';
+import { buildCommand } from './functions/build.ts';
+import { deployCommand } from './functions/deploy.ts';
+import { describeCommand } from './functions/describe.ts';
+import { diffCommand } from './functions/diff.ts';
+import { getCommand } from './functions/get.ts';
+import { initCommand } from './functions/init.ts';
+import { listCommand } from './functions/list.ts';
+import { logsCommand } from './functions/logs.ts';
+import { rmCommand } from './functions/rm.ts';
 import {
   scaleExplainCommand,
   scaleGetCommand,
   scalePauseCommand,
   scaleResumeCommand,
   scaleSetCommand,
-} from './scale.ts';
-import { secretListCommand, secretRmCommand, secretSetCommand } from './secret.ts';
-import { sourceListCommand, sourceRunCommand } from './source.ts';
-import { tailCommand } from './tail.ts';
-import { topCommand } from './top.ts';
-import { triggerListCommand, triggerPauseCommand, triggerResumeCommand } from './trigger.ts';
-import { upCommand } from './up.ts';
-import { usageCommand } from './usage.ts';
+} from './functions/scale.ts';
+import { secretListCommand, secretRmCommand, secretSetCommand } from './functions/secret.ts';
+import { usageCommand } from './functions/usage.ts';
+import { aliasSetCommand, promoteCommand, rollbackCommand, versionsCommand } from './functions/versions.ts';
+import { doctorCommand } from './pilots/doctor.ts';
+import { downCommand } from './pilots/down.ts';
+import { nodeExplainCommand } from './pilots/node-explain.ts';
+import { nodeListCommand } from './pilots/node-list.ts';
+import { pilotInfoCommand, pilotLogsCommand, pilotWaitCommand } from './pilots/pilot-commands.ts';
+import { pilotListCommand } from './pilots/pilot-list.ts';
+import { nodeDrainCommand, pilotExtendCommand, pilotShrinkCommand } from './pilots/pilot-size.ts';
+import { upCommand } from './pilots/up.ts';
+import { dashboardCommand } from './screens/dashboard.ts';
+import { topCommand } from './screens/top.ts';
+import { sourceListCommand, sourceRunCommand } from './sources/source.ts';
+import { benchReportCommand, benchRunCommand } from './study/bench.ts';
 import { versionCommand } from './version.ts';
-import { aliasSetCommand, promoteCommand, rollbackCommand, versionsCommand } from './versions.ts';
 
 interface CommandGroup {
   readonly title: string;

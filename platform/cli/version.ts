@@ -4,7 +4,7 @@ import { messageOf, platformVersion } from '#common';
 import { type CommandFactory, type CommonOptions, flag, newCommand, outputOf } from './command.ts';
 import { withPilot } from './connection.ts';
 import type { CliContext } from './context.ts';
-import type { Output } from './output.ts';
+import type { Output } from './output/output.ts';
 
 interface VersionFlags extends CommonOptions {
   readonly client?: boolean;

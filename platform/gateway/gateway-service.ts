@@ -22,14 +22,14 @@ import { latestAlias, type ScaleStore } from '#registry';
 import { clientStream, type RpcServiceBinding, serverStream, unary } from '#rpc';
 import type { Access } from './access/index.ts';
 import type { Calls } from './calls/index.ts';
-import { getDeadLetter, listDeadLetters, purgeDeadLetters, redriveDeadLetters } from './dead-letters.ts';
-import { type DeployOptions, deploy, pointLatest, promote, remove, rollback } from './deploy.ts';
-import type { Fleet } from './fleet.ts';
-import { invoke } from './invoke.ts';
-import { invokeStream } from './invoke-stream.ts';
+import { invoke } from './calls/invoke.ts';
+import { invokeStream } from './calls/invoke-stream.ts';
+import { getDeadLetter, listDeadLetters, purgeDeadLetters, redriveDeadLetters } from './events/dead-letters.ts';
+import { listTriggers, pauseTrigger } from './events/triggers.ts';
+import type { NodeScaling } from './jobs/node-scaling.ts';
 import { readLogs } from './logs.ts';
 import type { ScanTotals, UsageTotals } from './metrics/index.ts';
-import type { NodeScaling } from './node-scaling.ts';
+import type { Fleet } from './nodes/fleet.ts';
 import {
   describeFunction,
   getLatestEvent,
@@ -40,7 +40,7 @@ import {
 } from './observe/index.ts';
 import { getNodeScale, getScale, setScale } from './scale-service.ts';
 import { deleteSecret, listSecrets, setSecret } from './secrets.ts';
-import { listTriggers, pauseTrigger } from './triggers.ts';
+import { type DeployOptions, deploy, pointLatest, promote, remove, rollback } from './versions/deploy.ts';
 
 export interface GatewayServiceOptions extends DeployOptions, WatchOptions {
   readonly connection: NatsConnection;

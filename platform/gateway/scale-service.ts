@@ -2,9 +2,9 @@
 import { PlatformError } from '#common';
 import type { GetNodeScaleResponse, GetScaleResponse, ScaleOverride, SetScaleRequest, SetScaleResponse } from '#proto';
 import type { Registry, ScaleStore } from '#registry';
-import type { Fleet } from './fleet.ts';
-import type { NodeScaling } from './node-scaling.ts';
-import type { ScalingLoop } from './scaling-loop.ts';
+import type { NodeScaling } from './jobs/node-scaling.ts';
+import type { Fleet } from './nodes/fleet.ts';
+import type { ScalingLoop } from './scaling/scaling-loop.ts';
 
 export interface ScaleServiceOptions {
   readonly registry: Registry;

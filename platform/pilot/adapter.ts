@@ -1,7 +1,7 @@
 /** The port behind which every kind of resource stands: a machine, a scheduler's job, a list of hosts. */
 import type { NodeConfig } from '#model';
-import type { LauncherProgress } from './progress.ts';
-import type { ProcessId } from './records.ts';
+import type { LauncherProgress } from './files/progress.ts';
+import type { ProcessId } from './files/records.ts';
 
 export interface NodeStart {
   readonly config: NodeConfig;

@@ -7,11 +7,11 @@ import { hostname, tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { type Clock, PlatformError, systemClock } from '#common';
 import { writePrivate } from '#security';
-import { removeClaims } from './claims.ts';
-import { endScheduledPilot } from './end-scheduled-pilot.ts';
-import { nodePaths, pilotPaths } from './home.ts';
-import { findPilotProcesses, isAlive, killGroup, signalProcess } from './processes.ts';
-import { type LauncherRecord, readLauncherRecord, readPilotRecord } from './records.ts';
+import { removeClaims } from './files/claims.ts';
+import { nodePaths, pilotPaths } from './files/home.ts';
+import { findPilotProcesses, isAlive, killGroup, signalProcess } from './files/processes.ts';
+import { type LauncherRecord, readLauncherRecord, readPilotRecord } from './files/records.ts';
+import { endScheduledPilot } from './jobs/end-scheduled-pilot.ts';
 import { isScheduled } from './resource.ts';
 
 export interface EndOptions {

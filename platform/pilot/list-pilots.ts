@@ -4,12 +4,12 @@ import { join } from 'node:path';
 import { formatDuration, messageOf, nearestName, PlatformError } from '#common';
 import { type Connection, connectionSchema } from '#model';
 import { readPrivate } from '#security';
-import { nodePaths, pilotPaths, pilotsDirectory } from './home.ts';
+import { nodePaths, pilotPaths, pilotsDirectory } from './files/home.ts';
+import { isAlive } from './files/processes.ts';
+import { readLauncherRecord, readPilotRecord } from './files/records.ts';
+import { askSchedulers, summarizeFiles } from './jobs/scheduled-summary.ts';
 import type { PilotState, PilotSummary } from './pilot-summary.ts';
-import { isAlive } from './processes.ts';
-import { readLauncherRecord, readPilotRecord } from './records.ts';
 import { isScheduled } from './resource.ts';
-import { askSchedulers, summarizeFiles } from './scheduled-summary.ts';
 
 /** Oldest first. */
 export function listPilots(home: string): PilotSummary[] {

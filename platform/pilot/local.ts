@@ -4,8 +4,8 @@ import { closeSync, constants, openSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import type { NodeStart, PilotAdapter, StartedNode } from './adapter.ts';
-import { isAlive, signalProcess } from './processes.ts';
-import { parseProgress } from './progress.ts';
+import { isAlive, signalProcess } from './files/processes.ts';
+import { parseProgress } from './files/progress.ts';
 
 /** The first node's address is 127.0.0.11: below it live resolvers and other tools. */
 const firstHost = 11;

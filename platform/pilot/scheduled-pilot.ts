@@ -6,19 +6,19 @@ import { hostname } from 'node:os';
 import { type Clock, PlatformError, platformVersion, systemClock } from '#common';
 import type { Connection, TracesConfig } from '#model';
 import { makePrivateDirectory, writePrivate } from '#security';
-import type { Block } from './blocks.ts';
-import { type ClaimsShape, writeClaims } from './claims.ts';
 import { endPilot } from './end-pilot.ts';
-import { pilotPaths } from './home.ts';
-import { makePilotDirectory, writeNatsKeys } from './layout.ts';
-import { writeAuthority } from './node-certificates.ts';
-import type { NodeLimits } from './node-limits.ts';
-import type { PilotRecord } from './records.ts';
+import { type ClaimsShape, writeClaims } from './files/claims.ts';
+import { pilotPaths } from './files/home.ts';
+import { makePilotDirectory, writeNatsKeys } from './files/layout.ts';
+import { writeAuthority } from './files/node-certificates.ts';
+import type { PilotRecord } from './files/records.ts';
+import type { Block } from './jobs/blocks.ts';
+import type { NodeLimits } from './jobs/node-limits.ts';
+import { type StageSources, stagePlatform } from './jobs/stage.ts';
+import { type BlockOrder, startBlock } from './jobs/start-block.ts';
+import { waitForBlock } from './jobs/wait-for-block.ts';
 import { type NodeRequest, parseResource, schedulerFor } from './scheduler/index.ts';
-import { type StageSources, stagePlatform } from './stage.ts';
-import { type BlockOrder, startBlock } from './start-block.ts';
 import type { StartedPilot, StartPhase } from './start-pilot.ts';
-import { waitForBlock } from './wait-for-block.ts';
 
 export interface ScheduledPilotOptions {
   /** On the shared file system. */

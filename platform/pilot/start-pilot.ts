@@ -8,12 +8,12 @@ import { type Clock, PlatformError, systemClock, withDeadline } from '#common';
 import { type Connection, connectionSchema, type NodeConfig, readStartTicks, type TracesConfig } from '#model';
 import { readPrivate } from '#security';
 import type { PilotAdapter, StartedNode } from './adapter.ts';
-import { type ClaimsShape, claimsDefault } from './claims.ts';
 import { endPilot } from './end-pilot.ts';
-import { nodePaths, openHome, pilotPaths } from './home.ts';
-import { makePilotDirectory, writeCertificates, writePilot } from './layout.ts';
-import { readTail } from './log-tail.ts';
-import { type LauncherProgress, progressError } from './progress.ts';
+import { type ClaimsShape, claimsDefault } from './files/claims.ts';
+import { nodePaths, openHome, pilotPaths } from './files/home.ts';
+import { makePilotDirectory, writeCertificates, writePilot } from './files/layout.ts';
+import { readTail } from './files/log-tail.ts';
+import { type LauncherProgress, progressError } from './files/progress.ts';
 
 export interface StartPilotOptions {
   readonly home: string;

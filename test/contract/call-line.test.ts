@@ -19,8 +19,8 @@ import { agentServerName } from '#security';
 import { createLogger } from '#telemetry';
 import { isGateway } from '../../platform/agent/agent-admission.ts';
 import type { Call } from '../../platform/agent/call.ts';
-import { CallLine as AgentLine, type CallLineOptions } from '../../platform/agent/call-line.ts';
-import { CallLine } from '../../platform/gateway/call-line.ts';
+import { CallLine as AgentLine, type CallLineOptions } from '../../platform/agent/calls/call-line.ts';
+import { CallLine } from '../../platform/gateway/nodes/call-line.ts';
 import { eventually } from '../harness/eventually.ts';
 import { closed, createMembers } from '../harness/members.ts';
 

@@ -10,7 +10,7 @@ import { serverStream, type TlsIdentity, unary } from '#rpc';
 import { createLogger } from '#telemetry';
 import { Gate } from '../../platform/gateway/access/gate.ts';
 import { HttpDoor } from '../../platform/gateway/http/index.ts';
-import { admitRoute } from '../../platform/gateway/open-http.ts';
+import { admitRoute } from '../../platform/gateway/http/open-http.ts';
 import { Pages } from '../../platform/gateway/pages/index.ts';
 import { methodRequests } from '../../platform/gateway/pages/method-requests.ts';
 import { post } from '../harness/https.ts';

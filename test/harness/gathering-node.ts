@@ -6,7 +6,7 @@ import { systemClock } from '#common';
 import { FunctionVersion, WantedFunction } from '#proto';
 import { type ClosedKey, decodeGatherEvent } from '#routing';
 import { createLogger } from '#telemetry';
-import { Gatherers } from '../../platform/agent/gather/gatherers.ts';
+import { Gatherers } from '../../platform/agent/gatherers.ts';
 import type { BareBroker, BrokerMember } from './bare-broker.ts';
 import { type PartDraft, publishParts } from './scan-source.ts';
 

@@ -4,7 +4,7 @@ import { EventPublisher, eventSubject, messageIdHeader, streams } from '#broker'
 import { systemClock } from '#common';
 import { FunctionVersion, type Trigger, type TriggerState, WantedFunction } from '#proto';
 import { createLogger } from '#telemetry';
-import type { LogSink } from '../../platform/agent/log-sink.ts';
+import type { LogSink } from '../../platform/agent/records/log-sink.ts';
 import { TriggerSources } from '../../platform/agent/sources/trigger-sources.ts';
 import type { BareBroker, BrokerMember } from './bare-broker.ts';
 

@@ -7,8 +7,8 @@ import type { NatsConnection } from '@nats-io/transport-node';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { ArtifactStore, connectNats, sha256 } from '#broker';
 import { DeployRequest, FunctionSpec } from '#proto';
-import { ArtifactCache } from '../../platform/agent/artifact-cache.ts';
-import { receiveDeployment } from '../../platform/gateway/receive-deployment.ts';
+import { ArtifactCache } from '../../platform/agent/instances/artifact-cache.ts';
+import { receiveDeployment } from '../../platform/gateway/versions/receive-deployment.ts';
 import { startTestServer, type TestServer } from '../harness/nats-server.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'pilotfish-digests-'));

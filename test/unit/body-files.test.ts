@@ -15,7 +15,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { checksumOf } from '#claims';
 import { bodyFileBytesMin, frameBytesMax, type ResultFileHeader, resultFileName } from '#frames';
-import { BodyFiles } from '../../platform/agent/body-files.ts';
+import { BodyFiles } from '../../platform/agent/instances/body-files.ts';
 import { PayloadFiles, ResultFiles } from '../../platform/instance/body-files.ts';
 
 let folder: string;

@@ -2,8 +2,8 @@
 import { describe, expect, it } from 'vitest';
 import { parseManifest, sha256Hex } from '#bundle';
 import { DeployRequest, type FunctionSpec, Trigger } from '#proto';
-import { checkSpec } from '../../platform/gateway/check-spec.ts';
-import { receiveDeployment } from '../../platform/gateway/receive-deployment.ts';
+import { checkSpec } from '../../platform/gateway/versions/check-spec.ts';
+import { receiveDeployment } from '../../platform/gateway/versions/receive-deployment.ts';
 import { fc } from '../harness/properties.ts';
 
 const good = () => {

@@ -7,7 +7,7 @@ import type { Command } from 'commander';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { type CliContext, createProgram, runCli } from '#cli';
 import { errorCodes, platformVersion } from '#common';
-import { pilotFinding } from '../../platform/cli/doctor-checks.ts';
+import { pilotFinding } from '../../platform/cli/pilots/doctor-checks.ts';
 
 let home = '';
 beforeEach(() => {

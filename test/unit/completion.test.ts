@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 import { createProgram } from '#cli';
-import { completionScript, shells } from '../../platform/cli/completion-script.ts';
-import { type LiveKind, suggestWords } from '../../platform/cli/suggest-words.ts';
+import { completionScript, shells } from '../../platform/cli/completion/completion-script.ts';
+import { type LiveKind, suggestWords } from '../../platform/cli/completion/suggest-words.ts';
 
 const context = {
   stdin: new PassThrough(),

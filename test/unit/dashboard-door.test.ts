@@ -2,7 +2,7 @@
 import { createServer } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { type DashboardDoor, openDashboardDoor } from '../../platform/cli/dashboard-door.ts';
+import { type DashboardDoor, openDashboardDoor } from '../../platform/cli/screens/dashboard-door.ts';
 import { closed } from '../harness/members.ts';
 
 let door: DashboardDoor;

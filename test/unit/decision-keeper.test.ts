@@ -3,8 +3,8 @@ import type { KV } from '@nats-io/kv';
 import { expect, it } from 'vitest';
 import { systemClock } from '#common';
 import { createLogger } from '#telemetry';
-import { DecisionKeeper } from '../../platform/gateway/decision-keeper.ts';
-import { DecisionLog, nodesName } from '../../platform/gateway/decision-log.ts';
+import { DecisionKeeper } from '../../platform/gateway/scaling/decision-keeper.ts';
+import { DecisionLog, nodesName } from '../../platform/gateway/scaling/decision-log.ts';
 
 /** A bucket that can refuse to write. */
 function bucketOf(entries: Map<string, string>) {

@@ -1,6 +1,6 @@
 /** `pilotfish describe` as a page: what it says of permissions on nodes that can hold them, and on those that cannot. */
 import { describe, expect, it } from 'vitest';
-import { describePage, describeRecord, type FunctionFacts } from '../../platform/cli/describe-page.ts';
+import { describePage, describeRecord, type FunctionFacts } from '../../platform/cli/functions/describe-page.ts';
 
 const nowMs = 1_000_000;
 

@@ -1,7 +1,7 @@
 /** Events as files: arrays that NumPy reads, names that stay in their folder. */
 import { expect, it } from 'vitest';
 import { decodeNpy } from '../../functions/formats/index.ts';
-import { eventFile } from '../../platform/cli/event-file.ts';
+import { eventFile } from '../../platform/cli/output/event-file.ts';
 import { fc } from '../harness/properties.ts';
 
 const bytesOf = (values: Float32Array | Uint16Array | Float64Array) => new Uint8Array(values.buffer);

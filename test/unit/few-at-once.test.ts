@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { FewAtOnce } from '../../platform/gateway/few-at-once.ts';
+import { FewAtOnce } from '../../platform/gateway/nodes/few-at-once.ts';
 
 it('lets 64 in, and the others in the order of their coming as places are given back, each once', async () => {
   const places = new FewAtOnce();

@@ -3,9 +3,9 @@ import { describe, expect, it } from 'vitest';
 import type { PulledEvent } from '#broker';
 import { FunctionSpec, FunctionVersion } from '#proto';
 import type { CallOutcome } from '../../platform/agent/call.ts';
-import { unstartableWaitMs } from '../../platform/agent/delivery-waits.ts';
-import { FunctionPool } from '../../platform/agent/function-pool.ts';
-import type { Instance } from '../../platform/agent/instance.ts';
+import { unstartableWaitMs } from '../../platform/agent/events/delivery-waits.ts';
+import { FunctionPool } from '../../platform/agent/instances/function-pool.ts';
+import type { Instance } from '../../platform/agent/instances/instance.ts';
 import { callEach, type PackOutcome } from '../../platform/agent/packs/pack-calls.ts';
 
 const mebibyte = 2 ** 20;

@@ -1,13 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import type { FunctionLoad, ReportResponse } from '#proto';
 import { FunctionSpec, FunctionVersion, Node } from '#proto';
-import { DecisionLog } from '../../platform/gateway/decision-log.ts';
-import { downstreamOf } from '../../platform/gateway/downstream.ts';
-import { CameEvents, EndedCalls, versionLoads } from '../../platform/gateway/function-load.ts';
-import { withTurnedAway } from '../../platform/gateway/function-scales.ts';
-import { isTrusted, judgeNodes, type TrustMemory } from '../../platform/gateway/node-trust.ts';
-import { policyOf } from '../../platform/gateway/scale-policy.ts';
-import { restMs } from '../../platform/gateway/scaling-loop.ts';
+import { isTrusted, judgeNodes, type TrustMemory } from '../../platform/gateway/nodes/node-trust.ts';
+import { DecisionLog } from '../../platform/gateway/scaling/decision-log.ts';
+import { downstreamOf } from '../../platform/gateway/scaling/downstream.ts';
+import { CameEvents, EndedCalls, versionLoads } from '../../platform/gateway/scaling/function-load.ts';
+import { withTurnedAway } from '../../platform/gateway/scaling/function-scales.ts';
+import { policyOf } from '../../platform/gateway/scaling/scale-policy.ts';
+import { restMs } from '../../platform/gateway/scaling/scaling-loop.ts';
 
 const load = (more: Partial<FunctionLoad>): FunctionLoad => ({
   function: 'f',

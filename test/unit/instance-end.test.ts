@@ -5,7 +5,7 @@ import { expect, it, vi } from 'vitest';
 import { systemClock } from '#common';
 import { FrameWriter, frameTypes, type LoadHeader } from '#frames';
 import type { CallOutcome } from '../../platform/agent/call.ts';
-import { Instance } from '../../platform/agent/instance.ts';
+import { Instance } from '../../platform/agent/instances/instance.ts';
 
 interface Watched {
   readonly kill: (instance: Instance) => void;

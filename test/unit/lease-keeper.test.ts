@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { leaseMs } from '#broker';
 import type { Clock } from '#common';
-import { LeaseKeeper } from '../../platform/agent/lease-keeper.ts';
+import { LeaseKeeper } from '../../platform/agent/events/lease-keeper.ts';
 
 const clock: Clock = { now: () => Date.now(), monotonic: () => performance.now(), sleep: () => Promise.resolve() };
 

@@ -1,7 +1,7 @@
 /** Where a function's waiting payloads lie, and that its instances go there. */
 import { describe, expect, it } from 'vitest';
 import { place } from '#placement';
-import { localShares } from '../../platform/gateway/local-data.ts';
+import { localShares } from '../../platform/gateway/claims/local-data.ts';
 import { fc } from '../harness/properties.ts';
 
 const waiting = [{ pattern: 'scan.*.frame', after: 10 }];

@@ -2,7 +2,7 @@
 import type { NatsConnection } from '@nats-io/transport-node';
 import { expect, it } from 'vitest';
 import type { Clock } from '#common';
-import { type LogLine, LogSink } from '../../platform/agent/log-sink.ts';
+import { type LogLine, LogSink } from '../../platform/agent/records/log-sink.ts';
 
 /** Time that stands still until a test lets it pass. */
 function standingClock() {

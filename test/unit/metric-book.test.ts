@@ -1,7 +1,7 @@
 /** A function's own metrics: what is counted, what is refused and said once, and what becomes of it on its way to the gateway. */
 import { describe, expect, it } from 'vitest';
 import { MetricBook, type MetricSample, metricBounds } from '#sdk';
-import { UserMetrics } from '../../platform/agent/user-metrics.ts';
+import { UserMetrics } from '../../platform/agent/records/user-metrics.ts';
 import { expositionText } from '../../platform/gateway/metrics/exposition.ts';
 import { UserTotals } from '../../platform/gateway/metrics/user-totals.ts';
 import { fc } from '../harness/properties.ts';

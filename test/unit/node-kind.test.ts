@@ -2,9 +2,9 @@
 import { describe, expect, it } from 'vitest';
 import { FunctionSpec } from '#proto';
 import { mayRunOn } from '#routing';
-import { GpuSlots } from '../../platform/agent/gpu-slots.ts';
-import { labelsOf } from '../../platform/cli/node-flags.ts';
-import { readGrant } from '../../platform/pilot/node-grant.ts';
+import { GpuSlots } from '../../platform/agent/instances/gpu-slots.ts';
+import { labelsOf } from '../../platform/cli/pilots/node-flags.ts';
+import { readGrant } from '../../platform/pilot/jobs/node-grant.ts';
 import { fc } from '../harness/properties.ts';
 
 describe('mayRunOn()', () => {

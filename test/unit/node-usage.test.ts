@@ -1,6 +1,6 @@
 /** What a machine says of itself, read with care: other kernels say other things. */
 import { describe, expect, it } from 'vitest';
-import { NodeUsageMeter, parseCpuTimes, parseMemoryUse } from '../../platform/agent/node-usage.ts';
+import { NodeUsageMeter, parseCpuTimes, parseMemoryUse } from '../../platform/agent/node/node-usage.ts';
 import { fc } from '../harness/properties.ts';
 
 describe('parseCpuTimes()', () => {

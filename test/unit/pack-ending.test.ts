@@ -8,9 +8,9 @@ import type { PlatformError } from '#common';
 import { resultForms } from '#frames';
 import { decodePack, readLeft } from '#packs';
 import type { CallOutcome } from '../../platform/agent/call.ts';
-import { Delivery } from '../../platform/agent/delivery.ts';
+import { Delivery } from '../../platform/agent/events/delivery.ts';
+import type { TriggerRoute } from '../../platform/agent/events/trigger-route.ts';
 import { PackEnding } from '../../platform/agent/packs/pack-ending.ts';
-import type { TriggerRoute } from '../../platform/agent/trigger-route.ts';
 import { fc } from '../harness/properties.ts';
 
 type Answer = (error: PlatformError | undefined, answer?: Uint8Array) => void;

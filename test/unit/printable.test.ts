@@ -6,9 +6,9 @@ import type { LogsResponse } from '#proto';
 import { newCommand } from '../../platform/cli/command.ts';
 import type { CliContext, CliStream } from '../../platform/cli/context.ts';
 import { printFailure } from '../../platform/cli/failure.ts';
-import { lineText } from '../../platform/cli/logs.ts';
-import { Output, type OutputFormat } from '../../platform/cli/output.ts';
-import { printable, printableCell, printableEntry } from '../../platform/cli/printable.ts';
+import { lineText } from '../../platform/cli/functions/logs.ts';
+import { Output, type OutputFormat } from '../../platform/cli/output/output.ts';
+import { printable, printableCell, printableEntry } from '../../platform/cli/output/printable.ts';
 import { fc } from '../harness/properties.ts';
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: those are what is looked for.

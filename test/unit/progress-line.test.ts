@@ -1,7 +1,7 @@
 /** The line that says what is waited for: on a terminal, and in a file. */
 import { PassThrough } from 'node:stream';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import { Output } from '../../platform/cli/output.ts';
+import { Output } from '../../platform/cli/output/output.ts';
 
 beforeEach(() => {
   vi.useFakeTimers();

@@ -1,6 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { pipelineDepth } from '../../platform/agent/pipeline.ts';
-import { type ReconcileInstance, type ReconcilePool, reconcile, slotsUsed } from '../../platform/agent/reconcile.ts';
+import { pipelineDepth } from '../../platform/agent/instances/pipeline.ts';
+import {
+  type ReconcileInstance,
+  type ReconcilePool,
+  reconcile,
+  slotsUsed,
+} from '../../platform/agent/versions/reconcile.ts';
 import { fc } from '../harness/properties.ts';
 
 let nextId = 0;

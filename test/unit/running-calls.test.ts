@@ -1,7 +1,7 @@
 /** The calls inside an instance: who runs, since when, and what is left at its end. */
 import { describe, expect, it } from 'vitest';
 import type { Call } from '../../platform/agent/call.ts';
-import { RunningCalls } from '../../platform/agent/running-calls.ts';
+import { RunningCalls } from '../../platform/agent/instances/running-calls.ts';
 import { fc } from '../harness/properties.ts';
 
 const callOf = (header: string, timeoutMs = 100, packed?: number): Call => ({

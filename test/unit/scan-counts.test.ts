@@ -1,6 +1,6 @@
 /** What is counted by scan is bounded, and a look for idle names does not come with every event. */
 import { expect, it } from 'vitest';
-import { VersionScans } from '../../platform/agent/scan-counts.ts';
+import { VersionScans } from '../../platform/agent/records/scan-counts.ts';
 
 it('counts what has no room together, looks for idle names every ten seconds, and gives their room away', () => {
   let time = 0;

@@ -3,7 +3,7 @@ import { PassThrough } from 'node:stream';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import type { CliContext } from '#cli';
 import { outputOf } from '../../platform/cli/command.ts';
-import { sendRun } from '../../platform/cli/source-run.ts';
+import { sendRun } from '../../platform/cli/sources/source-run.ts';
 
 /** Takes so many events; the next one waits until the client is closed. */
 class FullStream {

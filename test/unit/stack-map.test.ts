@@ -3,7 +3,7 @@ import { Script } from 'node:vm';
 import { build } from 'esbuild';
 import { expect, it } from 'vitest';
 import type { ArtifactStore } from '#broker';
-import { holdsStack, StackMap } from '../../platform/agent/stack-map.ts';
+import { holdsStack, StackMap } from '../../platform/agent/instances/stack-map.ts';
 
 /** Column 5 of the bundle's line 1 is line 3, column 2 of f.ts. */
 const map = JSON.stringify({ version: 3, sources: ['f.ts'], names: [], mappings: 'KAEC', sourcesContent: [''] });

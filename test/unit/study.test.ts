@@ -6,7 +6,7 @@ import { PassThrough } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type CliContext, runCli } from '#cli';
 import { errorCodes } from '#common';
-import { csvCell } from '../../platform/cli/csv-cell.ts';
+import { csvCell } from '../../platform/cli/output/csv-cell.ts';
 import { toCsv } from '../../platform/cli/study/csv.ts';
 import { expandStudy, narrowStudy, parseStudy } from '../../platform/cli/study/matrix.ts';
 import { measure } from '../../platform/cli/study/measure.ts';

@@ -1,7 +1,7 @@
 /** What `top` draws fits its terminal, however many functions there are and however long their names and reasons. */
 import { describe, expect, it } from 'vitest';
 import { FunctionSummary, type ScaleDecision, WatchResponse } from '#proto';
-import { topScreen } from '../../platform/cli/top-screen.ts';
+import { topScreen } from '../../platform/cli/screens/top-screen.ts';
 import { fc } from '../harness/properties.ts';
 
 const name = (at: number) => `function-${at}`;

@@ -2,10 +2,10 @@
 import { describe, expect, it } from 'vitest';
 import type { PulledEvent } from '#broker';
 import { PlatformError } from '#common';
-import type { FunctionPool } from '../../platform/agent/function-pool.ts';
+import type { TriggerRoute } from '../../platform/agent/events/trigger-route.ts';
 import type { GatheredSpool } from '../../platform/agent/gather/spool.ts';
-import { TriggerIntake } from '../../platform/agent/trigger-intake.ts';
-import type { TriggerRoute } from '../../platform/agent/trigger-route.ts';
+import type { FunctionPool } from '../../platform/agent/instances/function-pool.ts';
+import { TriggerIntake } from '../../platform/agent/intakes/trigger-intake.ts';
 import { noClaims } from '../harness/no-claims.ts';
 
 /** An intake with one event of `deliveries` whose parts come to `fetched`; tells what it said to the broker and the attempt log. */

@@ -2,8 +2,8 @@
 import { describe, expect, it } from 'vitest';
 import { systemClock } from '#common';
 import { FunctionLoad, Node, type ReportResponse } from '#proto';
-import { VersionScans } from '../../platform/agent/scan-counts.ts';
-import { sums } from '../../platform/cli/usage.ts';
+import { VersionScans } from '../../platform/agent/records/scan-counts.ts';
+import { sums } from '../../platform/cli/functions/usage.ts';
 import { ScanTotals } from '../../platform/gateway/metrics/scan-totals.ts';
 import { UsageTotals } from '../../platform/gateway/metrics/usage-totals.ts';
 import { fc } from '../harness/properties.ts';

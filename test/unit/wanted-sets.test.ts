@@ -3,8 +3,8 @@ import { expect, it } from 'vitest';
 import { systemClock } from '#common';
 import { FunctionVersion, ReportResponse, TriggerState } from '#proto';
 import type { TriggerStates } from '#registry';
-import type { NodeLink } from '../../platform/gateway/node-link.ts';
-import { reportEveryMsFor, WantedSets } from '../../platform/gateway/wanted-sets.ts';
+import type { NodeLink } from '../../platform/gateway/nodes/node-link.ts';
+import { reportEveryMsFor, WantedSets } from '../../platform/gateway/scaling/wanted-sets.ts';
 
 function reportOf(node: string, running: number): ReportResponse {
   const instances = Array.from({ length: running }, (_, at) => ({

@@ -12,7 +12,7 @@ import { readChunks } from '#broker';
 import { type Claim, type ClaimFolder, missing, streamPlace } from '#claims';
 import { PlatformError } from '#common';
 import type { ClaimedHeader } from '#frames';
-import { reserveSpool } from '../gather/spool-space.ts';
+import { reserveSpool } from './spool-space.ts';
 
 export interface LocatedClaim {
   readonly header: ClaimedHeader;

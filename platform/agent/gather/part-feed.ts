@@ -19,7 +19,7 @@ import {
 } from '#routing';
 import type { OpenFeed, PartReceiver } from '../call.ts';
 import type { ClaimLocator } from '../claims/claim-locator.ts';
-import { isLostForGood } from '../claims/fetch-claimed.ts';
+import { isLostForGood } from '../events/fetch-claimed.ts';
 
 export interface PartFeedOptions {
   readonly opened: OpenedKey;

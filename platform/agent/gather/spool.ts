@@ -23,8 +23,8 @@ import {
   windowPartKind,
 } from '#routing';
 import type { ClaimLocator, LocatedClaim } from '../claims/claim-locator.ts';
+import { reserveSpool } from '../claims/spool-space.ts';
 import { SpoolFile } from './spool-file.ts';
-import { reserveSpool } from './spool-space.ts';
 
 export interface GatheredSpool {
   readonly header: SpoolHeader;

@@ -5,11 +5,11 @@ import { gatherSubject } from '#broker';
 import { type Clock, PlatformError } from '#common';
 import { decodeOpenedEvent, type OpenedKey } from '#routing';
 import type { CallOutcome, CallRun } from '../call.ts';
-import { callHeader } from '../call-header.ts';
 import type { ClaimLocator } from '../claims/claim-locator.ts';
-import type { Delivery } from '../delivery.ts';
-import type { FunctionPool } from '../function-pool.ts';
-import type { TriggerRoute } from '../trigger-route.ts';
+import { callHeader } from '../events/call-header.ts';
+import type { Delivery } from '../events/delivery.ts';
+import type { TriggerRoute } from '../events/trigger-route.ts';
+import type { FunctionPool } from '../instances/function-pool.ts';
 import { PartFeed } from './part-feed.ts';
 
 /** Where parts come from. */

@@ -1,12 +1,12 @@
 /** The call of an event whose turn in its key has come, with its payload from wherever that lies; where it cannot be now, its key waits. */
 import { isPack } from '#broker';
 import { PlatformError } from '#common';
-import { callHeader, ownHeaderText } from '../call-header.ts';
 import type { ClaimLocator } from '../claims/claim-locator.ts';
-import { type FetchedCall, fetchClaimed, isLostForGood } from '../claims/fetch-claimed.ts';
-import type { Delivery } from '../delivery.ts';
-import type { FunctionPool } from '../function-pool.ts';
-import type { TriggerRoute } from '../trigger-route.ts';
+import { callHeader, ownHeaderText } from '../events/call-header.ts';
+import type { Delivery } from '../events/delivery.ts';
+import { type FetchedCall, fetchClaimed, isLostForGood } from '../events/fetch-claimed.ts';
+import type { TriggerRoute } from '../events/trigger-route.ts';
+import type { FunctionPool } from '../instances/function-pool.ts';
 
 export interface OrderedCallOptions {
   readonly pool: FunctionPool;

@@ -21,10 +21,10 @@ import { type Clock, messageOf } from '#common';
 import { KeyGate } from '#routing';
 import type { Logger } from '#telemetry';
 import type { ClaimLocator } from '../claims/claim-locator.ts';
-import { Delivery, type DeliveryOwner } from '../delivery.ts';
-import type { FunctionPool } from '../function-pool.ts';
+import { Delivery, type DeliveryOwner } from '../events/delivery.ts';
+import type { TriggerRoute } from '../events/trigger-route.ts';
 import type { GatherLease } from '../gather/gather-lease.ts';
-import type { TriggerRoute } from '../trigger-route.ts';
+import type { FunctionPool } from '../instances/function-pool.ts';
 import { callInOrder } from './ordered-call.ts';
 
 export interface ShardIntakeOptions {

@@ -1,6 +1,6 @@
 /** The shards of one function version that this node is to handle: those it has, those it takes and those it lets go. */
 import type { Trigger } from '#proto';
-import type { Delivery } from '../delivery.ts';
+import type { Delivery } from '../events/delivery.ts';
 import type { ShardIntake } from './shard-intake.ts';
 
 export class ShardIntakes {

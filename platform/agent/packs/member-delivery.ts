@@ -1,7 +1,7 @@
 /** A member of a pack that goes on by itself: its own attempts, retry and dead letter. What ends it is told to its pack. */
 import type { PulledEvent } from '#broker';
-import { Delivery } from '../delivery.ts';
-import type { TriggerRoute } from '../trigger-route.ts';
+import { Delivery } from '../events/delivery.ts';
+import type { TriggerRoute } from '../events/trigger-route.ts';
 
 export interface MemberEnd {
   /** Whatever it needs for that is stored elsewhere: the pack may be acked. */

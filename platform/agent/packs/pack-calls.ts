@@ -6,7 +6,7 @@ import type { PulledEvent } from '#broker';
 import { type OutputHeader, type PackedResultHeader, resultForms } from '#frames';
 import { decodePack, isPlainPack, type PackMember } from '#packs';
 import type { CallOutcome, CallRun } from '../call.ts';
-import type { FunctionPool } from '../function-pool.ts';
+import type { FunctionPool } from '../instances/function-pool.ts';
 
 export interface MemberOutcome {
   readonly outcome: CallOutcome;

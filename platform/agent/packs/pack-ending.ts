@@ -17,11 +17,11 @@ import {
   packHeader,
   packLeftHeader,
 } from '#packs';
-import type { Delivery } from '../delivery.ts';
-import { refusedBackoff, unstartableDelayMs } from '../delivery-waits.ts';
-import { traceHeaders } from '../trace-headers.ts';
+import type { Delivery } from '../events/delivery.ts';
+import { refusedBackoff, unstartableDelayMs } from '../events/delivery-waits.ts';
+import type { TriggerRoute } from '../events/trigger-route.ts';
 import type { PackTrace } from '../traces/pack-trace.ts';
-import type { TriggerRoute } from '../trigger-route.ts';
+import { traceHeaders } from '../traces/trace-headers.ts';
 import { MemberDelivery } from './member-delivery.ts';
 import type { MemberOutcome } from './pack-calls.ts';
 

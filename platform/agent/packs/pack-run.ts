@@ -3,11 +3,11 @@ import { eventName, membersOf, ownHeaders, type PulledEvent } from '#broker';
 import { messageOf } from '#common';
 import { isPlainPack, memberCount } from '#packs';
 import type { EventFilter } from '#routing';
-import { callHeader, ownHeaderText } from '../call-header.ts';
-import type { Delivery } from '../delivery.ts';
-import type { FunctionPool } from '../function-pool.ts';
+import { callHeader, ownHeaderText } from '../events/call-header.ts';
+import type { Delivery } from '../events/delivery.ts';
+import type { TriggerRoute } from '../events/trigger-route.ts';
+import type { FunctionPool } from '../instances/function-pool.ts';
 import type { PackTrace } from '../traces/pack-trace.ts';
-import type { TriggerRoute } from '../trigger-route.ts';
 import { callEach, callWhole, type PackOutcome, takesPacks } from './pack-calls.ts';
 import { PackEnding, type ReadLeft } from './pack-ending.ts';
 

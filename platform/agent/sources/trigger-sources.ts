@@ -5,7 +5,7 @@ import { type Buckets, type EventPublisher, gatherKey } from '#broker';
 import type { Clock } from '#common';
 import type { Trigger, WantedFunction } from '#proto';
 import type { Logger } from '#telemetry';
-import type { LogSink } from '../log-sink.ts';
+import type { LogSink } from '../records/log-sink.ts';
 import { CronSource } from './cron-source.ts';
 import { FileSource } from './file-source.ts';
 import { SourceOwner } from './source-owner.ts';

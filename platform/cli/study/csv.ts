@@ -1,5 +1,5 @@
 /** A study as a table for spreadsheets: one line a case. Pure. */
-import { csvCell } from '../csv-cell.ts';
+import { csvCell } from '../output/csv-cell.ts';
 import type { CaseRecord } from './records.ts';
 
 const columns: readonly (readonly [string, (record: CaseRecord) => string | number | null | undefined])[] = [

@@ -6,8 +6,8 @@ import { messageOf, PlatformError, parseSizeBytes, systemClock, untilAborted } f
 import type { Connection } from '#model';
 import { endPilot, readConnection, resolveHome, resolvePilot } from '#pilot';
 import type { CliContext } from '../context.ts';
-import type { Output } from '../output.ts';
-import { runUp } from '../up.ts';
+import type { Output } from '../output/output.ts';
+import { runUp } from '../pilots/up.ts';
 import { expandStudy, type PilotShape, type Study, type StudyCase, shapeName } from './matrix.ts';
 import { bundleProcessors, type Processors } from './processors.ts';
 import { appendRecord, type CaseRecord, environmentNow, readRecords } from './records.ts';

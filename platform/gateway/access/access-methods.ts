@@ -10,7 +10,7 @@ import type {
 } from '#proto';
 import { serverStream, unary } from '#rpc';
 import { createNatsKey } from '#security';
-import type { EventDoor } from '../event-door.ts';
+import type { EventDoor } from '../events/event-door.ts';
 import type { AuditLog } from './audit-log.ts';
 import type { Gate } from './gate.ts';
 import type { NatsUsersFile } from './nats-users-file.ts';

@@ -9,7 +9,7 @@ import type { NatsConnection } from '@nats-io/transport-node';
 import { type Clock, messageOf } from '#common';
 import type { GatewayConfig } from '#model';
 import type { Logger } from '#telemetry';
-import { EventDoor } from '../event-door.ts';
+import { EventDoor } from '../events/event-door.ts';
 import { type AccessMethods, accessMethods, renewInTime } from './access-methods.ts';
 import { AuditLog } from './audit-log.ts';
 import { Gate } from './gate.ts';

@@ -4,7 +4,7 @@ import { findClaimFolder, readChunks } from '#broker';
 import { type Claim, checkClaimed, readClaimFile, streamPlace } from '#claims';
 import { PlatformError } from '#common';
 import type { Claims } from '#model';
-import type { Fleet } from '../fleet.ts';
+import type { Fleet } from '../nodes/fleet.ts';
 
 /** What a gateway takes into its memory to be looked at. */
 const lookedAtBytesMax = 128 * 2 ** 20;

@@ -9,9 +9,9 @@ import type {
 } from '#proto';
 import type { RegisteredFunction, Registry } from '#registry';
 import { canaryInstances } from '#routing';
-import type { Fleet } from '../fleet.ts';
-import { whatSays } from '../node-says.ts';
-import type { ScalingLoop } from '../scaling-loop.ts';
+import type { Fleet } from '../nodes/fleet.ts';
+import { whatSays } from '../nodes/node-says.ts';
+import type { ScalingLoop } from '../scaling/scaling-loop.ts';
 import type { DeadLetterCounts } from './dead-letter-counts.ts';
 
 export interface FunctionViewOptions {

@@ -1,7 +1,7 @@
 /** The pilot's scheduler jobs with their ends; on one machine, where there is none, its nodes are shown as one. */
 import type { PilotJob } from '#proto';
-import type { Fleet } from '../fleet.ts';
-import type { JobWatch } from '../job-watch.ts';
+import type { Fleet } from '../nodes/fleet.ts';
+import type { JobWatch } from '../nodes/job-watch.ts';
 
 export function pilotJobs(fleet: Fleet, jobs: Pick<JobWatch, 'states' | 'endOf'>): PilotJob[] {
   if (jobs.states.length === 0) return [localJob(fleet)];

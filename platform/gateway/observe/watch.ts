@@ -2,7 +2,7 @@
 import type { Clock } from '#common';
 import type { WatchRequest, WatchResponse } from '#proto';
 import type { Changes } from '../changes.ts';
-import type { JobWatch } from '../job-watch.ts';
+import type { JobWatch } from '../nodes/job-watch.ts';
 import { type FunctionViewOptions, summaries } from './function-view.ts';
 import type { Happenings } from './happenings.ts';
 import type { History } from './history.ts';

@@ -15,7 +15,7 @@ import {
 } from '#proto';
 import { nodesKeepalive, type RpcServer, serverStream, startRpcServer, type TlsIdentity, unary } from '#rpc';
 
-/** As `platform/agent/node-report.ts` has it. */
+/** As `platform/agent/node/node-report.ts` has it. */
 const gatherChangesMs = 25;
 const reportEveryMs = 500;
 /** A start from a waiting host. */
@@ -191,7 +191,7 @@ export class SimAgent {
     });
   }
 
-  /** As `platform/agent/node-report.ts` has it, counts and durations, too. */
+  /** As `platform/agent/node/node-report.ts` has it, counts and durations, too. */
   #load({ version, wanted, since }: Hosted, now: number): FunctionLoad {
     const seconds = (wanted * (now - since)) / 1_000;
     const handled = Math.floor(seconds * callsPerSecond);

@@ -5,7 +5,7 @@ import { connectNats, openBuckets, readSeed } from '#broker';
 import { platformVersion } from '#common';
 import type { AgentConfig, GatewayConfig } from '#model';
 import { agentServerName, loadCertificates } from '#security';
-import { renewEveryMs } from '../../../platform/agent/registration.ts';
+import { renewEveryMs } from '../../../platform/agent/node/registration.ts';
 import { SimAgent } from './sim-agent.ts';
 
 export type Order = { readonly from: number; readonly to: number; readonly liars: readonly number[] };
@@ -75,7 +75,7 @@ async function startOne(number: number, liars: readonly number[]): Promise<void>
   void renew(agent, entry);
 }
 
-/** As `platform/agent/registration.ts` has it. */
+/** As `platform/agent/node/registration.ts` has it. */
 async function renew(agent: SimAgent, entry: string): Promise<void> {
   for (;;) {
     await new Promise((resolve) => setTimeout(resolve, renewEveryMs(agent.reportEveryMs)));

@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type BlockPlan, blockPaths, listBlocks } from '../../../platform/pilot/blocks.ts';
+import { type BlockPlan, blockPaths, listBlocks } from '../../../platform/pilot/jobs/blocks.ts';
 
 const madeAtMs = 1_000_000;
 let pilot = '';

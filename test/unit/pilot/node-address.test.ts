@@ -1,7 +1,7 @@
 /** A node tells the others the address that they reach it at, not merely the first that it has. */
 import type { NetworkInterfaceInfo } from 'node:os';
 import { describe, expect, it } from 'vitest';
-import { chooseAddress } from '../../../platform/pilot/node-address.ts';
+import { chooseAddress } from '../../../platform/pilot/jobs/node-address.ts';
 import { fc } from '../../harness/properties.ts';
 
 const at = (address: string, internal = false) => ({ address, internal }) as NetworkInterfaceInfo;

@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { systemClock } from '#common';
 import { createLogger } from '#telemetry';
-import { Successors } from '../../../platform/gateway/successors.ts';
-import { type Block, type BlockPlan, blockPaths, readBlock } from '../../../platform/pilot/blocks.ts';
-import { openNodeProvider, startSuccessor } from '../../../platform/pilot/node-provider.ts';
+import { Successors } from '../../../platform/gateway/jobs/successors.ts';
+import { type Block, type BlockPlan, blockPaths, readBlock } from '../../../platform/pilot/jobs/blocks.ts';
+import { openNodeProvider, startSuccessor } from '../../../platform/pilot/jobs/node-provider.ts';
 
 let pilot: string;
 beforeEach(() => {

@@ -1,0 +1,59 @@
+/** `pilotfish replay FILE.h5`: sends a recorded scan as the detector did, frame by frame at a rate. */
+import { basename } from 'node:path';
+import type { Command } from 'commander';
+import { systemClock } from '#common';
+import { type CommandFactory, type CommonOptions, flag, newCommand, outputOf, perSecond } from '../command.ts';
+import { withEvents } from '../connection.ts';
+import type { CliContext } from '../context.ts';
+import { countText } from '../output/output.ts';
+import { sourceError } from '../sources/source-error.ts';
+
+interface ReplayFlags extends CommonOptions {
+  readonly to?: string;
+  readonly rate: number;
+}
+
+const rateDefault = 100;
+
+export const replayCommand: CommandFactory = (context): Command =>
+  newCommand({
+    name: 'replay',
+    summary: 'send a recorded scan frame by frame',
+    examples: ['pilotfish replay scan.h5', 'pilotfish replay scan.h5 --to scan.7.frame --rate 500/s'],
+  })
+    .argument('<file>', 'a Data Exchange HDF5 file')
+    .addOption(flag('--to <subject>', "where to (default: scan.NAME.frame, NAME being the file's)"))
+    .addOption(flag('--rate <per second>', 'frames a second').default(rateDefault).argParser(perSecond))
+    .action((file: string, flags: ReplayFlags) => replay(context, file, flags));
+
+async function replay(context: CliContext, file: string, flags: ReplayFlags): Promise<void> {
+  const { fileScan, frameCount, replayScans } = await import('#sources');
+  const output = outputOf(context, flags);
+  const name =
+    basename(file)
+      .replace(/\.[^.]*$/, '')
+      .replace(/[^A-Za-z0-9_-]/g, '-') || 'scan';
+  const subject = flags.to ?? `scan.${name}.frame`;
+  const scan = await fileScan(file, { scan: name }).catch((error: unknown) => {
+    throw sourceError(error);
+  });
+  try {
+    await withEvents(context, flags.pilot, 'source', async (events) => {
+      const total = countText(frameCount(scan));
+      using _ = output.waiting(() => `${countText(events.counts.acked)} of ${total} frames stored`);
+      const report = await replayScans([scan], {
+        rate: flags.rate,
+        clock: { now: () => systemClock.monotonic(), sleep: (ms, signal) => systemClock.sleep(ms, signal) },
+        signal: context.signal,
+        subjectOf: () => subject,
+        publish: ({ data, headers, id }) => events.publish(subject, data, { headers, id: `${subject}.${id}` }),
+      });
+      await events.flush();
+      const { frames, seconds } = report;
+      const text = `${countText(frames)} frames stored in ${seconds.toFixed(2)} s, ${countText(events.counts.retried)} sent again`;
+      await output.one(subject, { subject, frames, seconds, retried: events.counts.retried }, [[subject, text]]);
+    });
+  } finally {
+    scan.close();
+  }
+}
