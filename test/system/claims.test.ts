@@ -10,7 +10,8 @@ import { TestPilot } from '../harness/pilot.ts';
 import { seededRandom } from '../harness/scan-source.ts';
 
 const frameBytes = 2 * 2 ** 20;
-using functions = new FunctionFolder();
+const functions = new FunctionFolder();
+afterAll(() => functions[Symbol.dispose]());
 
 /** Different bytes for each number, and none that a compressor or a zeroed page would give. */
 function frame(number: number, bytes = frameBytes): Buffer {

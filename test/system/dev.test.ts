@@ -37,7 +37,9 @@ async function answer(): Promise<string> {
 
 async function begin(): Promise<void> {
   await says('hello version 1 serves', () => {
-    dev = spawn(process.execPath, [cliScript, 'dev', folder], { env: { ...process.env, PILOTFISH_HOME: home } });
+    // One that is killed cannot take its temporary folders away: they go with the home.
+    const env = { ...process.env, PILOTFISH_HOME: home, TMPDIR: home };
+    dev = spawn(process.execPath, [cliScript, 'dev', folder], { env });
     for (const stream of [dev.stdout, dev.stderr]) stream?.setEncoding('utf8').on('data', (text) => (said += text));
   });
 }

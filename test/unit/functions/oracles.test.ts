@@ -1,8 +1,8 @@
 // The kernels through the command line, against numbers that a numpy program computed from the definitions alone (fixtures/oracles).
-import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import { decodeNpy, encodeNpy } from '../../../functions/formats/index.ts';
 import { parseReconOptions } from '../../../functions/offline/options.ts';
 import { runRecon } from '../../../functions/offline/run.ts';
@@ -27,6 +27,7 @@ const simd = {
   fbp: await loadKernel('fbp'),
 };
 const folder = mkdtempSync(join(tmpdir(), 'pilotfish-oracles-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 /** As `noise` in reconstruct.py. */
 function noise(sizes: readonly number[]): Float32Array<ArrayBuffer> {

@@ -1,8 +1,8 @@
 // The offline command: TomoPy's results through the command line, and what it says to bad input.
-import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import { decodeNpy, encodeNpy, encodeTiff } from '../../../functions/formats/index.ts';
 import { parseReconOptions, UsageError } from '../../../functions/offline/options.ts';
 import { runRecon } from '../../../functions/offline/run.ts';
@@ -16,6 +16,7 @@ const kernels = {
   fbp: await loadKernel('fbp'),
 };
 const folder = mkdtempSync(join(tmpdir(), 'pilotfish-recon-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
 const path = (name: string): string => join(folder, name);
 
 function save(name: string, shape: readonly number[], values: Float32Array | Float64Array): string {
