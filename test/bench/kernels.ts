@@ -86,7 +86,9 @@ async function measure(
     const other = against === 'tomopy' && peer ? { seconds: await peer.run(subject) } : best(1, subject.plain);
     if (round === 0) {
       distance =
-        'result' in other ? relativeL2(simd.result, other.result) : (peer?.distance(simd.result) ?? Number.NaN);
+        'result' in other
+          ? relativeL2(simd.result, other.result)
+          : (peer?.distance(simd.result, subject) ?? Number.NaN);
       continue;
     }
     ours.push(perSlice(simd.seconds));

@@ -1,5 +1,5 @@
-// The FFT of fft.ts for two complex numbers at once: a sample is one v128 (re, im, re, im). Radix 4, Stockham's self-sorting form, so
-// every stage reads one place and writes another in order. Sign -, unnormalised.
+// The FFT of fft.ts for two complex numbers at once: a sample is one v128 (re, im, re, im). Radix 4 (of odd powers of two the last stage
+// is radix 8), Stockham's self-sorting form, so every stage reads one place and writes another in order. Sign -, unnormalised.
 
 /** Bytes of a sample. */
 export const sampleBytes: usize = 16;
@@ -8,7 +8,7 @@ const twiddleBytes: usize = 40;
 
 /**
  * Transforms `batch` signals of `length` samples: sample k of signal q is read at from + k * stride + q * 16 and written at
- * to + (k * batch + q) * 16. `twiddles` holds the factors of all stages one after the other (twiddles.ts). `from` and `to` may be the same
+ * to + (k * batch + q) * 16. `twiddles` holds the factors of all stages but the last one after the other (twiddles.ts). `from` and `to` may be the same
  * memory; neither may be `first` or `second`, which have room for length * batch samples.
  */
 export function transform(
@@ -19,18 +19,18 @@ export function transform(
   let span = batch * sampleBytes;
   let rest = length;
   let scratch = first;
-  while (rest >= 4) {
-    const target = rest == 4 ? to : scratch;
-    if (span == sampleBytes) butterfliesOfOne(source, sourceStride, target, twiddles, rest >> 2);
-    else butterflies(source, sourceStride, target, twiddles, rest >> 2, span);
+  while (rest > 8) {
+    if (span == sampleBytes) butterfliesOfOne(source, sourceStride, scratch, twiddles, rest >> 2);
+    else butterflies(source, sourceStride, scratch, twiddles, rest >> 2, span);
     twiddles += (rest >> 2) * twiddleBytes;
-    source = target;
+    source = scratch;
     scratch = scratch == first ? second : first;
     span <<= 2;
     sourceStride = span;
     rest >>= 2;
   }
-  if (rest == 2) pairs(source, to, span);
+  if (rest == 8) octets(source, to, span);
+  else quartets(source, to, span);
 }
 
 // @ts-expect-error: decorators of AssemblyScript.
@@ -101,12 +101,62 @@ function butterfliesOfOne(x: usize, stride: usize, y: usize, twiddles: usize, qu
   }
 }
 
-/** The last stage of an odd power of two. */
-function pairs(x: usize, y: usize, span: usize): void {
-  for (let at: usize = 0; at < span; at += sampleBytes) {
-    const a = v128.load(x + at);
-    const b = v128.load(x + at + span);
-    v128.store(y + at, f32x4.add(a, b));
-    v128.store(y + at + span, f32x4.sub(a, b));
+/** The last stage, which needs no factors. */
+function quartets(x: usize, y: usize, span: usize): void {
+  for (const end = x + span; x < end; x += sampleBytes, y += sampleBytes) {
+    const a = v128.load(x);
+    const b = v128.load(x + span);
+    const c = v128.load(x + 2 * span);
+    const d = v128.load(x + 3 * span);
+    const even = f32x4.add(a, c);
+    const odd = f32x4.sub(a, c);
+    const sum = f32x4.add(b, d);
+    const turn = timesMinusI(f32x4.sub(b, d));
+    v128.store(y, f32x4.add(even, sum));
+    v128.store(y + span, f32x4.add(odd, turn));
+    v128.store(y + 2 * span, f32x4.sub(even, sum));
+    v128.store(y + 3 * span, f32x4.sub(odd, turn));
+  }
+}
+
+/** The last stage of an odd power of two: radix 8, instead of one of radix 4 and one of radix 2. */
+function octets(x: usize, y: usize, span: usize): void {
+  const eighth = f32x4.splat(<f32>Math.SQRT1_2);
+  for (const end = x + span; x < end; x += sampleBytes, y += sampleBytes) {
+    const a0 = v128.load(x);
+    const a4 = v128.load(x + 4 * span);
+    const a2 = v128.load(x + 2 * span);
+    const a6 = v128.load(x + 6 * span);
+    const evenSum = f32x4.add(a0, a4);
+    const evenOdd = f32x4.sub(a0, a4);
+    const evenPair = f32x4.add(a2, a6);
+    const evenTurn = timesMinusI(f32x4.sub(a2, a6));
+    const a1 = v128.load(x + span);
+    const a5 = v128.load(x + 5 * span);
+    const a3 = v128.load(x + 3 * span);
+    const a7 = v128.load(x + 7 * span);
+    const oddSum = f32x4.add(a1, a5);
+    const oddOdd = f32x4.sub(a1, a5);
+    const oddPair = f32x4.add(a3, a7);
+    const oddTurn = timesMinusI(f32x4.sub(a3, a7));
+    const even0 = f32x4.add(evenSum, evenPair);
+    const odd0 = f32x4.add(oddSum, oddPair);
+    v128.store(y, f32x4.add(even0, odd0));
+    v128.store(y + 4 * span, f32x4.sub(even0, odd0));
+    const even2 = f32x4.sub(evenSum, evenPair);
+    const odd2 = timesMinusI(f32x4.sub(oddSum, oddPair));
+    v128.store(y + 2 * span, f32x4.add(even2, odd2));
+    v128.store(y + 6 * span, f32x4.sub(even2, odd2));
+    // An eighth of a turn: (1 - i) / sqrt 2; three of them: (-1 - i) / sqrt 2.
+    const even1 = f32x4.add(evenOdd, evenTurn);
+    const plain1 = f32x4.add(oddOdd, oddTurn);
+    const odd1 = f32x4.mul(eighth, f32x4.add(timesMinusI(plain1), plain1));
+    v128.store(y + span, f32x4.add(even1, odd1));
+    v128.store(y + 5 * span, f32x4.sub(even1, odd1));
+    const even3 = f32x4.sub(evenOdd, evenTurn);
+    const plain3 = f32x4.sub(oddOdd, oddTurn);
+    const odd3 = f32x4.mul(eighth, f32x4.sub(timesMinusI(plain3), plain3));
+    v128.store(y + 3 * span, f32x4.add(even3, odd3));
+    v128.store(y + 7 * span, f32x4.sub(even3, odd3));
   }
 }

@@ -97,48 +97,39 @@ export function shiftLine(line: usize, half: usize, step: f64): void {
 
 /**
  * Adds a line to the grid; rules and names as in gridding.ts. `pitch` is the bytes from one row of the grid to the next, `kernel` f32 at
- * distances i / density. `single` rounds coordinates to 32 bits, `wrap` lets taps over the edge come in on the other side.
+ * distances i / density, `places` room for 24 bytes a bin. `single` rounds coordinates to 32 bits, `wrap` lets taps over the edge come in
+ * on the other side.
  */
 export function spreadLine(
-  grid: usize, pitch: i32, size: i32, line: usize, kernel: usize, density: i32,
+  grid: usize, pitch: i32, size: i32, line: usize, kernel: usize, density: i32, places: usize,
   cosine: f64, sine: f64, firstBin: i32, inner: i32, single: bool, wrap: bool,
 ): void {
   const half = size >> 1;
   const step = density << 2;
-  // Coordinates as integers with as many bits behind the point as there is room for: rounding to taps and table entries is cheap then.
-  const bits = 30 - ctz(size);
-  const whole = (1 << bits) - 1;
-  const shift = bits - ctz(density);
-  const rounding = 1 << (shift - 1);
-  const scale = f64(1 << bits);
+  const mirror = grid + size * pitch + size * 16;
+  placeTaps(places, pitch, size, density, cosine, sine, inner, single);
   for (let j = firstBin; j <= inner; j++) {
-    const places = fixedPlaces(half, j, cosine, sine, single, scale);
-    const fixedU = i32x4.extract_lane(places, 0);
-    const fixedV = i32x4.extract_lane(places, 1);
-    if ((fixedU & whole) == 0 || (fixedV & whole) == 0) {
+    const place = places + (j >> 1) * placesBytes + ((j & 1) << 3);
+    const rowLow = kernel + i32.load(place, 16);
+    const columnLow = kernel + i32.load(place, 20);
+    if (rowLow == kernel || columnLow == kernel) {
       const u = coordinate(half, j, cosine, single);
       const v = coordinate(half, j, sine, single);
       spreadPoint(grid, pitch, size, line, kernel, density, j, u, v, single, wrap);
       continue;
     }
-    // The first of four taps, and how far it is: between one cell and two.
-    const iu = (fixedU >> bits) - 1;
-    const iv = (fixedV >> bits) - 1;
-    const awayU = (fixedU & whole) + (1 << bits);
-    const awayV = (fixedV & whole) + (1 << bits);
+    const rowHigh = kernel + i32.load(place, 32);
+    const columnHigh = kernel + i32.load(place, 36);
+    const first = i32.load(place) + i32.load(place, 4);
     const at = line + 32 * j;
     const c1 = v128.load(at);
     const c2 = v128.load(at, 16);
-    const columnLow = kernel + (((awayV + rounding) >> shift) << 2);
-    const columnHigh = kernel + ((((2 << bits) - awayV + rounding) >> shift) << 2);
     const v0 = v128.load32_splat(columnLow);
     const v1 = v128.load32_splat(columnLow - step);
     const v2 = v128.load32_splat(columnHigh);
     const v3 = v128.load32_splat(columnHigh + step);
-    const rowLow = kernel + (((awayU + rounding) >> shift) << 2);
-    const rowHigh = kernel + ((((2 << bits) - awayU + rounding) >> shift) << 2);
-    let plus = grid + iu * pitch + iv * 16;
-    let minus = grid + (size - iu) * pitch + (size - iv) * 16;
+    let plus = grid + first;
+    let minus = mirror - first;
     spreadRow(plus, minus, v128.load32_splat(rowLow), c1, c2, v0, v1, v2, v3);
     plus += pitch;
     minus -= pitch;
@@ -157,6 +148,41 @@ export function spreadLine(
   }
 }
 
+/** Bytes of `placeTaps` for two bins. */
+const placesBytes: i32 = 48;
+
+/**
+ * Where the taps of bins up to `last` lie, two bins at a time. For each pair three vectors with lanes (u, v) of either bin: bytes from the
+ * grid to the first of four taps; bytes into the kernel for the first tap, 0 where `spreadPoint` has to look closer; the same for the third.
+ */
+function placeTaps(
+  places: usize, pitch: i32, size: i32, density: i32, cosine: f64, sine: f64, last: i32, single: bool,
+): void {
+  const half = size >> 1;
+  // Coordinates as integers with as many bits behind the point as there is room for: rounding to taps and table entries is cheap then.
+  const bits = 30 - ctz(size);
+  const shift = bits - ctz(density);
+  const whole = i32x4.splat((1 << bits) - 1);
+  const one = i32x4.splat(1 << bits);
+  const rounding = i32x4.splat(1 << (shift - 1));
+  const three = i32x4.add(i32x4.add(one, one), i32x4.add(rounding, rounding));
+  const steps = i32x4(pitch, 16, pitch, 16);
+  const scale = f64(1 << bits);
+  for (let j = 0; j <= last; j += 2, places += placesBytes) {
+    const fixed = single
+      ? fixedPlacesSingle(half, j, f32(cosine), f32(sine), f32(scale))
+      : fixedPlaces(half, j, cosine, sine, scale);
+    const part = v128.and(fixed, whole);
+    // How far the first of four taps is, between one cell and two, rounded; and the third, which is what is left of three.
+    const away = i32x4.add(i32x4.add(part, one), rounding);
+    const low = i32x4.shl(i32x4.shr_s(away, shift), 2);
+    const high = i32x4.shl(i32x4.shr_s(i32x4.sub(three, away), shift), 2);
+    v128.store(places, i32x4.mul(i32x4.sub(i32x4.shr_s(fixed, bits), i32x4.splat(1)), steps));
+    v128.store(places, v128.andnot(low, i32x4.eq(part, i32x4.splat(0))), 16);
+    v128.store(places, high, 32);
+  }
+}
+
 // @ts-expect-error: decorators of AssemblyScript.
 @inline
 function coordinate(half: i32, j: i32, direction: f64, single: bool): f64 {
@@ -165,21 +191,30 @@ function coordinate(half: i32, j: i32, direction: f64, single: bool): f64 {
   return Math.trunc((f64(half) + f64(j) * direction) * scale) / scale;
 }
 
-/** u and v of bin j times `scale`, in lanes 0 and 1; 0 where `spreadPoint` has to look closer. */
+/** u and v of bins j and j + 1 times `scale`, rounded down. */
 // @ts-expect-error: decorators of AssemblyScript.
 @inline
-function fixedPlaces(half: i32, j: i32, cosine: f64, sine: f64, single: bool, scale: f64): v128 {
-  if (single) {
-    const direction = f32x4(f32(cosine), f32(sine), 0, 0);
-    const places = f32x4.add(f32x4.splat(f32(half)), f32x4.mul(f32x4.splat(f32(j)), direction));
-    const fixed = i32x4.trunc_sat_f32x4_s(f32x4.mul(places, f32x4.splat(f32(scale))));
-    // Just below a whole number 32 bits round the last tap's place up, so that there are five taps (sin(pi) is -9e-8): as for whole numbers.
-    const two = f32x4.splat(2);
-    const rounded = f32x4.ne(f32x4.floor(f32x4.add(places, two)), f32x4.add(f32x4.floor(places), two));
-    return v128.andnot(fixed, rounded);
-  }
-  const places = f64x2.add(f64x2.splat(f64(half)), f64x2.mul(f64x2.splat(f64(j)), f64x2(cosine, sine)));
-  return i32x4.trunc_sat_f64x2_s_zero(f64x2.mul(places, f64x2.splat(scale)));
+function fixedPlaces(half: i32, j: i32, cosine: f64, sine: f64, scale: f64): v128 {
+  const middle = f64x2.splat(f64(half));
+  const direction = f64x2(cosine, sine);
+  const first = f64x2.add(middle, f64x2.mul(f64x2.splat(f64(j)), direction));
+  const second = f64x2.add(middle, f64x2.mul(f64x2.splat(f64(j + 1)), direction));
+  const low = i32x4.trunc_sat_f64x2_s_zero(f64x2.mul(first, f64x2.splat(scale)));
+  const high = i32x4.trunc_sat_f64x2_s_zero(f64x2.mul(second, f64x2.splat(scale)));
+  return i8x16.shuffle(low, high, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23);
+}
+
+/** The same of coordinates in 32 bits; 0 where `spreadPoint` has to look closer. */
+// @ts-expect-error: decorators of AssemblyScript.
+@inline
+function fixedPlacesSingle(half: i32, j: i32, cosine: f32, sine: f32, scale: f32): v128 {
+  const bins = f32x4(f32(j), f32(j), f32(j + 1), f32(j + 1));
+  const places = f32x4.add(f32x4.splat(f32(half)), f32x4.mul(bins, f32x4(cosine, sine, cosine, sine)));
+  const fixed = i32x4.trunc_sat_f32x4_s(f32x4.mul(places, f32x4.splat(scale)));
+  // Just below a whole number 32 bits round the last tap's place up, so that there are five taps (sin(pi) is -9e-8): as for whole numbers.
+  const two = f32x4.splat(2);
+  const rounded = f32x4.ne(f32x4.floor(f32x4.add(places, two)), f32x4.add(f32x4.floor(places), two));
+  return v128.andnot(fixed, rounded);
 }
 
 /** The last tap's index. */

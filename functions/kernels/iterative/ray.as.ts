@@ -1,11 +1,14 @@
 // The pieces of a ray in the cells it meets. rays.ts says what they are; here they are found without sorting crossings:
 // a ray crosses each line of its major axis (rows where |cos| >= |sin|) once, and between two of them at most one line of the other axis.
 // So the slab between two lines holds one piece or two, and four slabs are worked out at once. Only at the ends of a ray, where crossings near
-// the border are left out, are pieces taken one by one (`walkTo`).
+// the border are left out, are pieces taken one by one (`walkTo`), and of rays that may run along a line (`walkSorted`).
+import { slabs } from './slabs.as';
 
 /** Bytes of a piece of a ray: the cell's place in the picture, and the length. */
 export const pieceBytes: usize = 8;
 const borderMargin: f32 = 0.01;
+/** A ray that moves less than this across the picture is parallel to its lines but for rounding, and may run along one. */
+const alongLine: f32 = 0.001;
 
 let rows: i32 = 0;
 let columns: i32 = 0;
@@ -54,6 +57,14 @@ export function trace(distance: f32, cosine: f32, sine: f32): usize {
   const sourceY = far * sine + distance * cosine;
   const spanX = sourceX - (-far * cosine - distance * sine);
   const spanY = sourceY - (-far * sine + distance * cosine);
+  piece = pieces;
+  if (Mathf.min(Mathf.abs(cosine), Mathf.abs(sine)) * -far < alongLine) {
+    orient(rows, columns, pitch, lanes << 2, sourceX, sourceY);
+    slope = spanY / spanX;
+    inverseSlope = spanX / spanY;
+    walkSorted(cosine * sine >= 0);
+    return piece;
+  }
   if (Mathf.abs(cosine) >= Mathf.abs(sine)) {
     orient(rows, columns, pitch, lanes << 2, sourceX, sourceY);
     slope = spanY / spanX;
@@ -63,7 +74,6 @@ export function trace(distance: f32, cosine: f32, sine: f32): usize {
     slope = spanX / spanY;
     inverseSlope = spanY / spanX;
   }
-  piece = pieces;
   crossLines();
   const low = borderMargin - qHalf;
   const high = qHalf - borderMargin;
@@ -157,6 +167,41 @@ function counts(m: i32): bool {
   return p >= pLow && p <= pHigh;
 }
 
+/**
+ * A ray that may run along a line, as rays.ts does it: all crossings in the order of p, where rounding decides on which side of the line they
+ * lie and which comes first.
+ */
+function walkSorted(rising: bool): void {
+  const low = borderMargin - qHalf;
+  const high = qHalf - borderMargin;
+  const step = rising ? 1 : -1;
+  let m = rising ? 0 : qCells;
+  let started = false;
+  for (let n = 0; ; ) {
+    while (m >= 0 && m <= qCells && !counts(m)) m += step;
+    while (n <= pCells && !(crossingQ(n) >= low && crossingQ(n) <= high)) n++;
+    const onQ = counts(m);
+    if (!onQ && n > pCells) return;
+    const onLine = f32(n) - pHalf;
+    const takesQ = onQ && (n > pCells || crossingP(m) < onLine);
+    const p = takesQ ? crossingP(m) : onLine;
+    const q = takesQ ? f32(m) - qHalf : crossingQ(n);
+    if (started) addPiece(p, q);
+    atP = p;
+    atQ = q;
+    started = true;
+    if (takesQ) m += step;
+    else n++;
+  }
+}
+
+/** Where the ray crosses line n of the major axis. */
+// @ts-expect-error: decorators of AssemblyScript.
+@inline
+function crossingQ(n: i32): f32 {
+  return slope * (f32(n) - pHalf - pSource) + qSource;
+}
+
 /** A ray that crosses no line of its major axis within the borders: at most a corner's width of it lies inside. */
 function walkAcross(): void {
   let m = qDirection > 0 ? 0 : qCells;
@@ -188,7 +233,9 @@ function walkAlong(first: i32, last: i32): void {
     return;
   }
   walkTo(first + 1, last);
-  slabs(first + 1, last - 1);
+  piece = slabs(
+    first + 1, last - 1, piece, crossings, slope, inverseSlope, pHalf, qHalf, pSource, qSource, pStep, qStep,
+  );
   nextP = last;
   atP = f32(last - 1) - pHalf;
   atQ = crossing(last - 1);
@@ -239,58 +286,4 @@ function addPiece(p: f32, q: f32): void {
   piece += pieceBytes;
   atP = p;
   atQ = q;
-}
-
-/** The pieces between lines `from` and `to` of p, all of them inside. */
-function slabs(from: i32, to: i32): void {
-  const length = f32x4.splat(Mathf.sqrt(1 + slope * slope));
-  const halfQ = f32x4.splat(qHalf);
-  const sourceQ = f32x4.splat(qSource);
-  const inverse = f32x4.splat(inverseSlope);
-  const toSlab = f32x4(pHalf + pSource - f32(from), pHalf + pSource - f32(from + 1), pHalf + pSource - f32(from + 2), pHalf + pSource - f32(from + 3));
-  const zero = f32x4.splat(0);
-  const one = f32x4.splat(1);
-  const stepQ = i32x4.splat(qStep);
-  let slab = i32x4(from * pStep, (from + 1) * pStep, (from + 2) * pStep, (from + 3) * pStep);
-  const slabStep = i32x4.splat(pStep << 2);
-  let source = toSlab;
-  let at = crossings + (from << 2);
-  let to_ = piece;
-  for (let n = from; n < to; n += 4, at += 16) {
-    const leave = f32x4.floor(f32x4.add(v128.load(at, 4), halfQ));
-    // At 45 degrees rounding may put both ends of a slab just outside of one cell, which would be two cells apart.
-    const entered = f32x4.floor(f32x4.add(v128.load(at), halfQ));
-    const enter = f32x4.max(f32x4.min(entered, f32x4.add(leave, one)), f32x4.sub(leave, one));
-    const line = f32x4.sub(f32x4.max(enter, leave), halfQ);
-    const part = f32x4.add(f32x4.mul(inverse, f32x4.sub(line, sourceQ)), source);
-    const crossed = f32x4.ne(enter, leave);
-    // Not crossed: all of the slab belongs to the first piece. pmin and pmax also turn NaN into a number.
-    const share = v128.bitselect(f32x4.pmin(one, f32x4.pmax(zero, part)), one, crossed);
-    const before = f32x4.mul(length, share);
-    const after = f32x4.sub(length, before);
-    const cell = i32x4.add(slab, i32x4.mul(i32x4.trunc_sat_f32x4_s(enter), stepQ));
-    const nextCell = i32x4.add(slab, i32x4.mul(i32x4.trunc_sat_f32x4_s(leave), stepQ));
-    const low1 = i8x16.shuffle(cell, before, 0, 1, 2, 3, 16, 17, 18, 19, 4, 5, 6, 7, 20, 21, 22, 23);
-    const high1 = i8x16.shuffle(cell, before, 8, 9, 10, 11, 24, 25, 26, 27, 12, 13, 14, 15, 28, 29, 30, 31);
-    const low2 = i8x16.shuffle(nextCell, after, 0, 1, 2, 3, 16, 17, 18, 19, 4, 5, 6, 7, 20, 21, 22, 23);
-    const high2 = i8x16.shuffle(nextCell, after, 8, 9, 10, 11, 24, 25, 26, 27, 12, 13, 14, 15, 28, 29, 30, 31);
-    const pieceCounts = i32x4.sub(i32x4.splat(1), crossed);
-    v128.store(to_, i8x16.shuffle(low1, low2, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23));
-    to_ += i32x4.extract_lane(pieceCounts, 0) << 3;
-    if (n + 1 < to) {
-      v128.store(to_, i8x16.shuffle(low1, low2, 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31));
-      to_ += i32x4.extract_lane(pieceCounts, 1) << 3;
-    }
-    if (n + 2 < to) {
-      v128.store(to_, i8x16.shuffle(high1, high2, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23));
-      to_ += i32x4.extract_lane(pieceCounts, 2) << 3;
-    }
-    if (n + 3 < to) {
-      v128.store(to_, i8x16.shuffle(high1, high2, 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31));
-      to_ += i32x4.extract_lane(pieceCounts, 3) << 3;
-    }
-    slab = i32x4.add(slab, slabStep);
-    source = f32x4.sub(source, f32x4.splat(4));
-  }
-  piece = to_;
 }

@@ -117,12 +117,16 @@ export class RayTracer {
       const dx = (cx[k + 1] as number) - (cx[k] as number);
       const dy = (cy[k + 1] as number) - (cy[k] as number);
       lengths[k] = Math.sqrt(dx * dx + dy * dy);
-      const row = Math.floor(0.5 * ((cx[k + 1] as number) + (cx[k] as number)) + 0.5 * rows);
-      const column = Math.floor(0.5 * ((cy[k + 1] as number) + (cy[k] as number)) + 0.5 * columns);
-      cells[k] = row * columns + column;
+      cells[k] = cellBetween(cx, k, rows) * columns + cellBetween(cy, k, columns);
     }
     return count;
   }
+}
+
+/** The cell around the middle of two crossings. A ray may run along a line: which side it is on is TomoPy's rounding. */
+function cellBetween(crossed: Float32Array, k: number, cells: number): number {
+  const middle = fround(0.5 * fround((crossed[k + 1] as number) + (crossed[k] as number)));
+  return Math.floor(fround(middle + 0.5 * cells));
 }
 
 /** Crossings of a ray with all `lines` of one direction; those outside the grid's other borders are left out. */

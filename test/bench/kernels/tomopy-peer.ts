@@ -4,6 +4,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { decodeNpy, encodeNpy } from '../../../functions/formats/index.ts';
+import { circularMask } from '../../../functions/kernels/index.ts';
 import { relativeL2 } from '../../../functions/phantom/index.ts';
 import type { KernelCase } from './cases.ts';
 
@@ -13,8 +14,11 @@ export interface TomopyPeer {
   readonly version: string;
   /** CPU seconds of one run, the best of some. */
   run(subject: KernelCase): Promise<number>;
-  /** How far the peer's last result is from ours. */
-  distance(ours: Float32Array): number;
+  /**
+   * How far the peer's last result is from ours, in the circle that the detector sees: where a side is a power of two, TomoPy's GridRec
+   * reads the correction of the first row and the last column from behind its table.
+   */
+  distance(ours: Float32Array, subject: KernelCase): number;
   close(): void;
 }
 
@@ -40,7 +44,14 @@ export async function startTomopy(python: string, folder: string): Promise<Tomop
       child.stdin.write(`${JSON.stringify(request)}\n`);
       return Number((await answer())['seconds']);
     },
-    distance: (ours) => relativeL2(ours, decodeNpy(readFileSync(out), out).values),
+    distance: (ours, { scan }) => {
+      const grid = { rows: scan.columns, columns: scan.columns };
+      const [mine, theirs] = [ours, decodeNpy(readFileSync(out), out).values].map((values) =>
+        Float32Array.from(values),
+      );
+      for (const values of [mine, theirs]) circularMask(values as Float32Array, grid, 0.95);
+      return relativeL2(mine as Float32Array, theirs as Float32Array);
+    },
     close: () => void child.kill(),
   };
 }

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { backProject, type IterativeOptions, reconstructIterative } from '../../../functions/kernels/index.ts';
 import { RayTracer, rayDirection, rayDistance, rayOffset } from '../../../functions/kernels/iterative/rays.ts';
 import { drawEllipses, measureQuality, projectEllipses, sheppLogan } from '../../../functions/phantom/index.ts';
+import { loadKernel } from '../../harness/kernels.ts';
 import { expectClose } from './closeness.ts';
 import { hasOracles, missingReason, oracleScan, readOracle } from './oracle-data.ts';
 import { evenAngles, seededRandom } from './scans.ts';
@@ -20,6 +21,29 @@ describe.skipIf(!hasOracles)(`equal to TomoPy (${missingReason})`, () => {
   it('backProject()', () => {
     expectClose(backProject(oracleScan()), readOracle('fbp').values);
   });
+});
+
+/** Measured with TomoPy's C (commit 593cb62d): six columns on 5 x 4 cells at 90, 180 and 270 degrees, where every ray runs along a line. */
+const alongLines = [
+  [50, 40, 30, 20],
+  [255, 245, 240, 634],
+  [354, 345.3334, 335.3334, 920],
+  [453, 443, 833, 823],
+  [552, 542, 534, 1524],
+];
+
+it.each([
+  ['plain TypeScript', undefined],
+  ['SIMD', await loadKernel('iterative')],
+])('rays along the lines of a grid are on the side that TomoPy rounds them to: %s', (_, kernel) => {
+  const columns = 6;
+  const theta = Float64Array.of(Math.PI / 2, Math.PI, 1.5 * Math.PI);
+  const sinogram = Float32Array.from(
+    { length: 3 * columns },
+    (_, i) => (1 + (i % columns)) * 10 ** Math.floor(i / columns),
+  );
+  const scan = { sinogram, slices: 1, angles: 3, columns, theta, grid: { rows: 5, columns: 4 }, kernel };
+  expectClose(backProject(scan), Float32Array.from(alongLines.flat()));
 });
 
 /** The phantom where the iterative methods show it: its middle between the two middle cells. */
