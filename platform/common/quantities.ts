@@ -45,3 +45,8 @@ export function formatDuration(ms: number): string {
   if (hours < 48) return minutes % 60 === 0 ? `${hours}h` : `${hours}h${minutes % 60}m`;
   return hours % 24 === 0 ? `${hours / 24}d` : `${Math.floor(hours / 24)}d${hours % 24}h`;
 }
+
+/** "once", "7 times". */
+export function formatTimes(count: number): string {
+  return count === 1 ? 'once' : `${count} times`;
+}

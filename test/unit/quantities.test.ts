@@ -1,6 +1,6 @@
 /** Times as people read them. */
 import { expect, it } from 'vitest';
-import { formatDuration, parseDurationMs } from '#common';
+import { formatDuration, formatTimes, parseDurationMs } from '#common';
 import { fc } from '../harness/properties.ts';
 
 const [second, minute, hour, day] = [1_000, 60_000, 3_600_000, 86_400_000];
@@ -29,4 +29,8 @@ it('is near what is meant, and can be read back', () => {
       expect(Math.abs(back - ms)).toBeLessThanOrEqual(lost);
     }),
   );
+});
+
+it('says once for one time', () => {
+  expect([1, 2, 20].map(formatTimes)).toEqual(['once', '2 times', '20 times']);
 });

@@ -16,7 +16,7 @@ import {
   retryId,
   retrySubject,
 } from '#broker';
-import { backoffMs, giveBackBuffer, messageOf, PlatformError, parseTraceparent } from '#common';
+import { backoffMs, formatTimes, giveBackBuffer, messageOf, PlatformError, parseTraceparent } from '#common';
 import type { ErrorHeader } from '#frames';
 import type { CallOutcome, CallRun } from '../call.ts';
 import type { EventTrace } from '../traces/event-trace.ts';
@@ -240,7 +240,7 @@ export class Delivery {
       const { retry } = this.#route;
       this.#tellAuthor(`attempt ${failures} of ${retry.attempts} failed: ${mapped || message}`, run);
       if (kind === 'rejected') return this.deadLetter(`rejected: ${message}`, record);
-      if (failures >= retry.attempts) return this.deadLetter(`failed ${failures} times: ${message}`, record);
+      if (failures >= retry.attempts) return this.deadLetter(`failed ${formatTimes(failures)}: ${message}`, record);
       return this.#giveBack(record, retryAfterMs ?? backoffMs(failures, { minMs: retry.minMs, maxMs: retry.maxMs }));
     });
   }

@@ -112,7 +112,7 @@ function Letter({
     >
       <p>
         <b class="mono">{letter.subject}</b> {bytesText(letter.eventBytes)}, stored {clockText(letter.eventTimeMs)}
-        {letter.redriven > 0 && `, given back ${letter.redriven} times before`}
+        {letter.redriven > 0 && `, given back ${letter.redriven === 1 ? 'once' : `${letter.redriven} times`} before`}
       </p>
       <dl>
         {Object.entries(headers).map(([key, value]) => (
