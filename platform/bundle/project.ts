@@ -65,8 +65,11 @@ function readFolder(folder: string, shown: string): Project {
   if (only !== undefined && entries.length === 1) return { functions: [singleFunction(join(folder, only))], notes: [] };
   const found =
     entries.length === 0 ? 'no .ts or .js file' : `${entries.length} of them (${entries.sort().join(', ')})`;
+  const misnamed = ['pilotfish.yml', 'pilotfish.json'].find((name) => existsSync(join(folder, name)));
   throw new PlatformError('invalid', `"${shown}" has no ${manifestFileName} and ${found}`, {
-    hint: `Write a ${manifestFileName}, or name the one file to deploy.`,
+    hint: misnamed
+      ? `Rename ${misnamed} to ${manifestFileName}.`
+      : `Write a ${manifestFileName}, or name the one file to deploy.`,
   });
 }
 

@@ -43,7 +43,8 @@ export function flag(flags: string, description: string): Option {
 /** Parsers for flags; commander turns their errors into usage errors. */
 export function positiveInteger(text: string): number {
   const value = Number(text);
-  if (Number.isSafeInteger(value) && value > 0) return value;
+  // Digits only: 0x10 and 1e3 are numbers to JavaScript, and slips of the finger to people.
+  if (/^\d+$/.test(text) && Number.isSafeInteger(value) && value > 0) return value;
   throw new InvalidArgumentError('It must be a whole number above 0.');
 }
 

@@ -7,7 +7,8 @@ export function entries(max: number, wanted: (entry: Entry) => boolean = () => t
     timeMs,
     kind: 'scale',
     subject,
-    text: `${from} → ${to}  ${reason}`,
+    change: `${from} → ${to}`,
+    text: reason,
     level: 'info',
   }));
   return [...happenings.value, ...decided]

@@ -38,6 +38,13 @@ export function clockText(timeMs: number): string {
   return new Date(timeMs).toTimeString().slice(0, 8);
 }
 
+/** A pilot may be days old: what is not of today has its day, too. */
+export function momentText(timeMs: number, nowMs: number = Date.now()): string {
+  const then = new Date(timeMs);
+  if (then.toDateString() === new Date(nowMs).toDateString()) return clockText(timeMs);
+  return `${then.getDate()} ${then.toLocaleString('en', { month: 'short' })} ${clockText(timeMs)}`;
+}
+
 /** What the autoscaler says, as it is set in print: an arrow of two signs may be broken between them. */
 export function reasonText(text: string): string {
   return text.replaceAll('->', '→');

@@ -4,10 +4,11 @@
  * same ids, same TLS setting (none on loopback). Runs take turns.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { jetstreamManager } from '@nats-io/jetstream';
-import type { NatsConnection } from '@nats-io/transport-node';
+import { type JetStreamManager, jetstreamManager } from '@nats-io/jetstream';
+import { headers, type MsgHdrs, type NatsConnection } from '@nats-io/transport-node';
 import { connectNats, ensureConsumer, eventSubject, readLag, streams } from '#broker';
 import { eventually } from '../harness/eventually.ts';
 import { TestPilot } from '../harness/pilot.ts';
@@ -18,7 +19,7 @@ import type { BenchOptions } from './run.ts';
 
 const payloadBytes = 128;
 /** Not counted: code is compiled, pipelines fill. */
-const warmUpEvents = 30_000;
+export const warmUpEvents = 30_000;
 const runMsMax = 120_000;
 
 export interface Side {
@@ -122,35 +123,47 @@ function ready(child: ChildProcess): Promise<void> {
 }
 
 /** Events per CPU second of `side` and its children. */
-export async function measure(
-  side: Side,
-  gateway: NatsConnection,
-  source: NatsConnection,
-  events: number,
-): Promise<number> {
+async function measure(side: Side, gateway: NatsConnection, source: NatsConnection, events: number): Promise<number> {
   const manager = await jetstreamManager(gateway);
-  const drained = () =>
-    eventually(
-      async () => {
-        const lag = await readLag(manager, streams.events, side.consumer);
-        return lag && lag.pending + lag.ackPending === 0;
-      },
-      { timeoutMs: runMsMax, what: `${side.consumer} has handled every event` },
-    );
-  await publish(source, side.subject, warmUpEvents);
-  await drained();
+  await publishEvents(source, side.subject, warmUpEvents);
+  await drained(manager, side);
   const before = cpuNanoseconds(side.pid);
-  await publish(source, side.subject, events);
-  await drained();
+  await publishEvents(source, side.subject, events);
+  await drained(manager, side);
   return events / ((cpuNanoseconds(side.pid) - before) / 1e9);
 }
 
-/** Stored without PubAcks: the publisher is no part of the measurement, the server's backlog is awaited by flushing. */
-async function publish(source: NatsConnection, subject: string, count: number): Promise<void> {
+export async function drained(manager: JetStreamManager, { consumer }: Side): Promise<void> {
+  await eventually(
+    async () => {
+      const lag = await readLag(manager, streams.events, consumer);
+      return lag && lag.pending + lag.ackPending === 0;
+    },
+    { timeoutMs: runMsMax, what: `${consumer} has handled every event` },
+  );
+}
+
+/**
+ * Stored without PubAcks: the publisher is no part of the measurement, the server's backlog is awaited by flushing.
+ * One event in `traceEvery` is traced, none at 0.
+ */
+export async function publishEvents(
+  source: NatsConnection,
+  subject: string,
+  count: number,
+  traceEvery = 0,
+): Promise<void> {
   const payload = Buffer.alloc(payloadBytes, 'x');
   for (let number = 0; number < count; number++) {
-    source.publish(`${subject}.${number}`, payload);
+    const isTraced = traceEvery > 0 && number % traceEvery === 0;
+    source.publish(`${subject}.${number}`, payload, isTraced ? { headers: traceHeaders() } : undefined);
     if (number % 500 === 499) await source.flush();
   }
   await source.flush();
+}
+
+function traceHeaders(): MsgHdrs {
+  const made = headers();
+  made.set('traceparent', `00-${randomBytes(16).toString('hex')}-${randomBytes(8).toString('hex')}-01`);
+  return made;
 }

@@ -27,6 +27,22 @@ export function median(values: readonly number[]): number {
     : ((sorted[middle - 1] ?? Number.NaN) + (sorted[middle] ?? Number.NaN)) / 2;
 }
 
+/** Where the median of 95 of 100 resamplings lies (bootstrap): the same for the same values. */
+export function medianInterval(values: readonly number[]): { readonly low: number; readonly high: number } {
+  const resamplings = 2_000;
+  let state = 1;
+  const below = (limit: number) => {
+    // Lehmer's generator (Park and Miller): good enough to draw from a few dozen values.
+    state = (state * 48_271) % 2_147_483_647;
+    return state % limit;
+  };
+  const medians = Array.from({ length: resamplings }, () =>
+    median(values.map(() => values[below(values.length)] ?? Number.NaN)),
+  ).sort((a, b) => a - b);
+  const at = (share: number) => medians[Math.floor(share * resamplings)] ?? Number.NaN;
+  return { low: at(0.025), high: at(0.975) };
+}
+
 export function compare(
   name: string,
   unit: string,

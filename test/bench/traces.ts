@@ -1,48 +1,82 @@
-/** What tracing costs: events per CPU second through `echo` where one of a hundred is traced, against a pilot that traces none. */
+/**
+ * What tracing costs: CPU time of an event through `echo` where one of a hundred is traced, against where none is. Processes
+ * differ by more than tracing costs, so both sides are slices of one pilot's life: a source says of one event in a hundred that
+ * it is traced, or of none. Slices come as plain, traced, traced, plain: what drifts meets both.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { jetstreamManager } from '@nats-io/jetstream';
+import type { NatsConnection } from '@nats-io/transport-node';
 import { streams } from '#broker';
 import { TestPilot } from '../harness/pilot.ts';
 import { TraceCollector } from '../harness/trace-collector.ts';
-import { benchConnections, measure, openOurs } from './events.ts';
-import { type BenchResult, compare, median } from './report.ts';
+import { cpuNanoseconds } from './cpu.ts';
+import { benchConnections, drained, openOurs, publishEvents, type Side, warmUpEvents } from './events.ts';
+import { type BenchResult, compare, median, medianInterval } from './report.ts';
 import type { BenchOptions } from './run.ts';
 
-const ratio = 0.01;
+const every = 100;
+/** Groups of four slices in a run. */
+const groupsPerRun = 4;
+/** Spans go out each second: those of a slice are to be paid for in it. */
+const exportMs = 1_200;
+const spansPerEvent = 5;
 
-/**
- * Runs take turns, either side first as often as the other, and the other pilot is idle meanwhile: what slows the machine down for
- * seconds meets both. So the ratio of neighbours is told, too; the first pair, in which the library is loaded, is not counted.
- */
 export async function benchTraces({ runs, events }: BenchOptions): Promise<BenchResult[]> {
   await using collector = await TraceCollector.start();
-  await using plain = await TestPilot.start({ coresPerNode: 1 });
-  await using traced = await TestPilot.start({ coresPerNode: 1, traces: collector.url, traceRatio: ratio });
-  const off: number[] = [];
-  const share: number[] = [];
-  for (let run = 0; run <= runs; run++) {
-    const sides = [
-      { pilot: plain, found: off },
-      { pilot: traced, found: share },
-    ];
-    for (const { pilot, found } of run % 2 === 0 ? sides : sides.reverse()) found.push(await one(pilot, events));
-    process.stderr.write(
-      `run ${run}/${runs} events per CPU second: off ${off.at(-1)?.toFixed(0)}, 1 % ${share.at(-1)?.toFixed(0)}; ${collector.spans.length} spans\n`,
-    );
+  // A source's word stands whatever the share is; what the share itself costs an event is one multiplication, on both sides.
+  await using pilot = await TestPilot.start({ coresPerNode: 1, traces: collector.url, traceRatio: 0 });
+  await using connections = await benchConnections(pilot);
+  const slicer = new Slicer(await openOurs(pilot), connections, Math.ceil(events / groupsPerRun));
+  await slicer.warmUp();
+  const plain: number[] = [];
+  const traced: number[] = [];
+  for (let group = 0; group < runs * groupsPerRun; group++) {
+    const [a, b, c, d] = [await slicer.run(0), await slicer.run(every), await slicer.run(every), await slicer.run(0)];
+    plain.push(2 / (a + d));
+    traced.push(2 / (b + c));
+    process.stderr.write(`group ${group + 1}/${runs * groupsPerRun}: ${((a + d) / (b + c)).toFixed(3)}\n`);
   }
-  const counted = { off: off.slice(1), share: share.slice(1) };
-  const ratios = counted.share.map((value, at) => value / (counted.off[at] ?? Number.NaN));
-  const pairs = { median: median(ratios), least: Math.min(...ratios), most: Math.max(...ratios) };
+  const wanted = slicer.tracedEvents * spansPerEvent;
+  if (collector.spans.length < wanted) throw new Error(`${collector.spans.length} spans came, ${wanted} were due`);
+  const ratios = traced.map((value, at) => value / (plain[at] ?? Number.NaN));
+  const interval = medianInterval(ratios);
   process.stderr.write(
-    `neighbours: ${pairs.median.toFixed(3)} (${pairs.least.toFixed(3)} to ${pairs.most.toFixed(3)}); without the first pair\n`,
+    `groups: median ${median(ratios).toFixed(4)}, 95 of 100 resamplings ${interval.low.toFixed(4)} to ${interval.high.toFixed(4)}; ${collector.spans.length} spans\n`,
   );
-  return [{ ...compare('traced1pct-vs-off', 'events/CPU s', counted.share, counted.off), details: pairs }];
+  const details = { median: median(ratios), ...interval };
+  return [{ ...compare('traced1pct-vs-off', 'events/CPU s', traced, plain), ratio: details.median, details }];
 }
 
-async function one(pilot: TestPilot, events: number): Promise<number> {
-  await using sides = await benchConnections(pilot);
-  const side = await openOurs(pilot);
-  const perSecond = await measure(side, sides.gateway, sides.source, events);
-  await side.close();
-  await (await jetstreamManager(sides.gateway)).streams.purge(streams.events);
-  return perSecond;
+class Slicer {
+  readonly #side: Side;
+  readonly #gateway: NatsConnection;
+  readonly #source: NatsConnection;
+  readonly #events: number;
+  tracedEvents = 0;
+
+  constructor(side: Side, { gateway, source }: { gateway: NatsConnection; source: NatsConnection }, events: number) {
+    this.#side = side;
+    this.#gateway = gateway;
+    this.#source = source;
+    this.#events = events;
+  }
+
+  /** Code is compiled, what sends spans is loaded. */
+  async warmUp(): Promise<void> {
+    await publishEvents(this.#source, this.#side.subject, warmUpEvents);
+    for (const share of [every, 0, every, 0]) await this.run(share);
+  }
+
+  /** CPU seconds of an event; one in `share` is traced, none at 0. */
+  async run(share: number): Promise<number> {
+    const manager = await jetstreamManager(this.#gateway);
+    await drained(manager, this.#side);
+    await manager.streams.purge(streams.events);
+    const before = cpuNanoseconds(this.#side.pid);
+    await publishEvents(this.#source, this.#side.subject, this.#events, share);
+    await drained(manager, this.#side);
+    await sleep(exportMs);
+    if (share > 0) this.tracedEvents += Math.ceil(this.#events / share);
+    return (cpuNanoseconds(this.#side.pid) - before) / 1e9 / this.#events;
+  }
 }

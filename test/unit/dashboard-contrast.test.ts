@@ -22,6 +22,12 @@ function contrast(a: string, b: string): number {
   return (high + 0.05) / (low + 0.05);
 }
 
+function mixed(colour: string, ground: string, share: number): string {
+  const part = (of: string, at: number) => Number.parseInt(of.slice(at, at + 2), 16);
+  const parts = [1, 3, 5].map((at) => Math.round(part(colour, at) * share + part(ground, at) * (1 - share)));
+  return `#${parts.map((value) => value.toString(16).padStart(2, '0')).join('')}`;
+}
+
 it('the ruler is right', () => {
   expect(contrast('#000000', '#ffffff')).toBeCloseTo(21);
   expect(contrast('#777777', '#ffffff')).toBeCloseTo(4.48, 2);
@@ -44,6 +50,17 @@ describe.each([
   it('text has 4.5 to 1', () => {
     const names = ['ink', 'ink-2', 'ink-3', 'accent', 'good', 'bad', 'warn'];
     expect(least(names).filter(([, ratio]) => ratio < 4.5)).toEqual([]);
+  });
+
+  it('the letters of a slot have 4.5 to 1 on its own tint, and on it where it is full', () => {
+    const tint = Number(
+      /\.slot\.ready \{\s*background: color-mix\(in srgb, var\(--slot\) (\d+)%, transparent\)/.exec(style)?.[1],
+    );
+    const card = theme['card'] ?? '';
+    const low = Array.from({ length: 9 }, (_, at) => theme[`c${at}`] ?? '').filter(
+      (colour) => contrast(colour, mixed(colour, card, tint / 100)) < 4.5 || contrast(colour, card) < 4.5,
+    );
+    expect(low).toEqual([]);
   });
 
   it('lines and marks have 3 to 1', () => {

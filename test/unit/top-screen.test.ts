@@ -45,6 +45,21 @@ describe('the screen of `top`', () => {
     expect(lines.filter((line) => line.includes('1 -> 2')).length).toBeGreaterThan(2);
   });
 
+  it('has rates, times and what is left of the walltime, the first where the terminal is wide', () => {
+    const watched = WatchResponse.fromPartial({
+      timeMs: 1_000_000,
+      jobs: [{ endsAtMs: 0 }, { endsAtMs: 1_000_000 + 90 * 60_000 }, { endsAtMs: 1_000_000 + 99 * 60_000 }],
+      functions: [{ name: 'split', metrics: { ratePerSecond: 25.04, p50Ms: 0.25, p99Ms: 2_100 } }, { name: 'new' }],
+    });
+    const [heading, , titles, split, fresh] = linesOf(topScreen(watched, [], { columns: 120, rows: 24 }));
+    expect(heading).toMatch(/, 1h30m left$/);
+    const end = (title: string) => (titles ?? '').indexOf(title) + title.length;
+    expect(split?.slice(0, end('COME/S'))).toMatch(/ 25\.0$/);
+    expect(split?.slice(0, end('P99'))).toMatch(/ 0\.3 ms +2\.1 s$/);
+    expect(fresh?.slice(0, end('COME/S'))).toMatch(/ \?$/);
+    expect(topScreen(watched, [], { columns: 80, rows: 24 })).not.toContain('P99');
+  });
+
   it('shows everything where there is room', () => {
     const text = topScreen(seen(3), decisions(8), { columns: 400, rows: 50 });
     for (const at of [0, 1, 2]) expect(text).toContain(`${name(at)} `);

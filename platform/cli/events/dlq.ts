@@ -1,7 +1,6 @@
 /** `pilotfish dlq ...`: what a function could not handle; look at it, give it back, or delete it. */
 import { isUtf8 } from 'node:buffer';
 import type { Command } from 'commander';
-import { InvalidArgumentError } from 'commander';
 import { formatBytes, PlatformError } from '#common';
 import type { DeadLetter, FailedAttempt, GetDeadLetterResponse } from '#proto';
 import { type CommandFactory, type CommonOptions, flag, newCommand, outputOf, positiveInteger } from '../command.ts';
@@ -97,9 +96,7 @@ export const dlqPurgeCommand: CommandFactory = (context): Command =>
     });
 
 function sequenceList(text: string, before: number[] | undefined): number[] {
-  const sequence = Number(text);
-  if (Number.isSafeInteger(sequence) && sequence > 0) return [...(before ?? []), sequence];
-  throw new InvalidArgumentError('It must be a whole number above 0.');
+  return [...(before ?? []), positiveInteger(text)];
 }
 
 /** Neither a forgotten number nor a number beside --all may touch letters that nobody meant. */

@@ -1,5 +1,6 @@
 /** What `top` draws: as many functions and decisions as the terminal has lines for, each on one line. */
-import type { FunctionSummary, ScaleDecision, WatchResponse } from '#proto';
+import { formatDuration } from '#common';
+import type { FunctionSummary, PilotJob, ScaleDecision, WatchResponse } from '#proto';
 import type { CliStream } from '../context.ts';
 import { decisionText } from '../functions/scale-view.ts';
 import { countText } from '../output/output.ts';
@@ -16,6 +17,9 @@ const clearBelow = '\u001b[J';
 /** Heading, titles and the blank lines around; the cursor has the last line. */
 const ownLines = 5;
 
+/** From so many columns on there is room for rates and times beside the reason. */
+const wideFrom = 120;
+
 /** A terminal that does not know its size says 0. */
 export function sizeOf(stream: CliStream): ScreenSize {
   const { columns, rows } = stream as Partial<ScreenSize>;
@@ -23,7 +27,7 @@ export function sizeOf(stream: CliStream): ScreenSize {
 }
 
 export function topScreen(
-  { timeMs, nodes, functions }: WatchResponse,
+  { timeMs, nodes, functions, jobs }: WatchResponse,
   recent: readonly ScaleDecision[],
   { columns, rows }: ScreenSize,
 ): string {
@@ -37,10 +41,10 @@ export function topScreen(
   const shown = functions.slice(0, room - decided.length);
   const hidden = functions.length - shown.length;
   const lines = [
-    `${new Date(timeMs).toISOString().slice(11, 19)}  ${ready} of ${nodes.length} nodes ready, ${countText(used)} of ${countText(slots)} slots used`,
+    `${new Date(timeMs).toISOString().slice(11, 19)}  ${ready} of ${nodes.length} nodes ready, ${countText(used)} of ${countText(slots)} slots used${walltimeText(jobs, timeMs)}`,
     '',
-    `${'FUNCTION'.padEnd(widest)}   READY/WANTED       LAG     HANDLED  FAILED  WHY`,
-    ...shown.map((summary) => functionLine(summary, widest)),
+    `${'FUNCTION'.padEnd(widest)}   READY/WANTED       LAG     HANDLED  FAILED  ${columns < wideFrom ? '' : wideTitles}WHY`,
+    ...shown.map((summary) => functionLine(summary, widest, columns >= wideFrom)),
     hidden > 0 ? `and ${hidden} more: pilotfish list` : '',
     ...decided.map((decision) => `${decision.function.padEnd(widest)}  ${decisionText(decision)}`),
   ];
@@ -48,7 +52,21 @@ export function topScreen(
   return home + lines.map((line) => `${cut(printableCell(line))}${clearLine}\n`).join('') + clearBelow;
 }
 
-function functionLine(summary: FunctionSummary, widest: number): string {
+/** Of the job that ends first. */
+function walltimeText(jobs: readonly PilotJob[], nowMs: number): string {
+  const ends = jobs.map(({ endsAtMs }) => endsAtMs).filter((end) => end > 0);
+  return ends.length === 0 ? '' : `, ${formatDuration(Math.max(0, Math.min(...ends) - nowMs))} left`;
+}
+
+const wideTitles = '   COME/S       P50       P99  ';
+
+function wideCells({ metrics }: FunctionSummary): string[] {
+  const { ratePerSecond = -1, p50Ms = 0, p99Ms = 0 } = metrics ?? {};
+  const time = (ms: number) => (ms > 0 ? formatDuration(ms) : '-').padStart(9);
+  return [(ratePerSecond < 0 ? '?' : ratePerSecond.toFixed(1)).padStart(9), time(p50Ms), time(p99Ms)];
+}
+
+function functionLine(summary: FunctionSummary, widest: number, isWide: boolean): string {
   const { name, instancesReady, instancesWanted, lag, handled, failed, scaleReason } = summary;
   return [
     name.padEnd(widest),
@@ -56,6 +74,7 @@ function functionLine(summary: FunctionSummary, widest: number): string {
     (lag < 0 ? '?' : countText(lag)).padStart(9),
     countText(handled).padStart(11),
     countText(failed).padStart(7),
+    ...(isWide ? wideCells(summary) : []),
     ` ${scaleReason}`,
   ].join(' ');
 }

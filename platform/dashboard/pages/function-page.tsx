@@ -68,6 +68,7 @@ export function FunctionPage({ name }: { readonly name: string }) {
           <HappeningList
             entries={entries(decisionsShown, ({ subject }) => subject === name)}
             empty="The autoscaler has changed nothing yet."
+            about={name}
           />
         </section>
         <section>
@@ -164,9 +165,9 @@ function Actions({ name, hasCanary, hasOthers }: ActionsProps) {
           <ActionButton
             method="SetScale"
             request={{ name, override: { pausedIn: true, pausedOut: true } }}
-            label="Hold"
+            label="Hold instances"
           />
-          <ActionButton method="SetScale" request={{ name }} label="As the manifest says" />
+          <ActionButton method="SetScale" request={{ name }} label="Scale as the manifest says" />
         </>
       )}
     </span>

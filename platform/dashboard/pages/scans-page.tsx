@@ -11,14 +11,8 @@ export function ScansPage({ chosen }: { readonly chosen: string | undefined }) {
   return (
     <>
       <h1>{chosen === undefined ? 'Scans' : `Scan ${chosen}`}</h1>
-      {chosen !== undefined && may('GetLatestEvent') && (
-        <div key={chosen}>
-          <SliceViewer scan={chosen} stem="preview" title="Preview while it arrives" none="" />
-          <SliceViewer scan={chosen} stem="recon" title="Reconstruction" none="No slice of this scan is stored yet." />
-        </div>
-      )}
       {chosen === undefined && may('GetLatestEvent') && <PreviewList />}
-      <h2>{chosen === undefined ? 'Coming in, and lately gathered' : 'Gathers'}</h2>
+      <h2>{chosen === undefined ? 'Coming in, and lately gathered' : 'Parts that have come'}</h2>
       <ScanTable
         scans={scans.filter(({ id }) => chosen === undefined || id === chosen)}
         none={
@@ -27,6 +21,12 @@ export function ScansPage({ chosen }: { readonly chosen: string | undefined }) {
             : 'Not among those that are coming in or were lately gathered.'
         }
       />
+      {chosen !== undefined && may('GetLatestEvent') && (
+        <div key={chosen}>
+          <SliceViewer scan={chosen} stem="preview" title="Preview while it arrives" none="" />
+          <SliceViewer scan={chosen} stem="recon" title="Reconstruction" none="No slice of this scan is stored yet." />
+        </div>
+      )}
       {chosen !== undefined && (
         <p>
           <a href={linkTo('scans')}>All scans</a>

@@ -3,7 +3,7 @@ import { useSignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import type { DeadLetter, ListDeadLettersResponse } from '#proto';
 import { call, listen } from '../api.ts';
-import { bytesText, clockText } from '../format.ts';
+import { bytesText, momentText } from '../format.ts';
 import { may } from '../state.ts';
 import { ActionButton } from './action-button.tsx';
 import { onEscape, useFocusWhileOpen } from './keyboard.ts';
@@ -70,7 +70,7 @@ export function DeadLetters({ name, count }: { readonly name: string; readonly c
           <tbody>
             {letters.value.map((letter) => (
               <tr key={letter.sequence}>
-                <td class="num">{clockText(letter.timeMs)}</td>
+                <td class="num">{momentText(letter.timeMs)}</td>
                 <td class="mono">{letter.subject}</td>
                 <td class="whole">{letter.reason}</td>
                 <td class="num">{letter.attempts.length === 1 ? '1 try' : `${letter.attempts.length} tries`}</td>
@@ -111,7 +111,7 @@ function Letter({
       onKeyDown={onEscape(onClose)}
     >
       <p>
-        <b class="mono">{letter.subject}</b> {bytesText(letter.eventBytes)}, stored {clockText(letter.eventTimeMs)}
+        <b class="mono">{letter.subject}</b> {bytesText(letter.eventBytes)}, stored {momentText(letter.eventTimeMs)}
         {letter.redriven > 0 && `, given back ${letter.redriven === 1 ? 'once' : `${letter.redriven} times`} before`}
       </p>
       <dl>
@@ -126,7 +126,7 @@ function Letter({
       {letter.attempts.map((attempt) => (
         <details key={attempt.timeMs}>
           <summary>
-            {clockText(attempt.timeMs)} {attempt.node}/{attempt.instance} {attempt.error}
+            {momentText(attempt.timeMs)} {attempt.node}/{attempt.instance} {attempt.error}
           </summary>
           <pre>{attempt.stack || 'no stack'}</pre>
         </details>

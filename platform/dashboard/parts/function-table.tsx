@@ -23,7 +23,7 @@ export function FunctionTable({ functions }: { readonly functions: readonly Func
             <th class="num">Events/s</th>
             <th class="lesser" aria-label="Events/s, the last minute and a half" />
             <th class="num">Waiting</th>
-            <th class="num lesser">p50</th>
+            <th class="num">p50</th>
             <th class="num">p99</th>
             <th>Instances</th>
             <th class="num">Errors/min</th>
@@ -67,7 +67,9 @@ function Row({ summary }: { readonly summary: FunctionSummary }) {
       <td class={lag > 0 ? 'num strong' : 'num'} data-title="Waiting">
         {lag < 0 ? 'unknown' : countText(lag)}
       </td>
-      <td class="num lesser">{msText(metrics?.p50Ms ?? 0)}</td>
+      <td class="num" data-title="p50">
+        {msText(metrics?.p50Ms ?? 0)}
+      </td>
       <td class="num" data-title="p99">
         {msText(metrics?.p99Ms ?? 0)}
       </td>

@@ -1,6 +1,6 @@
 /** The pilot's scheduler jobs, and how much of their walltime is left. */
 import type { PilotJob } from '#proto';
-import { clockText, spanText } from '../format.ts';
+import { momentText, spanText } from '../format.ts';
 import { snapshot } from '../state.ts';
 import { Bar } from './bar.tsx';
 
@@ -24,7 +24,7 @@ export function JobTable({ jobs }: { readonly jobs: readonly PilotJob[] }) {
               <td class="mono">{job.job || 'this machine'}</td>
               <td class="lesser">{job.state.toLowerCase()}</td>
               <td>{job.nodes.join(', ')}</td>
-              <td class="num lesser">{job.startedAtMs > 0 ? clockText(job.startedAtMs) : '–'}</td>
+              <td class="num lesser">{job.startedAtMs > 0 ? momentText(job.startedAtMs) : '–'}</td>
               <td class="num">
                 {job.endsAtMs > 0 ? (
                   <>

@@ -3,7 +3,7 @@ import { useSignal } from '@preact/signals';
 import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
 import type { LogsResponse } from '#proto';
 import { listen } from '../api.ts';
-import { clockText } from '../format.ts';
+import { momentText } from '../format.ts';
 
 const linesMax = 500;
 /** A burst of lines is drawn once. */
@@ -68,7 +68,7 @@ export function LogView({ name }: { readonly name: string }) {
         {lines.value.map((line, at) => (
           // biome-ignore lint/suspicious/noArrayIndexKey: lines have no name, and only go at the top.
           <div key={at} class={`row ${line.level}`}>
-            <time>{clockText(line.timeMs)}</time>
+            <time>{momentText(line.timeMs)}</time>
             <span class="level">{line.level}</span>
             <span class="quiet">
               {line.node}/{line.instance}

@@ -1,5 +1,5 @@
 /** What a slice was made of; beside another one, also what that was made of, and where they differ. */
-import { clockText } from '../format.ts';
+import { momentText } from '../format.ts';
 import type { Slice } from '../slice.ts';
 
 export interface Shown {
@@ -36,7 +36,7 @@ export function MadeOf({ after, before }: { readonly after: Shown; readonly befo
       )}
       <tbody>
         <Row label="subject" after={after.subject} before={before?.subject} />
-        <Row label="stored" after={clockText(after.timeMs)} before={before && clockText(before.timeMs)} />
+        <Row label="stored" after={momentText(after.timeMs)} before={before && momentText(before.timeMs)} />
         <Row label="size" after={sizeText(after.slice)} before={before && sizeText(before.slice)} />
         <Row label="values" after={rangeText(after.slice)} before={before && rangeText(before.slice)} />
         {madeOf.map(([header, label]) => (

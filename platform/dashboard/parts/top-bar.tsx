@@ -52,7 +52,16 @@ export function TopBar() {
         <span class={isLive.value ? 'line up' : 'line down'} role="status">
           {isLive.value ? 'live' : 'reconnecting'}
         </span>
-        <button type="button" class="plain" onClick={nextTheme} title="Colours: as the system has them, light, dark">
+        <button
+          type="button"
+          class="plain"
+          onClick={nextTheme}
+          aria-label={`Colours: ${theme.value}`}
+          title="Colours: as the system has them, light, dark"
+        >
+          <span class="lesser" aria-hidden="true">
+            ◐{' '}
+          </span>
           {theme.value}
         </button>
       </div>

@@ -19,10 +19,10 @@ export function VersionTable({
           <tr>
             <th>Version</th>
             <th>Traffic</th>
-            <th class="lesser">Instances</th>
+            <th>Instances</th>
             <th>Handled</th>
             <th>Failed</th>
-            <th class="lesser">p50</th>
+            <th>p50</th>
             <th>p99</th>
             <th class="lesser">Digest</th>
             <th />
@@ -35,14 +35,18 @@ export function VersionTable({
               <td class="num" data-title="Traffic">
                 <Bar value={version.percent} max={100} label="Share of the traffic" /> {version.percent} %
               </td>
-              <td class="num lesser">{version.instances}</td>
+              <td class="num" data-title="Instances">
+                {version.instances}
+              </td>
               <td class="num" data-title="Handled">
                 {countText(version.handled)}
               </td>
               <td class={version.failed > 0 ? 'num bad' : 'num'} data-title="Failed">
                 {countText(version.failed)}
               </td>
-              <td class="num lesser">{msText(version.p50Ms)}</td>
+              <td class="num" data-title="p50">
+                {msText(version.p50Ms)}
+              </td>
               <td class="num" data-title="p99">
                 {msText(version.p99Ms)}
               </td>
