@@ -58,7 +58,7 @@ function walltimeText(jobs: readonly PilotJob[], nowMs: number): string {
   return ends.length === 0 ? '' : `, ${formatDuration(Math.max(0, Math.min(...ends) - nowMs))} left`;
 }
 
-const wideTitles = '   COME/S       P50       P99  ';
+const wideTitles = '  COME/S       P50       P99  ';
 
 function wideCells({ metrics }: FunctionSummary): string[] {
   const { ratePerSecond = -1, p50Ms = 0, p99Ms = 0 } = metrics ?? {};
