@@ -1,0 +1,83 @@
+/** Spans on the wire: what a collector reads is what was recorded, and a sink takes no more than it can hold. */
+import { expect, it } from 'vitest';
+import type { FinishedSpan } from '#telemetry';
+import { openSpanSink } from '#tracing';
+import { encodeSpans } from '../../platform/tracing/otlp-json.ts';
+import { fc } from '../harness/properties.ts';
+import { TraceCollector } from '../harness/trace-collector.ts';
+
+const plain: FinishedSpan = {
+  name: 'handle echo',
+  kind: 'internal',
+  traceId: '0af7651916cd43dd8448eb211c80319c',
+  spanId: 'b7ad6b7169203331',
+  startMs: 1_764_288_000_123.456,
+  endMs: 1_764_288_000_124,
+  attributes: {},
+};
+const scope = { name: 'pilotfish', version: '0.1.0' };
+const parsed = (span: FinishedSpan) =>
+  JSON.parse(encodeSpans([span], { 'service.name': 'agent' }, scope)).resourceSpans[0];
+
+it('writes a span as the protocol asks', () => {
+  const attributes = { 'messaging.system': 'nats', bytes: 128, share: 0.5, cold: false };
+  const span = { ...plain, kind: 'consumer', parentId: '00f067aa0ba902b7', traceState: 'a=1', error: 'no' } as const;
+  expect(parsed({ ...span, attributes })).toEqual({
+    resource: { attributes: [{ key: 'service.name', value: { stringValue: 'agent' } }] },
+    scopeSpans: [
+      {
+        scope,
+        spans: [
+          {
+            traceId: plain.traceId,
+            spanId: plain.spanId,
+            parentSpanId: '00f067aa0ba902b7',
+            traceState: 'a=1',
+            name: 'handle echo',
+            kind: 5,
+            startTimeUnixNano: '1764288000123456000',
+            endTimeUnixNano: '1764288000124000000',
+            attributes: [
+              { key: 'messaging.system', value: { stringValue: 'nats' } },
+              { key: 'bytes', value: { intValue: 128 } },
+              { key: 'share', value: { doubleValue: 0.5 } },
+              { key: 'cold', value: { boolValue: false } },
+            ],
+            status: { code: 2, message: 'no' },
+            flags: 769,
+          },
+        ],
+      },
+    ],
+  });
+  expect(parsed(plain).scopeSpans[0].spans[0]).toMatchObject({ status: {}, flags: 257 });
+});
+
+it('is JSON whatever functions, subjects and errors are called', () => {
+  const value = fc.oneof(fc.string({ unit: 'binary' }), fc.double(), fc.boolean(), fc.maxSafeInteger());
+  fc.assert(
+    fc.property(fc.string({ unit: 'binary' }), fc.dictionary(fc.string(), value), (text, attributes) => {
+      const [span] = parsed({ ...plain, name: text, error: text, attributes }).scopeSpans[0].spans;
+      expect({ name: span.name, message: span.status.message }).toEqual({ name: text, message: text });
+      expect(span.attributes.map(({ key }: { key: string }) => key)).toEqual(Object.keys(attributes));
+    }),
+  );
+});
+
+it('sends what was given, and drops what is too much while a batch is under way', async () => {
+  await using collector = await TraceCollector.start();
+  const sink = openSpanSink({ endpoint: collector.url, resource: {} });
+  for (let at = 0; at < 10_000; at++) sink.add({ ...plain, name: String(at) });
+  await sink.close();
+  // A batch of 2,048 goes at once, 4,096 wait.
+  expect(collector.spans.map(({ name }) => Number(name))).toEqual(Array.from({ length: 6_144 }, (_, at) => at));
+});
+
+it('ends although nobody listens', async () => {
+  const collector = await TraceCollector.start();
+  const { url } = collector;
+  await collector[Symbol.asyncDispose]();
+  const sink = openSpanSink({ endpoint: url, resource: {} });
+  sink.add(plain);
+  await sink.close();
+}, 30_000);
