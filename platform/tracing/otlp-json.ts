@@ -13,7 +13,7 @@ const errorStatus = 2;
 const sampledFlags = 1 | 256;
 const remoteFlag = 512;
 
-/** The body of one export request; `resource` says who has recorded, `scope` with what. */
+/** The body of one export request; ids are hexadecimal, `resource` says who has recorded, `scope` with what. */
 export function encodeSpans(spans: readonly FinishedSpan[], resource: Attributes, scope: SpanScope): string {
   const own = `"name":${quote(scope.name)},"version":${quote(scope.version)}`;
   const list = spans.map(spanText).join(',');
@@ -26,12 +26,12 @@ export interface SpanScope {
 }
 
 function spanText(span: FinishedSpan): string {
-  const parent = span.parentId === undefined ? '' : `"parentSpanId":${quote(span.parentId)},`;
+  const parent = span.parentId === undefined ? '' : `"parentSpanId":"${span.parentId}",`;
   const state = span.traceState === undefined ? '' : `"traceState":${quote(span.traceState)},`;
   const status = span.error === undefined ? '{}' : `{"code":${errorStatus},"message":${quote(span.error)}}`;
   const flags = span.parentId === undefined ? sampledFlags : sampledFlags | remoteFlag;
   return (
-    `{"traceId":${quote(span.traceId)},"spanId":${quote(span.spanId)},${parent}${state}"name":${quote(span.name)},` +
+    `{"traceId":"${span.traceId}","spanId":"${span.spanId}",${parent}${state}"name":${quote(span.name)},` +
     `"kind":${kinds[span.kind]},"startTimeUnixNano":"${nanoseconds(span.startMs)}","endTimeUnixNano":"${nanoseconds(span.endMs)}",` +
     `"attributes":${attributesText(span.attributes)},"status":${status},"flags":${flags}}`
   );
