@@ -13,7 +13,7 @@ const errorStatus = 2;
 const sampledFlags = 1 | 256;
 const remoteFlag = 512;
 
-/** The body of one export request; ids are hexadecimal, `resource` says who has recorded, `scope` with what. */
+/** The body of one export request, without what is empty; ids are hexadecimal, `resource` says who has recorded, `scope` with what. */
 export function encodeSpans(spans: readonly FinishedSpan[], resource: Attributes, scope: SpanScope): string {
   const own = `"name":${quote(scope.name)},"version":${quote(scope.version)}`;
   const list = spans.map(spanText).join(',');
@@ -28,12 +28,14 @@ export interface SpanScope {
 function spanText(span: FinishedSpan): string {
   const parent = span.parentId === undefined ? '' : `"parentSpanId":"${span.parentId}",`;
   const state = span.traceState === undefined ? '' : `"traceState":${quote(span.traceState)},`;
-  const status = span.error === undefined ? '{}' : `{"code":${errorStatus},"message":${quote(span.error)}}`;
+  const status = span.error === undefined ? '' : `"status":{"code":${errorStatus},"message":${quote(span.error)}},`;
+  const attributes = attributesText(span.attributes);
+  const own = attributes === '[]' ? '' : `"attributes":${attributes},`;
   const flags = span.parentId === undefined ? sampledFlags : sampledFlags | remoteFlag;
   return (
     `{"traceId":"${span.traceId}","spanId":"${span.spanId}",${parent}${state}"name":${quote(span.name)},` +
     `"kind":${kinds[span.kind]},"startTimeUnixNano":"${nanoseconds(span.startMs)}","endTimeUnixNano":"${nanoseconds(span.endMs)}",` +
-    `"attributes":${attributesText(span.attributes)},"status":${status},"flags":${flags}}`
+    `${own}${status}"flags":${flags}}`
   );
 }
 
