@@ -17,9 +17,12 @@ export const lostCheckMs = 1_000;
 
 /**
  * Beyond the timeout that the pilot keeps itself: an instance may have to be started first, for which an agent allows 25 s,
- * and the pilot's own answer says more than a deadline. A gateway that is gone is noticed by keepalive, in 4 s.
+ * and the pilot's own answer says more than a deadline. A gateway that is gone is noticed by keepalive, in 8 s.
  */
 export const answerMarginMs = 30_000;
+
+/** Pauses before an upload that lost its connection is tried again: a gateway that was killed is back within a second. */
+export const uploadAgainMs = [300, 1_500] as const;
 
 /** An invocation without a timeout of its own is bounded by the function's, of which 24 h is the longest. */
 export const invokeMsMax = 24 * 3_600_000 + answerMarginMs;

@@ -1,7 +1,10 @@
 /** A function on its way to the gateway: a header, then its artifact, its source map and its files in pieces. */
 import { once } from 'node:events';
+import { setTimeout as wait } from 'node:timers/promises';
+import { PlatformError } from '#common';
 import type { DeployRequest, DeployResponse, FunctionSpec, GatewayClient } from '#proto';
 import { artifactChunkBytes, fromServiceError } from '#rpc';
+import { uploadAgainMs } from './limits.ts';
 
 /** What `bundleFunction` makes. */
 export interface Deployable {
@@ -28,12 +31,28 @@ export interface CanaryOptions {
   readonly p99MsMax?: number;
 }
 
-/** Uploads no faster than the gateway reads. Rejects with what it says. */
+/**
+ * Uploads no faster than the gateway reads, and again where the connection was lost on the way: a version is known by its
+ * digest, so whatever came of the first try, the next one changes nothing that it should not. Rejects with what the gateway
+ * says, and with `unavailable` once no try is left.
+ */
 export async function uploadFunction(
   client: GatewayClient,
   bundle: Deployable,
   canary?: CanaryOptions,
 ): Promise<DeployResponse> {
+  for (const pauseMs of uploadAgainMs) {
+    try {
+      return await uploadOnce(client, bundle, canary);
+    } catch (thrown) {
+      if (PlatformError.from(thrown).code !== 'unavailable') throw thrown;
+      await wait(pauseMs);
+    }
+  }
+  return await uploadOnce(client, bundle, canary);
+}
+
+async function uploadOnce(client: GatewayClient, bundle: Deployable, canary?: CanaryOptions): Promise<DeployResponse> {
   const { promise, resolve, reject } = Promise.withResolvers<DeployResponse>();
   const stream = client.deploy((error, response) => (error ? reject(fromServiceError(error)) : resolve(response)));
   // grpc-js tells of a refusal twice; the callback's is enough.

@@ -24,8 +24,11 @@ export interface Keepalive {
   readonly timeoutMs: number;
 }
 
-/** Whoever calls a gateway, or another node, knows within 4 s that it is gone. */
-export const callersKeepalive: Keepalive = { timeMs: 2_000, timeoutMs: 2_000 };
+/**
+ * Whoever calls a gateway, or another node, knows within 8 s that its machine is gone; a process that died says so at once.
+ * An answer may take 6 s of them: on a machine whose cores are all taken, both sides were seen to stand still for over two.
+ */
+export const callersKeepalive: Keepalive = { timeMs: 2_000, timeoutMs: 6_000 };
 
 /**
  * Between a gateway and its agents. A lost node is found by its entry in the nodes bucket, in 4 s, and its connection is
