@@ -15,31 +15,39 @@ export function clear(grid: usize, bytes: usize): void {
 
 /**
  * The spectra of one angle's four lines: `lines` is where the first slice's values lie, the others `sliceBytes` further each; they are
- * interleaved, filled up with zeros and transformed in place at `spectrum`.
+ * interleaved, filled up with zeros and transformed in place at `spectrum`. False when one of the values is NaN or infinite.
  */
 export function readSpectrum(
   lines: usize, sliceBytes: usize, columns: usize, spectrum: usize, size: usize, twiddles: usize, first: usize, second: usize,
-): void {
-  interleave(lines, sliceBytes, columns, spectrum);
+): bool {
+  const finite = interleave(lines, sliceBytes, columns, spectrum);
   memory.fill(spectrum + columns * sampleBytes, 0, (size - columns) * sampleBytes);
   transform(spectrum, sampleBytes, spectrum, size, 1, twiddles, first, second);
+  return finite;
 }
 
-function interleave(lines: usize, sliceBytes: usize, columns: usize, to: usize): void {
+/** A finite number less itself is 0; of any other it is NaN, and stays so whatever is added. */
+function interleave(lines: usize, sliceBytes: usize, columns: usize, to: usize): bool {
   let i: usize = 0;
+  let rest = f32x4.splat(0);
+  let last: f32 = 0;
   for (; i + 4 <= columns; i += 4, lines += 16, to += 64) {
     const a = v128.load(lines);
     const b = v128.load(lines + sliceBytes);
     const c = v128.load(lines + 2 * sliceBytes);
     const d = v128.load(lines + 3 * sliceBytes);
     storeTransposed(a, b, c, d, to, 16);
+    const ab = f32x4.add(f32x4.sub(a, a), f32x4.sub(b, b));
+    rest = f32x4.add(rest, f32x4.add(ab, f32x4.add(f32x4.sub(c, c), f32x4.sub(d, d))));
   }
   for (; i < columns; i++, lines += 4, to += 16) {
-    f32.store(to, f32.load(lines));
-    f32.store(to, f32.load(lines + sliceBytes), 4);
-    f32.store(to, f32.load(lines + 2 * sliceBytes), 8);
-    f32.store(to, f32.load(lines + 3 * sliceBytes), 12);
+    for (let slice: usize = 0; slice < 4; slice++) {
+      const value = f32.load(lines + slice * sliceBytes);
+      f32.store(to + 4 * slice, value);
+      last += value - value;
+    }
   }
+  return last == 0 && !v128.any_true(f32x4.ne(rest, rest));
 }
 
 /** Writes the transpose of a 4 x 4 matrix, `step` bytes from row to row. */

@@ -1,7 +1,7 @@
 // The whole of it in one call: checks the input, reconstructs, masks. For many scans of one shape make one `Reconstructor`.
 import { circularMask } from '../scan/circular-mask.ts';
 import type { GridShape } from '../scan/grid.ts';
-import { assertScan, resolveCentres, type Scan } from '../scan/scan.ts';
+import { assertScanSizes, resolveCentres, type Scan } from '../scan/scan.ts';
 import { fitsArena } from '../wasm/arena.ts';
 import { type GridrecMode, planGridrec, type ReconstructorOptions } from './plan.ts';
 import { Reconstructor } from './reconstructor.ts';
@@ -28,7 +28,7 @@ export interface ReconstructOptions extends Scan {
  * centre outside the detector, no slices, more than 16,384 columns.
  */
 export function reconstruct(options: ReconstructOptions): Float32Array<ArrayBuffer> {
-  assertScan(options);
+  assertScanSizes(options);
   const { sinogram, slices, angles, columns, theta, filter = 'shepp', filterParameters, mode = 'accurate' } = options;
   const centres = resolveCentres(options.centre ?? columns / 2, slices, columns);
   const shape = { angles, columns, theta, mode, filter, filterParameters, grid: options.grid };

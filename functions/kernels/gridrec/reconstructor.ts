@@ -1,6 +1,7 @@
 // GridRec in plain TypeScript: lines are transformed (spectrum.ts) and filtered (filter-line.ts), spread on a frequency grid (gridding.ts) and
 // turned into pictures (image.ts), two slices at a time. All tables (plan.ts) and buffers are made once and reused.
 import { binsOf } from '../fourier/filter-bins.ts';
+import { assertFinite } from '../scan/scan.ts';
 import { filterLine, filterLineTwoCentres } from './filter-line.ts';
 import { type Grid, spreadLine } from './gridding.ts';
 import { ImageMaker } from './image.ts';
@@ -67,8 +68,12 @@ export class Reconstructor {
     this.#images.make(this.#grid.values, out);
   }
 
-  /** Reconstructs all slices of a sinogram (slices x angles x columns) into (slices x grid rows x grid columns). */
+  /**
+   * Reconstructs all slices of a sinogram (slices x angles x columns) into (slices x grid rows x grid columns). Throws `InputError` for NaN and
+   * infinity.
+   */
   reconstruct(sinogram: Float32Array, centres: Float64Array): Float32Array<ArrayBuffer> {
+    assertFinite(sinogram, this.#plan);
     const slices = centres.length;
     const lineCount = this.#plan.angles * this.#plan.columns;
     const pixels = this.#plan.grid.rows * this.#plan.grid.columns;

@@ -3,7 +3,9 @@
 // take 9 MB (accurate 21 MB), 2,048 columns 130 MB (accurate 340 MB).
 import { binsOf } from '../fourier/filter-bins.ts';
 import { packTwiddles } from '../fourier/twiddles.ts';
+import { assertFinite } from '../scan/scan.ts';
 import { Arena, type KernelMemory, type Region } from '../wasm/arena.ts';
+import { unwrittenValues } from '../wasm/unwritten-values.ts';
 import { type GridrecPlan, shiftAt } from './plan.ts';
 import { writeCentrePhases } from './spectrum.ts';
 
@@ -11,7 +13,8 @@ interface GridrecExports {
   readonly memory: KernelMemory;
   readonly memoryStart: () => number;
   readonly clear: (grid: number, bytes: number) => void;
-  readonly readSpectrum: (...args: number[]) => void;
+  /** 0 when not all values were finite. */
+  readonly readSpectrum: (...args: number[]) => number;
   readonly filterLine: (...args: number[]) => void;
   readonly shiftLine: (line: number, half: number, step: number) => void;
   readonly spreadLine: (...args: number[]) => void;
@@ -62,11 +65,14 @@ export class SimdReconstructor {
     this.#regions = layOut(this.#arena, plan, this.#pitch);
   }
 
-  /** Reconstructs all slices of a sinogram (slices x angles x columns) into (slices x grid rows x grid columns). */
+  /**
+   * Reconstructs all slices of a sinogram (slices x angles x columns) into (slices x grid rows x grid columns). Throws `InputError` for NaN and
+   * infinity.
+   */
   reconstruct(sinogram: Float32Array, centres: Float64Array): Float32Array<ArrayBuffer> {
     const { angles, columns, grid } = this.plan;
     const pixels = grid.rows * grid.columns;
-    const values = new Float32Array(centres.length * pixels);
+    const values = unwrittenValues(centres.length * pixels);
     for (let first = 0; first < centres.length; first += slicesTogether) {
       const quad = Array.from(centres.subarray(first, first + slicesTogether), (centre, i) => ({
         from: (first + i) * angles * columns,
@@ -78,7 +84,7 @@ export class SimdReconstructor {
     return values;
   }
 
-  /** One to four slices, which may be the same one with different axes. */
+  /** One to four slices, which may be the same one with different axes. Throws `InputError` for NaN and infinity. */
   reconstructQuad(sinogram: Float32Array, quad: readonly QuadSlice[], out: Float32Array): void {
     const { size, accurate, angles } = this.plan;
     const { grid } = this.#regions;
@@ -107,7 +113,11 @@ export class SimdReconstructor {
     const [first, second] = [scratch.pointer, scratch.pointer + size * bytesAPoint];
     const firstLine = (lines[0] as Region).pointer + 4 * place * columns;
     const lineBytes = (lines[1] as Region).pointer - (lines[0] as Region).pointer;
-    this.#kernel.readSpectrum(firstLine, lineBytes, columns, spectrum.pointer, size, twiddles.pointer, first, second);
+    // biome-ignore format: where the lines lie, the spectrum, tables and room.
+    const finite = this.#kernel.readSpectrum(
+      firstLine, lineBytes, columns, spectrum.pointer, size, twiddles.pointer, first, second,
+    );
+    if (!finite) assertFinite(sinogram, this.plan);
     const scale = scales[angle] as number;
     this.#kernel.filterLine(line.pointer, spectrum.pointer, size, binLine.pointer, phases.pointer, scale);
     const shift = shiftAt(this.plan, angle);

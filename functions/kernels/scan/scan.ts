@@ -56,6 +56,12 @@ export function assertAngle(angle: number, name: string): void {
 }
 
 export function assertScan(scan: Scan): void {
+  assertScanSizes(scan);
+  assertFinite(scan.sinogram, scan);
+}
+
+/** All of `assertScan` but a look at each value, for those who see each value anyway. */
+export function assertScanSizes(scan: Scan): void {
   assertScanShape(scan);
   const { sinogram, slices, angles, columns } = scan;
   if (!Number.isInteger(slices) || slices < 1) {
@@ -71,10 +77,16 @@ export function assertScan(scan: Scan): void {
       `sinogram has ${sinogram.length} values; ${slices} slices x ${angles} angles x ${columns} columns need ${expected}.`,
     );
   }
-  if (!allFinite(sinogram)) {
-    const first = sinogram.findIndex((value) => !Number.isFinite(value));
-    throw new InputError('not-finite', describeNotFinite(scan, first));
-  }
+}
+
+/** Throws `InputError` for NaN and infinity, with the place of the first one. */
+export function assertFinite(
+  sinogram: Float32Array,
+  shape: { readonly angles: number; readonly columns: number },
+): void {
+  if (allFinite(sinogram)) return;
+  const first = sinogram.findIndex((value) => !Number.isFinite(value));
+  throw new InputError('not-finite', describeNotFinite(sinogram, shape, first));
 }
 
 /**
@@ -114,7 +126,11 @@ export function resolveCentres(centre: number | Float64Array, slices: number, co
   return centres;
 }
 
-function describeNotFinite({ sinogram, angles, columns }: Scan, index: number): string {
+function describeNotFinite(
+  sinogram: Float32Array,
+  { angles, columns }: { readonly angles: number; readonly columns: number },
+  index: number,
+): string {
   const column = index % columns;
   const angle = Math.floor(index / columns) % angles;
   const slice = Math.floor(index / columns / angles);

@@ -1,7 +1,16 @@
 // Bad input is refused with an error that says what, where, why and what to do.
 import { describe, expect, it } from 'vitest';
-import { InputError, type ReconstructOptions, reconstruct } from '../../../functions/kernels/index.ts';
+import {
+  InputError,
+  type ReconstructOptions,
+  ReconstructorCache,
+  reconstruct,
+} from '../../../functions/kernels/index.ts';
+import { loadKernel } from '../../harness/kernels.ts';
+import { fc } from '../../harness/properties.ts';
 import { evenAngles, phantomInput } from './scans.ts';
+
+const kernel = await loadKernel('gridrec');
 
 const good = phantomInput({ columns: 32, theta: evenAngles(12) });
 
@@ -51,4 +60,27 @@ describe('reconstruct() refuses', () => {
       expect(error.message).toContain('slice 1, angle 5, column 7');
     },
   );
+
+  it('what is not finite anywhere, with the SIMD kernel as without, and the next scan is none the worse', () => {
+    const anywhere = fc.record({
+      slices: fc.integer({ min: 1, max: 6 }),
+      columns: fc.integer({ min: 2, max: 21 }),
+      at: fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }),
+      value: fc.constantFrom(Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY),
+    });
+    fc.assert(
+      fc.property(anywhere, ({ slices, columns, at, value }) => {
+        const cache = new ReconstructorCache(kernel);
+        // Their sum does not fit into 32 bits.
+        const sinogram = new Float32Array(slices * 12 * columns).fill(3e38);
+        const scan = { ...good, sinogram, slices, columns, centre: columns / 2 };
+        const before = reconstruct({ ...scan, cache });
+        const bad = { ...scan, sinogram: sinogram.with(Math.floor(at * sinogram.length), value) };
+        const error = refusal(bad);
+        expect(error.code).toBe('not-finite');
+        expect(refusal({ ...bad, cache }).message).toBe(error.message);
+        expect(reconstruct({ ...scan, cache })).toEqual(before);
+      }),
+    );
+  });
 });
