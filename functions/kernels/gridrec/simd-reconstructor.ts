@@ -1,6 +1,6 @@
 // GridRec with gridrec.as.ts: four slices at a time, whatever their axes. Memory, all made in the constructor: 16 bytes a point of the
-// frequency grid (size x size, size = the padded width), four pictures, and tables below a hundredth of that. 512 columns
-// take 9 MB (accurate 21 MB), 2,048 columns 130 MB (accurate 340 MB).
+// frequency grid (size x size, size = the padded width), and tables below a tenth of that. 512 columns take 5 MB (accurate 18 MB), 2,048
+// columns 70 MB (accurate 273 MB).
 import { binsOf } from '../fourier/filter-bins.ts';
 import { packTwiddles } from '../fourier/twiddles.ts';
 import { assertFinite } from '../scan/scan.ts';
@@ -28,6 +28,8 @@ export const slicesTogether = 4;
 const anglesTogether = 16;
 /** Grid columns transformed together: few enough that the stages of 512 samples stay in the nearest cache (two buffers of 16 KB). */
 const columnsTogether = 2;
+/** Rows of the pictures that are copied together: few enough that they are in a cache still, enough that a copy is worth its beginning. */
+const bandRows = 16;
 /** Bins closer to the edge than this may have taps over it. */
 const edgeMargin = 4;
 const bytesAPoint = 16;
@@ -44,8 +46,8 @@ export interface QuadSlice {
 /** Bytes of memory that a reconstruction of these sizes takes. */
 export function gridrecBytes({ size, grid }: GridrecPlan): number {
   const pitch = size * bytesAPoint + rowGapBytes;
-  const pictures = 4 * slicesTogether * grid.rows * grid.columns;
-  return size * pitch + pictures + size * 1024 + 65_536;
+  const bands = 4 * slicesTogether * bandRows * grid.columns;
+  return size * pitch + bands + size * 1024 + 65_536;
 }
 
 export class SimdReconstructor {
@@ -94,13 +96,7 @@ export class SimdReconstructor {
       if (i >= quad.length) this.#arena.values.fill(0, line.at, line.at + line.length);
     });
     for (let angle = 0; angle < angles; angle++) this.#addAngle(sinogram, quad, angle, accurate);
-    this.#draw();
-    const { pictures } = this.#regions;
-    const pixels = this.plan.grid.rows * this.plan.grid.columns;
-    quad.forEach(({ to }, i) => {
-      const start = pictures.at + i * pixels;
-      out.set(this.#arena.values.subarray(start, start + pixels), to);
-    });
+    this.#draw(quad, out);
   }
 
   #addAngle(sinogram: Float32Array, quad: readonly QuadSlice[], angle: number, accurate: boolean): void {
@@ -144,22 +140,46 @@ export class SimdReconstructor {
   }
 
   /** From the grid to the pictures: all its rows, then only the columns that are shown. */
-  #draw(): void {
-    const { size, across, down, grid: shape } = this.plan;
-    const { grid, twiddles, scratch, columns, pictures, acrossLine, downLine } = this.#regions;
-    const [first, second] = [scratch.pointer, scratch.pointer + size * columnsTogether * bytesAPoint];
-    this.#kernel.transformRows(grid.pointer, this.#pitch, size, twiddles.pointer, first, second);
-    const pictureBytes = 4 * shape.rows * shape.columns;
-    for (let k = 0; k < down.pixels; ) {
-      const batch = Math.min(columnsTogether, (k < down.origin ? down.origin : down.pixels) - k);
+  #draw(quad: readonly QuadSlice[], out: Float32Array): void {
+    const { size, down } = this.plan;
+    const { grid, twiddles, scratch } = this.#regions;
+    this.#kernel.transformRows(grid.pointer, this.#pitch, size, twiddles.pointer, scratch.pointer, this.#secondScratch);
+    for (let first = 0; first < down.pixels; first += bandRows) {
+      const end = Math.min(first + bandRows, down.pixels);
+      this.#makeBand(first, end);
+      this.#copyBand(first, end, quad, out);
+    }
+  }
+
+  /** Grid columns `first` to `end` as rows of four pictures, in the order of a picture: the last one lies at the start. */
+  #makeBand(first: number, end: number): void {
+    const { size, across, down } = this.plan;
+    const { grid, twiddles, scratch, columns, bands, acrossLine, downLine } = this.#regions;
+    const bandBytes = (4 * bands.length) / slicesTogether;
+    for (let k = first; k < end; ) {
+      const batch = Math.min(columnsTogether, (k < down.origin ? Math.min(end, down.origin) : end) - k);
       const column = k < down.origin ? size - down.origin + k : k - down.origin;
       // biome-ignore format: what is read, how it is transformed, where it goes.
       this.#kernel.makeRows(
-        grid.pointer, this.#pitch, size, column * bytesAPoint, batch, columns.pointer, twiddles.pointer, first, second,
-        pictures.pointer, pictureBytes, down.pixels - 1 - k, across.pixels, across.origin, acrossLine.pointer, downLine.pointer + 4 * k,
+        grid.pointer, this.#pitch, size, column * bytesAPoint, batch, columns.pointer, twiddles.pointer, scratch.pointer, this.#secondScratch,
+        bands.pointer, bandBytes, end - 1 - k, across.pixels, across.origin, acrossLine.pointer, downLine.pointer + 4 * k,
       );
       k += batch;
     }
+  }
+
+  #copyBand(first: number, end: number, quad: readonly QuadSlice[], out: Float32Array): void {
+    const { across, down } = this.plan;
+    const { bands } = this.#regions;
+    quad.forEach(({ to }, i) => {
+      const start = bands.at + (i * bands.length) / slicesTogether;
+      const band = this.#arena.values.subarray(start, start + (end - first) * across.pixels);
+      out.set(band, to + (down.pixels - end) * across.pixels);
+    });
+  }
+
+  get #secondScratch(): number {
+    return this.#regions.scratch.pointer + this.plan.size * columnsTogether * bytesAPoint;
   }
 
   /** For each bin: re and (-im, im) of the first slices of both pairs, then of the second ones. */
@@ -200,6 +220,6 @@ function layOut(arena: Arena, plan: GridrecPlan, pitch: number) {
     scratch: arena.allocate(2 * size * columnsTogether * numbersAPoint),
     columns: arena.allocate(size * columnsTogether * numbersAPoint),
     grid: arena.allocate((size * pitch) / 4),
-    pictures: arena.allocate(slicesTogether * grid.rows * grid.columns),
+    bands: arena.allocate(slicesTogether * bandRows * grid.columns),
   };
 }
