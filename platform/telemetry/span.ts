@@ -14,6 +14,16 @@ export interface FinishedSpan {
   readonly attributes: Readonly<Record<string, string | number | boolean>>;
   /** What went wrong. */
   readonly error?: string;
+  /** Spans within it that have nothing of their own but a name and a time: its children in the same trace. */
+  readonly parts?: readonly SpanPart[];
+}
+
+export interface SpanPart {
+  readonly name: string;
+  readonly kind: FinishedSpan['kind'];
+  readonly spanId: string;
+  readonly startMs: number;
+  readonly endMs: number;
 }
 
 /** Takes spans and sends them off, a bounded number at a time; those that are too many are dropped. */

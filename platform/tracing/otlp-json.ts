@@ -2,7 +2,7 @@
  * Spans as OTLP has them in JSON (opentelemetry-proto, trace/v1), written as text at once: one traced event has five, and a tree of
  * objects for each of their attributes cost more than all else about them. Pure.
  */
-import type { FinishedSpan } from '#telemetry';
+import type { FinishedSpan, SpanPart } from '#telemetry';
 
 type Attributes = FinishedSpan['attributes'];
 
@@ -13,30 +13,41 @@ const errorStatus = 2;
 const sampledFlags = 1 | 256;
 const remoteFlag = 512;
 
-/** The body of one export request, without what is empty; ids are hexadecimal, `resource` says who has recorded, `scope` with what. */
-export function encodeSpans(spans: readonly FinishedSpan[], resource: Attributes, scope: SpanScope): string {
+export interface Recorder {
+  /** Who has recorded: service.name and the like. */
+  readonly resource: Attributes;
+  /** With what. */
+  readonly scope: { readonly name: string; readonly version: string };
+}
+
+/** An export request before its spans, which stand between commas, and behind them. */
+export function requestHead({ resource, scope }: Recorder): string {
   const own = `"name":${quote(scope.name)},"version":${quote(scope.version)}`;
-  const list = spans.map(spanText).join(',');
-  return `{"resourceSpans":[{"resource":{"attributes":${attributesText(resource)}},"scopeSpans":[{"scope":{${own}},"spans":[${list}]}]}]}`;
+  return `{"resourceSpans":[{"resource":{"attributes":${attributesText(resource)}},"scopeSpans":[{"scope":{${own}},"spans":[`;
 }
+export const requestTail = ']}]}]}';
 
-export interface SpanScope {
-  readonly name: string;
-  readonly version: string;
-}
-
-function spanText(span: FinishedSpan): string {
+/** A span and behind it its parts, without what is empty; ids are hexadecimal. */
+export function spanText(span: FinishedSpan): string {
   const parent = span.parentId === undefined ? '' : `"parentSpanId":"${span.parentId}",`;
   const state = span.traceState === undefined ? '' : `"traceState":${quote(span.traceState)},`;
   const status = span.error === undefined ? '' : `"status":{"code":${errorStatus},"message":${quote(span.error)}},`;
   const attributes = attributesText(span.attributes);
   const own = attributes === '[]' ? '' : `"attributes":${attributes},`;
   const flags = span.parentId === undefined ? sampledFlags : sampledFlags | remoteFlag;
-  return (
-    `{"traceId":"${span.traceId}","spanId":"${span.spanId}",${parent}${state}"name":${quote(span.name)},` +
-    `"kind":${kinds[span.kind]},"startTimeUnixNano":"${nanoseconds(span.startMs)}","endTimeUnixNano":"${nanoseconds(span.endMs)}",` +
-    `${own}${status}"flags":${flags}}`
-  );
+  const place = `{"traceId":"${span.traceId}",${state}`;
+  const whole = `${place}"spanId":"${span.spanId}",${parent}${ownText(span)}${own}${status}"flags":${flags}}`;
+  return span.parts === undefined ? whole : whole + partsText(span.parts, `,${place}"parentSpanId":"${span.spanId}",`);
+}
+
+function partsText(parts: readonly SpanPart[], place: string): string {
+  let text = '';
+  for (const part of parts) text += `${place}"spanId":"${part.spanId}",${ownText(part)}"flags":${sampledFlags}}`;
+  return text;
+}
+
+function ownText({ name, kind, startMs, endMs }: SpanPart): string {
+  return `"name":${quote(name)},"kind":${kinds[kind]},"startTimeUnixNano":"${nanoseconds(startMs)}","endTimeUnixNano":"${nanoseconds(endMs)}",`;
 }
 
 function attributesText(attributes: Attributes): string {
@@ -44,9 +55,21 @@ function attributesText(attributes: Attributes): string {
   for (const key in attributes) {
     const value = attributes[key];
     if (value === undefined) continue;
-    text += `${text === '' ? '' : ','}{"key":${quote(key)},"value":{${valueText(value)}}}`;
+    text += `${text === '' ? '' : ','}${keyText(key)}${valueText(value)}}}`;
   }
   return `[${text}]`;
+}
+
+/** Attributes are called the same in every span. */
+const keyTexts = new Map<string, string>();
+const keyTextsMax = 1_000;
+
+function keyText(key: string): string {
+  const known = keyTexts.get(key);
+  if (known !== undefined) return known;
+  const text = `{"key":${quote(key)},"value":{`;
+  if (keyTexts.size < keyTextsMax) keyTexts.set(key, text);
+  return text;
 }
 
 function valueText(value: Attributes[string]): string {
@@ -56,9 +79,22 @@ function valueText(value: Attributes[string]): string {
   return Number.isSafeInteger(value) ? `"intValue":${value}` : `"doubleValue":${value}`;
 }
 
-/** Milliseconds since 1970 as text: nanoseconds do not fit into a number, and clocks tell no more than microseconds. */
+/**
+ * Milliseconds since 1970 as text: nanoseconds do not fit into a number, and clocks tell no more than microseconds. Spans lie
+ * close together, and small numbers are written faster than large ones, so the seconds are kept.
+ */
 function nanoseconds(ms: number): string {
-  return `${Math.round(ms * 1_000)}000`;
+  const microseconds = Math.round(ms * 1_000);
+  const seconds = Math.floor(microseconds / 1e6);
+  if (seconds !== lastSeconds) {
+    lastSeconds = seconds;
+    lastSecondsText = String(seconds);
+  }
+  // The seventh digit keeps the zeros in front.
+  return `${lastSecondsText}${String(microseconds - seconds * 1e6 + 1e6).slice(1)}000`;
 }
+
+let lastSeconds = 0;
+let lastSecondsText = '0';
 
 const quote = JSON.stringify as (text: string) => string;

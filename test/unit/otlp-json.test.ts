@@ -2,7 +2,7 @@
 import { expect, it } from 'vitest';
 import type { FinishedSpan } from '#telemetry';
 import { openSpanSink } from '#tracing';
-import { encodeSpans } from '../../platform/tracing/otlp-json.ts';
+import { SpanBuffer } from '../../platform/tracing/span-buffer.ts';
 import { fc } from '../harness/properties.ts';
 import { TraceCollector } from '../harness/trace-collector.ts';
 
@@ -16,8 +16,12 @@ const plain: FinishedSpan = {
   attributes: {},
 };
 const scope = { name: 'pilotfish', version: '0.1.0' };
-const parsed = (span: FinishedSpan) =>
-  JSON.parse(encodeSpans([span], { 'service.name': 'agent' }, scope)).resourceSpans[0];
+const recorder = { resource: { 'service.name': 'agent' }, scope };
+const parsed = (...spans: FinishedSpan[]) => {
+  const buffer = new SpanBuffer(recorder, 2 ** 20);
+  for (const span of spans) expect(buffer.add(span)).toBe(true);
+  return JSON.parse(buffer.request().toString()).resourceSpans[0];
+};
 
 it('writes a span as the protocol asks', () => {
   const attributes = { 'messaging.system': 'nats', bytes: 128, share: 0.5, cold: false };
@@ -61,6 +65,41 @@ it('writes a span as the protocol asks', () => {
   });
 });
 
+it('writes the parts of a span as its children', () => {
+  const part = {
+    name: 'handler',
+    kind: 'producer',
+    spanId: '00f067aa0ba902b8',
+    startMs: 1_000.5,
+    endMs: 1_001,
+  } as const;
+  const [whole, first, second] = parsed({ ...plain, traceState: 'a=1', parts: [part, { ...part, name: 'b' }] })
+    .scopeSpans[0].spans;
+  expect(whole).toMatchObject({ name: plain.name, spanId: plain.spanId });
+  expect(first).toEqual({
+    traceId: plain.traceId,
+    traceState: 'a=1',
+    parentSpanId: plain.spanId,
+    spanId: part.spanId,
+    name: 'handler',
+    kind: 4,
+    startTimeUnixNano: '1000500000',
+    endTimeUnixNano: '1001000000',
+    flags: 257,
+  });
+  expect(second).toEqual({ ...first, name: 'b' });
+});
+
+it('tells times to the microsecond, whenever they are', () => {
+  fc.assert(
+    fc.property(fc.integer({ min: 0, max: 4e12 }), fc.integer({ min: 0, max: 999 }), (ms, us) => {
+      const [span] = parsed({ ...plain, startMs: ms + us / 1_000, endMs: ms + 1 }).scopeSpans[0].spans;
+      expect(BigInt(span.startTimeUnixNano)).toBe(BigInt(ms) * 1_000_000n + BigInt(us) * 1_000n);
+      expect(BigInt(span.endTimeUnixNano)).toBe(BigInt(ms + 1) * 1_000_000n);
+    }),
+  );
+});
+
 it('is JSON whatever functions, subjects and errors are called', () => {
   const value = fc.oneof(fc.string({ unit: 'binary' }), fc.double(), fc.boolean(), fc.maxSafeInteger());
   fc.assert(
@@ -68,6 +107,22 @@ it('is JSON whatever functions, subjects and errors are called', () => {
       const [span] = parsed({ ...plain, name: text, error: text, attributes }).scopeSpans[0].spans;
       expect({ name: span.name, message: span.status.message }).toEqual({ name: text, message: text });
       expect((span.attributes ?? []).map(({ key }: { key: string }) => key)).toEqual(Object.keys(attributes));
+    }),
+  );
+});
+
+it('takes what has room, whatever it is written with, and begins anew once it is sent', () => {
+  const spans = fc.array(fc.string({ unit: 'binary', maxLength: 40 }), { minLength: 1, maxLength: 40 });
+  fc.assert(
+    fc.property(spans, fc.integer({ min: 500, max: 4_000 }), (names, capacity) => {
+      const buffer = new SpanBuffer(recorder, capacity);
+      for (let round = 0; round < 2; round++) {
+        const taken = names.filter((name) => buffer.add({ ...plain, name }));
+        const { scopeSpans } = JSON.parse(buffer.request().toString()).resourceSpans[0];
+        expect(scopeSpans[0].spans.map(({ name }: { name: string }) => name)).toEqual(taken);
+        expect(buffer.spans).toBe(taken.length);
+        buffer.clear();
+      }
     }),
   );
 });

@@ -1,7 +1,7 @@
 /** What is recorded of one traced event on this node: it waits, is handed over, is handled, and its results are stored. */
 import { randomBytes } from 'node:crypto';
 import { formatTraceparent, type TraceContext } from '#common';
-import type { FinishedSpan, SpanSink } from '#telemetry';
+import type { SpanPart, SpanSink } from '#telemetry';
 import type { CallOutcome, CallRun } from '../call.ts';
 import type { TracePlace } from './sampling.ts';
 
@@ -17,8 +17,7 @@ export interface TracedEvent {
   readonly dueMs: number;
 }
 
-const noAttributes = {};
-const idBytes = 8;
+const idDigits = 16;
 
 export class EventTrace {
   /** What comes of the event is caused by this. */
@@ -95,34 +94,23 @@ export class EventTrace {
       endMs: Math.max(startMs, nowMs),
       attributes,
       ...(this.#error === undefined ? {} : { error: this.#error }),
+      parts: this.#parts(startMs, nowMs),
     });
-    this.#addParts(startMs, nowMs);
   }
 
-  #addParts(startMs: number, endMs: number): void {
-    const isCall = this.#event.trigger === '';
-    this.#addPart('wait in the queue', startMs, this.#takenMs);
-    if (!this.#handled) return;
+  #parts(startMs: number, endMs: number): SpanPart[] {
+    const parts = [partOf('wait in the queue', 'internal', startMs, this.#takenMs)];
+    if (!this.#handled) return parts;
     const { fromMs, atMs } = this.#handled;
-    this.#addPart('hand-over', this.#takenMs, fromMs);
-    this.#addPart('handler', fromMs, atMs);
-    if (this.#outcome === 'result' && !isCall) this.#addPart('publish', atMs, endMs);
+    parts.push(partOf('hand-over', 'internal', this.#takenMs, fromMs), partOf('handler', 'internal', fromMs, atMs));
+    const isCall = this.#event.trigger === '';
+    if (this.#outcome === 'result' && !isCall) parts.push(partOf('publish', 'producer', atMs, endMs));
+    return parts;
   }
+}
 
-  #addPart(name: string, startMs: number, endMs: number): void {
-    const { traceId, spanId: parentId } = this.context;
-    const span: FinishedSpan = {
-      name,
-      kind: name === 'publish' ? 'producer' : 'internal',
-      traceId,
-      spanId: newSpanId(),
-      parentId,
-      startMs,
-      endMs: Math.max(startMs, endMs),
-      attributes: noAttributes,
-    };
-    this.#sink.add(span);
-  }
+function partOf(name: string, kind: SpanPart['kind'], startMs: number, endMs: number): SpanPart {
+  return { name, kind, spanId: newSpanId(), startMs, endMs: Math.max(startMs, endMs) };
 }
 
 function errorOf(outcome: CallOutcome): string | undefined {
@@ -139,15 +127,15 @@ function errorOf(outcome: CallOutcome): string | undefined {
   }
 }
 
-/** Random bytes come cheaper by the page than by the id. */
-let pool = Buffer.alloc(0);
+/** Random digits come cheaper by the page than by the id. */
+let page = '';
 let at = 0;
 
 function newSpanId(): string {
-  if (at + idBytes > pool.length) {
-    pool = randomBytes(512 * idBytes);
+  if (at === page.length) {
+    page = randomBytes(256 * idDigits).toString('hex');
     at = 0;
   }
-  at += idBytes;
-  return pool.toString('hex', at - idBytes, at);
+  at += idDigits;
+  return page.slice(at - idDigits, at);
 }
