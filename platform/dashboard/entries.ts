@@ -1,4 +1,5 @@
 /** Happenings and the autoscaler's decisions as one row, newest first. */
+import { withoutResult } from './format.ts';
 import type { Entry } from './parts/happening-list.tsx';
 import { decisions, happenings } from './state.ts';
 
@@ -8,7 +9,7 @@ export function entries(max: number, wanted: (entry: Entry) => boolean = () => t
     kind: 'scale',
     subject,
     change: `${from} → ${to}`,
-    text: reason,
+    text: withoutResult(reason, to),
     level: 'info',
   }));
   return [...happenings.value, ...decided]

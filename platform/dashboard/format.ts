@@ -50,6 +50,12 @@ export function reasonText(text: string): string {
   return text.replaceAll('->', '→');
 }
 
+/** A reason ends with what it comes to, for where that stands anyway. */
+export function withoutResult(reason: string, to: number): string {
+  const end = ` -> ${to}`;
+  return reason.endsWith(end) ? reason.slice(0, -end.length) : reason;
+}
+
 export function bytesText(bytes: number): string {
   if (bytes < 1_024) return `${bytes} B`;
   if (bytes < 2 ** 20) return `${(bytes / 1_024).toFixed(0)} KiB`;

@@ -110,3 +110,15 @@ export function recentMean(values: readonly (number | null)[], samples = 5): num
   const known = values.slice(-samples).filter((value) => value !== null);
   return known.length === 0 ? undefined : known.reduce((sum, value) => sum + value, 0) / known.length;
 }
+
+/** How many calls and events failed in the last minute, as far as it has been watched. */
+export function errorsLately({ time, errors }: Pick<Series, 'time' | 'errors'>): number {
+  const end = time.at(-1) ?? 0;
+  let count = 0;
+  for (let at = time.length - 1; at > 0; at--) {
+    const [from = 0, to = 0] = [time[at - 1], time[at]];
+    if (end - from > 60.5) break;
+    count += (errors[at] ?? 0) * (to - from);
+  }
+  return Math.round(count);
+}

@@ -6,7 +6,7 @@ import { FunctionTable } from '../parts/function-table.tsx';
 import { HappeningList } from '../parts/happening-list.tsx';
 import { JobTable } from '../parts/job-table.tsx';
 import { NodeMap } from '../parts/node-map.tsx';
-import { recentMean } from '../series.ts';
+import { errorsLately, recentMean } from '../series.ts';
 import { functions, linkTo, seriesOf, snapshot, tick } from '../state.ts';
 
 const recentShown = 12;
@@ -51,7 +51,7 @@ function Totals() {
   const used = sum(nodes.map(({ slotsUsed }) => slotsUsed));
   const slots = sum(nodes.map((node) => (node.state === 'lost' ? 0 : node.slots)));
   const served = tick.value > 0 ? sum(all.map(({ name }) => recentMean(seriesOf(name).series.served) ?? 0)) : 0;
-  const errors = sum(all.map(({ name }) => (recentMean(seriesOf(name).series.errors, 60) ?? 0) * 60));
+  const errors = tick.value > 0 ? sum(all.map(({ name }) => errorsLately(seriesOf(name).series))) : 0;
   const unknown = all.some(({ lag }) => lag < 0);
   const letters = sum(all.map(({ metrics }) => metrics?.deadLetters ?? 0));
   return (
@@ -66,7 +66,7 @@ function Totals() {
         value={`${countText(sum(all.map(({ lag }) => Math.max(0, lag))))}${unknown ? '+' : ''}`}
         of={unknown ? 'some unknown' : ''}
       />
-      <Total label="errors a minute" value={rateText(errors)} warn={errors > 0} />
+      <Total label="errors, last minute" value={countText(errors)} warn={errors > 0} />
       <Total label="dead letters" value={countText(letters)} warn={letters > 0} />
     </dl>
   );

@@ -1,7 +1,7 @@
 /** One row a function: what comes, what waits, how long it takes, how many work on it, what went wrong, and why. */
 import type { FunctionSummary } from '#proto';
 import { countText, msText, rateText, reasonText } from '../format.ts';
-import { recentMean } from '../series.ts';
+import { errorsLately, recentMean } from '../series.ts';
 import { colourOf, linkTo, seriesOf, tick } from '../state.ts';
 import { Pips } from './pips.tsx';
 import { Spark } from './spark.tsx';
@@ -26,7 +26,9 @@ export function FunctionTable({ functions }: { readonly functions: readonly Func
             <th class="num">p50</th>
             <th class="num">p99</th>
             <th>Instances</th>
-            <th class="num">Errors/min</th>
+            <th class="num" title="In the last minute">
+              Errors, 1 min
+            </th>
             <th class="num">Dead letters</th>
             <th>Why</th>
           </tr>
@@ -45,7 +47,7 @@ function Row({ summary }: { readonly summary: FunctionSummary }) {
   const { name, latest, lag, instancesReady, instancesWanted, metrics, scaleReason, canary } = summary;
   const { series } = seriesOf(name);
   const served = tick.value > 0 ? (recentMean(series.served) ?? 0) : 0;
-  const errors = (recentMean(series.errors, 60) ?? 0) * 60;
+  const errors = tick.value > 0 ? errorsLately(series) : 0;
   const letters = metrics?.deadLetters ?? 0;
   return (
     <tr>
@@ -76,8 +78,8 @@ function Row({ summary }: { readonly summary: FunctionSummary }) {
       <td data-title="Instances">
         <Pips ready={instancesReady} wanted={instancesWanted} max={metrics?.max ?? 0} />
       </td>
-      <td class={errors > 0 ? 'num bad' : 'num'} data-title="Errors/min">
-        {rateText(errors)}
+      <td class={errors > 0 ? 'num bad' : 'num'} data-title="Errors, 1 min">
+        {countText(errors)}
       </td>
       <td class={letters > 0 ? 'num bad' : 'num'} data-title="Dead letters">
         {countText(letters)}

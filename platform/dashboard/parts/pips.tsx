@@ -1,4 +1,4 @@
-/** Instances as small marks: full ones are ready, hollow ones are wanted and not there yet; of many, a number only. */
+/** How many instances there are and, where it differs, are wanted; as small marks, too: full ones are ready, hollow ones are wanted and not there yet; of many, a number only. */
 interface PipsProps {
   readonly ready: number;
   readonly wanted: number;
@@ -14,7 +14,7 @@ export function Pips({ ready, wanted, max }: PipsProps) {
     <span class="pips" title={said}>
       <span class="num">
         {ready}
-        <span class="quiet">/{wanted}</span>
+        {ready !== wanted && <span class="quiet"> → {wanted}</span>}
       </span>
       {count <= drawnMax && (
         <span aria-hidden="true">
