@@ -2,10 +2,10 @@
 import { readFileSync, statSync } from 'node:fs';
 import { type Document, isMap, isNode, isScalar, LineCounter, parseDocument, type YAMLParseError } from 'yaml';
 import type { z } from 'zod';
-import { messageOf, nearestName, PlatformError } from '#common';
+import { messageOf, PlatformError } from '#common';
 import type { FunctionSpec } from '#proto';
 import { resolveSpec } from './function-spec.ts';
-import { validKeysAt } from './manifest-json-schema.ts';
+import { keyHint } from './key-hint.ts';
 import { functionNamePattern, functionsMax, manifestSchema } from './manifest-schema.ts';
 import { SpecProblem } from './spec-problem.ts';
 
@@ -126,11 +126,8 @@ function functionEntries(plain: unknown): [string, unknown][] {
 function issueProblems(issue: z.core.$ZodIssue): Problem[] {
   const { path } = issue;
   if (issue.code === 'unrecognized_keys') {
-    const valid = validKeysAt(path);
     return issue.keys.map((key) => {
-      const near = nearestName(key, valid);
-      const hint = near ? `Did you mean "${near}"?` : `Known here: ${valid.join(', ')}.`;
-      return { path: [...path, key], message: `"${key}" is not a known key`, hint, atKey: true };
+      return { path: [...path, key], message: `"${key}" is not a known key`, hint: keyHint(path, key), atKey: true };
     });
   }
   const last = String(path.at(-1) ?? 'the manifest');

@@ -70,6 +70,12 @@ test.each([
     '4:5: "concurency" is not a known key',
     'Did you mean "concurrency"?',
   ],
+  [
+    'a key that belongs deeper',
+    '    memry: 2GiB',
+    '4:5: "memry" is not a known key',
+    'Did you mean "memory" of "resources"?',
+  ],
   ['an unknown key deep inside', '    retry: { attemps: 3 }', '4:14: "attemps" is not a known key', '"attempts"'],
   ['a wrong type', '    concurrency: many', '4:18: "concurrency": expected number', ''],
   ['a duration without a unit', '    timeout: "30"', '4:14: "timeout" is no duration', ''],
@@ -116,6 +122,12 @@ test.each([
   expect(error.message).toContain('pilotfish.yaml:');
   expect(error.message).toContain(message);
   expect(error.hint).toContain(hint);
+});
+
+test("`parseManifest()` says where a function's keys stand, once", () => {
+  const error = refusal('entry: f.ts\ntimeout: 3s\n');
+  expect(error.message).toContain('pilotfish.yaml:2:1: "timeout" is not a known key');
+  expect(error.hint).toBe('The keys of a function stand below its name: functions: { NAME: { entry: FILE } }.');
 });
 
 test.each([
