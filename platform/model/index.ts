@@ -26,4 +26,11 @@ export {
 export { readStartTicks } from './process-identity.ts';
 export { cronProblem, type ScheduledBounds, scheduledAt } from './scheduled-bounds.ts';
 export type { KillRequest, SpawnerReport, SpawnerRequest, SpawnRequest } from './spawn-messages.ts';
-export { compileTemplate, matchSubject, patternCovers, patternsOverlap, templatePattern } from './subject-pattern.ts';
+export {
+  compileTemplate,
+  matchSubject,
+  patternCovers,
+  patternsOverlap,
+  templatePattern,
+  tokenAt,
+} from './subject-pattern.ts';

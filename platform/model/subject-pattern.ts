@@ -59,14 +59,29 @@ export function compileTemplate(template: string, pattern: string): (subject: st
     at % 2 === 0 ? piece : wildcardAt(Number(piece), positions, template, pattern),
   );
   return (subject) => {
-    const tokens = subject.split('.');
     let result = '';
     for (const source of sources) {
       if (typeof source === 'string') result += source;
-      else result += source.rest ? tokens.slice(source.position).join('.') : (tokens[source.position] ?? '');
+      else result += source.rest ? tokensFrom(subject, source.position) : tokenAt(subject, source.position);
     }
     return result;
   };
+}
+
+/** Empty where the subject has fewer. Once an event: no list of all tokens. */
+export function tokenAt(subject: string, position: number): string {
+  const rest = tokensFrom(subject, position);
+  const end = rest.indexOf('.');
+  return end < 0 ? rest : rest.slice(0, end);
+}
+
+function tokensFrom(subject: string, position: number): string {
+  let from = 0;
+  for (let passed = 0; passed < position; passed++) {
+    from = subject.indexOf('.', from) + 1;
+    if (from === 0) return '';
+  }
+  return subject.slice(from);
 }
 
 function wildcardAt(

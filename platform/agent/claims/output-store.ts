@@ -24,7 +24,6 @@ export interface StoredOutput {
   readonly id: string;
   /** Checked header lines. */
   readonly lines: string;
-  readonly claimOverBytes?: number | undefined;
 }
 
 const noPayload = new Uint8Array(0);
@@ -39,10 +38,8 @@ export class OutputStore {
   }
 
   /** `settled` is told once, as by a publisher; no room for a file is `no-capacity`, and passes. */
-  store(
-    { subject, data, left, id, lines, claimOverBytes = claimOverBytesDefault }: StoredOutput,
-    settled: Settled,
-  ): void {
+  store(output: StoredOutput, settled: Settled, claimOverBytes = claimOverBytesDefault): void {
+    const { subject, data, left, id, lines } = output;
     if (!left && data.length <= claimOverBytes) {
       this.#publisher.publish(subject, data, encodeHeadersWithId(id, lines), settled);
       return;

@@ -211,7 +211,7 @@ export class Delivery {
   /** R2: the event is acked only after every output's PubAck. */
   #publish(output: EventOutput, result: ReturnedResult, run: CallRun): void {
     const { outputs, claimOverBytes, logger, functionName } = this.#route;
-    outputs.store({ ...output, claimOverBytes }, (error) => {
+    const settled = (error: PlatformError | undefined) => {
       if (error) this.#refusal = error;
       if (--this.#openOutputs > 0) return;
       if (this.#refusal === undefined) return this.#handled(result);
@@ -220,7 +220,8 @@ export class Delivery {
         return this.#failed({ message: `its outputs were refused: ${this.#refusal.message}` }, run);
       logger.warn({ function: functionName, error: this.#refusal.message }, 'outputs refused, event given back');
       this.nak(refusedBackoff.minMs + backoffMs(this.deliveries, refusedBackoff));
-    });
+    };
+    outputs.store(output, settled, claimOverBytes);
   }
 
   /** R4: a lost instance spends no attempt; `lossesMax` bounds an event that ends each one. */

@@ -11,7 +11,7 @@ import {
   userSubject,
 } from '#broker';
 import { type Clock, isPlatformSubject } from '#common';
-import { compileTemplate } from '#model';
+import { compileTemplate, tokenAt } from '#model';
 import type { FunctionSpec, FunctionVersion, Trigger } from '#proto';
 import { cloudEventHeaders } from '#sdk';
 import type { Logger } from '#telemetry';
@@ -150,14 +150,6 @@ function scanTemplate({ subject, gather }: Trigger): ((subject: string) => strin
   if (gather?.key) return compileTemplate(gather.key, subject);
   const position = subject.split('.').findIndex((token) => token === '*' || token === '>');
   return position < 0 ? undefined : (own) => tokenAt(own, position);
-}
-
-/** Once an event: no list of all tokens. */
-function tokenAt(subject: string, position: number): string {
-  let from = 0;
-  for (let passed = 0; passed < position; passed++) from = subject.indexOf('.', from) + 1;
-  const to = subject.indexOf('.', from);
-  return to < 0 ? subject.slice(from) : subject.slice(from, to);
 }
 
 /** The id is the message's: a redelivery of the event makes the same CloudEvent once more, and the stream drops it. */

@@ -228,8 +228,8 @@ export class InstanceStarter {
     try {
       const lines = headerLines(Object.entries(publish.headers));
       const output = { subject: publishSubject(publish.subject), data, id: publish.messageId, lines };
-      const claimOverBytes = claimOverOf(version);
-      this.#options.outputs.store({ ...output, claimOverBytes }, (error) => done(error?.message ?? ''));
+      const settled = (error: Error | undefined) => done(error?.message ?? '');
+      this.#options.outputs.store(output, settled, claimOverOf(version));
     } catch (error) {
       done(messageOf(error));
     }

@@ -10,6 +10,8 @@ export interface RunningCall {
   readonly call: Call;
   /** When it became one of those that run; 0 before. */
   startedAt: number;
+  isRunning: boolean;
+  ended: boolean;
   /** Where its payload lies, when it is large. */
   readonly file: BodyFile | undefined;
   readonly handedOverAt: number;
@@ -23,11 +25,19 @@ export interface RunningCall {
  */
 const aheadBytesMax = 4 * 2 ** 20;
 
+/** Of those that have begun, the list of those that wait keeps so many. */
+const passedMax = 512;
+
 export class RunningCalls {
   readonly #concurrency: number;
   /** By the id of their frame. */
   readonly #calls = new Map<number, RunningCall>();
+  /** Those of `#calls` that wait for others to end, in their order; from `#nextWaiting` on. */
+  #waiting: (RunningCall | undefined)[] = [];
+  #nextWaiting = 0;
   #events = 0;
+  /** Of those that run. */
+  #runningEvents = 0;
   #bytes = 0;
   #nextId = 1;
 
@@ -49,21 +59,28 @@ export class RunningCalls {
     const id = this.#nextId;
     // Ids are a u32 on the wire; an instance that lived for four billion calls starts again at one.
     this.#nextId = id === 0xffff_ffff ? 1 : id + 1;
-    this.#calls.set(id, { call, startedAt: this.#events < this.#concurrency ? now : 0, file, handedOverAt: now });
+    const added = { call, startedAt: 0, isRunning: false, ended: false, file, handedOverAt: now };
+    this.#calls.set(id, added);
     this.#events += eventsOf(call);
     this.#bytes += call.body.length;
+    if (this.#runningEvents < this.#concurrency) this.#start(added, now);
+    else this.#waiting.push(added);
     return id;
   }
 
   /** The call has ended: the next one in line starts to run. */
   remove(id: number, now: number): RunningCall | undefined {
-    const ended = this.#calls.get(id);
-    if (!ended) return undefined;
+    const removed = this.#calls.get(id);
+    if (!removed) return undefined;
     this.#calls.delete(id);
-    this.#events -= eventsOf(ended.call);
-    this.#bytes -= ended.call.body.length;
-    this.#promote(now);
-    return ended;
+    this.#events -= eventsOf(removed.call);
+    this.#bytes -= removed.call.body.length;
+    removed.ended = true;
+    if (removed.isRunning) {
+      this.#runningEvents -= eventsOf(removed.call);
+      this.#startNext(now);
+    }
+    return removed;
   }
 
   get(id: number): RunningCall | undefined {
@@ -81,36 +98,45 @@ export class RunningCalls {
 
   /** Ids of those that have run past their timeout. */
   late(now: number): number[] {
-    return [...this.#running()].filter(([, { call, startedAt }]) => now - startedAt > call.timeoutMs).map(([id]) => id);
+    const late: number[] = [];
+    for (const [id, { call, isRunning, startedAt }] of this.#calls) {
+      // Those that run are the oldest.
+      if (!isRunning) break;
+      if (now - startedAt > call.timeoutMs) late.push(id);
+    }
+    return late;
   }
 
   /** Takes all of them out: those that ran, and those that never began. */
   clear(): { readonly ran: readonly RunningCall[]; readonly unstarted: readonly RunningCall[] } {
     const all = [...this.#calls.values()];
-    const running = [...this.#running()].length;
+    const running = all.filter(({ isRunning }) => isRunning).length;
     this.#calls.clear();
+    this.#waiting = [];
+    this.#nextWaiting = 0;
+    this.#runningEvents = 0;
     this.#events = 0;
     this.#bytes = 0;
     return { ran: all.slice(0, running), unstarted: all.slice(running) };
   }
 
-  /** Once an event: a plain loop. */
-  #promote(now: number): void {
-    let ahead = 0;
-    for (const running of this.#calls.values()) {
-      if (ahead >= this.#concurrency) return;
-      ahead += eventsOf(running.call);
-      if (running.startedAt === 0) running.startedAt = now;
-    }
+  #start(call: RunningCall, now: number): void {
+    call.isRunning = true;
+    call.startedAt = now;
+    this.#runningEvents += eventsOf(call.call);
   }
 
-  *#running(): Generator<[number, RunningCall], void, void> {
-    let ahead = 0;
-    for (const entry of this.#calls) {
-      if (ahead >= this.#concurrency) return;
-      ahead += eventsOf(entry[1].call);
-      yield entry;
+  /** Once an event: no look through those that run, nor through the holes that a map keeps where ended ones were. */
+  #startNext(now: number): void {
+    while (this.#runningEvents < this.#concurrency && this.#nextWaiting < this.#waiting.length) {
+      const next = this.#waiting[this.#nextWaiting];
+      // Its payload must not stay as long as the list does.
+      this.#waiting[this.#nextWaiting++] = undefined;
+      if (next && !next.ended) this.#start(next, now);
     }
+    if (this.#nextWaiting < this.#waiting.length && this.#nextWaiting < passedMax) return;
+    this.#waiting = this.#waiting.slice(this.#nextWaiting);
+    this.#nextWaiting = 0;
   }
 }
 

@@ -51,7 +51,7 @@ export class EventPublisher {
   readonly #options: EventPublisherOptions;
   readonly #inbox: string;
   readonly #subscription: Subscription;
-  readonly #open = new Map<string, OpenPublish>();
+  readonly #open = new Map<number, OpenPublish>();
   #next = 1;
 
   constructor(options: EventPublisherOptions) {
@@ -71,7 +71,7 @@ export class EventPublisher {
 
   /** The headers must carry a message id (`encodeHeadersWithId`): a publish may be sent more than once. */
   publish(subject: string, payload: Uint8Array, headers: MsgHdrs, settled: Settled): void {
-    const token = (this.#next++).toString(36);
+    const token = this.#next++;
     const open: OpenPublish = { subject, payload, headers, settled, sentAt: 0, sends: 0 };
     this.#open.set(token, open);
     this.#send(token, open);
@@ -95,13 +95,13 @@ export class EventPublisher {
     this.#open.clear();
   }
 
-  #send(token: string, open: OpenPublish): void {
+  #send(token: number, open: OpenPublish): void {
     open.sentAt = this.#options.clock.monotonic();
     open.sends++;
     try {
       this.#options.connection.publish(open.subject, open.payload, {
         headers: open.headers,
-        reply: this.#inbox + token,
+        reply: `${this.#inbox}${token}`,
       });
     } catch (error) {
       this.#settle(token, open, this.#unsendable(open, error));
@@ -124,7 +124,7 @@ export class EventPublisher {
     );
   }
 
-  #sendAgain(token: string, open: OpenPublish): void {
+  #sendAgain(token: number, open: OpenPublish): void {
     if (open.sends < sendsMax) return this.#send(token, open);
     this.#settle(
       token,
@@ -134,7 +134,7 @@ export class EventPublisher {
   }
 
   #receive(message: Msg): void {
-    const token = message.subject.slice(this.#inbox.length);
+    const token = Number(message.subject.slice(this.#inbox.length));
     const open = this.#open.get(token);
     if (!open) return;
     const { data } = message;
@@ -143,7 +143,7 @@ export class EventPublisher {
     this.#settle(token, open, refusal(open.subject, data));
   }
 
-  #settle(token: string, open: OpenPublish, error: PlatformError | undefined, answer?: Uint8Array): void {
+  #settle(token: number, open: OpenPublish, error: PlatformError | undefined, answer?: Uint8Array): void {
     this.#open.delete(token);
     open.settled(error, answer);
   }

@@ -42,8 +42,20 @@ const headerName = /^[\x21-\x39\x3b-\x7e]+$/;
 const lineBreak = /[\r\n]/;
 
 function encodedHeaders(text: string): MsgHdrs {
-  const bytes = Buffer.from(text, 'utf8');
-  return { encode: () => bytes } as unknown as MsgHdrs;
+  return new EncodedHeaders(text) as unknown as MsgHdrs;
+}
+
+/** What a message carries in front of its payload, as the text that it is on the wire. */
+export class EncodedHeaders {
+  readonly text: string;
+
+  constructor(text: string) {
+    this.text = text;
+  }
+
+  encode(): Uint8Array {
+    return Buffer.from(this.text, 'utf8');
+  }
 }
 
 /** Whatever has headers; the client reads them when they are asked for, and throws at names that it would not write. */
