@@ -9,7 +9,7 @@ import { TriggerIntake } from '../../platform/agent/intakes/trigger-intake.ts';
 import { noClaims } from '../harness/no-claims.ts';
 
 /** An intake with one event of `deliveries` whose parts come to `fetched`; tells what it said to the broker and the attempt log. */
-async function receive(deliveries: number, fetched: (giveUp: () => void) => Promise<GatheredSpool>) {
+async function receive(deliveries: number, fetched: (giveUp: () => void) => Promise<GatheredSpool>, paused = false) {
   const said: string[] = [];
   const attempts: unknown[] = [];
   let calls = 0;
@@ -42,10 +42,11 @@ async function receive(deliveries: number, fetched: (giveUp: () => void) => Prom
     timeoutMs: 30_000,
     puller: (onEvent) => {
       give = onEvent;
-      return undefined as never;
+      return { withdraw: () => undefined } as never;
     },
     fetchParts: () => fetched(() => intake.held.get(7)?.abandon()),
   });
+  if (paused) intake.setState({ paused, replay: undefined });
   give({
     streamSequence: 7,
     deliveries,
@@ -57,6 +58,12 @@ async function receive(deliveries: number, fetched: (giveUp: () => void) => Prom
   for (let turn = 0; turn < 20; turn++) await Promise.resolve();
   return { said, attempts, calls, fetching: pool.fetching, held: intake.held.size };
 }
+
+const notAsked = () => Promise.reject(new Error('nobody asks'));
+
+it('that was on its way when its trigger was paused waits in the stream, and is there as soon as it is resumed', async () => {
+  expect(await receive(1, notAsked, true)).toMatchObject({ said: ['-NAK {"delay":100000000}'], calls: 0, held: 0 });
+});
 
 const noRoom = () => Promise.reject(new PlatformError('no-capacity', 'no room'));
 

@@ -48,8 +48,11 @@ export interface TriggerIntakeOptions {
 const openPublishesMax = 4_096;
 /** Retries are few, and must not crowd out the events that come for the first time. */
 const retriesAtOnceMax = 8;
-/** Events of a paused trigger that were on their way come again after this. */
-const pausedNakMs = 5_000;
+/**
+ * Events of a paused trigger that were on their way wait in the stream, where nobody pulls them: this delay is only for other nodes
+ * to hear of the pause. A longer one would hold them back when the trigger is resumed meanwhile.
+ */
+const pausedNakMs = 100;
 /** Events come in bursts, by the room of the version beside it: a canary with fewer instances lets so many wait for its share. */
 const canaryWaitingMax = 256;
 /** An event whose parts or claimed payload could not be fetched for want of room, or of a broker, is given back for this long ... */
