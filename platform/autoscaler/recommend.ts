@@ -1,5 +1,5 @@
 /** How many instances the work asks for, before any bound: the formula of README.md. */
-
+import { formatCount } from '#common';
 import type { Rate } from './rate-window.ts';
 import { countText, durationText, rateText } from './reason.ts';
 import type { ScalePolicy, ScaleSnapshot } from './signals.ts';
@@ -24,8 +24,8 @@ export function recommend(
   const work = Math.max(lag, inFlight) + openKeys;
   const seen = [
     `lag ${countText(lag)}`,
-    ...(openKeys > 0 ? [`${countText(openKeys)} open keys`] : []),
-    ...(inFlight > lag ? [`${countText(inFlight)} calls`] : []),
+    ...(openKeys > 0 ? [formatCount(openKeys, 'open key')] : []),
+    ...(inFlight > lag ? [formatCount(inFlight, 'call')] : []),
   ];
   if (work > 0 && ready === 0 && startError !== '')
     return { wanted: 1, because: `${seen.join(', ')}, no instance starts (${startError}), one keeps trying -> 1` };

@@ -6,7 +6,14 @@ export { type ErrorCode, errorCodes, type Fault, isErrorCode } from './error-cod
 export { gatewayPathsText, httpPathPattern, isGatewayPath } from './http-paths.ts';
 export { borrowBuffer, giveBackBuffer } from './large-buffers.ts';
 export { messageOf, PlatformError, type PlatformErrorOptions } from './platform-error.ts';
-export { formatBytes, formatDuration, formatTimes, parseDurationMs, parseSizeBytes } from './quantities.ts';
+export {
+  formatBytes,
+  formatCount,
+  formatDuration,
+  formatTimes,
+  parseDurationMs,
+  parseSizeBytes,
+} from './quantities.ts';
 export { nearestName } from './suggestion.ts';
 export { formatTraceparent, parseTraceparent, type TraceContext, traceNames, traceOf } from './trace-context.ts';
 export {

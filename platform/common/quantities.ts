@@ -50,3 +50,8 @@ export function formatDuration(ms: number): string {
 export function formatTimes(count: number): string {
   return count === 1 ? 'once' : `${count} times`;
 }
+
+/** "1 call", "2 calls", "12,345 calls": `what` is one of them. */
+export function formatCount(count: number, what: string): string {
+  return `${Math.round(count).toLocaleString('en-US')} ${what}${count === 1 ? '' : 's'}`;
+}

@@ -1,5 +1,5 @@
 /** Gives the members of a pack to a function's handler: in batches, or one by one where it handles single events. */
-import { messageOf, PlatformError } from '#common';
+import { formatCount, messageOf, PlatformError } from '#common';
 import type { CallHeader } from '#frames';
 import { decodePack, type PackMember, readMemberHeaders } from '#packs';
 import { type FunctionDefinition, type FunctionEvent, type FunctionResult, outputs } from '#sdk';
@@ -106,8 +106,8 @@ export function requireResults(
   count: number,
 ): asserts results is readonly (FunctionResult | Error)[] {
   if (Array.isArray(results) && results.length === count) return;
-  const what = Array.isArray(results) ? `${results.length} results` : `${typeof results} instead of an array`;
-  throw new PlatformError('function-failed', `handleBatch returned ${what} for ${count} events`, {
+  const what = Array.isArray(results) ? formatCount(results.length, 'result') : `${typeof results} instead of an array`;
+  throw new PlatformError('function-failed', `handleBatch returned ${what} for ${formatCount(count, 'event')}`, {
     hint: 'Return one result an event, in order: a value, undefined, or an Error for an event that failed.',
   });
 }

@@ -3,6 +3,7 @@
  * jobs are given back where nothing runs. Pure; `platform/pilot` does what it says. Asking is slow and costs node-hours, so
  * what would come too late is not asked for.
  */
+import { formatCount } from '#common';
 
 /** One scheduler job: its nodes come and go together. */
 export interface NodeJob {
@@ -73,15 +74,15 @@ function decideAsk(snapshot: NodeSnapshot, policy: NodePolicy, memory: NodeMemor
   const shortSince = memory.shortSince ?? now;
   const hold = (why: string): NodeDecision => ({
     action: { kind: 'hold' },
-    reason: `${unplacedSlots} slots short; ${why}`,
+    reason: `${formatCount(unplacedSlots, 'slot')} short; ${why}`,
     memory: { shortSince },
   });
   if (now - shortSince < policy.patienceMs) return hold(`asked for after ${seconds(policy.patienceMs)}`);
   const waiting = nodesOf(jobs, 'waiting');
   const short = Math.ceil(unplacedSlots / slotsPerNode) - waiting;
-  if (short <= 0) return hold(`${waiting} nodes are in the queue`);
+  if (short <= 0) return hold(`${formatCount(waiting, 'node')} in the queue`);
   const room = policy.nodesMax - nodesOf(jobs, 'running') - waiting;
-  if (room <= 0) return hold(`the most is ${policy.nodesMax} nodes`);
+  if (room <= 0) return hold(`the most is ${formatCount(policy.nodesMax, 'node')}`);
   const affordable = affordableNodes(snapshot, policy);
   if (affordable <= 0) return hold(`the budget of ${policy.nodeHoursMax} node-hours is spent or promised`);
   const homeMs = homeRemainingMs(jobs);
@@ -93,7 +94,7 @@ function decideAsk(snapshot: NodeSnapshot, policy: NodePolicy, memory: NodeMemor
   const queue = queueWaitMs === undefined ? 'queue wait unknown' : `queue wait ${seconds(queueWaitMs)}`;
   return {
     action: { kind: 'ask', nodes },
-    reason: `${unplacedSlots} slots short for ${seconds(now - shortSince)}, ${slotsPerNode} a node, ${queue} -> ask for ${nodes}`,
+    reason: `${formatCount(unplacedSlots, 'slot')} short for ${seconds(now - shortSince)}, ${slotsPerNode} a node, ${queue} -> ask for ${nodes}`,
     memory: { shortSince },
   };
 }

@@ -169,7 +169,7 @@ test('`version` names the pilot, `doctor` finds it reachable', async () => {
   expect((await pilot.cli(['version'])).stdout).toContain(`pilot ${pilot.id}\t`);
   expect(await pilot.cli(['doctor'])).toMatchObject({
     code: 0,
-    stdout: expect.stringContaining(`${pilot.id}: 1 nodes ready`),
+    stdout: expect.stringContaining(`${pilot.id}: 1 node ready`),
   });
 });
 

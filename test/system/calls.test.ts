@@ -55,7 +55,11 @@ describe('`invoke --async`', () => {
       items: object[];
     };
     expect(listed.items).toMatchObject([{ callId, state: 'done' }]);
-    expect(await pilot.cli(['calls', 'list', 'other', '-o', 'name'])).toMatchObject({ code: 0, stdout: '' });
+    expect(await pilot.cli(['calls', 'list', 'other', '-o', 'name'])).toMatchObject({
+      code: 4,
+      stdout: '',
+      stderr: expect.stringContaining('there is no function "other"'),
+    });
   }, 60_000);
 
   it('keeps the result for its time and no longer', async () => {

@@ -222,7 +222,7 @@ it.each([
     const dropped = async () => {
       let count = 0;
       for await (const { message } of pilot.client.logs(name, { level: 'warn' }))
-        count += Number(/^(\d+) lines dropped: over 500 a second$/.exec(message)?.[1]);
+        count += Number(/^([\d,]+) lines? dropped: over 500 a second$/.exec(message)?.[1]?.replaceAll(',', ''));
       return count;
     };
     await eventually(async () => (await dropped()) > lines / 2, { timeoutMs: 20_000, what: 'how many were dropped' });

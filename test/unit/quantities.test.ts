@@ -1,6 +1,6 @@
 /** Times as people read them. */
 import { expect, it } from 'vitest';
-import { formatDuration, formatTimes, parseDurationMs } from '#common';
+import { formatCount, formatDuration, formatTimes, parseDurationMs } from '#common';
 import { fc } from '../harness/properties.ts';
 
 const [second, minute, hour, day] = [1_000, 60_000, 3_600_000, 86_400_000];
@@ -33,4 +33,13 @@ it('is near what is meant, and can be read back', () => {
 
 it('says once for one time', () => {
   expect([1, 2, 20].map(formatTimes)).toEqual(['once', '2 times', '20 times']);
+});
+
+it('counts one thing and several', () => {
+  expect([0, 1, 2, 12_345].map((count) => formatCount(count, 'call'))).toEqual([
+    '0 calls',
+    '1 call',
+    '2 calls',
+    '12,345 calls',
+  ]);
 });

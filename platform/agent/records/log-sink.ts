@@ -1,7 +1,7 @@
 /** Functions' log lines into the LOGS stream, at a bounded rate: a function that writes a gigabyte harms only its own log. */
 import type { NatsConnection } from '@nats-io/transport-node';
 import { logSubject } from '#broker';
-import type { Clock } from '#common';
+import { type Clock, formatCount } from '#common';
 
 /** A stored log line. */
 export interface LogLine {
@@ -71,7 +71,7 @@ export class LogSink {
   async #tellDropped(functionName: string, instance: string, budget: Budget): Promise<void> {
     budget.isTelling = true;
     await this.#clock.sleep(tellDroppedMs);
-    const text = `${budget.dropped} lines dropped: over ${linesPerSecondMax} a second`;
+    const text = `${formatCount(budget.dropped, 'line')} dropped: over ${linesPerSecondMax} a second`;
     budget.isTelling = false;
     budget.dropped = 0;
     this.#publish({ functionName, instance, level: 'warn', call: '', text });

@@ -1,5 +1,6 @@
 /** `pilotfish trigger ...`: what triggers functions; hold one back for a while. */
 import type { Command } from 'commander';
+import { formatCount } from '#common';
 import type { Trigger, TriggerSummary } from '#proto';
 import { type CommandFactory, type CommonOptions, newCommand, outputOf } from '../command.ts';
 import { suggestFunction, withPilot } from '../connection.ts';
@@ -56,7 +57,7 @@ export function triggerText({ subject, gather, window, cron, files, http }: Trig
   if (http) return `http POST ${http.path}`;
   if (gather) return `gather ${subject} by ${gather.key}`;
   if (!window) return subject;
-  const length = window.count > 0 ? `${window.count} events` : `${window.timeMs} ms`;
+  const length = window.count > 0 ? formatCount(window.count, 'event') : `${window.timeMs} ms`;
   return `window ${subject} of ${length}`;
 }
 

@@ -1,5 +1,5 @@
 /** What `describe` says, out of what the gateway knows. Pure. */
-import { formatBytes, formatDuration } from '#common';
+import { formatBytes, formatCount, formatDuration } from '#common';
 import type {
   FunctionSpec,
   FunctionSummary,
@@ -102,21 +102,17 @@ function triggerRows({ triggers, output }: FunctionSpec): string[][] {
   return triggers.map((trigger) => [trigger.subject, `(${trigger.name})`, gathers(trigger), arrow]);
 }
 
-function counted(count: number, what: string): string {
-  return `${count} ${what}${count === 1 ? '' : 's'}`;
-}
-
 function limitRows(spec: FunctionSpec): string[][] {
   const { timeoutMs, retry, concurrency, resources, scale, batch } = spec;
   return [
     ['a call', `${formatDuration(timeoutMs)}, then SIGTERM and SIGKILL`],
-    ['an event', `${counted(retry?.attempts ?? 1, 'attempt')}, then the dead letters`],
+    ['an event', `${formatCount(retry?.attempts ?? 1, 'attempt')}, then the dead letters`],
     [
       'an instance',
-      `${counted(concurrency, 'call')} at once, ${counted(resources?.cpu ?? 1, 'slot')}, ${formatBytes(resources?.memoryBytes ?? 0)}`,
+      `${formatCount(concurrency, 'call')} at once, ${formatCount(resources?.cpu ?? 1, 'slot')}, ${formatBytes(resources?.memoryBytes ?? 0)}`,
     ],
     ...(batch
-      ? [['a batch', `${counted(batch.size, 'event')}, waiting ${formatDuration(batch.waitMs)} for others`]]
+      ? [['a batch', `${formatCount(batch.size, 'event')}, waiting ${formatDuration(batch.waitMs)} for others`]]
       : []),
     ['instances', `${scale?.min ?? 0} to ${scale?.max ?? 0}${spec.latency ? ', and a loaded one to spare' : ''}`],
   ];
@@ -164,7 +160,7 @@ function loadRows({ summary }: GetFunctionResponse): string[][] {
   const { instancesReady, instancesWanted, lag, handled, failed, scaleReason } = summary;
   return [
     ['ready', `${instancesReady} of ${instancesWanted} instances`],
-    ['lag', lag < 0 ? 'unknown' : `${countText(lag)} events`],
+    ['lag', lag < 0 ? 'unknown' : formatCount(lag, 'event')],
     ['handled', `${countText(handled)}, failed ${countText(failed)}`],
     ...(scaleReason === '' ? [] : [['scale', scaleReason]]),
   ];

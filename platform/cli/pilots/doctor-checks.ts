@@ -2,7 +2,7 @@
 import { execFile } from 'node:child_process';
 import { lstatSync, statfsSync } from 'node:fs';
 import { promisify } from 'node:util';
-import { formatBytes, messageOf } from '#common';
+import { formatBytes, formatCount, messageOf } from '#common';
 import type { Node } from '#proto';
 import { withPilot } from '../connection.ts';
 import type { CliContext } from '../context.ts';
@@ -130,15 +130,15 @@ async function reach(context: CliContext, id: string): Promise<Finding> {
 export function pilotFinding(id: string, nodes: readonly Pick<Node, 'state'>[], brokers: readonly string[]): Finding {
   const ready = nodes.filter(({ state }) => state === 'ready').length;
   if (ready < nodes.length || ready === 0) {
-    const found = `${id}: ${ready} of ${nodes.length} nodes ready`;
+    const found = `${id}: ${ready} of ${formatCount(nodes.length, 'node')} ready`;
     return { state: 'warn', found, advice: 'see pilotfish node list' };
   }
   // Without TLS events may pass over loopback, but not between nodes.
   if (brokers.every((broker) => broker.startsWith('tls://') || broker.includes('//127.')))
-    return ok(`${id}: ${ready} nodes ready`);
+    return ok(`${id}: ${formatCount(ready, 'node')} ready`);
   return {
     state: 'warn',
-    found: `${id}: ${ready} nodes ready; events pass between them unencrypted (--plain-data)`,
+    found: `${id}: ${formatCount(ready, 'node')} ready; events pass between them unencrypted (--plain-data)`,
     advice: 'right only where nobody else is on that network',
   };
 }

@@ -1,6 +1,6 @@
 /** `pilotfish pilot extend|shrink` and `pilotfish node drain`: nodes come and go while the stream runs. */
 import type { Command } from 'commander';
-import { formatDuration, PlatformError } from '#common';
+import { formatCount, formatDuration, PlatformError } from '#common';
 import type { NodeJob, NodeProvider } from '#pilot';
 import {
   type CommandFactory,
@@ -139,7 +139,7 @@ async function drain(
     output.note(`${node} is lost: nothing to drain`);
     return 0;
   });
-  const forced = killed === 0 ? '' : `, ${killed} instances ended by force; their events run elsewhere`;
+  const forced = killed === 0 ? '' : `, ${formatCount(killed, 'instance')} ended by force; their events run elsewhere`;
   output.note(`${node} drained in ${formatDuration(performance.now() - startedAt)}${forced}`);
   return killed;
 }

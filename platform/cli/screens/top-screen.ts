@@ -1,5 +1,5 @@
 /** What `top` draws: as many functions and decisions as the terminal has lines for, each on one line. */
-import { formatDuration } from '#common';
+import { formatCount, formatDuration } from '#common';
 import type { FunctionSummary, PilotJob, ScaleDecision, WatchResponse } from '#proto';
 import type { CliStream } from '../context.ts';
 import { decisionText } from '../functions/scale-view.ts';
@@ -41,7 +41,7 @@ export function topScreen(
   const shown = functions.slice(0, room - decided.length);
   const hidden = functions.length - shown.length;
   const lines = [
-    `${new Date(timeMs).toISOString().slice(11, 19)}  ${ready} of ${nodes.length} nodes ready, ${countText(used)} of ${countText(slots)} slots used${walltimeText(jobs, timeMs)}`,
+    `${new Date(timeMs).toISOString().slice(11, 19)}  ${ready} of ${formatCount(nodes.length, 'node')} ready, ${countText(used)} of ${formatCount(slots, 'slot')} used${walltimeText(jobs, timeMs)}`,
     '',
     `${'FUNCTION'.padEnd(widest)}   READY/WANTED       LAG     HANDLED  FAILED  ${columns < wideFrom ? '' : wideTitles}WHY`,
     ...shown.map((summary) => functionLine(summary, widest, columns >= wideFrom)),

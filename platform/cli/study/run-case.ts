@@ -1,7 +1,7 @@
 /** One case on a running pilot: deploy the function with so many instances, send, watch what the stream stores, take it down. */
 import { streams } from '#broker';
 import { connectEvents, type EventClient, type PilotClient } from '#client';
-import { PlatformError, systemClock } from '#common';
+import { formatCount, PlatformError, systemClock } from '#common';
 import type { Connection } from '#model';
 import type { CliContext } from '../context.ts';
 import type { Output } from '../output/output.ts';
@@ -76,7 +76,7 @@ export async function runCase(one: StudyCase, where: CaseContext): Promise<CaseF
 
 function outcomeOf(processed: boolean, measured: Measured | undefined, lost: number): string {
   if (!processed) return 'ok';
-  if (lost > 0) return `stalled: ${lost} events without a result`;
+  if (lost > 0) return `stalled: ${formatCount(lost, 'event')} without a result`;
   return measured ? 'ok' : 'too few messages to measure: raise `messages`';
 }
 

@@ -91,15 +91,19 @@ export class Calls {
     }
   }
 
+  /** Throws `not-found` for a function that is not there and has no calls. */
   async *list(
     { function: functionName, limit }: ListCallsRequest,
     signal: AbortSignal,
   ): AsyncGenerator<ListCallsResponse, void, void> {
     let count = 0;
     for await (const call of this.#store.list(functionName, signal)) {
-      if (limit > 0 && count++ >= limit) return;
+      if (limit > 0 && count >= limit) return;
+      count++;
       yield { call };
     }
+    // Calls outlive their function; a name that nothing was ever called by is a mistake.
+    if (count === 0 && functionName !== '') this.#options.registry.get(functionName);
   }
 
   /** The last word on it is written first: what it still comes to is refused. */

@@ -2,7 +2,7 @@
  * Hosts without a scheduler: the "job" is one process a host, started by ssh. Its id holds what is needed to find the
  * processes again: `host:pid,host:pid`. A pid is only trusted together with its block's directory in its arguments.
  */
-import { PlatformError } from '#common';
+import { formatCount, PlatformError } from '#common';
 import { renderJobScript } from './job-script.ts';
 import { type RunCommand, runThroughSsh } from './run-command.ts';
 import type { JobRequest, JobState, Scheduler } from './scheduler.ts';
@@ -45,7 +45,7 @@ function chooseHosts(hosts: readonly string[], job: JobRequest): readonly string
   if (free.length >= job.nodes) return free.slice(0, job.nodes);
   throw new PlatformError(
     'no-capacity',
-    `${job.nodes} nodes are wanted, and ${free.length} of ${hosts.length} hosts are free`,
+    `${formatCount(job.nodes, 'node')} wanted, and ${free.length} of ${formatCount(hosts.length, 'host')} free`,
     {
       hint: 'Name more hosts: --resource ssh://a,b,c',
     },
