@@ -146,7 +146,13 @@ export class Agent {
   /** R7 */
   hasTimeFor({ version, times }: Pick<FunctionPool, 'version' | 'times'>): boolean {
     const timeoutMs = longestCallMs(version.spec);
-    return hasTimeFor(this.clock.now(), this.endsAtMs, { timeoutMs, samples: times.count, p99Ms: times.p99() });
+    return hasTimeFor(this.clock.now(), this.endsAtMs, {
+      timeoutMs,
+      samples: times.count,
+      get p99Ms() {
+        return times.p99();
+      },
+    });
   }
 
   slotsUsed(): number {

@@ -34,3 +34,15 @@ it('once a node has no time for a call it never has again, and a node without an
     }),
   );
 });
+
+it('a node with time for the longest call does not ask how long the last ones took', () => {
+  const call = {
+    timeoutMs: 30_000,
+    samples: 100,
+    get p99Ms(): number {
+      throw new Error('sorted for nothing');
+    },
+  };
+  expect(hasTimeFor(0, undefined, call)).toBe(true);
+  expect(hasTimeFor(0, 30_000 + drainMarginMs, call)).toBe(true);
+});

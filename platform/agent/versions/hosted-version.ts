@@ -121,7 +121,8 @@ export class HostedVersion {
   #planCredit(): void {
     if (this.#creditPlanned) return;
     this.#creditPlanned = true;
-    queueMicrotask(() => {
+    // Answers and acks of this turn go out first: what is pulled next must not hold them up.
+    setImmediate(() => {
       this.#creditPlanned = false;
       this.updateCredit();
     });
