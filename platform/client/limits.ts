@@ -24,8 +24,11 @@ export const answerMarginMs = 30_000;
 /** Pauses before an upload that lost its connection is tried again: a gateway that was killed is back within a second. */
 export const uploadAgainMs = [300, 1_500] as const;
 
-/** An invocation without a timeout of its own is bounded by the function's, of which 24 h is the longest. */
-export const invokeMsMax = 24 * 3_600_000 + answerMarginMs;
+/**
+ * An invocation without a timeout of its own is bounded by the function's, which the pilot keeps. A deadline beyond that would
+ * only have client and gateway set timers and write and read a header, once a call.
+ */
+export const unboundedMs = Number.POSITIVE_INFINITY;
 
 /** Of the stream's bytes; the rest is kept for what functions publish. */
 export const sourceShare = 0.9;

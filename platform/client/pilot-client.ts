@@ -28,7 +28,7 @@ import {
 import { callUnary, openClient, readStream, type UnaryMethod, withoutStack } from '#rpc';
 import { AccessClient } from './access-client.ts';
 import { type InvokeOptions, invokeRequest } from './invoke-request.ts';
-import { answerMarginMs, bulkMsMax, invokeMsMax } from './limits.ts';
+import { answerMarginMs, bulkMsMax, unboundedMs } from './limits.ts';
 import type { LogsOptions } from './logs-options.ts';
 import { type CanaryOptions, type Deployable, uploadFunction } from './upload-function.ts';
 
@@ -89,7 +89,7 @@ export class PilotClient {
     const request = invokeRequest(name, payload, options);
     const { timeoutMs = 0, signal } = options;
     return callUnary(this.#invoke, request, {
-      timeoutMs: timeoutMs > 0 ? timeoutMs + answerMarginMs : invokeMsMax,
+      timeoutMs: timeoutMs > 0 ? timeoutMs + answerMarginMs : unboundedMs,
       ...(signal ? { signal } : {}),
     });
   }

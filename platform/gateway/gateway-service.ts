@@ -99,7 +99,7 @@ export function gatewayService(options: GatewayServiceOptions): RpcServiceBindin
       scaling.hurry();
       return { version };
     }),
-    invoke: unary((request: Parameters<typeof invoke>[0], { signal }) => invoke(request, signal, options)),
+    invoke: unary((request: Parameters<typeof invoke>[0], context) => invoke(request, context, options)),
     invokeStream: serverStream((request: Parameters<typeof invokeStream>[0], { signal }) =>
       invokeStream(request, signal, options),
     ),

@@ -5,7 +5,7 @@ import { PlatformError, systemClock } from '#common';
 import type { GatewayConfig } from '#model';
 import { listBlocks, readLimits } from '#pilot';
 import { Registry, ScaleStore, TriggerStates, WantedStore } from '#registry';
-import { type RpcServer, readTls, startRpcServer } from '#rpc';
+import { leaving, type RpcServer, readTls, startRpcServer } from '#rpc';
 import { createLogger } from '#telemetry';
 import { openAccess } from './access/index.ts';
 import { Calls } from './calls/index.ts';
@@ -116,7 +116,7 @@ export async function runGateway(
     inbox,
     registry,
     invoke: (request, signal, dueMs) =>
-      invoke(request, signal, { registry, fleet, scaling, changes, clock }, { dueMs }),
+      invoke(request, leaving(signal), { registry, fleet, scaling, changes, clock }, { dueMs }),
     clock,
     logger,
   });

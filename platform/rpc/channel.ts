@@ -59,7 +59,7 @@ export function openClient<C extends Client>(
 }
 
 export interface CallSettings {
-  /** Default 30 s. */
+  /** Default 30 s; Infinity for none. */
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
 }

@@ -16,10 +16,16 @@ import { PlatformError } from '#common';
 import { callers } from './callers.ts';
 import { toServiceError } from './service-error.ts';
 
-/** What a handler may know of its call. */
-export interface CallContext {
-  /** Aborts when the caller cancels, its deadline passes, or its connection ends. */
+/** The end of a caller's interest: he cancelled, his deadline passed, or his connection ended. */
+export interface Leaving {
+  /** Aborts then. Made when it is first asked for, which costs a small call a tenth of its time in the server. */
   readonly signal: AbortSignal;
+  /** Calls `listener` then, once, and at once where it is so already; without a signal. Returns what takes it back. */
+  whenGone(listener: () => void): () => void;
+}
+
+/** What a handler may know of its call. */
+export interface CallContext extends Leaving {
   /** Milliseconds since 1970, or Infinity where the caller set none. */
   readonly deadline: number;
   /** Common name of the caller's certificate. */
@@ -138,6 +144,7 @@ class Context implements CallContext {
   #controller: AbortController | undefined;
   #cancelled = false;
   #ended = false;
+  readonly #listeners: (() => void)[] = [];
 
   constructor(call: AnyCall) {
     this.#call = call;
@@ -146,6 +153,7 @@ class Context implements CallContext {
       if (this.#ended) return;
       this.#cancelled = true;
       this.#controller?.abort(wentAway());
+      for (const listener of this.#listeners.splice(0)) listener();
     });
   }
 
@@ -155,6 +163,15 @@ class Context implements CallContext {
       if (this.#cancelled) this.#controller.abort(wentAway());
     }
     return this.#controller.signal;
+  }
+
+  whenGone(listener: () => void): () => void {
+    if (this.#cancelled) listener();
+    else this.#listeners.push(listener);
+    return () => {
+      const at = this.#listeners.indexOf(listener);
+      if (at >= 0) this.#listeners.splice(at, 1);
+    };
   }
 
   get deadline(): number {
@@ -169,6 +186,18 @@ class Context implements CallContext {
   end(): void {
     this.#ended = true;
   }
+}
+
+/** Of whoever is known by a signal. */
+export function leaving(signal: AbortSignal): Leaving {
+  return {
+    signal,
+    whenGone(listener) {
+      if (signal.aborted) listener();
+      else signal.addEventListener('abort', listener, { once: true });
+      return () => signal.removeEventListener('abort', listener);
+    },
+  };
 }
 
 function wentAway(): PlatformError {

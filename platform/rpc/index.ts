@@ -21,6 +21,8 @@ export {
   bidiStream,
   type CallContext,
   clientStream,
+  type Leaving,
+  leaving,
   type PlainHandler,
   plainHandler,
   serverStream,

@@ -11,6 +11,7 @@ import {
   invokePayloadBytesMax,
   type LinePeer,
   type LineServer,
+  leaving,
   openLine,
   startLineServer,
   type TlsIdentity,
@@ -102,7 +103,7 @@ function lineTo(peer: LinePeer | { socketPath: string }, said = token): CallLine
 function callOf(line: CallLine, name: string, payload = Buffer.alloc(0), more: object = {}) {
   const version = { function: name, digest: name } as FunctionVersion;
   const { signal } = new AbortController();
-  return line.call({ version, payload, headers: {}, timeoutMs: 10_000, signal, dueMs: 0, ...more });
+  return line.call({ version, payload, headers: {}, timeoutMs: 10_000, caller: leaving(signal), dueMs: 0, ...more });
 }
 
 describe.each([
@@ -151,7 +152,7 @@ describe.each([
     const line = lineTo(peer());
     const caller = new AbortController();
     const before = cancelled;
-    const call = callOf(line, 'waits', undefined, { signal: caller.signal });
+    const call = callOf(line, 'waits', undefined, { caller: leaving(caller.signal) });
     await eventually(() => waiting.length > 0, { timeoutMs: 5_000, what: 'the call at the agent' });
     caller.abort();
     await eventually(() => cancelled > before, { timeoutMs: 5_000, what: 'its cancellation' });

@@ -32,10 +32,19 @@ let seenPeer = '';
 let responses = responsesWhole;
 let ended = false;
 let aborted = false;
+const told: string[] = [];
 
 const implementation = {
-  invoke: unary(async (request: InvokeRequest, { peer, signal }) => {
+  invoke: unary(async (request: InvokeRequest, context) => {
+    const { peer } = context;
     seenPeer = peer;
+    if (request.function === 'listen') {
+      context.whenGone(() => told.push('taken back'))();
+      await new Promise<void>((resolve) => context.whenGone(resolve));
+      told.push('gone');
+      context.whenGone(() => told.push('gone already'));
+    }
+    const { signal } = context;
     if (request.function === 'wait')
       await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
     aborted = signal.aborted;
@@ -204,6 +213,14 @@ test('a signal cancels the call', async () => {
   const call = callUnary(client.invoke.bind(client), request('wait'), { signal: controller.signal });
   controller.abort();
   await expect(call).rejects.toMatchObject({ code: 'cancelled' });
+  client.close();
+});
+
+test('a handler that only listens is told once that its caller has gone, and at once where it asks later', async () => {
+  const client = open(member);
+  const call = callUnary(client.invoke.bind(client), request('listen'), { timeoutMs: 200 });
+  await expect(call).rejects.toMatchObject({ code: 'timeout' });
+  await expect.poll(() => told, { timeout: 5_000 }).toEqual(['gone', 'gone already']);
   client.close();
 });
 

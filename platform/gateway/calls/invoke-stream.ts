@@ -1,6 +1,7 @@
 /** A call whose answer comes in pieces: passed on as they come, held for a slow reader up to a bound (R6). */
 import { formatBytes, PlatformError } from '#common';
 import type { InvokeResponse, InvokeStreamRequest, InvokeStreamResponse } from '#proto';
+import { leaving } from '#rpc';
 import { type InvokeOptions, invoke } from './invoke.ts';
 
 /** Pieces that the caller has not taken yet; the function cannot be held up from here, so the call ends. */
@@ -24,7 +25,7 @@ export async function* invokeStream(
     if (waitingBytes > waitingBytesMax) tooSlow.abort();
     wake.resolve();
   };
-  const done = invoke(call, AbortSignal.any([signal, tooSlow.signal]), options, { onChunk })
+  const done = invoke(call, leaving(AbortSignal.any([signal, tooSlow.signal])), options, { onChunk })
     .then(
       (response) => {
         end = response;

@@ -3,7 +3,7 @@ import { type Clock, PlatformError } from '#common';
 import type { FunctionVersion, InvokeRequest, InvokeResponse } from '#proto';
 import { latestAlias, type Registry } from '#registry';
 import { mayRunOn } from '#routing';
-import { invokePayloadBytesMax } from '#rpc';
+import { invokePayloadBytesMax, type Leaving } from '#rpc';
 import type { Changes } from '../changes.ts';
 import type { AgentAnswer, AgentCallOptions } from '../nodes/call-line.ts';
 import type { Fleet } from '../nodes/fleet.ts';
@@ -34,7 +34,7 @@ const timeoutMsMax = 24 * 3_600_000;
 
 export async function invoke(
   request: InvokeRequest,
-  signal: AbortSignal,
+  caller: Leaving,
   options: InvokeOptions,
   { onChunk, dueMs = options.clock.now() }: CallExtras = {},
 ): Promise<InvokeResponse> {
@@ -53,7 +53,7 @@ export async function invoke(
     payload: request.payload,
     headers: request.headers,
     timeoutMs: Math.min(request.timeoutMs || (version.spec?.timeoutMs ?? 30_000), timeoutMsMax),
-    signal,
+    caller,
     onChunk,
     dueMs,
   };
@@ -73,7 +73,7 @@ async function callSomewhere(
   call: AgentCallOptions,
   { fleet, scaling, changes, clock }: InvokeOptions,
 ): Promise<{ link: NodeLink; answer: AgentAnswer }> {
-  const { version, signal } = call;
+  const { version, caller } = call;
   const deadline = clock.monotonic() + slotWaitMs;
   for (;;) {
     const link = chooseNode(fleet.ready(), version);
@@ -84,9 +84,9 @@ async function callSomewhere(
       if (PlatformError.from(error).code !== 'no-capacity') throw error;
     }
     const left = deadline - clock.monotonic();
-    if (left <= 0 || signal.aborted) throw noSlot(version, fleet);
+    if (left <= 0 || caller.signal.aborted) throw noSlot(version, fleet);
     scaling.hurry();
-    await changes.next(clock, left, signal);
+    await changes.next(clock, left, caller.signal);
   }
 }
 

@@ -5,7 +5,7 @@ import type { NatsConnection } from '@nats-io/transport-node';
 import { EventPublisher, inboxPrefix, registryKeys, streams } from '#broker';
 import type { GatewayConfig } from '#model';
 import type { TriggerStates } from '#registry';
-import type { Caller, TlsIdentity } from '#rpc';
+import { type Caller, leaving, type TlsIdentity } from '#rpc';
 import type { Logger } from '#telemetry';
 import type { Gate } from '../access/index.ts';
 import { type InvokeOptions, invoke } from '../calls/invoke.ts';
@@ -54,7 +54,7 @@ export async function openHttp(options: OpenHttpOptions): Promise<OpenHttp> {
     publisher,
     admit: (caller, route) => admitRoute(gate, caller, route),
     call: ({ functionName, payload, headers, signal }) =>
-      invoke({ function: functionName, version: '', payload, headers, timeoutMs: 0 }, signal, options),
+      invoke({ function: functionName, version: '', payload, headers, timeoutMs: 0 }, leaving(signal), options),
     pages: options.pages,
     clock,
     logger,

@@ -13,7 +13,7 @@ import {
   readJson,
 } from '#frames';
 import type { ErrorDetail, FunctionVersion } from '#proto';
-import { fromErrorDetail } from '#rpc';
+import { fromErrorDetail, type Leaving } from '#rpc';
 
 export interface CallLineOptions {
   readonly node: string;
@@ -26,7 +26,7 @@ export interface AgentCallOptions {
   readonly payload: Buffer;
   readonly headers: Readonly<Record<string, string>>;
   readonly timeoutMs: number;
-  readonly signal: AbortSignal;
+  readonly caller: Leaving;
   /** Given, the answer comes in pieces. */
   readonly onChunk?: ((chunk: Buffer) => void) | undefined;
   /** Since when it could have run. */
@@ -65,7 +65,7 @@ export class CallLine {
   }
 
   /** Rejects with the error that the agent names, or `unavailable` when the line was lost during the call. */
-  async call({ version, payload, headers, timeoutMs, signal, onChunk, dueMs }: AgentCallOptions): Promise<AgentAnswer> {
+  async call({ version, payload, headers, timeoutMs, caller, onChunk, dueMs }: AgentCallOptions): Promise<AgentAnswer> {
     const { writer } = this.#dial();
     if (this.#calls.size >= openCallsMax || writer.bufferedBytes > waitingBytesMax) {
       throw new PlatformError('no-capacity', `node ${this.#options.node} has ${this.#calls.size} calls in flight`, {
@@ -84,14 +84,13 @@ export class CallLine {
       ...(headers['traceparent'] === undefined ? {} : { w: dueMs }),
     };
     const outcome: OpenCall = { ...Promise.withResolvers<AgentAnswer>(), onChunk };
-    const cancel = () => writer.write(frameTypes.cancel, id, 0, '');
     writer.write(frameTypes.call, id, 0, JSON.stringify(header), payload);
     this.#calls.set(id, outcome);
-    signal.addEventListener('abort', cancel, { once: true });
+    const stay = caller.whenGone(() => writer.write(frameTypes.cancel, id, 0, ''));
     try {
       return await outcome.promise;
     } finally {
-      signal.removeEventListener('abort', cancel);
+      stay();
       this.#calls.delete(id);
     }
   }

@@ -5,7 +5,7 @@
 import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { PlatformError } from '#common';
-import { type Admission, type Caller, type PlainHandler, plainHandler } from '#rpc';
+import { type Admission, type Caller, leaving, type PlainHandler, plainHandler } from '#rpc';
 import { readRequestBody } from '../http/index.ts';
 import { isJsonMethod, parseMethodRequest } from './method-requests.ts';
 import { pageHeaders } from './page-files.ts';
@@ -47,7 +47,7 @@ export class MethodDoor {
     const settle = this.#options.gate.admit({ method, caller, request: message });
     const gone = new AbortController();
     response.once('close', () => gone.abort());
-    const context = { signal: gone.signal, deadline: Number.POSITIVE_INFINITY, peer: caller.name };
+    const context = { ...leaving(gone.signal), deadline: Number.POSITIVE_INFINITY, peer: caller.name };
     try {
       if (handler.kind === 'unary') answer(response, await handler.handle(message as never, context));
       else await stream(response, handler.handle(message as never, context), gone.signal);
