@@ -44,7 +44,8 @@ export function FunctionPage({ name }: { readonly name: string }) {
         />
       </div>
       <p class="reason">
-        <Pips ready={instancesReady} wanted={instancesWanted} max={metrics?.max ?? 0} />{' '}
+        <span class="quiet">instances</span>
+        <Pips ready={instancesReady} wanted={instancesWanted} max={metrics?.max ?? 0} />
         <span>{reasonText(scaleReason)}</span>
       </p>
       <dl class="facts">
