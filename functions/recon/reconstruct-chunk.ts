@@ -33,7 +33,9 @@ export async function reconstructChunk(event: FunctionEvent, ctx: FunctionContex
     const maskRatio = maskRatioOf(ctx.config['maskRatio']);
     if (maskRatio !== undefined) circularMask(values, grid, maskRatio);
     const { slices } = scan;
-    ctx.log.info('chunk reconstructed', { scan: scanId, firstRow, slices, frames, centre: centre.value });
+    // For people: the axis is known to a hundredth of a pixel at best. The slices' headers have it as it was computed.
+    const column = Math.round(centre.value * 100) / 100;
+    ctx.log.info('chunk reconstructed', { scan: scanId, firstRow, slices, frames, centre: column });
     const missing = Object.values(parts.missing).reduce((sum, indexes) => sum + indexes.length, 0);
     const doubts = scanDoubts(scan);
     for (const doubt of doubts) ctx.log.warn(doubt, { scan: scanId, firstRow });

@@ -50,10 +50,9 @@ export function reasonText(text: string): string {
   return text.replaceAll('->', '→');
 }
 
-/** A reason ends with what it comes to, for where that stands anyway. */
+/** A reason says what it comes to, and then perhaps what was done about it: for where the first stands anyway. */
 export function withoutResult(reason: string, to: number): string {
-  const end = ` -> ${to}`;
-  return reason.endsWith(end) ? reason.slice(0, -end.length) : reason;
+  return reason.replace(new RegExp(` -> ${to}(?=;|$)`), '');
 }
 
 export function bytesText(bytes: number): string {

@@ -16,6 +16,7 @@ it('a moment of another day says which, also where it is minutes ago', () => {
 
 it('a reason whose result is said already is said without it', () => {
   expect(withoutResult('nothing to do -> 0', 0)).toBe('nothing to do');
+  expect(withoutResult('busy 80 % -> 5; its nodes are busy', 5)).toBe('busy 80 %; its nodes are busy');
   expect(withoutResult('lag 12, busy 70 % -> 3', 2)).toBe('lag 12, busy 70 % -> 3');
 });
 

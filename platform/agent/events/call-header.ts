@@ -30,6 +30,10 @@ export function ownHeaderText(event: PulledEvent): string {
 }
 
 export function headerText(headers: Readonly<Record<string, string>>): string {
-  const own = Object.entries(headers).filter(([name]) => name === messageIdHeader || !hiddenHeader.test(name));
-  return own.length === 0 ? '' : `,"h":${JSON.stringify(Object.fromEntries(own))}`;
+  let own = '';
+  for (const name in headers) {
+    if (name !== messageIdHeader && hiddenHeader.test(name)) continue;
+    own += `${own === '' ? '' : ','}${JSON.stringify(name)}:${JSON.stringify(headers[name])}`;
+  }
+  return own === '' ? '' : `,"h":{${own}}`;
 }

@@ -90,7 +90,7 @@ export function decodeRetry(pulled: PulledEvent): PulledEvent | undefined {
 }
 
 /** An event's headers as its source wrote them, whether it comes for the first time or again. */
-export function ownHeaders(pulled: PulledEvent): Record<string, string> {
+export function ownHeaders(pulled: PulledEvent): Readonly<Record<string, string>> {
   const headers = decodeHeaders(pulled.message);
   if (pulled.retry === undefined) return headers;
   const own = Object.entries(headers).filter(([name]) => !retryHeaders.has(name) && !name.startsWith('Nats-'));
