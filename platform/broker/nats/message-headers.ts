@@ -73,9 +73,21 @@ export function headersOf(message: WithHeaders): MsgHdrs | undefined {
 }
 
 /** Headers of a received message as plain pairs, those that `encodeHeaders` would write; the last of repeated ones wins. */
-export function decodeHeaders(message: WithHeaders): Record<string, string> {
+export function decodeHeaders(message: WithHeaders): Readonly<Record<string, string>> {
+  const headers: KnownHeaders | undefined = headersOf(message);
+  if (headers === undefined) return none;
+  // An event's are asked for two or three times on its way.
+  headers[decoded] ??= pairsOf(headers);
+  return headers[decoded];
+}
+
+const decoded = Symbol('decoded');
+type KnownHeaders = MsgHdrs & { [decoded]?: Readonly<Record<string, string>> };
+const none: Readonly<Record<string, string>> = Object.freeze(Object.create(null));
+
+function pairsOf(headers: MsgHdrs): Readonly<Record<string, string>> {
   const pairs: Record<string, string> = Object.create(null);
-  for (const [name, values] of headersOf(message) ?? []) {
+  for (const [name, values] of headers) {
     const value = values.at(-1) ?? '';
     if (headerName.test(name) && !lineBreak.test(value)) pairs[name] = value;
   }
