@@ -75,7 +75,7 @@ export default defineFunction({
     await deployFolder(pilot, functions.write('short', handler, ['batch: { size: 4 }']));
     expect(await pilot.cli(['invoke', 'short', '-d', 'x'])).toMatchObject({
       code: 1,
-      stderr: expect.stringContaining('handleBatch returned 0 results for 1 events'),
+      stderr: expect.stringContaining('handleBatch returned 0 results for 1 event'),
     });
   }, 60_000);
 });

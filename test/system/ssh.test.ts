@@ -63,7 +63,7 @@ describe.skipIf(clusterMissing !== '')(`ssh (${clusterMissing || 'real'})`, () =
     expect(new Set(items.map(({ address }) => address)).size, 'two hosts').toBe(2);
     expect(await cluster.cli(['pilot', 'extend', '--nodes', '1'])).toMatchObject({
       code: 8,
-      stderr: expect.stringContaining('1 node wanted, and 0 of 2 hosts are free'),
+      stderr: expect.stringContaining('1 node wanted; free hosts: 0 of 2'),
     });
     await cli(['deploy', join(cluster.directory, 'pilotfish/functions/echo')]);
     expect((await cli(['invoke', 'echo', '-d', 'hi'])).stdout).toBe('hi');

@@ -45,7 +45,7 @@ function chooseHosts(hosts: readonly string[], job: JobRequest): readonly string
   if (free.length >= job.nodes) return free.slice(0, job.nodes);
   throw new PlatformError(
     'no-capacity',
-    `${formatCount(job.nodes, 'node')} wanted, and ${free.length} of ${formatCount(hosts.length, 'host')} free`,
+    `${formatCount(job.nodes, 'node')} wanted; free hosts: ${free.length} of ${hosts.length}`,
     {
       hint: 'Name more hosts: --resource ssh://a,b,c',
     },
