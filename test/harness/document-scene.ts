@@ -57,7 +57,8 @@ export class DocumentScene {
       PYTHONDONTWRITEBYTECODE: '1',
     };
     const script = ['set -euxo pipefail', ...commands].join('\n');
-    execFile('bash', ['-c', script], { cwd: this.folder, env, timeout: runMs }, (error, stdout, stderr) => {
+    // With a socket for its input bash takes itself for a login from afar and reads ~/.bashrc, which may put another Python first.
+    execFile('bash', ['--norc', '-c', script], { cwd: this.folder, env, timeout: runMs }, (error, stdout, stderr) => {
       if (error) reject(new Error(`${stdout}\n${stderr}`, { cause: error }));
       else resolve(stdout);
     });

@@ -170,8 +170,9 @@ it(
   async (context) => {
     await scene.installPython().catch((error: unknown) => context.skip(`pip: ${String(error).split('\n')[0]}`));
     const sinogram =
-      "np.save('S.npy', np.ones((90, 2, 256), 'f4')); np.save('T.npy', np.linspace(0, np.pi, 90, False))";
-    await scene.run(`python3 -c "import numpy as np; ${sinogram}"`, ...commandsOf('docs/reconstruction.md'));
+      "np.save('S.npy', np.ones((90, 2, 256), 'f4')); np.save('T.npy', np.linspace(0, np.pi, 90, False)); np.save('C.npy', np.full(2, 127.5))";
+    const [offline = '', onPilot = ''] = commandsOf('docs/reconstruction.md');
+    await scene.run(`python3 -c "import numpy as np; ${sinogram}"`, offline, 'pilotfish up', onPilot);
     expect(readdirSync(scene.folder)).toEqual(expect.arrayContaining(['R.npy', 'slices.npy']));
   },
   runMs,
