@@ -2,7 +2,7 @@
 import { convertLegacyHttpOptions, createOtlpHttpExportDelegate } from '@opentelemetry/otlp-exporter-base/node-http';
 import { platformVersion } from '#common';
 import type { FinishedSpan, SpanSink } from '#telemetry';
-import { SpanBuffer } from './span-buffer.ts';
+import { SpanBuffer, spansOf } from './span-buffer.ts';
 
 export interface SpanSinkOptions {
   /** As OTEL_EXPORTER_OTLP_ENDPOINT has it: without /v1/traces. */
@@ -66,7 +66,7 @@ class SpanBatches implements SpanSink {
   }
 
   add(span: FinishedSpan): void {
-    if (this.#waiting.spans >= waitingMax) return;
+    if (this.#waiting.spans + spansOf(span) > waitingMax) return;
     const fits = this.#waiting.add(span);
     if (!fits || this.#waiting.spans >= sendAt) this.#send();
     else this.#sendSoon();

@@ -8,6 +8,11 @@ import { type Recorder, requestHead, requestTail, spanText } from './otlp-json.t
 /** Of UTF-16's units none becomes more bytes of UTF-8. */
 const bytesAUnitMax = 3;
 
+/** It and its parts. */
+export function spansOf({ parts = [] }: FinishedSpan): number {
+  return 1 + parts.length;
+}
+
 export class SpanBuffer {
   readonly #bytes: Buffer;
   readonly #headBytes: number;
@@ -29,7 +34,7 @@ export class SpanBuffer {
     const text = this.#spans === 0 ? spanText(span) : `,${spanText(span)}`;
     if (this.#end + (text.length + requestTail.length) * bytesAUnitMax > this.#bytes.length) return false;
     this.#end += this.#bytes.write(text, this.#end);
-    this.#spans += 1 + (span.parts?.length ?? 0);
+    this.#spans += spansOf(span);
     return true;
   }
 

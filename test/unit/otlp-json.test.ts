@@ -136,6 +136,17 @@ it('sends what was given, and drops what is too much while a batch is under way'
   expect(collector.spans.map(({ name }) => Number(name))).toEqual(Array.from({ length: 6_144 }, (_, at) => at));
 });
 
+it('counts the parts of a span among those that wait', async () => {
+  await using collector = await TraceCollector.start();
+  const sink = openSpanSink({ endpoint: collector.url, resource: {} });
+  const part = { name: 'part', kind: 'internal', spanId: plain.spanId, startMs: 1, endMs: 2 } as const;
+  const parts = [part, part, part, part];
+  for (let at = 0; at < 2_000; at++) sink.add({ ...plain, parts });
+  await sink.close();
+  // 410 of five go at once, as the 2,048th span is among them; 819 of five wait.
+  expect(collector.spans).toHaveLength(5 * (410 + 819));
+});
+
 it('ends although nobody listens', async () => {
   const collector = await TraceCollector.start();
   const { url } = collector;
