@@ -5,8 +5,10 @@
  *   signals.ts   what is known          rate-window.ts    rates and bursts    recommend.ts   the formula
  *   usl.ts       where adding hurts     back-pressure.ts  who waits below     stabilise.ts   windows and steps
  *   fair-share.ts  who gets scarce slots  service-time.ts  a steady time of a call
+ *   in-flight-limit.ts  how many can have work
  */
 import { pressureOf } from './back-pressure.ts';
+import { inFlightMost } from './in-flight-limit.ts';
 import { type Rate, type RateMemory, rateOf, rememberTotal } from './rate-window.ts';
 import { durationText } from './reason.ts';
 import { recommend } from './recommend.ts';
@@ -147,6 +149,8 @@ function bound(asked: number, { snapshot, policy, memory, reasons }: Step): numb
     cap(fit.best, `the scalability fit (more would slow it, confidence ${fit.confidence.toFixed(2)})`);
   const pressure = pressureOf(snapshot.downstream, snapshot.current);
   if (pressure) cap(pressure.instancesMax, `back-pressure: ${pressure.because}`);
+  const limit = inFlightMost(snapshot);
+  if (limit) cap(limit.most, limit.because);
   const within = clamp(wanted, policy.min, policy.max);
   const by = policy.boundsBy ? ` of ${policy.boundsBy}` : '';
   if (within !== wanted)

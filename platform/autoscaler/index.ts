@@ -1,10 +1,12 @@
 /** Wanted instance counts, explained. */
 export { decide, noMemory, type ScaleDecision, type ScaleMemory } from './decide.ts';
 export { type ShareDemand, shareSlots } from './fair-share.ts';
+export { inFlightMost, nodeMost } from './in-flight-limit.ts';
 export {
   busyNodeUse,
   type Downstream,
   defaultTuning,
+  type InFlightLimit,
   type NodeUse,
   type ScalePolicy,
   type ScaleSnapshot,

@@ -18,6 +18,8 @@ export interface ScaleSnapshot {
   /** Smoothed time of a call; undefined before the first one. */
   readonly serviceMs: number | undefined;
   readonly concurrency: number;
+  /** How many events the manifest lets nodes hold at once; undefined where it does not say. */
+  readonly limit?: InFlightLimit | undefined;
   /** Instances that take calls now. */
   readonly ready: number;
   /** Why an instance could not start, where none is ready; empty otherwise. */
@@ -28,6 +30,14 @@ export interface ScaleSnapshot {
   readonly nodes?: NodeUse | undefined;
   /** Functions that this one's results trigger. */
   readonly downstream: readonly Downstream[];
+}
+
+/** A bound of the manifest, and for how many nodes. */
+export interface InFlightLimit {
+  /** Events at once on one node. */
+  readonly events: number;
+  /** Nodes that the pilot has, or may still get. */
+  readonly nodes: number;
 }
 
 /** Shares of nodes that are in use, 0 to 1, whoever uses them. */

@@ -98,7 +98,8 @@ export async function runGateway(
   const functions = registry.list().map(({ name }) => name);
   const kept = await DecisionKeeper.open({ bucket: buckets.observed, log: decisions, functions, clock, logger });
   const stores = { registry, store, scales, triggerStates, decisions, initial, claims };
-  scaling = new ScalingLoop({ ...stores, fleet, manager, clock, logger });
+  const { nodesMax = 0 } = readLimits(config.pilotDirectory);
+  scaling = new ScalingLoop({ ...stores, nodesMax, fleet, manager, clock, logger });
   const trimmer = new Trimmer({
     connection,
     manager,

@@ -22,6 +22,8 @@ export interface PlacementDemand extends ShareDemand {
   /** Only nodes that have all of these. */
   readonly labels?: Readonly<Record<string, string>> | undefined;
   readonly strategy?: 'spread' | 'pack' | undefined;
+  /** More on one node than this would have nothing to do there. */
+  readonly nodeMost?: number | undefined;
   /** R7: nothing is placed where less time than this remains. */
   readonly needMs?: number | undefined;
   /** A canary: only on nodes where this demand has instances, because its events come from there; one a node first. */

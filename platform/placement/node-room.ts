@@ -24,9 +24,10 @@ export class NodeRoom {
     return this.#slots[at] ?? 0;
   }
 
-  /** Instances of the demand that still fit on the node. */
-  fits(at: number, { cpu, memoryBytes = 0, gpus = 0 }: PlacementDemand): number {
+  /** Instances of the demand that still fit on the node, beside those that it has there. */
+  fits(at: number, { cpu, memoryBytes = 0, gpus = 0, nodeMost }: PlacementDemand, has = 0): number {
     let most = this.slotsOf(at) / cpu;
+    if (nodeMost !== undefined) most = Math.min(most, nodeMost - has);
     if (memoryBytes > 0) most = Math.min(most, (this.#memory[at] ?? 0) / memoryBytes);
     if (gpus > 0) most = Math.min(most, (this.#gpus[at] ?? 0) / gpus);
     return Math.max(0, Math.floor(most));
@@ -40,8 +41,10 @@ export class NodeRoom {
   }
 
   /** What of these is short on every node that the demand may use. */
-  shortage(demand: PlacementDemand, allowed: readonly number[]): string {
-    const { gpus = 0, memoryBytes = 0, cpu } = demand;
+  shortage(demand: PlacementDemand, allowed: readonly number[], placed: ReadonlyMap<number, number>): string {
+    const { gpus = 0, memoryBytes = 0, cpu, nodeMost = Number.POSITIVE_INFINITY } = demand;
+    if (allowed.every((at) => (placed.get(at) ?? 0) >= nodeMost))
+      return `limits.inFlight (${nodeMost} a node have work)`;
     const withGpus = allowed.filter((at) => (this.#gpus[at] ?? 0) >= gpus);
     if (withGpus.length === 0) return 'GPUs';
     const withSlots = withGpus.filter((at) => this.slotsOf(at) >= cpu);

@@ -146,7 +146,7 @@ function fill(plan: Plan, count: number, room: NodeRoom): void {
   const { demand, allowed, placed } = plan;
   let missing = count - total(placed);
   if (missing <= 0) return;
-  const open = allowed.filter((at) => room.fits(at, demand) > 0);
+  const open = allowed.filter((at) => room.fits(at, demand, placed.get(at)) > 0);
   const packs = demand.strategy === 'pack';
   const bonus = room.nodes.map(
     ({ id, busy }) =>
@@ -169,7 +169,7 @@ function fill(plan: Plan, count: number, room: NodeRoom): void {
     counts[at] = (counts[at] ?? 0) + 1;
     placed.set(at, counts[at]);
     room.take(at, demand, 1);
-    if (room.fits(at, demand) === 0) heap.removeFirst();
+    if (room.fits(at, demand, counts[at]) === 0) heap.removeFirst();
     else heap.firstChanged();
   }
 }
@@ -177,7 +177,7 @@ function fill(plan: Plan, count: number, room: NodeRoom): void {
 function shortOf({ demand, allowed, obstacles, placed }: Plan, room: NodeRoom): [string, Unplaced][] {
   const count = demand.wanted - total(placed);
   if (count <= 0) return [];
-  if (allowed.length > 0) return [[demand.id, { count, by: room.shortage(demand, allowed) }]];
+  if (allowed.length > 0) return [[demand.id, { count, by: room.shortage(demand, allowed, placed) }]];
   return [[demand.id, { count, by: obstacles.find((found) => found !== undefined) ?? 'nodes: there is none' }]];
 }
 

@@ -34,6 +34,8 @@ const idle: ScaleSnapshot = {
   current: 0,
   downstream: [],
 };
+/** However many steps it would take. */
+const allAtOnce = { ...defaultTuning, stepOutMin: 1e6 };
 const unbounded = { ...policy, tuning: { ...defaultTuning, stepOut: 1e6 } };
 
 const downstreams = fc.record({
@@ -123,6 +125,40 @@ describe('decide()', () => {
     const broken = decide({ ...idle, lag, ready: 0, startError: 'no such module' }, policy, noMemory);
     expect(broken.wanted).toBe(1);
     expect(broken.reason).toContain('no instance starts (no such module)');
+  });
+
+  it('starts no instance that a bound on events at once would leave without work', () => {
+    const lag = { pending: 2_000, ackPending: 2 };
+    const atOnce = { ...policy, tuning: allAtOnce };
+    const slow = { ...idle, lag, arrived: 2_000, serviceMs: 500 };
+    expect(decide(slow, atOnce, noMemory).wanted).toBe(16);
+    const held = decide({ ...slow, limit: { events: 2, nodes: 1 } }, atOnce, noMemory);
+    expect(held.wanted).toBe(2);
+    expect(held.reason).toMatch(/ -> 49; held at 2 by limits\.inFlight \(2 events at once, 1 an instance\)$/);
+    const onThree = decide({ ...slow, concurrency: 4, limit: { events: 6, nodes: 3 } }, atOnce, noMemory);
+    expect(onThree.wanted).toBe(6);
+    expect(onThree.reason).toContain(
+      'held at 6 by limits.inFlight (6 events at once on each of 3 nodes, 4 an instance)',
+    );
+    // Calls are handed over whatever the bound on events is, and a `min` is somebody's wish.
+    expect(decide({ ...slow, inFlight: 5, limit: { events: 2, nodes: 1 } }, atOnce, noMemory).wanted).toBe(5);
+    expect(decide({ ...slow, limit: { events: 2, nodes: 1 } }, { ...atOnce, min: 3 }, noMemory).wanted).toBe(3);
+  });
+
+  it('never wants more than the bound on events at once can fill, nor fewer than without one while it can', () => {
+    const bounds = fc.record({ events: fc.integer({ min: 1, max: 200 }), nodes: fc.integer({ min: 1, max: 8 }) });
+    fc.assert(
+      fc.property(snapshots, policies, bounds, (snapshot, { min, ...rest }, limit) => {
+        fc.pre(snapshot.lag !== undefined && snapshot.arrived !== undefined);
+        const inside = { ...rest, min: 0, cooldownMs: 0, tuning: allAtOnce };
+        const atRest = { ...snapshot, current: 0, downstream: [] };
+        const free = decide(atRest, inside, noMemory).wanted;
+        const bounded = decide({ ...atRest, limit }, inside, noMemory).wanted;
+        const filled = limit.nodes * Math.ceil(limit.events / snapshot.concurrency);
+        const most = Math.max(filled, Math.ceil(snapshot.inFlight / snapshot.concurrency));
+        expect(bounded).toBe(Math.min(free, most));
+      }),
+    );
   });
 
   it('counts open gathers as work to come', () => {

@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest';
+import { nodeMost } from '#autoscaler';
 import type { FunctionLoad, ReportResponse } from '#proto';
 import { FunctionSpec, FunctionVersion, Node } from '#proto';
 import { isTrusted, judgeNodes, type TrustMemory } from '../../platform/gateway/nodes/node-trust.ts';
 import { DecisionLog } from '../../platform/gateway/scaling/decision-log.ts';
 import { downstreamOf } from '../../platform/gateway/scaling/downstream.ts';
-import { CameEvents, EndedCalls, versionLoads } from '../../platform/gateway/scaling/function-load.ts';
+import { atOnceOf, CameEvents, EndedCalls, versionLoads } from '../../platform/gateway/scaling/function-load.ts';
 import { withTurnedAway } from '../../platform/gateway/scaling/function-scales.ts';
 import { policyOf } from '../../platform/gateway/scaling/scale-policy.ts';
 import { restMs } from '../../platform/gateway/scaling/scaling-loop.ts';
@@ -99,6 +100,35 @@ describe('versionLoads()', () => {
         ]),
       ),
     ).toBe(18);
+  });
+});
+
+describe('atOnceOf()', () => {
+  const version = (more: Partial<FunctionSpec>) =>
+    FunctionVersion.fromPartial({ spec: { ...FunctionSpec.fromPartial({}), ...more } });
+  const limits = { inFlight: 2, memoryBytes: 0 };
+
+  it('knows the bound on events at once, of each node', () => {
+    expect(atOnceOf(version({}), undefined, 3)).toEqual({ concurrency: 1, limit: undefined });
+    expect(atOnceOf(version({ limits, concurrency: 4 }), undefined, 3)).toEqual({
+      concurrency: 4,
+      limit: { events: 2, nodes: 3 },
+    });
+  });
+
+  it('counts a pack as its events where an instance is given them together, as the concurrency does', () => {
+    const batched = version({ limits, batch: { size: 256, waitMs: 0 } });
+    const { concurrency, limit } = atOnceOf(batched, { messageEvents: 256 }, 1);
+    expect(Math.ceil((limit?.events ?? 0) / concurrency)).toBe(2);
+    expect(atOnceOf(version({ limits }), { messageEvents: 256 }, 1).limit?.events).toBe(2);
+  });
+
+  it('lets a node have as many instances as have work there, and as many as asked for where that is more', () => {
+    const seen = { concurrency: 2, limit: { events: 4, nodes: 2 } };
+    expect(nodeMost({ concurrency: 2, limit: undefined }, { wanted: 9, min: 0 })).toBeUndefined();
+    expect(nodeMost(seen, { wanted: 4, min: 0 })).toBe(2);
+    expect(nodeMost(seen, { wanted: 4, min: 3 })).toBe(3);
+    expect(nodeMost(seen, { wanted: 5, min: 0 })).toBeUndefined();
   });
 });
 

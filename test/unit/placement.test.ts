@@ -76,6 +76,18 @@ describe('place()', () => {
     expect(Object.fromEntries(placement.instances.get('a') ?? [])).toEqual({ n1: 2, n2: 2 });
   });
 
+  it('gives no node more than have work there, and says so: packed as well, and what is too many leaves', () => {
+    const demand = { id: 'a', needed: 4, cpu: 1, weight: 1, guaranteed: 0, nodeMost: 2 };
+    const placed = (more: Partial<PlacementDemand>) => {
+      const placement = place(two, [{ ...demand, wanted: 4, current: new Map(), ...more }]);
+      return [Object.fromEntries(placement.instances.get('a') ?? []), placement.unplaced.get('a')];
+    };
+    expect(placed({ strategy: 'pack' })).toEqual([{ n1: 2, n2: 2 }, undefined]);
+    expect(placed({ current: new Map([['n1', 3]]) })).toEqual([{ n1: 2, n2: 2 }, undefined]);
+    const short = { count: 2, by: 'limits.inFlight (2 a node have work)' };
+    expect(placed({ wanted: 6 })).toEqual([{ n1: 2, n2: 2 }, short]);
+  });
+
   it('lets no function starve another when the nodes are full', () => {
     const greedy = {
       id: 'a',

@@ -1,7 +1,8 @@
 /** What the nodes say of one version, put together so that no single node can talk the rest into anything. */
-import type { NodeUse } from '#autoscaler';
+import type { NodeUse, ScaleSnapshot } from '#autoscaler';
+import { callsAtOnce } from '#model';
 import { packMembersMax } from '#packs';
-import type { FunctionLoad, Node, ReportResponse } from '#proto';
+import type { FunctionLoad, FunctionVersion, Node, ReportResponse } from '#proto';
 import { whatSays } from '../nodes/node-says.ts';
 
 export interface VersionLoad {
@@ -117,6 +118,23 @@ function add(entry: Gathered, node: string, load: FunctionLoad): void {
   entry.openKeys += measure(load.openKeys);
   entry.startError ||= load.startError;
   entry.turnedAway ||= load.turnedAway;
+}
+
+/**
+ * How many events an instance works on, and how many a node holds: a pack counts as one there, and as its events where an
+ * instance is given them together.
+ */
+export function atOnceOf(
+  { spec }: FunctionVersion,
+  load: Pick<VersionLoad, 'messageEvents'> | undefined,
+  nodes: number,
+): Pick<ScaleSnapshot, 'concurrency' | 'limit'> {
+  const inFlight = spec?.limits?.inFlight ?? 0;
+  const each = spec?.batch ? (load?.messageEvents ?? 1) : 1;
+  return {
+    concurrency: callsAtOnce(spec),
+    limit: inFlight > 0 ? { events: inFlight * each, nodes } : undefined,
+  };
 }
 
 /** A share is one, whatever a node says. */

@@ -1,8 +1,15 @@
 /** One function after the other: its signals put together, its decision taken, kept, and said where it changes something. */
 import type { JetStreamManager } from '@nats-io/jetstream';
-import { type Downstream, decide, noMemory, type ScaleDecision, type ScaleMemory, type ScalePolicy } from '#autoscaler';
+import {
+  type Downstream,
+  decide,
+  inFlightMost,
+  noMemory,
+  type ScaleDecision,
+  type ScaleMemory,
+  type ScalePolicy,
+} from '#autoscaler';
 import type { Clock } from '#common';
-import { callsAtOnce } from '#model';
 import type { Unplaced } from '#placement';
 import type { FunctionVersion } from '#proto';
 import type { ScaleStore, TriggerStates, WantedByFunction } from '#registry';
@@ -12,7 +19,7 @@ import { type FunctionLag, readLags } from '../events/lag-reader.ts';
 import type { CallCounts } from './call-counts.ts';
 import type { DecisionLog } from './decision-log.ts';
 import { downstreamOf } from './downstream.ts';
-import { CameEvents, EndedCalls, type VersionLoad } from './function-load.ts';
+import { atOnceOf, CameEvents, EndedCalls, type VersionLoad } from './function-load.ts';
 import { policyOf } from './scale-policy.ts';
 import { total } from './wanted-sets.ts';
 import type { WantedCount } from './wanted-versions.ts';
@@ -25,6 +32,8 @@ export interface FunctionScalesOptions {
   readonly decisions: DecisionLog;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Nodes that the pilot has, or may still get. */
+  readonly nodes: () => number;
 }
 
 /** What the last round saw and wanted of a function. */
@@ -36,6 +45,8 @@ export interface FunctionScale {
   readonly decision: ScaleDecision;
   readonly load: VersionLoad | undefined;
   readonly concurrency: number;
+  /** Instances that its bound on events at once leaves work for. */
+  readonly mostAtWork: number;
   /** Instances that no node has room for. */
   readonly unplaced: number;
   readonly waiting: readonly Waiting[];
@@ -121,7 +132,7 @@ export class FunctionScales {
       downstream: readonly Downstream[];
     },
   ): ScaleDecision {
-    const { clock, calls, decisions, logger } = this.#options;
+    const { clock, calls, decisions, logger, nodes } = this.#options;
     const { messages, load, current, downstream } = seen;
     const name = version.function;
     const lag = messages && withTurnedAway(this.#inEvents(name, messages, load?.messageEvents ?? 1), load);
@@ -130,6 +141,7 @@ export class FunctionScales {
     const ended = this.#endedOf(name, load);
     // With order, what has come is what is in line, or not even that, and what is done.
     const inOrder = version.spec?.order ? { come: ended, waiting: load?.openKeys ?? 0 } : { come: 0, waiting: 0 };
+    const atOnce = atOnceOf(version, load, nodes());
     const decision = decide(
       {
         now: clock.monotonic(),
@@ -140,7 +152,7 @@ export class FunctionScales {
         openKeysAreWork: openKeysAreWork(version),
         inFlight: counted.open,
         serviceMs: load?.serviceMs,
-        concurrency: callsAtOnce(version.spec),
+        ...atOnce,
         ready: load?.ready ?? 0,
         startError: load?.startError ?? '',
         current,
@@ -159,7 +171,8 @@ export class FunctionScales {
       policy,
       decision,
       load,
-      concurrency: callsAtOnce(version.spec),
+      concurrency: atOnce.concurrency,
+      mostAtWork: inFlightMost({ ...atOnce, inFlight: counted.open })?.most ?? Number.POSITIVE_INFINITY,
       unplaced: 0,
       waiting: lag?.waiting ?? [],
     });
@@ -193,13 +206,13 @@ export class FunctionScales {
   #downstream(name: string): Downstream[] {
     const scale = this.#scales.get(name);
     if (!scale) return [];
-    const { policy, wanted, unplaced } = scale;
+    const { policy, wanted, unplaced, mostAtWork } = scale;
     return [
       {
         name,
         drainMs: drainMs(scale),
         drainTargetMs: policy.drainTargetMs,
-        atLimit: wanted >= policy.max || unplaced > 0,
+        atLimit: wanted >= Math.min(policy.max, mostAtWork) || unplaced > 0,
       },
     ];
   }

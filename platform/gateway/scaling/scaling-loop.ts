@@ -7,7 +7,7 @@
  *   local-data.ts       where what waits lies
  */
 import type { JetStreamManager } from '@nats-io/jetstream';
-import { Turns } from '#autoscaler';
+import { nodeMost, Turns } from '#autoscaler';
 import { type Clock, messageOf } from '#common';
 import { type PlacedRound, type PlacementDemand, place } from '#placement';
 import type { FunctionVersion, ReportResponse } from '#proto';
@@ -22,7 +22,7 @@ import { nodesFor } from '../nodes/placement-nodes.ts';
 import { CallCounts } from './call-counts.ts';
 import { CanaryWatch } from './canary-watch.ts';
 import type { DecisionLog } from './decision-log.ts';
-import { type VersionLoad, versionLoads } from './function-load.ts';
+import { atOnceOf, type VersionLoad, versionLoads } from './function-load.ts';
 import { type FunctionScale, FunctionScales } from './function-scales.ts';
 import { WantedSets } from './wanted-sets.ts';
 import {
@@ -48,6 +48,8 @@ export interface ScalingLoopOptions {
   readonly initial: WantedByFunction;
   /** Says on which nodes the payloads lie that a function waits for. */
   readonly claims: Pick<ClaimKeeper, 'waitingOn'>;
+  /** Nodes that the pilot may have; 0 where it stays as it is. */
+  readonly nodesMax: number;
 }
 
 /** A round at least this often; a change on a node brings one sooner. */
@@ -85,7 +87,7 @@ export class ScalingLoop {
     this.#options = options;
     this.decisions = options.decisions;
     this.#wanted = options.initial;
-    this.#functions = new FunctionScales({ ...options, calls: this.#calls });
+    this.#functions = new FunctionScales({ ...options, calls: this.#calls, nodes: () => this.#nodes });
     this.#sets = new WantedSets(options.clock, options.triggerStates);
     this.#canaries = new CanaryWatch(options);
     this.#startedAt = options.clock.monotonic();
@@ -98,6 +100,10 @@ export class ScalingLoop {
 
   drainMsOf(name: string): number | undefined {
     return this.#functions.drainMsOf(name);
+  }
+
+  get #nodes(): number {
+    return Math.max(this.#options.nodesMax, this.#options.fleet.placeable().length);
   }
 
   /** On which nodes the payloads lie that it waits for. */
@@ -177,9 +183,11 @@ export class ScalingLoop {
     const { resources, placement, timeoutMs = 0 } = version.spec ?? {};
     const load = loads.get(version.digest);
     const policy = this.#functions.policyOf(version);
+    const count = counts.get(id) ?? wantsNothing;
     return {
       id,
-      ...(counts.get(id) ?? wantsNothing),
+      ...count,
+      nodeMost: nodeMost(atOnceOf(version, load, this.#nodes), { wanted: count.wanted, min: policy.min }),
       cpu: resources?.cpu || 1,
       memoryBytes: resources?.memoryBytes ?? 0,
       gpus: resources?.gpus ?? 0,
