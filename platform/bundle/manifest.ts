@@ -5,6 +5,7 @@ import type { z } from 'zod';
 import { messageOf, PlatformError } from '#common';
 import type { FunctionSpec } from '#proto';
 import { resolveSpec } from './function-spec.ts';
+import { issueText } from './issue-text.ts';
 import { keyHint } from './key-hint.ts';
 import { functionNamePattern, functionsMax, manifestSchema } from './manifest-schema.ts';
 import { SpecProblem } from './spec-problem.ts';
@@ -131,10 +132,7 @@ function issueProblems(issue: z.core.$ZodIssue): Problem[] {
     });
   }
   const last = String(path.at(-1) ?? 'the manifest');
-  if (issue.code === 'invalid_format') return [{ path, message: `"${last}" ${issue.message}`, hint: '' }];
-  const missing = issue.code === 'invalid_type' && issue.message.includes('received undefined');
-  if (missing) return [{ path, message: `"${last}" is missing`, hint: '' }];
-  return [{ path, message: `"${last}": ${issue.message.replace(/^Invalid input: /, '')}`, hint: '' }];
+  return [{ path, message: `"${last}" ${issueText(issue)}`, hint: '' }];
 }
 
 /** Position of the node at a path, or of the nearest one above it that exists. */

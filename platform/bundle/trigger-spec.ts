@@ -27,6 +27,9 @@ const bodyBytesMax = 15 * 10 ** 6;
 /** A shared directory that is listed more often than this is a load on everybody. */
 const pollMsMin = 100;
 
+const timePattern = /^\d{4}-\d\d-\d\dT/;
+const zonePattern = /(Z|[+-]\d\d:?\d\d)$/;
+
 /** What an entry may be triggered by; exactly one of them. */
 const sources = ['subject', 'cron', 'files', 'http'] as const;
 /** What else may stand there only beside a subject. */
@@ -139,12 +142,17 @@ function resolveStart(from: string | number, path: Path): TriggerStart | undefin
   if (from === 'all') return undefined;
   if (from === 'new') return { at: { $case: 'new', new: true } };
   if (typeof from === 'number') return { at: { $case: 'sequence', sequence: from } };
-  const timeMs = /^\d{4}-\d\d-\d\dT/.test(from) ? Date.parse(from) : Number.NaN;
-  if (Number.isNaN(timeMs) || timeMs < 0)
+  if (/^\d+$/.test(from))
+    throw new SpecProblem(path, `"${from}" is a text`, 'Without quotes it is a sequence of the stream.');
+  const timeMs = Date.parse(from);
+  // A time without its zone would be another one on each machine that deploys it.
+  if (timePattern.test(from) && !zonePattern.test(from) && !Number.isNaN(timeMs))
+    throw new SpecProblem(path, `"${from}" says no time zone`, `Add Z for UTC, or an offset: ${from}Z.`);
+  if (!timePattern.test(from) || Number.isNaN(timeMs) || timeMs < 0)
     throw new SpecProblem(
       path,
       `"${from}" is no beginning`,
-      'all, new, a time like 2026-11-27T04:00:00Z, or a sequence.',
+      'One of: all, new, a time like 2026-11-27T04:00:00Z, or a sequence of the stream.',
     );
   return { at: { $case: 'timeMs', timeMs } };
 }

@@ -52,7 +52,8 @@ function byTime(window: NonNullable<TriggerManifest['window']>, path: Path): Par
 }
 
 function checkSlide(every: number, whole: number, text: string, path: Path): void {
-  if (every < 1 || every > whole)
+  if (every < 1) throw new SpecProblem([...path, 'every'], `"${text}" is too short: windows would never go on`);
+  if (every > whole)
     throw new SpecProblem([...path, 'every'], `"${text}" is longer than the window: events between would be left out`);
   if (whole / every > overlapMax)
     throw new SpecProblem(

@@ -65,6 +65,21 @@ describe('a subject trigger', () => {
     ]);
   }, 60_000);
 
+  it('is refused where it would begin at what the stream does not have, and the version before goes on', async () => {
+    const deploy = (from: string) =>
+      functions.deploy(pilot, 'ahead', '(event) => event.subject', [
+        `on: [{ subject: "ahead.*", from: ${from} }]`,
+        'output: "reached.{1}"',
+      ]);
+    await expect(deploy('999999999')).rejects.toThrow(
+      /trigger "on0" begins at sequence 999999999, and the pilot's stream ends at \d+/,
+    );
+    await deploy('new');
+    await expect(deploy('2999-01-01T00:00:00Z')).rejects.toThrow(/begins at 2999-01-01T00:00:00.000Z, which is/);
+    await publish(['ahead.a']);
+    expect(await untilResults(pilot, 'reached', 1)).toEqual(['ahead.a']);
+  }, 60_000);
+
   it('replays at k times the recorded speed, in the order of recording', async () => {
     await publish(['tape.0']);
     const gapMs = 1_500;

@@ -77,7 +77,7 @@ test.each([
     'Did you mean "memory" of "resources"?',
   ],
   ['an unknown key deep inside', '    retry: { attemps: 3 }', '4:14: "attemps" is not a known key', '"attempts"'],
-  ['a wrong type', '    concurrency: many', '4:18: "concurrency": expected number', ''],
+  ['a wrong type', '    concurrency: many', '4:18: "concurrency" must be a number, not a text', ''],
   ['a duration without a unit', '    timeout: "30"', '4:14: "timeout" is no duration', ''],
   ['a size without sense', '    resources: { memory: lots }', '4:26: "memory" is no size', ''],
   ['memory in which Node cannot start', '    resources: { memory: 1MiB }', '4:26: "1MiB" is out of range', ''],
@@ -151,7 +151,7 @@ test.each([
   ['an odd transport', 'command: [a], transport: pipe', 'transport'],
   ['a gather on WASM', 'entry: a.wasm, on: [{ subject: "a.*", gather: { key: "{1}" } }]', 'cannot be given the parts'],
   ['batches on WASM', 'entry: a.wasm, batch: {}', 'one event at a time'],
-  ['a batch of none', 'entry: a.ts, batch: { size: 0 }', '"size": Too small'],
+  ['a batch of none', 'entry: a.ts, batch: { size: 0 }', '"size" must be at least 1'],
   ['an unknown permission', 'entry: a.ts, permissions: { network: true }', 'network'],
   ['a secret in small letters', 'entry: a.ts, secrets: [token]', 'no name of a secret'],
 ])('`parseManifest()` refuses %s', (_what, fields, message) => {

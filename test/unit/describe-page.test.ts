@@ -1,5 +1,6 @@
 /** `pilotfish describe` as a page: what it says of permissions on nodes that can hold them, and on those that cannot. */
 import { describe, expect, it } from 'vitest';
+import { Trigger } from '#proto';
 import { describePage, describeRecord, type FunctionFacts } from '../../platform/cli/functions/describe-page.ts';
 
 const nowMs = 1_000_000;
@@ -58,6 +59,29 @@ const rowsOf = (facts: FunctionFacts, title: string) =>
 const permission = (facts: FunctionFacts, what: string) => rowsOf(facts, 'Permissions').find(([name]) => name === what);
 
 describe('describePage()', () => {
+  it('says what a trigger takes and where it begins, and what a node may hold of it', () => {
+    const triggers = [
+      Trigger.fromPartial({
+        name: 'on0',
+        subject: 't.*',
+        filter: { subjects: ['t.1'], headers: [{ name: 'kind', values: ['dark', 'flat'] }, { name: 'by' }] },
+        start: { at: { $case: 'sequence', sequence: 17 } },
+        replaySpeed: 3,
+      }),
+      Trigger.fromPartial({ name: 'on1', subject: 'p.*', window: { key: '{1}', count: 4, countSlide: 2 } }),
+      Trigger.fromPartial({ name: 'on2', subject: 'p.*', window: { timeMs: 2_000, timeSlideMs: 2_000 } }),
+    ];
+    const facts = factsOf({ triggers, limits: { inFlight: 2, memoryBytes: 2 ** 26 }, order: { key: '{1}' } });
+    expect(rowsOf(facts, 'Triggers').map(([what]) => what)).toEqual([
+      't.*, filter t.1 kind=dark|flat by=*, from 17, replay 3',
+      'window p.* of 4 events every 2 by {1}',
+      'window p.* of 2.0 s',
+    ]);
+    const limits = rowsOf(facts, 'Limits');
+    expect(limits).toContainEqual(['a node', '2 events at once, 64 MiB of payloads']);
+    expect(limits).toContainEqual(['a key', '{1}, its events one after the other']);
+  });
+
   it('says what is closed, and where that is not enforced', () => {
     const here = factsOf({}, [nodeWith('n1', [])]);
     expect(permission(here, 'network')).toEqual(['network', 'closed', 'not enforced here']);

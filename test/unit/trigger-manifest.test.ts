@@ -89,6 +89,16 @@ describe('a trigger', () => {
 });
 
 test.each([
+  ['{ subject: a, from: 0 }', '5:29: "from" must be at least 1'],
+  ['{ subject: a, from: 2.5 }', '5:29: "from" must be a text or a whole number'],
+  ['{ subject: a, from: "17" }', '5:29: "17" is a text'],
+  ['{ subject: a, from: "2026-11-27T04:00:00" }', '5:29: "2026-11-27T04:00:00" says no time zone'],
+  ['{ subject: a, replay: 0 }', '5:31: "replay" must be more than 0'],
+  ['{ subject: a, replay: 2e6 }', '5:31: "replay" must be at most 1000000'],
+  ['{ subject: a, replay: fast }', '5:31: "replay" must be a number, not a text'],
+  ['{ subject: a, window: { time: 3s, every: 0s } }', '"0s" is too short'],
+  ['{ subject: a, gather: }', '5:31: "gather" must be a map of keys, not empty'],
+  ['{ subject: a, filter: { subjects: [] } }', '"subjects" must have at least 1 entries'],
   ['{ name: x }', '5:9: a trigger needs a source of events'],
   ['{ subject: a, cron: { schedule: "* * * * *" } }', '5:29: a trigger has one source, not subject and cron'],
   ['{ cron: { schedule: "* * * * *" }, from: new }', '5:50: "from" belongs to a subject'],

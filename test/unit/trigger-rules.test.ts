@@ -2,7 +2,29 @@
 import { describe, expect, it } from 'vitest';
 import { TriggerFilter } from '#proto';
 import { compileFilter, replayWaitMs } from '#routing';
+import { beginningProblem } from '../../platform/gateway/versions/trigger-beginning.ts';
 import { fc } from '../harness/properties.ts';
+
+describe('beginningProblem()', () => {
+  const place = { lastSequence: 100, nowMs: Date.UTC(2026, 10, 28) };
+  it('finds nothing wrong with a place that the stream has, or with the next one', () => {
+    for (const sequence of [1, 100, 101])
+      expect(beginningProblem({ at: { $case: 'sequence', sequence } }, place)).toBeUndefined();
+    for (const timeMs of [0, place.nowMs, place.nowMs + 59_000])
+      expect(beginningProblem({ at: { $case: 'timeMs', timeMs } }, place)).toBeUndefined();
+    expect(beginningProblem({ at: { $case: 'new', new: true } }, place)).toBeUndefined();
+    expect(beginningProblem(undefined, place)).toBeUndefined();
+  });
+
+  it('says where the stream ends, and that a time is still to come', () => {
+    expect(beginningProblem({ at: { $case: 'sequence', sequence: 102 } }, place)?.what).toBe(
+      "begins at sequence 102, and the pilot's stream ends at 100",
+    );
+    expect(beginningProblem({ at: { $case: 'timeMs', timeMs: place.nowMs + 7_200_000 } }, place)?.what).toBe(
+      'begins at 2026-11-28T02:00:00.000Z, which is 2 hours ahead',
+    );
+  });
+});
 
 describe('compileFilter()', () => {
   const filter = compileFilter(

@@ -1,10 +1,10 @@
 /** `pilotfish trigger ...`: what triggers functions; hold one back for a while. */
 import type { Command } from 'commander';
-import { formatCount } from '#common';
-import type { Trigger, TriggerSummary } from '#proto';
+import type { TriggerSummary } from '#proto';
 import { type CommandFactory, type CommonOptions, newCommand, outputOf } from '../command.ts';
 import { suggestFunction, withPilot } from '../connection.ts';
 import { ageText, countText, type ListView } from '../output/output.ts';
+import { triggerText } from '../output/trigger-text.ts';
 
 export const triggerListCommand: CommandFactory = (context): Command =>
   newCommand({
@@ -48,17 +48,6 @@ function switchCommand(
       await output.one(trigger, { function: functionName, trigger, state, changed }, [[trigger, state]]);
       if (!changed) output.note('it was so already');
     });
-}
-
-/** In the manifest's words. */
-export function triggerText({ subject, gather, window, cron, files, http }: Trigger): string {
-  if (cron) return `cron ${cron.schedule} ${cron.timezone}`;
-  if (files) return `files ${files.directory}/${files.match}`;
-  if (http) return `http POST ${http.path}`;
-  if (gather) return `gather ${subject} by ${gather.key}`;
-  if (!window) return subject;
-  const length = window.count > 0 ? formatCount(window.count, 'event') : `${window.timeMs} ms`;
-  return `window ${subject} of ${length}`;
 }
 
 const triggersView: ListView<TriggerSummary> = {

@@ -8,10 +8,10 @@ import type {
   Instance,
   LogsResponse,
   Node,
-  Trigger,
 } from '#proto';
 import { functionRecord, instanceRecord, versionRecord } from '../output/function-record.ts';
 import { ageText, countText, type PageSection } from '../output/output.ts';
+import { triggerText } from '../output/trigger-text.ts';
 import { namesOf } from './versions.ts';
 
 export interface FunctionFacts {
@@ -97,13 +97,12 @@ export function describeRecord({ found, nodes, errors }: FunctionFacts): object 
 
 function triggerRows({ triggers, output }: FunctionSpec): string[][] {
   const arrow = output === '' ? '' : `-> ${output}`;
-  const gathers = ({ gather }: Trigger) => (gather ? `gathers by ${gather.key}` : '');
   if (triggers.length === 0) return [['none', 'it is only called', '']];
-  return triggers.map((trigger) => [trigger.subject, `(${trigger.name})`, gathers(trigger), arrow]);
+  return triggers.map((trigger) => [triggerText(trigger), `(${trigger.name})`, arrow]);
 }
 
 function limitRows(spec: FunctionSpec): string[][] {
-  const { timeoutMs, retry, concurrency, resources, scale, batch } = spec;
+  const { timeoutMs, retry, concurrency, resources, scale, batch, limits, order } = spec;
   return [
     ['a call', `${formatDuration(timeoutMs)}, then SIGTERM and SIGKILL`],
     ['an event', `${formatCount(retry?.attempts ?? 1, 'attempt')}, then the dead letters`],
@@ -114,6 +113,10 @@ function limitRows(spec: FunctionSpec): string[][] {
     ...(batch
       ? [['a batch', `${formatCount(batch.size, 'event')}, waiting ${formatDuration(batch.waitMs)} for others`]]
       : []),
+    ...(limits?.inFlight
+      ? [['a node', `${formatCount(limits.inFlight, 'event')} at once, ${formatBytes(limits.memoryBytes)} of payloads`]]
+      : [['a node', `${formatBytes(limits?.memoryBytes ?? 0)} of payloads at once`]]),
+    ...(order ? [['a key', `${order.key}, its events one after the other`]] : []),
     ['instances', `${scale?.min ?? 0} to ${scale?.max ?? 0}${spec.latency ? ', and a loaded one to spare' : ''}`],
   ];
 }

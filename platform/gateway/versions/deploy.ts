@@ -38,6 +38,7 @@ import {
 } from '../events/trigger-stream.ts';
 import { overlappingRoute } from '../http/index.ts';
 import { receiveDeployment } from './receive-deployment.ts';
+import { requireBeginnings } from './trigger-beginning.ts';
 
 export interface DeployOptions {
   readonly registry: Registry;
@@ -65,6 +66,7 @@ export async function deploy(
     registry.list().flatMap(({ name }) => registry.latest(name).spec ?? []),
   );
   if (taken) throw new PlatformError('conflict', taken, { hint: 'Choose another `path`.' });
+  await requireBeginnings(spec, latest?.spec, options);
   await artifacts.put(artifactDigest, artifact);
   for (const { file, data } of files) await artifacts.put(file.digest, data);
   const sourceMapDigest = sourceMap.length > 0 ? sha256(sourceMap) : '';
