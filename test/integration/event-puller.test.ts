@@ -145,6 +145,44 @@ it('gives no more bytes than were stated, however many events: a burst of frames
   expect(most).toBeGreaterThan(frame.length);
 });
 
+it('where fewer bytes are left than the largest event has, asks for as many events as will fit: one too many at most', async () => {
+  const kibibyte = 2 ** 10;
+  const bytesMax = 4_000 * kibibyte;
+  const payload = Buffer.alloc(900 * kibibyte, 7);
+  let heldBytes = 0;
+  let most = 0;
+  const held: PulledEvent[] = [];
+  const puller = await openPuller('tight', (event) => {
+    held.push(event);
+    heldBytes += event.message.data.length;
+    most = Math.max(most, heldBytes);
+  });
+  for (let number = 0; number < 20; number++) {
+    const { promise, resolve } = Promise.withResolvers<unknown>();
+    publisher.publish(eventSubject(`tight.${number}`), payload, encodeHeadersWithId(`tight.${number}`, ''), resolve);
+    await promise;
+  }
+  let done = 0;
+  let together = 0;
+  // As an intake does: with no room left it asks for nothing.
+  const state = () => puller.setCredit(heldBytes < bytesMax ? 500 - held.length : 0, bytesMax - heldBytes);
+  state();
+  while (done < 20) {
+    await eventually(() => held.length > 0, { timeoutMs: 10_000, what: `payload ${done}` });
+    state();
+    await agent.connection.flush();
+    together = Math.max(together, held.length);
+    const event = held.shift();
+    if (!event) continue;
+    ack(event);
+    heldBytes -= event.message.data.length;
+    done++;
+    state();
+  }
+  expect(most).toBeLessThanOrEqual(bytesMax + payload.length);
+  expect(together).toBeGreaterThanOrEqual(4);
+});
+
 it('a nak brings the event again with a higher count, after its delay', async () => {
   const events: { event: PulledEvent; at: number }[] = [];
   const puller = await openPuller('nak', (event) => events.push({ event, at: performance.now() }));

@@ -25,6 +25,9 @@ const pullLostMs = 1_500;
 /** Events asked for in one pull at most; the server answers a pull in one burst. */
 const pullBatchMax = 512;
 
+/** Weight of an event in the smoothed size of events. */
+const eventBytesWeight = 1 / 8;
+
 /** Status 409 of a pull whose next event would be over its bytes. */
 const bytesUsedUp = /maxbytes/i;
 
@@ -43,6 +46,8 @@ export class EventPuller {
   readonly #pulls = new Map<string, OpenPull>();
   #outstanding = 0;
   #credit = 0;
+  /** Of an event, smoothed; 0 before the first one. */
+  #eventBytes = 0;
   #creditBytes = Number.POSITIVE_INFINITY;
   #nextPull = 1;
   #closed = false;
@@ -70,8 +75,14 @@ export class EventPuller {
     if (missing <= 0 || (this.#outstanding > 0 && missing < credit / 2)) return;
     const free = bytes - this.#bytesAsked();
     // Half of it: the next pull is to be under way before this one is used up. One that the largest event does not fit into
-    // would end with nothing, again and again.
-    if (free >= messageBytesMax || this.#pulls.size === 0) this.#pull(Math.min(missing, pullBatchMax), free / 2);
+    // would end with nothing, again and again: with less left than that, the number of events bounds it.
+    if (free >= messageBytesMax) this.#pull(Math.min(missing, pullBatchMax), free / 2);
+    else if (this.#pulls.size === 0) this.#pull(Math.min(missing, this.#eventsIn(free)), free);
+  }
+
+  /** Of events like the last ones; one where none has come, and where none would fit. */
+  #eventsIn(bytes: number): number {
+    return this.#eventBytes === 0 ? 1 : Math.max(1, Math.min(pullBatchMax, Math.floor(bytes / this.#eventBytes)));
   }
 
   /** Called each second or so: pulls that a restarted server forgot are asked for again. */
@@ -164,6 +175,8 @@ export class EventPuller {
   /** Events do not name their pull; the server serves pulls in order, so the oldest one gave it. */
   #countOne(bytes: number): void {
     if (this.#outstanding > 0) this.#outstanding--;
+    // An empty one is something, too: 0 stands for none.
+    this.#eventBytes += (this.#eventBytes === 0 ? 1 : eventBytesWeight) * (Math.max(1, bytes) - this.#eventBytes);
     for (const [token, pull] of this.#pulls) {
       pull.bytes = Math.max(0, pull.bytes - bytes);
       if (--pull.remaining <= 0) this.#pulls.delete(token);
