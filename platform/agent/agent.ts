@@ -7,7 +7,7 @@ import { jetstreamManager } from '@nats-io/jetstream';
 import { ClaimWriter, EventPublisher, inboxPrefix, StateValues } from '#broker';
 import { type Clock, PlatformError } from '#common';
 import { checkGroups, checkMemory, describeIsolation, groupCheckMs, memoryCheckMs } from '#isolation';
-import { type AgentConfig, longestCallMs } from '#model';
+import type { AgentConfig } from '#model';
 import type { ApplyRequest, Isolation } from '#proto';
 import { drainMarginMs, hasTimeFor, mayRunOn, mustDrain } from '#routing';
 import type { AgentOptions } from './agent-options.ts';
@@ -144,15 +144,8 @@ export class Agent {
   }
 
   /** R7 */
-  hasTimeFor({ version, times }: Pick<FunctionPool, 'version' | 'times'>): boolean {
-    const timeoutMs = longestCallMs(version.spec);
-    return hasTimeFor(this.clock.now(), this.endsAtMs, {
-      timeoutMs,
-      samples: times.count,
-      get p99Ms() {
-        return times.p99();
-      },
-    });
+  hasTimeFor({ callTimes }: Pick<FunctionPool, 'callTimes'>): boolean {
+    return hasTimeFor(this.clock.now(), this.endsAtMs, callTimes);
   }
 
   slotsUsed(): number {

@@ -14,6 +14,7 @@ export {
   parseDurationMs,
   parseSizeBytes,
 } from './quantities.ts';
+export { SlotMap } from './slot-map.ts';
 export { nearestName } from './suggestion.ts';
 export { formatTraceparent, parseTraceparent, type TraceContext, traceNames, traceOf } from './trace-context.ts';
 export {

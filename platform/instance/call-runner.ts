@@ -2,7 +2,7 @@
  * Runs calls: at most `concurrency` at once, for `handleBatch` as many batches. What waits is given out in the order of
  * arrival, and each call is answered by itself, whether it ran alone or among others.
  */
-import { PlatformError } from '#common';
+import { PlatformError, SlotMap } from '#common';
 import type { LoadHeader } from '#frames';
 import type { FunctionDefinition, FunctionEvent, FunctionResult } from '#sdk';
 import { BatchContext, HostContext, HostEvent, type HostLink, type LazyCall } from './call-context.ts';
@@ -37,7 +37,7 @@ interface WaitingPack {
 
 export class CallRunner {
   /** By the id of their frame. */
-  readonly running = new Map<number, LazyCall>();
+  readonly running = new SlotMap<number, LazyCall>();
   readonly #waiting: WaitingCall[] = [];
   readonly #packs: WaitingPack[] = [];
   readonly #definition: FunctionDefinition;

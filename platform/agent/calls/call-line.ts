@@ -1,7 +1,7 @@
 /** One gateway's line of calls into this node: each call runs as it comes, outcomes go back in any order. */
 import { timingSafeEqual } from 'node:crypto';
 import type { Socket } from 'node:net';
-import { messageOf, PlatformError } from '#common';
+import { messageOf, PlatformError, SlotMap } from '#common';
 import {
   type Frame,
   FrameReader,
@@ -31,7 +31,7 @@ export class CallLine {
   readonly #socket: Socket;
   readonly #writer: FrameWriter;
   readonly #options: CallLineOptions;
-  readonly #running = new Map<number, Invocation>();
+  readonly #running = new SlotMap<number, Invocation>();
   #admitted = false;
 
   constructor(socket: Socket, options: CallLineOptions) {

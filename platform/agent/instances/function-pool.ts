@@ -3,8 +3,9 @@
  * Hands calls to the least loaded instance; says how many more it can take (the credit of the pulls).
  */
 import type { Clock } from '#common';
-import { callsAtOnce } from '#model';
+import { callsAtOnce, longestCallMs } from '#model';
 import type { FunctionVersion } from '#proto';
+import type { CallTimes } from '#routing';
 import type { Call, CallOutcome, CallRun } from '../call.ts';
 import type { VersionScans } from '../records/scan-counts.ts';
 import type { Instance } from './instance.ts';
@@ -51,6 +52,8 @@ export class FunctionPool {
   /** How long the last instance took to start; 0 before the first. */
   startMs = 0;
   readonly times = new RecentTimes();
+  /** What a call may take (R7). */
+  readonly callTimes: CallTimes;
   readonly counts: PoolCounts;
   /** Gathered events whose parts are being fetched: they will be calls soon. */
   fetching = 0;
@@ -72,6 +75,7 @@ export class FunctionPool {
   constructor(options: FunctionPoolOptions) {
     this.#options = options;
     this.version = options.version;
+    this.callTimes = timesOf(longestCallMs(options.version.spec), this.times);
     this.counts = new PoolCounts(options.version.spec?.resources?.cpu ?? 1);
     this.#follows = options.version.spec?.triggers.some(({ gather }) => gather?.streaming) ?? false;
   }
@@ -249,4 +253,17 @@ export class FunctionPool {
     this.#eventsEach += weight * (events - this.#eventsEach);
     this.serviceMs = this.serviceMs === undefined ? run.ms : this.serviceMs + weight * (run.ms - this.serviceMs);
   }
+}
+
+/** Asked once an event, so it is made once. */
+function timesOf(timeoutMs: number, times: RecentTimes): CallTimes {
+  return {
+    timeoutMs,
+    get samples() {
+      return times.count;
+    },
+    get p99Ms() {
+      return times.p99();
+    },
+  };
 }

@@ -2,6 +2,7 @@
  * The calls inside one instance, in the order in which they were handed over: the oldest `concurrency` of them run, the
  * others wait in its socket. A pack counts each of its events. A call's clock starts when it begins to run.
  */
+import { SlotMap } from '#common';
 import type { RunHeader } from '#frames';
 import type { Call } from '../call.ts';
 import type { BodyFile } from './body-files.ts';
@@ -31,7 +32,7 @@ const passedMax = 512;
 export class RunningCalls {
   readonly #concurrency: number;
   /** By the id of their frame. */
-  readonly #calls = new Map<number, RunningCall>();
+  readonly #calls = new SlotMap<number, RunningCall>();
   /** Those of `#calls` that wait for others to end, in their order; from `#nextWaiting` on. */
   #waiting: (RunningCall | undefined)[] = [];
   #nextWaiting = 0;
@@ -70,9 +71,8 @@ export class RunningCalls {
 
   /** The call has ended: the next one in line starts to run. */
   remove(id: number, now: number): RunningCall | undefined {
-    const removed = this.#calls.get(id);
+    const removed = this.#calls.delete(id);
     if (!removed) return undefined;
-    this.#calls.delete(id);
     this.#events -= eventsOf(removed.call);
     this.#bytes -= removed.call.body.length;
     removed.ended = true;
@@ -87,19 +87,19 @@ export class RunningCalls {
     return this.#calls.get(id);
   }
 
-  ids(): IterableIterator<number> {
+  ids(): number[] {
     return this.#calls.keys();
   }
 
   /** A pool hands a call on in a copy of its own; its header names it. */
-  *idsOf({ header }: Call): Generator<number, void, void> {
-    for (const [id, { call }] of this.#calls) if (call.header === header) yield id;
+  idsOf({ header }: Call): number[] {
+    return this.#calls.keys().filter((id) => this.#calls.get(id)?.call.header === header);
   }
 
   /** Ids of those that have run past their timeout. */
   late(now: number): number[] {
     const late: number[] = [];
-    for (const [id, { call, isRunning, startedAt }] of this.#calls) {
+    for (const [id, { call, isRunning, startedAt }] of this.#calls.entries()) {
       // Those that run are the oldest.
       if (!isRunning) break;
       if (now - startedAt > call.timeoutMs) late.push(id);
@@ -109,7 +109,7 @@ export class RunningCalls {
 
   /** Takes all of them out: those that ran, and those that never began. */
   clear(): { readonly ran: readonly RunningCall[]; readonly unstarted: readonly RunningCall[] } {
-    const all = [...this.#calls.values()];
+    const all = this.#calls.values();
     const running = all.filter(({ isRunning }) => isRunning).length;
     this.#calls.clear();
     this.#waiting = [];

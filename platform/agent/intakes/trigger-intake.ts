@@ -9,7 +9,7 @@ import {
   ownHeaders,
   type PulledEvent,
 } from '#broker';
-import { PlatformError } from '#common';
+import { PlatformError, SlotMap } from '#common';
 import { describedMembers, packHeader } from '#packs';
 import { type EventFilter, goesToCanary, type ReplayAnchor, replayWaitMs } from '#routing';
 import type { ClaimLocator } from '../claims/claim-locator.ts';
@@ -66,7 +66,7 @@ export class TriggerIntake {
   readonly route: TriggerRoute;
   readonly puller: EventPuller;
   /** An event that comes again while we hold it is not run twice. */
-  readonly held = new Map<EventName, Delivery>();
+  readonly held = new SlotMap<EventName, Delivery>();
   /** Of 100 events that come here, so many are for the same trigger of another version. */
   canary: { readonly intake: TriggerIntake; readonly percent: number } | undefined;
   readonly #pool: FunctionPool;

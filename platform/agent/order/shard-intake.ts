@@ -17,7 +17,7 @@ import {
   type PulledEvent,
   type ShardPlace,
 } from '#broker';
-import { type Clock, messageOf } from '#common';
+import { type Clock, messageOf, SlotMap } from '#common';
 import { KeyGate } from '#routing';
 import type { Logger } from '#telemetry';
 import type { ClaimLocator } from '../claims/claim-locator.ts';
@@ -62,7 +62,7 @@ interface Session {
 }
 
 export class ShardIntake {
-  readonly held = new Map<EventName, Delivery>();
+  readonly held = new SlotMap<EventName, Delivery>();
   readonly #options: ShardIntakeOptions;
   readonly #route: TriggerRoute;
   readonly #owner: DeliveryOwner = {

@@ -3,7 +3,7 @@
  * builds an error object for every success and costs four times as much.
  */
 import type { Msg, MsgHdrs, NatsConnection, Subscription } from '@nats-io/transport-node';
-import { type Clock, type ErrorCode, messageOf, PlatformError } from '#common';
+import { type Clock, type ErrorCode, messageOf, PlatformError, SlotMap } from '#common';
 import { messageBytesMax } from './topology.ts';
 
 export interface EventPublisherOptions {
@@ -51,7 +51,7 @@ export class EventPublisher {
   readonly #options: EventPublisherOptions;
   readonly #inbox: string;
   readonly #subscription: Subscription;
-  readonly #open = new Map<number, OpenPublish>();
+  readonly #open = new SlotMap<number, OpenPublish>();
   #next = 1;
 
   constructor(options: EventPublisherOptions) {
@@ -80,12 +80,13 @@ export class EventPublisher {
   /** Called each second or so: sends again what has had no answer. */
   checkLost(): void {
     const now = this.#options.clock.monotonic();
-    for (const [token, open] of this.#open) if (now - open.sentAt > pubAckWaitMs) this.#sendAgain(token, open);
+    for (const [token, open] of this.#open.entries())
+      if (now - open.sentAt > pubAckWaitMs) this.#sendAgain(token, open);
   }
 
   /** After a reconnect: answers of the old connection will not come. */
   reset(): void {
-    for (const [token, open] of this.#open) this.#send(token, open);
+    for (const [token, open] of this.#open.entries()) this.#send(token, open);
   }
 
   close(): void {

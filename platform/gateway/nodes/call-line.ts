@@ -1,7 +1,7 @@
 /** The gateway's line of calls to one agent: one socket, dialled at the first call and again after it was lost. */
 import { randomUUID } from 'node:crypto';
 import type { Socket } from 'node:net';
-import { messageOf, PlatformError } from '#common';
+import { messageOf, PlatformError, SlotMap } from '#common';
 import {
   type Frame,
   FrameReader,
@@ -52,7 +52,7 @@ const waitingBytesMax = 128 * 2 ** 20;
 
 export class CallLine {
   readonly #options: CallLineOptions;
-  readonly #calls = new Map<number, OpenCall>();
+  readonly #calls = new SlotMap<number, OpenCall>();
   #line: { readonly socket: Socket; readonly writer: FrameWriter } | undefined;
   #nextId = 1;
 

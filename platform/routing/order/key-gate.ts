@@ -1,4 +1,5 @@
 /** Lets one item of each key through at a time, in the order in which they came; different keys do not wait for each other. Pure. */
+import { SlotMap } from '#common';
 
 interface Line<T> {
   readonly items: T[];
@@ -7,7 +8,7 @@ interface Line<T> {
 }
 
 export class KeyGate<T> {
-  readonly #lines = new Map<string, Line<T>>();
+  readonly #lines = new SlotMap<string, Line<T>>();
   /** Keys whose first item may go, the longest waiting first. */
   readonly #ready = new Set<string>();
 
