@@ -19,6 +19,14 @@ export interface CommandSpec {
   readonly pilot?: boolean;
 }
 
+/** Of each command made here, as one would type it. */
+const firstExamples = new WeakMap<Command, string>();
+
+/** For the help of the group that it is in. */
+export function firstExampleOf(command: Command): string {
+  return firstExamples.get(command) ?? '';
+}
+
 /** A command with `--pilot`, `-o` and its examples. */
 export function newCommand({ name, summary, examples, pilot = true }: CommandSpec): Command {
   const command = new Command(name).description(summary);
@@ -31,6 +39,7 @@ export function newCommand({ name, summary, examples, pilot = true }: CommandSpe
   command.addOption(
     flag('-o, --output <format>', `how data is printed: ${outputFormats.join(', ')}`).choices(outputFormats),
   );
+  firstExamples.set(command, examples[0] ?? '');
   return command.addHelpText('after', `\nExamples:\n${examples.map((line) => `  $ ${line}`).join('\n')}`);
 }
 
@@ -76,6 +85,15 @@ export function durationMs(text: string): number {
   } catch (error) {
     throw new InvalidArgumentError(`${messageOf(error)}. Write it like 250ms, 30s, 5m or 1h30m.`);
   }
+}
+
+/** A parser of durations within bounds: what is longer would be cut short without a word, or is no number that a request holds. */
+export function durationBetween(least: string, most: string): (text: string) => number {
+  return (text) => {
+    const ms = durationMs(text);
+    if (ms >= parseDurationMs(least) && ms <= parseDurationMs(most)) return ms;
+    throw new InvalidArgumentError(`It must be from ${least} to ${most}.`);
+  };
 }
 
 /** What a command's action needs, made from its parsed options. */

@@ -2,7 +2,7 @@
 import { Command } from 'commander';
 import { auditTailCommand } from './access/audit.ts';
 import { authListCommand, authRevokeCommand, authRotateCommand, tokenCommand } from './access/auth.ts';
-import type { CommandFactory, CommonOptions } from './command.ts';
+import { type CommandFactory, type CommonOptions, firstExampleOf } from './command.ts';
 import { completionCommands } from './completion/completion.ts';
 import { type CliContext, type ExitCode, interruptedExitCode } from './context.ts';
 import { devCommand } from './dev/dev.ts';
@@ -209,7 +209,7 @@ function nounCommand(
   for (const command of commands) add(noun, command);
   return noun.addHelpText(
     'after',
-    `\nExamples:\n${commands.map((command) => `  $ pilotfish ${name} ${command.name()}`).join('\n')}`,
+    `\nExamples:\n${commands.map((command) => `  $ ${firstExampleOf(command)}`).join('\n')}`,
   );
 }
 

@@ -95,6 +95,12 @@ describe('`dlq`', () => {
     await functions.deploy(pilot, 'never', failing, settings);
     await publish(['never.a']);
     const [first] = await letters('never', 1);
+    // A number that is wrong leaves the others where they are.
+    await expect(pilot.client.redrive('never', [first?.sequence ?? 0, 999_999])).rejects.toThrow(
+      'no dead letter 999999',
+    );
+    await expect(pilot.client.purgeDeadLetters('never', [first?.sequence ?? 0, 999_999])).rejects.toThrow();
+    expect((await letters('never', 1))[0]?.sequence).toBe(first?.sequence);
     expect(await pilot.client.redrive('never', [first?.sequence ?? 0])).toEqual({ redriven: 1, kept: 0 });
     await eventually(async () => (await letters('never', 1))[0]?.redriven === 1, {
       timeoutMs: 15_000,
@@ -102,8 +108,11 @@ describe('`dlq`', () => {
     });
     const [second] = await letters('never', 1);
     expect(second).toMatchObject({ subject: 'never.a', eventSequence: first?.eventSequence, attempts: [{}, {}] });
+    // They outlive their function.
+    expect(await pilot.cli(['rm', 'never'])).toMatchObject({ code: 0 });
+    expect((await pilot.cli(['dlq', 'list', 'never', '-o', 'name'])).stdout).toBe(`${second?.sequence}\n`);
     expect(await pilot.cli(['dlq', 'purge', 'never', '--all'])).toMatchObject({ code: 0 });
-    await letters('never', 0);
+    expect(await pilot.cli(['dlq', 'list', 'never'])).toMatchObject({ code: 4 });
   }, 60_000);
 
   it('refuses what it cannot do, and says what to do instead', async () => {
@@ -118,10 +127,13 @@ describe('`dlq`', () => {
       code: 4,
       stderr: expect.stringContaining('pilotfish dlq list fine'),
     });
-    expect(await pilot.cli(['dlq', 'list', 'fien'])).toMatchObject({
-      code: 4,
-      stderr: expect.stringContaining('"fine"'),
-    });
+    for (const misspelt of [['list'], ['peek', '3'], ['redrive', '3'], ['purge', '--all'], ['purge', '3']]) {
+      const [command = '', ...rest] = misspelt;
+      expect(await pilot.cli(['dlq', command, 'fien', ...rest])).toMatchObject({
+        code: 4,
+        stderr: expect.stringMatching(/there is no function "fien"[\s\S]*"fine"/),
+      });
+    }
     expect(await pilot.cli(['dlq', 'list', 'fine'])).toMatchObject({ code: 0, stdout: '' });
   }, 60_000);
 });

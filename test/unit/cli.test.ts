@@ -7,6 +7,7 @@ import type { Command } from 'commander';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { type CliContext, createProgram, runCli } from '#cli';
 import { errorCodes, platformVersion } from '#common';
+import { parseSince } from '../../platform/cli/functions/logs.ts';
 import { pilotFinding } from '../../platform/cli/pilots/doctor-checks.ts';
 
 let home = '';
@@ -228,6 +229,25 @@ test('`deploy` ends with 3 at a mistake in the code, before it looks for a pilot
 });
 
 test.each([
+  ['invoke echo -d x --timeout 0s', 'from 1ms to 24h'],
+  ['invoke echo -d x --timeout 400d', 'from 1ms to 24h'],
+  ['invoke echo -d x --async --keep 0s', 'from 1s to 7d'],
+  ['invoke echo -d x --async --keep 30d', 'from 1s to 7d'],
+  ['invoke echo -d x --keep 1h', '--keep goes with --async'],
+  ['invoke echo -d x --async --stream', 'do not go together'],
+  ['calls wait echo.x7Kq20aBcDeF --timeout 0s', 'from 1ms to 24h'],
+  ['deploy . --canary 10 --max-p99 0s', 'from 1ms to 24h'],
+  ['node drain n1 --grace 400d', 'from 0s to 24h'],
+])('`%s` is refused before anything is asked: %s', async (line, told) => {
+  expect(await run(line.split(' '))).toMatchObject({ code: 2, stdout: '', stderr: expect.stringContaining(told) });
+});
+
+test('`--since` that reaches back further than there were pilots means all that is kept', () => {
+  expect(parseSince('999999d', Date.UTC(2026, 10, 28))).toBe(0);
+  expect(parseSince('1912-01-01', Date.UTC(2026, 10, 28))).toBe(0);
+});
+
+test.each([
   ['an empty object', 'export default {};', 'an object without `handle` and `handleBatch`; it has nothing'],
   ['a number', 'export default 7;', 'a number, not an object'],
   ['an async function', 'export default async () => 1;', 'a function by itself'],
@@ -351,7 +371,10 @@ function shellWords(line: string): string[] {
   return words.slice(0, end < 0 ? undefined : end).map((word) => word.replace(/'([^']*)'|"([^"]*)"/g, '$1$2'));
 }
 
-test.each(commands)('each example of `pilotfish $words` is understood', async ({ words }) => {
+const nouns = [...new Set(commands.flatMap(({ words: [noun = '', verb] }) => (verb === undefined ? [] : [noun])))];
+const helps = [...commands.map(({ words }) => ({ words })), ...nouns.map((noun) => ({ words: [noun] }))];
+
+test.each(helps)('each example of `pilotfish $words` is understood', async ({ words }) => {
   const { stdout } = await run([...words, '--help']);
   const examples = (stdout.split('Examples:')[1] ?? '').split('\n').filter((line) => /^ {2}\$ /.test(line));
   expect(examples.length).toBeGreaterThan(0);

@@ -22,7 +22,7 @@ export const auditTailCommand: CommandFactory = (context): Command =>
       const output = outputOf(context, flags);
       const options = {
         follow: flags.follow === true,
-        sinceMs: flags.since === undefined ? 0 : Date.now() - flags.since,
+        sinceMs: flags.since === undefined ? 0 : Math.max(0, Date.now() - flags.since),
         signal: context.signal,
       };
       let fromSequence = 0;

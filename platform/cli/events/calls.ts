@@ -6,7 +6,7 @@ import { fromErrorDetail } from '#rpc';
 import {
   type CommandFactory,
   type CommonOptions,
-  durationMs,
+  durationBetween,
   flag,
   newCommand,
   outputOf,
@@ -69,7 +69,9 @@ export const callsWaitCommand: CommandFactory = (context): Command =>
   })
     .argument('<call>', 'its id')
     .addOption(
-      flag('--timeout <duration>', 'give up after this long').default(waitMsDefault, '10m').argParser(durationMs),
+      flag('--timeout <duration>', 'give up after this long')
+        .default(waitMsDefault, '10m')
+        .argParser(durationBetween('1ms', '24h')),
     )
     .action(async (callId: string, flags: WaitFlags) => {
       using _ = outputOf(context, flags).waiting(`waiting for ${callId}`);

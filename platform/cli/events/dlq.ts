@@ -34,10 +34,7 @@ export const dlqListCommand: CommandFactory = (context): Command =>
     .action(async (name: string, flags: ListFlags) => {
       const output = outputOf(context, flags);
       const letters = await withPilot(context, flags.pilot, (pilot) =>
-        suggestFunction(pilot, name, async () => {
-          await pilot.get(name);
-          return Array.fromAsync(pilot.deadLetters(name, flags.limit, context.signal));
-        }),
+        suggestFunction(pilot, name, () => Array.fromAsync(pilot.deadLetters(name, flags.limit, context.signal))),
       );
       await output.list(letters, lettersView);
       if (letters.length === flags.limit) output.note(`the first ${flags.limit}; --limit shows more`);
@@ -52,7 +49,9 @@ export const dlqPeekCommand: CommandFactory = (context): Command =>
     .argument('<function>', 'its name')
     .argument('<sequence>', 'the letter, as `dlq list` numbers it', positiveInteger)
     .action(async (name: string, sequence: number, options: CommonOptions) => {
-      const found = await withPilot(context, options.pilot, (pilot) => pilot.deadLetter(name, sequence));
+      const found = await withPilot(context, options.pilot, (pilot) =>
+        suggestFunction(pilot, name, () => pilot.deadLetter(name, sequence)),
+      );
       await outputOf(context, options).one(String(sequence), peekRecord(found), peekRows(found));
     });
 
@@ -91,7 +90,9 @@ export const dlqPurgeCommand: CommandFactory = (context): Command =>
     .addOption(flag('--all', 'all of the function'))
     .action(async (name: string, sequences: number[], flags: ChoiceFlags) => {
       requireChoice(sequences, flags);
-      const purged = await withPilot(context, flags.pilot, (pilot) => pilot.purgeDeadLetters(name, sequences));
+      const purged = await withPilot(context, flags.pilot, (pilot) =>
+        suggestFunction(pilot, name, () => pilot.purgeDeadLetters(name, sequences)),
+      );
       await outputOf(context, flags).one(name, { function: name, purged }, [['purged', countText(purged)]]);
     });
 

@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import { formatDuration, PlatformError } from '#common';
 import type { InvokeResponse } from '#proto';
-import { type CommandFactory, type CommonOptions, durationMs, flag, newCommand, outputOf } from '../command.ts';
+import { type CommandFactory, type CommonOptions, durationBetween, flag, newCommand, outputOf } from '../command.ts';
 import { suggestFunction, withPilot } from '../connection.ts';
 import type { CliContext } from '../context.ts';
 import { dataRecord } from '../output/data-record.ts';
@@ -40,16 +40,25 @@ export const invokeCommand: CommandFactory = (context): Command =>
     .addOption(flag('--stream', 'print the answer piece by piece, as the function yields it'))
     .addOption(flag('--async', 'print a call id at once, and run it as soon as there is room'))
     .addOption(
-      flag('--keep <duration>', 'with --async: how long the result is kept (default: 24h)').argParser(durationMs),
+      flag('--keep <duration>', 'with --async: how long the result is kept, 7 days at most (default: 24h)').argParser(
+        durationBetween('1s', '7d'),
+      ),
     )
     .addOption(flag('--function-version <version>', 'a version number or alias (default: latest)'))
     .addOption(flag('-H, --header <name=value...>', 'headers of the event'))
     .addOption(
-      flag('--timeout <duration>', "give up after this long (default: the function's timeout)").argParser(durationMs),
+      flag('--timeout <duration>', "give up after this long (default: the function's timeout)").argParser(
+        durationBetween('1ms', '24h'),
+      ),
     )
     .action((name: string, input: string | undefined, flags: InvokeFlags) => invoke(context, name, input, flags));
 
 async function invoke(context: CliContext, name: string, input: string | undefined, flags: InvokeFlags): Promise<void> {
+  if (flags.async && flags.stream) throw new PlatformError('usage', '--async and --stream do not go together');
+  if (flags.keep !== undefined && !flags.async)
+    throw new PlatformError('usage', '--keep goes with --async', {
+      hint: 'Without it the result is printed, and kept nowhere.',
+    });
   const { invokePayloadBytesMax } = await import('#rpc');
   const payload = await readInput(context, input, flags, invokePayloadBytesMax);
   const options = {
@@ -60,7 +69,6 @@ async function invoke(context: CliContext, name: string, input: string | undefin
   };
   const output = outputOf(context, flags);
   if (flags.async) {
-    if (flags.stream) throw new PlatformError('usage', '--async and --stream do not go together');
     const callId = await withPilot(context, flags.pilot, (pilot) =>
       suggestFunction(pilot, name, () =>
         pilot.invokeAsync(name, payload, { ...options, ...(flags.keep === undefined ? {} : { keepMs: flags.keep }) }),

@@ -6,7 +6,7 @@ import { formatBytes, messageOf, PlatformError } from '#common';
 import {
   type CommandFactory,
   type CommonOptions,
-  durationMs,
+  durationBetween,
   flag,
   newCommand,
   outputOf,
@@ -59,7 +59,11 @@ export const deployCommand: CommandFactory = (context, report): Command =>
         `withdraw the canary when more of 100 fail (default: ${maxErrorsDefault})`,
       ).argParser(percentBetween(0, 100)),
     )
-    .addOption(flag('--max-p99 <duration>', 'withdraw the canary when its p99 is longer').argParser(durationMs))
+    .addOption(
+      flag('--max-p99 <duration>', 'withdraw the canary when its p99 is longer').argParser(
+        durationBetween('1ms', '24h'),
+      ),
+    )
     .action(async (path: string, flags: DeployFlags) => report(await deploy(context, path, flags)));
 
 async function deploy(context: CliContext, path: string, options: DeployFlags): Promise<ExitCode> {

@@ -5,7 +5,7 @@ import type { NodeJob, NodeProvider } from '#pilot';
 import {
   type CommandFactory,
   type CommonOptions,
-  durationMs,
+  durationBetween,
   flag,
   newCommand,
   outputOf,
@@ -161,7 +161,7 @@ export const nodeDrainCommand: CommandFactory = (context): Command =>
 function graceFlag() {
   return flag('--grace <time>', 'what runs longer is ended, and its events run elsewhere')
     .default(graceMsDefault, '30s')
-    .argParser(durationMs);
+    .argParser(durationBetween('0s', '24h'));
 }
 
 async function openProvider(

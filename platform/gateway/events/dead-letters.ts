@@ -42,11 +42,14 @@ export async function* listDeadLetters(
   options: DeadLetterOptions,
   signal: AbortSignal,
 ): AsyncGenerator<ListDeadLettersResponse, void, void> {
-  let left = request.limit || Number.POSITIVE_INFINITY;
+  const most = request.limit || Number.POSITIVE_INFINITY;
+  let listed = 0;
   for await (const letter of readLetters(request.function, options, signal)) {
     yield { letter: describe(letter, options.registry, false) };
-    if (--left <= 0) return;
+    if (++listed >= most) return;
   }
+  // Those of a function that was removed are there still; of one that never was there are none.
+  if (listed === 0) options.registry.get(request.function);
 }
 
 /** Throws `not-found`. */
@@ -92,15 +95,15 @@ export async function purgeDeadLetters(
   request: PurgeDeadLettersRequest,
   options: DeadLetterOptions,
 ): Promise<PurgeDeadLettersResponse> {
-  const { manager } = options;
+  const { manager, registry } = options;
   if (request.sequences.length === 0) {
     const filter = deadLetterSubject(request.function);
-    return { purged: (await manager.streams.purge(streams.deadLetters, { filter })).purged };
+    const { purged } = await manager.streams.purge(streams.deadLetters, { filter });
+    if (purged === 0) registry.get(request.function);
+    return { purged };
   }
-  for (const sequence of request.sequences) {
-    await readLetter(request.function, sequence, options);
-    await manager.streams.deleteMessage(streams.deadLetters, sequence, false);
-  }
+  await requireLetters(request.function, request.sequences, options);
+  for (const sequence of request.sequences) await manager.streams.deleteMessage(streams.deadLetters, sequence, false);
   return { purged: request.sequences.length };
 }
 
@@ -111,7 +114,17 @@ async function* chosenLetters(
   signal: AbortSignal,
 ): AsyncGenerator<Letter, void, void> {
   if (sequences.length === 0) return yield* readLetters(functionName, options, signal);
+  await requireLetters(functionName, sequences, options);
   for (const sequence of sequences) yield await readLetter(functionName, sequence, options);
+}
+
+/** Before anything is done: a number that is wrong would leave those before it done and those behind it not. Throws `not-found`. */
+async function requireLetters(
+  functionName: string,
+  sequences: readonly number[],
+  options: DeadLetterOptions,
+): Promise<void> {
+  for (const sequence of sequences) await readLetter(functionName, sequence, options);
 }
 
 /** All that are stored now, oldest first. */
@@ -135,9 +148,14 @@ async function* readLetters(
   }
 }
 
-async function readLetter(functionName: string, sequence: number, { manager }: DeadLetterOptions): Promise<Letter> {
+async function readLetter(
+  functionName: string,
+  sequence: number,
+  { manager, registry }: DeadLetterOptions,
+): Promise<Letter> {
   const message: StoredMsg | null = await manager.streams.getMessage(streams.deadLetters, { seq: sequence });
   if (message?.subject !== deadLetterSubject(functionName)) {
+    registry.get(functionName);
     throw new PlatformError('not-found', `${functionName} has no dead letter ${sequence}`, {
       hint: `\`pilotfish dlq list ${functionName}\` shows those that are there.`,
     });
