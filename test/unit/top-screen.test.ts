@@ -45,6 +45,34 @@ describe('the screen of `top`', () => {
     expect(lines.filter((line) => line.includes('1 -> 2')).length).toBeGreaterThan(2);
   });
 
+  it('shows those first that do something, in an order that stays', () => {
+    const watched = WatchResponse.fromPartial({
+      functions: [
+        ...Array.from({ length: 30 }, (_, at) => ({ name: `idle-${at}` })),
+        { name: 'waits', lag: 3 },
+        { name: 'works', instancesReady: 1 },
+        { name: 'starts', instancesWanted: 1 },
+      ],
+    });
+    const [, , , ...shown] = linesOf(topScreen(watched, [], { columns: 80, rows: 24 }));
+    expect(shown.slice(0, 4).map((line) => line.split(' ')[0])).toEqual(['waits', 'works', 'starts', 'idle-0']);
+  });
+
+  it('shortens long names in the middle, so that a narrow terminal has room for what is said of them', () => {
+    const long = (at: number) => `reconstruct-beamline-scan-average-with-long-name-${at}`;
+    const watched = WatchResponse.fromPartial({
+      functions: [12, 13].map((at) => ({ name: long(at), lag: 1_234_567, handled: 12_345_678, scaleReason: 'lag 1' })),
+    });
+    const [decision] = decisions(1).map((each) => ({ ...each, function: long(13) }));
+    const [, , titles, one, other, , decided] = linesOf(topScreen(watched, [decision!], { columns: 80, rows: 24 }));
+    expect(one).toMatch(/^reconstruct-…ong-name-12 +0\/0 +1,234,567 +12,345,678 +0 +lag 1$/);
+    expect(other).toMatch(/^reconstruct-…ong-name-13 /);
+    expect(decided).toMatch(/^reconstruct-…ong-name-13 {2}00:00:00\.000 1 -> 2: more/);
+    expect(titles).toMatch(/ READY +LAG +HANDLED +FAILED +WHY$/);
+    // Where there is room nothing is shortened.
+    expect(topScreen(watched, [], { columns: 200, rows: 24 })).toContain(long(12));
+  });
+
   it('has rates, times and what is left of the walltime, the first where the terminal is wide', () => {
     const watched = WatchResponse.fromPartial({
       timeMs: 1_000_000,
