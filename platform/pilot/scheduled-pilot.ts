@@ -41,6 +41,8 @@ export interface ScheduledPilotOptions {
   readonly detach: boolean;
   readonly waitReady: (connection: Connection, nodes: number, timeoutMs: number) => Promise<unknown>;
   readonly onPhase: (phase: StartPhase) => void;
+  /** What it begins with now, and may take long. */
+  readonly onDoing: (what: string) => void;
   readonly signal: AbortSignal;
   readonly clock?: Clock;
 }
@@ -56,7 +58,8 @@ export async function startScheduledPilot(options: ScheduledPilotOptions): Promi
   const { pilot, pilotDirectory } = makePilotDirectory(options.home);
   try {
     tell(`pilot ${pilot}`);
-    const stage = stagePlatform(options.home, options.sources);
+    options.onDoing('copying the platform to where its nodes see it');
+    const stage = await stagePlatform(options.home, options.sources, options.signal);
     writeRecord(pilot, pilotDirectory, options);
     writeNatsKeys(pilotDirectory);
     writeClaims(pilotDirectory, options.claims, options.storeBytes);
@@ -75,8 +78,10 @@ export async function startScheduledPilot(options: ScheduledPilotOptions): Promi
       gateway: true,
       renew: options.renew,
     };
+    options.onDoing('submitting the job');
     const block = await startBlock(order, scheduler);
     tell(`job ${block.job} submitted`);
+    options.onDoing('waiting for the job and its nodes');
     if (!options.detach) await untilReady(block, options, elapsedMs, clock);
     return { pilot, directory: pilotDirectory, readyMs: elapsedMs() };
   } catch (error) {

@@ -240,7 +240,28 @@ describe.skipIf(clusterMissing !== '')(`slurm:// (${clusterMissing || 'real'})`,
       // Two at the same moment would be one.
       await new Promise((done) => setTimeout(done, 200));
     }
-    expect(await up).toMatchObject({ code: 130, stdout: '' });
+    expect(await up).toMatchObject({
+      code: 130,
+      stdout: '',
+      stderr: expect.stringMatching(/interrupted: nothing of the pilot is left\n$/),
+    });
+    await nothingIsLeft();
+  });
+
+  test('Ctrl-C gives a job back that `extend` waits for', async () => {
+    await cli('up', '--resource', 'slurm://', '--cores-per-node', '2', '--walltime', '1h');
+    const extend = cluster.cli(['pilot', 'extend', '--nodes', '1', '--directive', '--hold']);
+    await until('the job waits', async () => (await jobs('PD')).length === 1);
+    const command = cluster.userProcesses().find((line) => /cli\.mjs pilot extend /.test(line));
+    await cluster.asRoot(['kill', '-INT', command?.split(' ')[0] ?? '']);
+    expect(await extend).toMatchObject({
+      code: 130,
+      stdout: '',
+      stderr: expect.stringMatching(/interrupted: job \d+ is given back\n$/),
+    });
+    await until('no job waits', async () => (await jobs('PD')).length === 0);
+    expect((await json('node', 'list')).items).toMatchObject([{ id: 'n1', state: 'ready' }]);
+    await cli('down');
     await nothingIsLeft();
   });
 

@@ -1,7 +1,7 @@
 /** `pilotfish pilot extend|shrink` and `pilotfish node drain`: nodes come and go while the stream runs. */
 import type { Command } from 'commander';
-import { formatCount, formatDuration, PlatformError } from '#common';
-import type { NodeJob, NodeProvider } from '#pilot';
+import { formatCount, formatDuration, messageOf, PlatformError, systemClock, untilAborted } from '#common';
+import type { Block, NodeJob, NodeProvider } from '#pilot';
 import {
   type CommandFactory,
   type CommonOptions,
@@ -56,10 +56,25 @@ export const pilotExtendCommand: CommandFactory = (context): Command =>
         const onPhase = (phase: { node: string; phase: string }) =>
           output.note(phaseText({ ...phase, ms: performance.now() - startedAt }));
         using _ = output.waiting(`waiting for ${block.plan.nodes.join(', ')}`);
-        await waitForBlock(block, { onPhase, signal: context.signal });
+        try {
+          await waitForBlock(block, { onPhase, signal: context.signal });
+        } catch (thrown) {
+          if (context.signal.aborted) await takeBack(provider, block, output);
+          throw thrown;
+        }
       }
       await output.bareList(block.plan.nodes, { name: String, plain: (node) => ({ node, block: block.plan.block }) });
     });
+
+/** As `up` does when it is interrupted: nobody waits for these nodes any more, and they would be paid for. */
+async function takeBack(provider: NodeProvider, { job, plan }: Block, output: Output): Promise<void> {
+  try {
+    await provider.giveBack(plan.block);
+    output.note(`interrupted: job ${job} is given back`);
+  } catch (error) {
+    output.note(`interrupted, but job ${job} could not be given back: ${messageOf(error)}`);
+  }
+}
 
 /** Which servers hold the streams is settled at the start. */
 function refuseBrokers(): never {
@@ -82,10 +97,13 @@ export const pilotShrinkCommand: CommandFactory = (context): Command =>
       const chosen = await chooseJobs(provider, flags.nodes);
       await withPilot(context, pilot, async (client) => {
         for (const node of chosen.flatMap(({ nodes }) => nodes))
-          await drain(output, { ...flags, lostIsFine: true }, node, client);
+          await drain(output, { ...flags, signal: context.signal, lostIsFine: true }, node, client);
       });
       using _ = output.waiting('waiting for the jobs to end');
-      await untilEnded(provider, chosen);
+      await untilEnded(provider, chosen, context.signal).catch((error: unknown) => {
+        if (context.signal.aborted) output.note('not waited for: the jobs are given back, and end by themselves');
+        throw error;
+      });
       const given = chosen.flatMap(({ nodes, block }) => nodes.map((node) => ({ node, block })));
       await output.bareList(given, { name: ({ node }) => node, plain: (each) => each });
     });
@@ -107,7 +125,7 @@ async function chooseJobs(provider: NodeProvider, wanted: number): Promise<reado
   );
 }
 
-async function untilEnded(provider: NodeProvider, chosen: readonly NodeJob[]): Promise<void> {
+async function untilEnded(provider: NodeProvider, chosen: readonly NodeJob[], signal: AbortSignal): Promise<void> {
   const names = new Set(chosen.map(({ block }) => block));
   const deadline = performance.now() + endWaitMs;
   for (;;) {
@@ -117,7 +135,8 @@ async function untilEnded(provider: NodeProvider, chosen: readonly NodeJob[]): P
     for (const { block } of left) await provider.giveBack(block);
     if (performance.now() > deadline)
       throw new PlatformError('timeout', `the jobs of ${[...names].join(', ')} do not end`);
-    await new Promise((resolve) => setTimeout(resolve, pollMs));
+    await systemClock.sleep(pollMs, signal);
+    signal.throwIfAborted();
   }
 }
 
@@ -125,17 +144,22 @@ interface DrainClient {
   drainNode(node: string, graceMs: number): Promise<number>;
 }
 
-/** Returns how many instances were ended by force. */
+/** Returns how many instances were ended by force. Ctrl-C ends only the waiting. */
 async function drain(
   output: Output,
-  { grace, lostIsFine }: Pick<GraceFlags, 'grace'> & { readonly lostIsFine?: boolean },
+  {
+    grace,
+    lostIsFine,
+    signal,
+  }: Pick<GraceFlags, 'grace'> & { readonly lostIsFine?: boolean; readonly signal: AbortSignal },
   node: string,
   client: DrainClient,
 ): Promise<number> {
   const startedAt = performance.now();
   using _ = output.waiting(`draining ${node}, at most ${formatDuration(grace)}`);
-  const killed = await client.drainNode(node, grace).catch((error: unknown) => {
-    if (PlatformError.from(error).code !== 'not-found' || !lostIsFine) throw error;
+  const killed = await untilAborted(client.drainNode(node, grace), signal).catch((error: unknown) => {
+    if (signal.aborted) output.note(`not waited for: ${node} goes on draining, and takes nothing more`);
+    if (signal.aborted || PlatformError.from(error).code !== 'not-found' || !lostIsFine) throw error;
     output.note(`${node} is lost: nothing to drain`);
     return 0;
   });
@@ -154,7 +178,9 @@ export const nodeDrainCommand: CommandFactory = (context): Command =>
     .addOption(graceFlag())
     .action(async (node: string, flags: GraceFlags) => {
       const output = outputOf(context, flags);
-      const killed = await withPilot(context, flags.pilot, (client) => drain(output, flags, node, client));
+      const killed = await withPilot(context, flags.pilot, (client) =>
+        drain(output, { ...flags, signal: context.signal }, node, client),
+      );
       await output.bare(node, { node, endedByForce: killed });
     });
 
@@ -170,7 +196,6 @@ async function openProvider(
 ): Promise<{ readonly provider: NodeProvider; readonly pilot: string }> {
   refuseVia(context, 'pilot extend|shrink');
   const { describeEnd, openNodeProvider, resolveHome, resolvePilot } = await import('#pilot');
-  const { systemClock } = await import('#common');
   const summary = resolvePilot(resolveHome(context.env), options.pilot);
   const end = await describeEnd(summary);
   if (end) throw end;

@@ -9,6 +9,7 @@ import type { Output } from '../output/output.ts';
 import { phaseText } from '../output/phase-text.ts';
 import { type ClaimsFlags, claimsOf } from './claims-flags.ts';
 import { type NodeFlags, nodeRequest } from './node-flags.ts';
+import { sayWhatIsLeft } from './say-left.ts';
 import { type TraceFlags, tracesOf } from './trace-flags.ts';
 
 export interface ScheduledUpFlags extends NodeFlags, ClaimsFlags, TraceFlags {
@@ -37,8 +38,9 @@ export async function runScheduledUp(
   if (flags.renew) checkRenewal(flags, brokers);
   checkLimits(flags);
   if (flags.plainData) output.note('--plain-data: events pass between nodes unencrypted; calls and commands do not');
-  using _ = output.waiting(flags.detach ? 'submitting the job' : 'waiting for the job and its nodes');
-  return await startScheduledPilot({
+  let doing = 'bringing a pilot up';
+  using _ = output.waiting(() => doing);
+  const starting = startScheduledPilot({
     home,
     resource: flags.resource,
     request: nodeRequest(flags),
@@ -58,8 +60,12 @@ export async function runScheduledUp(
       await pilot.waitReady(nodes, timeoutMs);
     },
     onPhase: (phase) => output.note(phaseText(phase)),
+    onDoing: (what) => {
+      doing = what;
+    },
     signal: context.signal,
   });
+  return await sayWhatIsLeft(context, output, starting);
 }
 
 /** What can never be kept is said before anything is submitted. */

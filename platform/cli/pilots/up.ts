@@ -19,6 +19,7 @@ import type { Output } from '../output/output.ts';
 import { phaseText } from '../output/phase-text.ts';
 import { addClaimsFlags, type ClaimsFlags, claimsOf } from './claims-flags.ts';
 import { addNodeFlags, interfaceName, labelsOf, type NodeFlags, sizeBytes } from './node-flags.ts';
+import { sayWhatIsLeft } from './say-left.ts';
 import { runScheduledUp } from './scheduled-up.ts';
 import { addTraceFlags, type TraceFlags, tracesOf } from './trace-flags.ts';
 
@@ -115,7 +116,7 @@ export async function runUp(
   const home = resolveHome(context.env);
   using _ = output.waiting('bringing a pilot up');
   const adapter = createAdapter(flags.resource, launcherCommand(codeCacheDirectory(home)));
-  return await startPilot({
+  const starting = startPilot({
     home,
     resource: flags.resource,
     adapter,
@@ -137,6 +138,7 @@ export async function runUp(
     onPhase: (phase) => output.note(phaseText(phase)),
     signal: context.signal,
   });
+  return await sayWhatIsLeft(context, output, starting);
 }
 
 async function printPilot(

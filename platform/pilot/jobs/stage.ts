@@ -3,17 +3,8 @@
  * internet. Named by its content, so that pilots of different versions stand side by side.
  */
 import { createHash, randomBytes } from 'node:crypto';
-import {
-  chmodSync,
-  copyFileSync,
-  cpSync,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  renameSync,
-  rmSync,
-  statSync,
-} from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, renameSync, statSync } from 'node:fs';
+import { chmod, copyFile, cp, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { makePrivateDirectory } from '#security';
 
@@ -32,7 +23,8 @@ export interface Stage {
 /** What no node needs: the command line and its parts, what `init` writes, source maps, the links of a clone. */
 const leftOut = /^(?:cli|demo|node$|stamps$|templates$|sdk|testing|pilotfish\.schema|\..*)|\.map$/;
 
-export function stagePlatform(home: string, sources: StageSources): Stage {
+/** Many seconds on a slow file system: `signal` ends it after the file that is being copied, and nothing of it stays. */
+export async function stagePlatform(home: string, sources: StageSources, signal: AbortSignal): Promise<Stage> {
   const digest = digestOf(sources);
   const parent = join(home, 'stages');
   const directory = join(parent, digest);
@@ -43,21 +35,25 @@ export function stagePlatform(home: string, sources: StageSources): Stage {
     mkdirSync(join(fresh, 'bin'), { recursive: true, mode: 0o700 });
     // For NODE_COMPILE_CACHE of the processes that run from here.
     mkdirSync(join(fresh, 'code-cache'), { mode: 0o700 });
-    cpSync(sources.dist, join(fresh, 'dist'), {
+    await cp(sources.dist, join(fresh, 'dist'), {
       recursive: true,
       dereference: true,
-      filter: (path) => path === sources.dist || !leftOut.test(basename(path)),
+      filter(path) {
+        signal.throwIfAborted();
+        return path === sources.dist || !leftOut.test(basename(path));
+      },
     });
     for (const [name, from] of [
       ['node', sources.node],
       ['nats-server', sources.natsServer],
     ] as const) {
-      copyFileSync(from, join(fresh, 'bin', name));
-      chmodSync(join(fresh, 'bin', name), 0o700);
+      signal.throwIfAborted();
+      await copyFile(from, join(fresh, 'bin', name));
+      await chmod(join(fresh, 'bin', name), 0o700);
     }
     moveIn(fresh, directory);
   } finally {
-    rmSync(fresh, { recursive: true, force: true });
+    await rm(fresh, { recursive: true, force: true });
   }
   return { directory, digest };
 }
