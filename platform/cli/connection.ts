@@ -1,8 +1,9 @@
 /** Connects to the pilot that a command means. Loads gRPC, NATS and the like only when a command needs a pilot. */
 import type { EventClient, PilotClient, SourceOptions } from '#client';
-import { nearestName, PlatformError, platformVersion } from '#common';
+import { nearestName, PlatformError, platformVersion, untilAborted } from '#common';
 import type { Connection } from '#model';
 import type { CliContext } from './context.ts';
+import { progressLineOf } from './output/progress-line.ts';
 
 /** A pilot's addresses for as long as a command runs. */
 interface OpenConnection extends AsyncDisposable {
@@ -123,6 +124,25 @@ export async function withPilot<T>(
     await using opened = await openPilot(context, wanted);
     return await use(opened.pilot, opened.connection);
   });
+}
+
+/**
+ * The same for a question or an act that is over once it is answered: a terminal is told who is waited for, and Ctrl-C ends it
+ * at once, also where the pilot's node is frozen and would only be given up after half a minute.
+ */
+export async function askPilot<T>(
+  context: CliContext,
+  wanted: string | undefined,
+  ask: (pilot: PilotClient, connection: Connection) => Promise<T>,
+  what?: string,
+): Promise<T> {
+  let waitedFor = 'connecting to the pilot';
+  using _ = progressLineOf(context).begin(() => waitedFor);
+  const answer = withPilot(context, wanted, async (pilot, connection) => {
+    waitedFor = `waiting for ${what ?? `an answer of pilot ${connection.pilot}`}`;
+    return await ask(pilot, connection);
+  });
+  return await untilAborted(answer, context.signal);
 }
 
 /** Runs `use` with a client of the event streams and closes it. */

@@ -1,4 +1,5 @@
 /** Puts the commands together, runs the one that was asked for, and returns the exit code. */
+import { setImmediate } from 'node:timers/promises';
 import { Command } from 'commander';
 import { auditTailCommand } from './access/audit.ts';
 import { authListCommand, authRevokeCommand, authRotateCommand, tokenCommand } from './access/auth.ts';
@@ -35,6 +36,7 @@ import { usageCommand } from './functions/usage.ts';
 import { aliasSetCommand, promoteCommand, rollbackCommand, versionsCommand } from './functions/versions.ts';
 import { doctorCommand } from './pilots/doctor.ts';
 import { downCommand } from './pilots/down.ts';
+import { nodeDescribeCommand } from './pilots/node-describe.ts';
 import { nodeExplainCommand } from './pilots/node-explain.ts';
 import { nodeListCommand } from './pilots/node-list.ts';
 import { pilotInfoCommand, pilotLogsCommand, pilotWaitCommand } from './pilots/pilot-commands.ts';
@@ -70,7 +72,7 @@ const groups: readonly CommandGroup[] = [
   },
   {
     title: 'Pilots:',
-    commands: [nodeListCommand, nodeExplainCommand, nodeDrainCommand],
+    commands: [nodeListCommand, nodeDescribeCommand, nodeExplainCommand, nodeDrainCommand],
     under: { name: 'node', summary: "the pilot's nodes" },
   },
   {
@@ -162,8 +164,17 @@ export async function runCli(context: CliContext, argv: readonly string[]): Prom
     await program.parseAsync([...argv], { from: 'user' });
     return context.signal.aborted ? interruptedExitCode : exitCode;
   } catch (thrown) {
+    await untilSignalsAreSeen();
     return printFailure(context, thrown, program, argv);
   }
+}
+
+/**
+ * Ctrl-C reaches our children (esbuild, ssh) as well, and the end of one may be heard of before our own signal: an error that is
+ * only its consequence. By the second turn all that had come with it is handled.
+ */
+async function untilSignalsAreSeen(): Promise<void> {
+  for (let turn = 0; turn < 2; turn++) await setImmediate();
 }
 
 /** The whole command tree; also walked by a test that holds every command to the same rules. */

@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import { messageOf, platformVersion } from '#common';
 import { type CommandFactory, type CommonOptions, flag, newCommand, outputOf } from './command.ts';
-import { withPilot } from './connection.ts';
+import { askPilot } from './connection.ts';
 import type { CliContext } from './context.ts';
 import type { Output } from './output/output.ts';
 
@@ -55,7 +55,7 @@ async function readPilotVersion(
   if (flags.pilot === undefined && flags.via === undefined && listPilots(resolveHome(context.env)).length === 0)
     return undefined;
   try {
-    return await withPilot(context, flags.pilot, async (pilot, connection) => {
+    return await askPilot(context, flags.pilot, async (pilot, connection) => {
       const nodes = await pilot.nodes();
       return { id: connection.pilot, version: connection.version, nodes: nodes.map(({ version }) => version) };
     });

@@ -58,7 +58,10 @@ export class OtelCollector {
     return new OtelCollector(port, folder);
   }
 
+  /** Throws what it printed where it has ended instead: it does not take its settings, say. */
   get isReady(): boolean {
+    if (this.#child.exitCode !== null)
+      throw new Error(`the collector ended with ${this.#child.exitCode}: ${this.#printed}`);
     return this.#printed.includes('Everything is ready');
   }
 

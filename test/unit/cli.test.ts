@@ -84,6 +84,7 @@ test('the commands of the design are there', () => {
     'logs',
     'node list',
     'node drain',
+    'node describe',
     'node explain',
     'pub',
     'replay',

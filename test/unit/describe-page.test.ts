@@ -48,6 +48,7 @@ function factsOf(spec: object, nodes: readonly object[] = []): FunctionFacts {
   return {
     name: 'f',
     found: { summary: { ...summary, scaleReason: '' }, versions: [latest], instances: [] },
+    triggers: latest.spec.triggers.map((trigger) => ({ trigger, lag: 0, url: '' })),
     nodes,
     errors,
     nowMs,
@@ -80,6 +81,22 @@ describe('describePage()', () => {
     const limits = rowsOf(facts, 'Limits');
     expect(limits).toContainEqual(['a node', '2 events at once, 64 MiB of payloads']);
     expect(limits).toContainEqual(['a key', '{1}, its events one after the other']);
+  });
+
+  it('says how a trigger stands, and names none by the subjects of the platform', () => {
+    const of = (own: object, state: object = {}) => {
+      const trigger = Trigger.fromPartial({ name: 't', subject: 'pilotfish.internal', ...own });
+      const summary = { trigger, lag: 0, url: '', ...state };
+      return rowsOf({ ...factsOf({ output: 'out.{1}' }), triggers: [summary] } as never, 'Triggers')[0];
+    };
+    const cron = { cron: { schedule: '30 2 * * *', timezone: 'UTC' } };
+    expect(of(cron)).toEqual(['cron 30 2 * * * UTC', '(t)', 'running', '-> out.{1}']);
+    expect(of({ http: { path: '/hook' } }, { url: 'https://n1/hook' })?.at(-1)).toBe('-> out.{1}  https://n1/hook');
+    expect(of({ files: { directory: '/in', match: '*.h5' } })?.[0]).toBe('files /in/*.h5');
+    expect(of({ subject: 's.*' }, { lag: 1_200 })?.[2]).toBe('running, 1,200 waiting');
+    expect(of({ subject: 's.*' }, { paused: true, pausedAtMs: nowMs - 60_000, lag: -1 })?.[2]).toBe(
+      'paused 60s, lag unknown',
+    );
   });
 
   it('says what is closed, and where that is not enforced', () => {

@@ -6,7 +6,7 @@ import { formatDuration, PlatformError } from '#common';
 import type { Connection } from '#model';
 import type { Token } from '#proto';
 import { type CommandFactory, type CommonOptions, durationMs, flag, newCommand, outputOf } from '../command.ts';
-import { withPilot } from '../connection.ts';
+import { askPilot } from '../connection.ts';
 import type { ListView } from '../output/output.ts';
 import { placesFor } from './token-files.ts';
 
@@ -56,7 +56,7 @@ const tokenCreateCommand: CommandFactory = (context): Command =>
       const opens = streamRolesOf({ role, functions });
       const pair = generateKeyPairSync('ec', { namedCurve: 'P-256' });
       const natsKey = opens.length > 0 ? createNatsKey() : undefined;
-      const made = await withPilot(context, flags.pilot, async (pilot, connection) => {
+      const made = await askPilot(context, flags.pilot, async (pilot, connection) => {
         const answer = await pilot.access.createToken({
           name: flags.name ?? '',
           role,
@@ -101,7 +101,7 @@ export const authListCommand: CommandFactory = (context): Command =>
   newCommand({ name: 'list', summary: 'list tokens', examples: ['pilotfish auth list', 'pilotfish auth list -o json'] })
     .alias('ls')
     .action(async (options: CommonOptions) => {
-      const tokens = await withPilot(context, options.pilot, (pilot) => pilot.access.tokens());
+      const tokens = await askPilot(context, options.pilot, (pilot) => pilot.access.tokens());
       await outputOf(context, options).list(tokens, tokensView);
     });
 
@@ -113,7 +113,7 @@ export const authRevokeCommand: CommandFactory = (context): Command =>
   })
     .argument('<id>', 'as `auth list` shows it')
     .action(async (id: string, options: CommonOptions) => {
-      const connections = await withPilot(context, options.pilot, (pilot) => pilot.access.revokeToken(id));
+      const connections = await askPilot(context, options.pilot, (pilot) => pilot.access.revokeToken(id));
       const output = outputOf(context, options);
       await output.one(id, { id, change: 'revoked', connections }, [[id, 'revoked']]);
       output.note(`${connections} connections to the gateway cut; the streams follow within a second`);
@@ -125,7 +125,7 @@ export const authRotateCommand: CommandFactory = (context): Command =>
     summary: "new keys and certificates for owner, gateway and agents; the owner's old ones open nothing any more",
     examples: ['pilotfish auth rotate'],
   }).action(async (options: CommonOptions) => {
-    const expires = await withPilot(context, options.pilot, (pilot) => pilot.access.rotateCertificates());
+    const expires = await askPilot(context, options.pilot, (pilot) => pilot.access.rotateCertificates());
     const output = outputOf(context, options);
     await output.one('rotated', { change: 'rotated', expiresAt: expires.toISOString() }, [
       ['good until', expires.toISOString()],

@@ -1,5 +1,6 @@
 /** `pilotfish calls ...`: asynchronous calls, from `invoke --async` to their results. */
 import type { Command } from 'commander';
+import type { PilotClient } from '#client';
 import { formatBytes, formatDuration, PlatformError } from '#common';
 import type { GetCallResponse, StoredCall } from '#proto';
 import { fromErrorDetail } from '#rpc';
@@ -12,7 +13,7 @@ import {
   outputOf,
   positiveInteger,
 } from '../command.ts';
-import { withPilot } from '../connection.ts';
+import { askPilot } from '../connection.ts';
 import type { CliContext } from '../context.ts';
 import { dataRecord } from '../output/data-record.ts';
 import { ageText, type ListView } from '../output/output.ts';
@@ -38,7 +39,7 @@ export const callsListCommand: CommandFactory = (context): Command =>
     .argument('[function]', 'only those of one function')
     .addOption(flag('--limit <calls>', 'at most so many').default(listedDefault).argParser(positiveInteger))
     .action(async (name: string | undefined, flags: ListFlags) => {
-      const calls = await withPilot(context, flags.pilot, (pilot) =>
+      const calls = await askPilot(context, flags.pilot, (pilot) =>
         Array.fromAsync(pilot.calls(name, flags.limit, context.signal)),
       );
       const output = outputOf(context, flags);
@@ -54,7 +55,7 @@ export const callsGetCommand: CommandFactory = (context): Command =>
   })
     .argument('<call>', 'its id')
     .action(async (callId: string, options: CommonOptions) => {
-      const { call } = await withPilot(context, options.pilot, (pilot) => pilot.call(callId));
+      const { call } = await askPilot(context, options.pilot, (pilot) => pilot.call(callId));
       await show(context, options, callId, call);
     });
 
@@ -74,10 +75,8 @@ export const callsWaitCommand: CommandFactory = (context): Command =>
         .argParser(durationBetween('1ms', '24h')),
     )
     .action(async (callId: string, flags: WaitFlags) => {
-      using _ = outputOf(context, flags).waiting(`waiting for ${callId}`);
-      const ended = await withPilot(context, flags.pilot, (pilot) =>
-        pilot.waitCall(callId, flags.timeout, context.signal),
-      );
+      const wait = (pilot: PilotClient) => pilot.waitCall(callId, flags.timeout, context.signal);
+      const ended = await askPilot(context, flags.pilot, wait, callId);
       await printResult(context, flags, ended);
     });
 
@@ -89,7 +88,7 @@ export const callsCancelCommand: CommandFactory = (context): Command =>
   })
     .argument('<call>', 'its id')
     .action(async (callId: string, options: CommonOptions) => {
-      const call = await withPilot(context, options.pilot, (pilot) => pilot.cancelCall(callId));
+      const call = await askPilot(context, options.pilot, (pilot) => pilot.cancelCall(callId));
       await show(context, options, callId, call);
       if (call && call.state !== 'cancelled') outputOf(context, options).note('it had ended before');
     });

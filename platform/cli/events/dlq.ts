@@ -4,7 +4,7 @@ import type { Command } from 'commander';
 import { formatBytes, PlatformError } from '#common';
 import type { DeadLetter, FailedAttempt, GetDeadLetterResponse } from '#proto';
 import { type CommandFactory, type CommonOptions, flag, newCommand, outputOf, positiveInteger } from '../command.ts';
-import { suggestFunction, withPilot } from '../connection.ts';
+import { askPilot, suggestFunction } from '../connection.ts';
 import { type ExitCode, partialExitCode } from '../context.ts';
 import { ageText, countText, type ListView } from '../output/output.ts';
 import { printableCell } from '../output/printable.ts';
@@ -33,7 +33,7 @@ export const dlqListCommand: CommandFactory = (context): Command =>
     .addOption(flag('--limit <letters>', 'at most so many').default(listedDefault).argParser(positiveInteger))
     .action(async (name: string, flags: ListFlags) => {
       const output = outputOf(context, flags);
-      const letters = await withPilot(context, flags.pilot, (pilot) =>
+      const letters = await askPilot(context, flags.pilot, (pilot) =>
         suggestFunction(pilot, name, () => Array.fromAsync(pilot.deadLetters(name, flags.limit, context.signal))),
       );
       await output.list(letters, lettersView);
@@ -49,7 +49,7 @@ export const dlqPeekCommand: CommandFactory = (context): Command =>
     .argument('<function>', 'its name')
     .argument('<sequence>', 'the letter, as `dlq list` numbers it', positiveInteger)
     .action(async (name: string, sequence: number, options: CommonOptions) => {
-      const found = await withPilot(context, options.pilot, (pilot) =>
+      const found = await askPilot(context, options.pilot, (pilot) =>
         suggestFunction(pilot, name, () => pilot.deadLetter(name, sequence)),
       );
       await outputOf(context, options).one(String(sequence), peekRecord(found), peekRows(found));
@@ -66,7 +66,7 @@ export const dlqRedriveCommand: CommandFactory = (context, report): Command =>
     .addOption(flag('--all', 'all that can be'))
     .action(async (name: string, sequences: number[], flags: ChoiceFlags) => {
       requireChoice(sequences, flags);
-      const { redriven, kept } = await withPilot(context, flags.pilot, (pilot) =>
+      const { redriven, kept } = await askPilot(context, flags.pilot, (pilot) =>
         suggestFunction(pilot, name, () => pilot.redrive(name, sequences)),
       );
       const output = outputOf(context, flags);
@@ -90,7 +90,7 @@ export const dlqPurgeCommand: CommandFactory = (context): Command =>
     .addOption(flag('--all', 'all of the function'))
     .action(async (name: string, sequences: number[], flags: ChoiceFlags) => {
       requireChoice(sequences, flags);
-      const purged = await withPilot(context, flags.pilot, (pilot) =>
+      const purged = await askPilot(context, flags.pilot, (pilot) =>
         suggestFunction(pilot, name, () => pilot.purgeDeadLetters(name, sequences)),
       );
       await outputOf(context, flags).one(name, { function: name, purged }, [['purged', countText(purged)]]);

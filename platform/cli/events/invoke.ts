@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { formatDuration, PlatformError } from '#common';
 import type { InvokeResponse } from '#proto';
 import { type CommandFactory, type CommonOptions, durationBetween, flag, newCommand, outputOf } from '../command.ts';
-import { suggestFunction, withPilot } from '../connection.ts';
+import { askPilot, suggestFunction, withPilot } from '../connection.ts';
 import type { CliContext } from '../context.ts';
 import { dataRecord } from '../output/data-record.ts';
 import type { Output } from '../output/output.ts';
@@ -69,7 +69,7 @@ async function invoke(context: CliContext, name: string, input: string | undefin
   };
   const output = outputOf(context, flags);
   if (flags.async) {
-    const callId = await withPilot(context, flags.pilot, (pilot) =>
+    const callId = await askPilot(context, flags.pilot, (pilot) =>
       suggestFunction(pilot, name, () =>
         pilot.invokeAsync(name, payload, { ...options, ...(flags.keep === undefined ? {} : { keepMs: flags.keep }) }),
       ),

@@ -1,7 +1,7 @@
 /** `pilotfish pub SUBJECT`: publishes events, counted and at a rate where asked. */
 import type { Command } from 'commander';
 import type { EventClient } from '#client';
-import { systemClock } from '#common';
+import { formatCount, systemClock } from '#common';
 import {
   type CommandFactory,
   type CommonOptions,
@@ -16,6 +16,7 @@ import type { CliContext } from '../context.ts';
 import { countText } from '../output/output.ts';
 import { readInput } from './input.ts';
 import { parseHeaders } from './invoke.ts';
+import { sayWhatIsStored } from './say-stored.ts';
 
 interface PubFlags extends CommonOptions {
   readonly data?: string;
@@ -67,9 +68,11 @@ async function publish(
   const output = outputOf(context, flags);
   const send = async (events: EventClient) => {
     const started = systemClock.monotonic();
-    using _ = output.waiting(() => `${countText(events.counts.acked)} of ${countText(flags.count)} events stored`);
-    await publishAll(context, events, { subject, data, headers, count: flags.count, rate: flags.rate });
-    await events.flush(context.signal);
+    const stored = () => `${countText(events.counts.acked)} of ${formatCount(flags.count, 'event')}`;
+    using _ = output.waiting(() => `${stored()} stored`);
+    const all = { subject, data, headers, count: flags.count, rate: flags.rate };
+    const sending = publishAll(context, events, all).then(() => events.flush(context.signal));
+    await sayWhatIsStored(context, output, sending, { events, stored });
     const seconds = (systemClock.monotonic() - started) / 1_000;
     const { acked, retried } = events.counts;
     const eventsPerSecond = Math.round(acked / seconds);

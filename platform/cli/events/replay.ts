@@ -1,12 +1,13 @@
 /** `pilotfish replay FILE.h5`: sends a recorded scan as the detector did, frame by frame at a rate. */
 import { basename } from 'node:path';
 import type { Command } from 'commander';
-import { systemClock } from '#common';
+import { formatCount, systemClock } from '#common';
 import { type CommandFactory, type CommonOptions, flag, newCommand, outputOf, perSecond } from '../command.ts';
 import { withEvents } from '../connection.ts';
 import type { CliContext } from '../context.ts';
 import { countText } from '../output/output.ts';
 import { sourceError } from '../sources/source-error.ts';
+import { sayWhatIsStored } from './say-stored.ts';
 
 interface ReplayFlags extends CommonOptions {
   readonly to?: string;
@@ -39,16 +40,19 @@ async function replay(context: CliContext, file: string, flags: ReplayFlags): Pr
   });
   try {
     await withEvents(context, flags.pilot, 'source', async (events) => {
-      const total = countText(frameCount(scan));
-      using _ = output.waiting(() => `${countText(events.counts.acked)} of ${total} frames stored`);
-      const report = await replayScans([scan], {
+      const stored = () => `${countText(events.counts.acked)} of ${formatCount(frameCount(scan), 'frame')}`;
+      using _ = output.waiting(() => `${stored()} stored`);
+      const sending = replayScans([scan], {
         rate: flags.rate,
         clock: { now: () => systemClock.monotonic(), sleep: (ms, signal) => systemClock.sleep(ms, signal) },
         signal: context.signal,
         subjectOf: () => subject,
         publish: ({ data, headers, id }) => events.publish(subject, data, { headers, id: `${subject}.${id}` }),
+      }).then(async (report) => {
+        await events.flush(context.signal);
+        return report;
       });
-      await events.flush();
+      const report = await sayWhatIsStored(context, output, sending, { events, stored });
       const { frames, seconds } = report;
       const text = `${countText(frames)} frames stored in ${seconds.toFixed(2)} s, ${countText(events.counts.retried)} sent again`;
       await output.one(subject, { subject, frames, seconds, retried: events.counts.retried }, [[subject, text]]);

@@ -2,9 +2,9 @@
 import type { Command } from 'commander';
 import type { TriggerSummary } from '#proto';
 import { type CommandFactory, type CommonOptions, newCommand, outputOf } from '../command.ts';
-import { suggestFunction, withPilot } from '../connection.ts';
-import { ageText, countText, type ListView } from '../output/output.ts';
-import { triggerText } from '../output/trigger-text.ts';
+import { askPilot, suggestFunction } from '../connection.ts';
+import { countText, type ListView } from '../output/output.ts';
+import { triggerRecord, triggerStateText, triggerText } from '../output/trigger-text.ts';
 
 export const triggerListCommand: CommandFactory = (context): Command =>
   newCommand({
@@ -15,7 +15,7 @@ export const triggerListCommand: CommandFactory = (context): Command =>
     .alias('ls')
     .argument('[function]', 'only those of one function')
     .action(async (name: string | undefined, options: CommonOptions) => {
-      const triggers = await withPilot(context, options.pilot, (pilot) =>
+      const triggers = await askPilot(context, options.pilot, (pilot) =>
         name === undefined ? pilot.triggers() : suggestFunction(pilot, name, () => pilot.triggers(name)),
       );
       await outputOf(context, options).list(triggers, triggersView);
@@ -40,7 +40,7 @@ function switchCommand(
     .argument('<function>', 'its name')
     .argument('<trigger>', 'as `trigger list` names it')
     .action(async (functionName: string, trigger: string, options: CommonOptions) => {
-      const changed = await withPilot(context, options.pilot, (pilot) =>
+      const changed = await askPilot(context, options.pilot, (pilot) =>
         suggestFunction(pilot, functionName, () => pilot.pauseTrigger(functionName, trigger, paused)),
       );
       const output = outputOf(context, options);
@@ -54,24 +54,12 @@ const triggersView: ListView<TriggerSummary> = {
   columns: [
     { title: 'FUNCTION', text: ({ function: name }) => name },
     { title: 'TRIGGER', text: ({ trigger }) => trigger?.name ?? '' },
-    { title: 'STATE', text: stateText },
+    { title: 'STATE', text: (summary) => triggerStateText(summary, Date.now()) },
     { title: 'LAG', text: ({ lag }) => (lag < 0 ? '?' : countText(lag)) },
     { title: 'WHAT', text: ({ trigger }) => (trigger ? triggerText(trigger) : '') },
     { title: 'URL', text: ({ url }) => url, wide: true },
   ],
   name: ({ function: name, trigger }) => `${name}/${trigger?.name}`,
-  plain: ({ function: name, trigger, paused, pausedAtMs, lag, url }) => ({
-    function: name,
-    trigger: trigger?.name,
-    what: trigger ? triggerText(trigger) : '',
-    state: paused ? 'paused' : 'running',
-    ...(paused ? { pausedAt: new Date(pausedAtMs).toISOString() } : {}),
-    lag: lag < 0 ? null : lag,
-    ...(url === '' ? {} : { url }),
-  }),
+  plain: triggerRecord,
   empty: 'no triggers',
 };
-
-function stateText({ paused, pausedAtMs }: TriggerSummary): string {
-  return paused ? `paused ${ageText(pausedAtMs, Date.now())}` : 'running';
-}

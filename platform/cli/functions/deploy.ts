@@ -1,8 +1,10 @@
 /** `pilotfish deploy PATH`: bundles all functions first, so that a mistake in one deploys none; then uploads one by one. */
+import { readdirSync, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import type { Command } from 'commander';
 import type { Bundle } from '#bundle';
 import type { CanaryOptions, PilotClient } from '#client';
-import { formatBytes, messageOf, PlatformError } from '#common';
+import { formatBytes, formatCount, messageOf, PlatformError, untilAborted } from '#common';
 import {
   type CommandFactory,
   type CommonOptions,
@@ -13,9 +15,10 @@ import {
   percentBetween,
 } from '../command.ts';
 import { withPilot } from '../connection.ts';
-import { type CliContext, type ExitCode, partialExitCode } from '../context.ts';
+import { type CliContext, type ExitCode, interruptedExitCode, partialExitCode } from '../context.ts';
 import type { ListView, Output } from '../output/output.ts';
 import { bundleProject } from './bundle-project.ts';
+import { nextCommand } from './next-command.ts';
 
 interface DeployFlags extends CommonOptions {
   readonly canary?: number;
@@ -71,8 +74,9 @@ async function deploy(context: CliContext, path: string, options: DeployFlags): 
   const canary = canaryOf(options);
   const bundles = await bundleProject(path, output, { ...options, signal: context.signal });
   return withPilot(context, options.pilot, async (pilot) => {
-    const { done, failure } = await uploadAll(pilot, bundles, canary, output);
+    const { done, failure } = await uploadAll(pilot, bundles, output, { canary, signal: context.signal });
     if (done.length > 0 || !failure) await output.list(done, deployedView);
+    if (context.signal.aborted) return interrupted(output, done.length, bundles.length);
     if (failure && done.length === 0) throw failure;
     if (failure) {
       output.note(`error: ${done.length} of ${bundles.length} functions were deployed, then: ${failure.message}`);
@@ -80,22 +84,35 @@ async function deploy(context: CliContext, path: string, options: DeployFlags): 
       return partialExitCode;
     }
     const [first] = bundles;
-    if (first) output.note(`next: ${nextCommand(first)}`);
+    if (first) output.note(`next: ${nextCommand(first.spec, bundles.length === 1 ? sampleBeside(path) : undefined)}`);
     return 0;
   });
+}
+
+/** The event to try it with, as `init` writes one beside the manifest. */
+function sampleBeside(path: string): string | undefined {
+  const folder = statSync(path).isDirectory() ? path : dirname(path);
+  const sample = readdirSync(folder).find((file) => /^sample\.(?!(?:[cm]?[jt]s|py|wasm|ya?ml)$)\w+$/.test(file));
+  return sample === undefined ? undefined : join(folder, sample);
+}
+
+/** The one on its way may have arrived. */
+function interrupted(output: Output, done: number, all: number): ExitCode {
+  output.note(`interrupted after ${done} of ${formatCount(all, 'function')}; pilotfish diff shows what is left`);
+  return interruptedExitCode;
 }
 
 async function uploadAll(
   pilot: PilotClient,
   bundles: readonly Bundle[],
-  canary: CanaryOptions | undefined,
   output: Output,
+  { canary, signal }: { readonly canary: CanaryOptions | undefined; readonly signal: AbortSignal },
 ): Promise<{ readonly done: readonly Deployed[]; readonly failure?: PlatformError }> {
   const done: Deployed[] = [];
   for (const [at, bundle] of bundles.entries()) {
     using _ = output.waiting(`deploying ${bundle.spec.name} (${at + 1} of ${bundles.length})`);
     try {
-      const { version, change } = await pilot.deploy(bundle, canary);
+      const { version, change } = await untilAborted(pilot.deploy(bundle, canary), signal);
       done.push({
         name: bundle.spec.name,
         change,
@@ -128,14 +145,6 @@ function canaryOf({ canary, maxErrors, maxP99 }: DeployFlags): CanaryOptions | u
     errorPercentMax: maxErrors ?? maxErrorsDefault,
     ...(maxP99 === undefined ? {} : { p99MsMax: maxP99 }),
   };
-}
-
-function nextCommand({ spec }: Bundle): string {
-  const [trigger] = spec.triggers;
-  if (trigger?.gather)
-    return `pilotfish describe ${spec.name}; what comes on ${trigger.subject} is gathered into its events`;
-  if (!trigger) return `pilotfish invoke ${spec.name} -d hi`;
-  return `pilotfish invoke ${spec.name} -d hi, or pilotfish pub ${trigger.subject.replaceAll('*', '1').replace('>', '1')} -d hi`;
 }
 
 const deployedView: ListView<Deployed> = {

@@ -8,15 +8,17 @@ import type {
   Instance,
   LogsResponse,
   Node,
+  TriggerSummary,
 } from '#proto';
 import { functionRecord, instanceRecord, versionRecord } from '../output/function-record.ts';
 import { ageText, countText, type PageSection } from '../output/output.ts';
-import { triggerText } from '../output/trigger-text.ts';
+import { triggerRecord, triggerStateText, triggerText } from '../output/trigger-text.ts';
 import { namesOf } from './versions.ts';
 
 export interface FunctionFacts {
   readonly name: string;
   readonly found: GetFunctionResponse;
+  readonly triggers: readonly TriggerSummary[];
   readonly nodes: readonly Node[];
   /** The oldest first. */
   readonly errors: readonly LogsResponse[];
@@ -51,7 +53,7 @@ export function describePage(facts: FunctionFacts): { title: string; sections: P
   return {
     title,
     sections: [
-      { title: 'Triggers', rows: spec ? triggerRows(spec) : [] },
+      { title: 'Triggers', rows: spec ? triggerRows(spec, facts) : [] },
       {
         title: 'Versions',
         rows: versions.slice(-versionsShownMax).map((version) => {
@@ -73,12 +75,13 @@ export function describePage(facts: FunctionFacts): { title: string; sections: P
   };
 }
 
-export function describeRecord({ found, nodes, errors }: FunctionFacts): object {
+export function describeRecord({ found, triggers, nodes, errors }: FunctionFacts): object {
   const { summary, versions, instances } = found;
   return {
     ...(summary ? functionRecord(summary) : {}),
     versions: versions.map(versionRecord),
     instances: instances.map(instanceRecord),
+    triggers: triggers.map(triggerRecord),
     permissions: holdsOf(summary?.latest?.spec).map((hold) => ({
       what: hold.what,
       says: hold.says,
@@ -95,10 +98,16 @@ export function describeRecord({ found, nodes, errors }: FunctionFacts): object 
   };
 }
 
-function triggerRows({ triggers, output }: FunctionSpec): string[][] {
+function triggerRows({ output }: FunctionSpec, { triggers, nowMs }: FunctionFacts): string[][] {
   const arrow = output === '' ? '' : `-> ${output}`;
-  if (triggers.length === 0) return [['none', 'it is only called', '']];
-  return triggers.map((trigger) => [triggerText(trigger), `(${trigger.name})`, arrow]);
+  if (triggers.length === 0) return [['none', 'it is only called', '', arrow]];
+  return triggers.flatMap((summary) => {
+    const { trigger, lag, url } = summary;
+    if (!trigger) return [];
+    const waiting = lag < 0 ? 'lag unknown' : lag === 0 ? '' : `${countText(lag)} waiting`;
+    const state = [triggerStateText(summary, nowMs), waiting].filter(Boolean).join(', ');
+    return [[triggerText(trigger), `(${trigger.name})`, state, [arrow, url].filter(Boolean).join('  ')]];
+  });
 }
 
 function limitRows(spec: FunctionSpec): string[][] {

@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import type { PilotClient } from '#client';
 import type { LogsResponse } from '#proto';
 import { type CommandFactory, type CommonOptions, newCommand, outputOf } from '../command.ts';
-import { suggestFunction, withPilot } from '../connection.ts';
+import { askPilot, suggestFunction } from '../connection.ts';
 import { describePage, describeRecord, type FunctionFacts } from './describe-page.ts';
 
 /** Older errors are in the log. */
@@ -18,7 +18,7 @@ export const describeCommand: CommandFactory = (context): Command =>
   })
     .argument('<function>', 'its name')
     .action(async (name: string, options: CommonOptions) => {
-      const facts = await withPilot(context, options.pilot, (pilot) =>
+      const facts = await askPilot(context, options.pilot, (pilot) =>
         suggestFunction(pilot, name, () => readFacts(pilot, name, context.signal)),
       );
       const { title, sections } = describePage(facts);
@@ -27,12 +27,13 @@ export const describeCommand: CommandFactory = (context): Command =>
 
 async function readFacts(pilot: PilotClient, name: string, signal: AbortSignal): Promise<FunctionFacts> {
   const nowMs = Date.now();
-  const [found, nodes, errors] = await Promise.all([
+  const [found, triggers, nodes, errors] = await Promise.all([
     pilot.get(name),
+    pilot.triggers(name),
     pilot.nodes(),
     lastErrors(pilot.logs(name, { level: 'error', sinceMs: nowMs - errorsSinceMs, signal })),
   ]);
-  return { name, found, nodes, errors, nowMs };
+  return { name, found, triggers, nodes, errors, nowMs };
 }
 
 async function lastErrors(lines: AsyncIterable<LogsResponse>): Promise<LogsResponse[]> {

@@ -4,7 +4,7 @@ import type { Bundle } from '#bundle';
 import { formatBytes, PlatformError } from '#common';
 import type { FunctionVersion } from '#proto';
 import { type CommandFactory, type CommonOptions, newCommand, outputOf } from '../command.ts';
-import { withPilot } from '../connection.ts';
+import { askPilot } from '../connection.ts';
 import type { CliContext } from '../context.ts';
 import { specRecord } from '../output/function-record.ts';
 import { bundleProject } from './bundle-project.ts';
@@ -28,7 +28,7 @@ export const diffCommand: CommandFactory = (context): Command =>
 async function diff(context: CliContext, path: string, options: CommonOptions): Promise<void> {
   const output = outputOf(context, options);
   const bundles = await bundleProject(path, output, { skipTypes: true, signal: context.signal });
-  const differences = await withPilot(context, options.pilot, (pilot) =>
+  const differences = await askPilot(context, options.pilot, (pilot) =>
     Promise.all(
       bundles.map(async (bundle) => {
         const found = await pilot.get(bundle.spec.name).catch((thrown: unknown) => {

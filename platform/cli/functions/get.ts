@@ -3,9 +3,10 @@ import type { Command } from 'commander';
 import { formatDuration } from '#common';
 import type { Canary, FunctionSpec, GetFunctionResponse, Instance } from '#proto';
 import { type CommandFactory, type CommonOptions, newCommand, outputOf } from '../command.ts';
-import { suggestFunction, withPilot } from '../connection.ts';
+import { askPilot, suggestFunction } from '../connection.ts';
 import { functionRecord, instanceRecord, versionRecord } from '../output/function-record.ts';
 import { countText } from '../output/output.ts';
+import { triggerText } from '../output/trigger-text.ts';
 
 export const getCommand: CommandFactory = (context): Command =>
   newCommand({
@@ -15,7 +16,7 @@ export const getCommand: CommandFactory = (context): Command =>
   })
     .argument('<function>', 'its name')
     .action(async (name: string, options: CommonOptions) => {
-      const found = await withPilot(context, options.pilot, (pilot) =>
+      const found = await askPilot(context, options.pilot, (pilot) =>
         suggestFunction(pilot, name, () => pilot.get(name)),
       );
       await outputOf(context, options).one(name, plain(found), rows(name, found));
@@ -56,10 +57,7 @@ function canaryText({ number, percent, errorPercentMax, p99MsMax, ended }: Canar
 }
 
 function specRows(spec: FunctionSpec): [string, string][] {
-  const on = spec.triggers.map(({ name, subject, gather }): [string, string] => [
-    'on',
-    `${subject} (${name}${gather ? `, gathers by ${gather.key}` : ''})`,
-  ]);
+  const on = spec.triggers.map((trigger): [string, string] => ['on', `${triggerText(trigger)} (${trigger.name})`]);
   return [...on, ['output', spec.output || '-'], ['timeout', formatDuration(spec.timeoutMs)]];
 }
 

@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import type { FunctionSummary } from '#proto';
 import { type CommandFactory, type CommonOptions, newCommand, outputOf } from '../command.ts';
-import { withPilot } from '../connection.ts';
+import { askPilot } from '../connection.ts';
 import { functionRecord } from '../output/function-record.ts';
 import { ageText, countText, type ListView } from '../output/output.ts';
 
@@ -14,7 +14,7 @@ export const listCommand: CommandFactory = (context): Command =>
   })
     .alias('ls')
     .action(async (options: CommonOptions) => {
-      const functions = await withPilot(context, options.pilot, (pilot) => pilot.list());
+      const functions = await askPilot(context, options.pilot, (pilot) => pilot.list());
       await outputOf(context, options).list(functions, functionsView(Date.now()));
     });
 

@@ -1,6 +1,6 @@
 /** `pilotfish logs FN`: what its instances wrote, one line each. */
 import type { Command } from 'commander';
-import { PlatformError, parseDurationMs } from '#common';
+import { PlatformError, parseDurationMs, untilAborted } from '#common';
 import type { LogsResponse } from '#proto';
 import { type CommandFactory, type CommonOptions, flag, newCommand, outputOf } from '../command.ts';
 import { suggestFunction } from '../connection.ts';
@@ -50,7 +50,10 @@ async function printLogs(context: CliContext, name: string, flags: LogsFlags): P
   let isEmpty = true;
   const lines = followPilot(context, flags.pilot, async function* (pilot, heard) {
     // A function that is not there has no lines either: the difference is worth a call.
-    await suggestFunction(pilot, name, () => pilot.get(name));
+    await untilAborted(
+      suggestFunction(pilot, name, () => pilot.get(name)),
+      context.signal,
+    );
     heard();
     yield* pilot.logs(name, { ...options, fromSequence });
   });
@@ -61,8 +64,8 @@ async function printLogs(context: CliContext, name: string, flags: LogsFlags): P
     output.entry(lineRecord(line), lineText(line));
     isEmpty = false;
   }
-  if (isEmpty && !follow) output.note(`no such lines of ${name} are kept`);
   context.signal.throwIfAborted();
+  if (isEmpty && !follow) output.note(`no such lines of ${name} are kept`);
 }
 
 /** Milliseconds since 1970 of "5m" (ago) or of an RFC 3339 time. Throws `usage`. */

@@ -1,7 +1,7 @@
 /** `pilotfish rm FN`: a function with all its versions. */
 import type { Command } from 'commander';
 import { type CommandFactory, type CommonOptions, newCommand, outputOf } from '../command.ts';
-import { suggestFunction, withPilot } from '../connection.ts';
+import { askPilot, suggestFunction } from '../connection.ts';
 
 export const rmCommand: CommandFactory = (context): Command =>
   newCommand({
@@ -11,6 +11,6 @@ export const rmCommand: CommandFactory = (context): Command =>
   })
     .argument('<function>', 'its name')
     .action(async (name: string, options: CommonOptions) => {
-      await withPilot(context, options.pilot, (pilot) => suggestFunction(pilot, name, () => pilot.remove(name)));
+      await askPilot(context, options.pilot, (pilot) => suggestFunction(pilot, name, () => pilot.remove(name)));
       await outputOf(context, options).one(name, { name, change: 'removed' }, [[name, 'removed']]);
     });

@@ -3,7 +3,7 @@ import { type Command, InvalidArgumentError } from 'commander';
 import { PlatformError } from '#common';
 import type { GetScaleResponse, ScaleOverride } from '#proto';
 import { type CommandFactory, type CommonOptions, flag, newCommand, outputOf, positiveInteger } from '../command.ts';
-import { suggestFunction, withPilot } from '../connection.ts';
+import { askPilot, suggestFunction } from '../connection.ts';
 import { decisionText, overrideText, scaleRecord, scaleRows } from './scale-view.ts';
 
 interface SetFlags extends CommonOptions {
@@ -30,7 +30,7 @@ export const scaleGetCommand: CommandFactory = (context): Command =>
   })
     .argument('<function>', 'its name')
     .action(async (name: string, options: CommonOptions) => {
-      const scale = await withPilot(context, options.pilot, (pilot) =>
+      const scale = await askPilot(context, options.pilot, (pilot) =>
         suggestFunction(pilot, name, () => pilot.scale(name)),
       );
       await outputOf(context, options).one(name, scaleRecord(scale, 0), scaleRows(scale).slice(0, 4));
@@ -79,7 +79,7 @@ export const scaleExplainCommand: CommandFactory = (context): Command =>
     .argument('<function>', 'its name')
     .addOption(flag('--last <decisions>', 'so many of the last 100 decisions').default(10).argParser(positiveInteger))
     .action(async (name: string, flags: ExplainFlags) => {
-      const scale = await withPilot(context, flags.pilot, (pilot) =>
+      const scale = await askPilot(context, flags.pilot, (pilot) =>
         suggestFunction(pilot, name, () => pilot.scale(name)),
       );
       const decisions = scale.decisions.slice(-flags.last);
@@ -116,7 +116,7 @@ async function change(
   change: (before: ScaleOverride) => ScaleOverride | undefined,
 ): Promise<void> {
   const none: ScaleOverride = { pausedIn: false, pausedOut: false };
-  const override = await withPilot(context, options.pilot, (pilot) =>
+  const override = await askPilot(context, options.pilot, (pilot) =>
     suggestFunction(pilot, name, async () => {
       const { override: before }: GetScaleResponse = await pilot.scale(name);
       return await pilot.setScale(name, change(before ?? none));

@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { PlatformError } from '#common';
 import type { Secret } from '#proto';
 import { type CommandFactory, type CommonOptions, flag, newCommand, outputOf } from '../command.ts';
-import { withPilot } from '../connection.ts';
+import { askPilot } from '../connection.ts';
 import { readInput } from '../events/input.ts';
 import { ageText, type ListView } from '../output/output.ts';
 
@@ -33,7 +33,7 @@ export const secretSetCommand: CommandFactory = (context): Command =>
       const value = Buffer.from(bytes)
         .toString('utf8')
         .replace(/\r?\n$/, '');
-      await withPilot(context, flags.pilot, (pilot) => pilot.setSecret(name, value));
+      await askPilot(context, flags.pilot, (pilot) => pilot.setSecret(name, value));
       const output = outputOf(context, flags);
       await output.one(name, { name, change: 'set' }, [[name, 'set']]);
       output.note('instances that start from now on are given it');
@@ -47,7 +47,7 @@ export const secretListCommand: CommandFactory = (context): Command =>
   })
     .alias('ls')
     .action(async (options: CommonOptions) => {
-      const secrets = await withPilot(context, options.pilot, (pilot) => pilot.secrets());
+      const secrets = await askPilot(context, options.pilot, (pilot) => pilot.secrets());
       await outputOf(context, options).list(secrets, secretsView);
     });
 
@@ -55,7 +55,7 @@ export const secretRmCommand: CommandFactory = (context): Command =>
   newCommand({ name: 'rm', summary: 'remove a secret', examples: ['pilotfish secret rm API_TOKEN'] })
     .argument('<secret>', 'its name')
     .action(async (name: string, options: CommonOptions) => {
-      await withPilot(context, options.pilot, (pilot) => pilot.deleteSecret(name));
+      await askPilot(context, options.pilot, (pilot) => pilot.deleteSecret(name));
       await outputOf(context, options).one(name, { name, change: 'removed' }, [[name, 'removed']]);
     });
 

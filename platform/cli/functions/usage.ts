@@ -2,7 +2,7 @@
 import type { Command, Option } from 'commander';
 import type { UsageRow } from '#proto';
 import { type CommandFactory, flag, newCommand, outputOf } from '../command.ts';
-import { withPilot } from '../connection.ts';
+import { askPilot } from '../connection.ts';
 import { csvCell } from '../output/csv-cell.ts';
 import { countText, type ListView, type OutputFormat, outputFormats } from '../output/output.ts';
 
@@ -35,7 +35,7 @@ export const usageCommand: CommandFactory = (context): Command => {
   command.addOption(flag('--by <what>', 'a row each').choices(['function', 'version', 'scan']).default('version'));
   return command.action(async (flags: UsageFlags) => {
     const { by } = flags;
-    const rows = await withPilot(context, flags.pilot, (pilot) => pilot.usage({ byScan: by === 'scan' }));
+    const rows = await askPilot(context, flags.pilot, (pilot) => pilot.usage({ byScan: by === 'scan' }));
     const shown = (by === 'function' ? sums(rows) : rows).map(inMilliseconds);
     if (flags.output === 'csv') {
       context.stdout.write(csvText(shown, columns[by]));

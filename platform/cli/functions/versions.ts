@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { formatBytes, PlatformError } from '#common';
 import type { FunctionSummary, FunctionVersion } from '#proto';
 import { type CommandFactory, type CommonOptions, newCommand, outputOf } from '../command.ts';
-import { suggestFunction, withPilot } from '../connection.ts';
+import { askPilot, suggestFunction } from '../connection.ts';
 import { versionRecord } from '../output/function-record.ts';
 import { ageText, type ListView } from '../output/output.ts';
 
@@ -15,7 +15,7 @@ export const versionsCommand: CommandFactory = (context): Command =>
   })
     .argument('<function>', 'its name')
     .action(async (name: string, options: CommonOptions) => {
-      const { summary, versions } = await withPilot(context, options.pilot, (pilot) =>
+      const { summary, versions } = await askPilot(context, options.pilot, (pilot) =>
         suggestFunction(pilot, name, () => pilot.get(name)),
       );
       await outputOf(context, options).list(versions.toReversed(), versionsView(summary, Date.now()));
@@ -33,7 +33,7 @@ export const rollbackCommand: CommandFactory = (context): Command =>
       'a number or an alias (default: the canary goes; without one, the version before comes back)',
     )
     .action(async (name: string, version: string | undefined, options: CommonOptions) => {
-      const done = await withPilot(context, options.pilot, (pilot) =>
+      const done = await askPilot(context, options.pilot, (pilot) =>
         suggestFunction(pilot, name, () => pilot.rollback(name, version)),
       );
       const number = done.version?.number ?? 0;
@@ -50,7 +50,7 @@ export const promoteCommand: CommandFactory = (context): Command =>
   })
     .argument('<function>', 'its name')
     .action(async (name: string, options: CommonOptions) => {
-      const version = await withPilot(context, options.pilot, (pilot) =>
+      const version = await askPilot(context, options.pilot, (pilot) =>
         suggestFunction(pilot, name, () => pilot.promote(name)),
       );
       const number = version?.number ?? 0;
@@ -74,7 +74,7 @@ export const aliasSetCommand: CommandFactory = (context): Command =>
           hint: `\`pilotfish versions ${name}\` lists them.`,
         });
       }
-      await withPilot(context, options.pilot, (pilot) =>
+      await askPilot(context, options.pilot, (pilot) =>
         suggestFunction(pilot, name, () => pilot.setAlias(name, alias, number)),
       );
       await outputOf(context, options).one(alias, { name, alias, version: number }, [

@@ -1,6 +1,7 @@
-/** A trigger in one line, in the manifest's words: what it is, where it begins, what it leaves out. */
+/** A trigger in one line, in the manifest's words: what it is, where it begins, what it leaves out; and how it stands. */
 import { formatCount, formatDuration } from '#common';
-import type { Trigger, TriggerFilter, TriggerStart, Window } from '#proto';
+import type { Trigger, TriggerFilter, TriggerStart, TriggerSummary, Window } from '#proto';
+import { ageText } from './output.ts';
 
 export function triggerText({
   subject,
@@ -24,6 +25,23 @@ export function triggerText({
   return [taken, filterText(filter), startText(start), replaySpeed > 0 ? `replay ${replaySpeed}` : '']
     .filter((part) => part !== '')
     .join(', ');
+}
+
+export function triggerStateText({ paused, pausedAtMs }: TriggerSummary, nowMs: number): string {
+  return paused ? `paused ${ageText(pausedAtMs, nowMs)}` : 'running';
+}
+
+/** The stable shape for JSON and YAML. */
+export function triggerRecord({ function: name, trigger, paused, pausedAtMs, lag, url }: TriggerSummary): object {
+  return {
+    function: name,
+    trigger: trigger?.name,
+    what: trigger ? triggerText(trigger) : '',
+    state: paused ? 'paused' : 'running',
+    ...(paused ? { pausedAt: new Date(pausedAtMs).toISOString() } : {}),
+    lag: lag < 0 ? null : lag,
+    ...(url === '' ? {} : { url }),
+  };
 }
 
 /** "of 100 events every 50 by {1}", "of 10.0 s every 2.0 s". */

@@ -4,7 +4,7 @@ import { lstatSync, statfsSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { formatBytes, formatCount, messageOf } from '#common';
 import type { Node } from '#proto';
-import { withPilot } from '../connection.ts';
+import { askPilot } from '../connection.ts';
 import type { CliContext } from '../context.ts';
 
 export interface Finding {
@@ -119,7 +119,7 @@ const pilotsCheck: Check = {
 
 async function reach(context: CliContext, id: string): Promise<Finding> {
   try {
-    return await withPilot(context, id, async (pilot, { brokers }) => pilotFinding(id, await pilot.nodes(), brokers));
+    return await askPilot(context, id, async (pilot, { brokers }) => pilotFinding(id, await pilot.nodes(), brokers));
   } catch (error) {
     const advice = `if its processes are gone: pilotfish down --pilot ${id}`;
     return { state: 'fail', found: `${id}: ${messageOf(error)}`, advice };

@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import type { GetNodeScaleResponse } from '#proto';
 import { type CommandFactory, type CommonOptions, flag, newCommand, outputOf, positiveInteger } from '../command.ts';
-import { withPilot } from '../connection.ts';
+import { askPilot } from '../connection.ts';
 import { decisionRecord, decisionText } from '../functions/scale-view.ts';
 
 interface ExplainFlags extends CommonOptions {
@@ -17,7 +17,7 @@ export const nodeExplainCommand: CommandFactory = (context): Command =>
   })
     .addOption(flag('--last <decisions>', 'so many of the last 100 decisions').default(10).argParser(positiveInteger))
     .action(async (flags: ExplainFlags) => {
-      const scale = await withPilot(context, flags.pilot, (pilot) => pilot.nodeScale());
+      const scale = await askPilot(context, flags.pilot, (pilot) => pilot.nodeScale());
       const decisions = scale.decisions.slice(-flags.last);
       await outputOf(context, flags).one('nodes', { ...scale, decisions: decisions.map(decisionRecord) }, [
         ...rows(scale),

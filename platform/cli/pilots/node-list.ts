@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { formatBytes } from '#common';
 import type { Node } from '#proto';
 import { type CommandFactory, type CommonOptions, newCommand, outputOf } from '../command.ts';
-import { withPilot } from '../connection.ts';
+import { askPilot } from '../connection.ts';
 import { nodeRecord } from '../output/function-record.ts';
 import type { ListView } from '../output/output.ts';
 
@@ -15,7 +15,7 @@ export const nodeListCommand: CommandFactory = (context): Command =>
   })
     .alias('ls')
     .action(async (options: CommonOptions) => {
-      const nodes = await withPilot(context, options.pilot, (pilot) => pilot.nodes());
+      const nodes = await askPilot(context, options.pilot, (pilot) => pilot.nodes());
       await outputOf(context, options).list(nodes, nodesView);
     });
 
