@@ -217,6 +217,9 @@ describe('windows', () => {
       what: 'the late event is told',
     });
     const [letter] = await Array.fromAsync(pilot.client.deadLetters('spans'));
-    expect(letter).toMatchObject({ reason: 'late event', subject: 'clocked.a' });
+    expect(letter).toMatchObject({ reason: 'late event', subject: 'clocked.a', eventBytes: 2, redrivable: false });
+    const { stdout } = await pilot.cli(['dlq', 'peek', 'spans', String(letter?.sequence)]);
+    expect(stdout).toContain(`header\tX-Time: ${new Date(start + 2_000).toISOString()}`);
+    expect(stdout).toMatch(/2 B, not in the letter; .*pilotfish tail clocked\.a --from \d+ --count 1/);
   }, 60_000);
 });

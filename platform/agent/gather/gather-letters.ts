@@ -28,6 +28,7 @@ import {
   type StoredPart,
 } from '#routing';
 import type { OutboxEntry } from './gather-outbox.ts';
+import { sizeHeader } from './size-header.ts';
 
 /** The stream refuses the message unless the subject's last sequence is this one; 0 means: none yet (G4). */
 const expectedLastHeader = 'Nats-Expected-Last-Subject-Sequence';
@@ -119,7 +120,7 @@ interface LetterContent {
   readonly reason: string;
   /** Headers of the event that carry its trace. */
   readonly trace: readonly [string, string][];
-  readonly event: Pick<DeadEvent, 'sequence' | 'member' | 'subject' | 'time' | 'headers'>;
+  readonly event: Pick<DeadEvent, 'sequence' | 'member' | 'subject' | 'time' | 'headers' | 'bytes'>;
   readonly details: Pick<DeadLetterBody, 'key' | 'kind' | 'index'>;
 }
 
@@ -149,8 +150,17 @@ function deadLetter({ version, trigger }: GatherOrigin, content: LetterContent):
 }
 
 function eventOf(part: StoredPart): LetterContent['event'] {
+  const { sequence, member, subject, timeMs: time, bytes } = part;
   const headers: Record<string, string> = {};
   if (part.part !== undefined) headers[partHeader] = part.part;
   if (part.expect !== undefined) headers[expectHeader] = part.expect;
-  return { sequence: part.sequence, member: part.member, subject: part.subject, time: part.timeMs, headers };
+  // An event of a window stands for itself: what it says of itself is all that there is to find it by.
+  if (part.part === undefined) Object.assign(headers, withoutServers(part.headers));
+  // With its size and no payload a letter cannot be redriven; an empty one would look whole.
+  return { sequence, member, subject, time, headers, ...(bytes > 0 ? { bytes } : {}) };
+}
+
+/** What the source has said, less what the server adds for who reads headers only. */
+function withoutServers(headers: StoredPart['headers'] = {}): Record<string, string> {
+  return Object.fromEntries(Object.entries(headers).filter(([name]) => name !== sizeHeader));
 }

@@ -33,6 +33,7 @@ import { type GatherOrigin, gatherLetter, lateLetter, openedLetter, refusedLette
 import { GatherMark } from './gather-mark.ts';
 import { GatherOutbox, outboxMax } from './gather-outbox.ts';
 import { closedProgress, progressOf } from './gather-progress.ts';
+import { sizeHeader } from './size-header.ts';
 
 export interface GatherReadingOptions {
   readonly origin: GatherOrigin;
@@ -53,7 +54,6 @@ const markEveryMs = 1_000;
 const refusedLettersMax = 10;
 /** Reading all closed keys of a day must end: 65,536 small messages take half a second. */
 const tombstonesWaitMs = 30_000;
-const sizeHeader = 'Nats-Msg-Size';
 /** Closed keys that onlookers are shown, and open ones: a report stays small. */
 const progressMax = 24;
 

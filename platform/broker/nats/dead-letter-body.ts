@@ -28,7 +28,7 @@ export interface DeadEvent {
   /** Milliseconds since 1970, here and below. */
   readonly time: number;
   readonly headers: Record<string, string>;
-  /** Absent for a part of a gather, whose payload stayed in the stream. */
+  /** Of the payload, also where that stayed in the stream: absent then for an empty one. */
   readonly bytes?: number;
   /** In base64. */
   readonly data: string;

@@ -73,7 +73,7 @@ export const dlqRedriveCommand: CommandFactory = (context, report): Command =>
       await output.one(name, { function: name, redriven, kept }, [['redriven', countText(redriven)]]);
       if (kept > 0) {
         output.note(
-          `${countText(kept)} stay: late parts, payloads too large for a letter, and events of triggers that are gone cannot be redriven`,
+          `${countText(kept)} stay: late parts and events, payloads too large for a letter, and events of triggers that are gone cannot be redriven`,
         );
       }
       report(endOf(kept > 0 && sequences.length > 0));
@@ -177,7 +177,7 @@ function peekRows({ letter, payload, headers }: GetDeadLetterResponse): [string,
     ],
     ['redriven', letter.redrivable ? String(letter.redriven) : `${letter.redriven}; it cannot be`],
     ...Object.entries(headers).map(([name, value]): [string, string] => ['header', printableCell(`${name}: ${value}`)]),
-    ['payload', `${formatBytes(payload.length)} ${preview(payload)}`],
+    ['payload', payloadText(letter, payload)],
     ...letter.attempts.map((attempt): [string, string] => ['attempt', attemptText(attempt)]),
   ];
 }
@@ -186,6 +186,12 @@ function attemptText({ timeMs, node, instance, durationMs, error, stack, lost }:
   const where = `${new Date(timeMs).toISOString()} ${instance || '-'} on ${node}, ${durationMs} ms${lost ? ', lost' : ''}`;
   const text = stack === '' ? error : stack;
   return `${where}\n${text}`;
+}
+
+function payloadText({ subject, eventSequence, eventBytes }: DeadLetter, payload: Uint8Array): string {
+  if (payload.length > 0 || eventBytes === 0) return `${formatBytes(payload.length)} ${preview(payload)}`;
+  const look = `pilotfish tail ${subject} --from ${eventSequence} --count 1`;
+  return `${formatBytes(eventBytes)}, not in the letter; while the event is stored: ${look}`;
 }
 
 function preview(payload: Uint8Array): string {
