@@ -46,6 +46,8 @@ describe('a subject trigger', () => {
         'output: "begun.{1}"',
       ]);
     await publish(['begin.a', 'begin.b']);
+    const tailed = await pilot.cli(['tail', 'begin.*', '--from', '2026-01-01T00:00:00Z', '--count', '2', '-o', 'name']);
+    expect(tailed).toMatchObject({ code: 0, stdout: 'begin.a\nbegin.b\n' });
     await deploy('new');
     await publish(['begin.c']);
     const [third] = await untilResults(pilot, 'begun', 1);

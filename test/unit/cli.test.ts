@@ -203,7 +203,7 @@ test.each([
   [['list', '-o', 'xml'], 'Allowed choices are table, wide, json, yaml, name'],
   [['pub', 'a', '--count', '0'], 'whole number above 0'],
   [['pub', 'a', '--rate', 'fast'], '500/s'],
-  [['tail', 'a', '--from', 'yesterday'], 'new, all or a sequence number'],
+  [['tail', 'a', '--from', 'yesterday'], 'or a sequence number'],
   [['invoke', 'a', '--timeout', '5'], '"5" is not a duration'],
   [['invoke', 'a', '-d', 'x', '-f', 'y'], 'given twice'],
   [['invoke', 'a', '-d', 'x', '-H', 'novalue'], '"novalue" is no header'],
@@ -237,6 +237,9 @@ test.each([
   ['invoke echo -d x --keep 1h', '--keep goes with --async'],
   ['invoke echo -d x --async --stream', 'do not go together'],
   ['calls wait echo.x7Kq20aBcDeF --timeout 0s', 'from 1ms to 24h'],
+  ['tail numbers.* --from yesterday', 'a time like 2026-11-27T04:00:00Z'],
+  ['tail numbers.* --from 2026-11-27T04:00:00', 'a time like 2026-11-27T04:00:00Z'],
+  ['tail numbers.* --from 1e3', 'or a sequence number'],
   ['deploy . --canary 10 --max-p99 0s', 'from 1ms to 24h'],
   ['node drain n1 --grace 400d', 'from 0s to 24h'],
 ])('`%s` is refused before anything is asked: %s', async (line, told) => {

@@ -17,6 +17,8 @@ interface TailFlags extends CommonOptions {
   readonly save?: string;
 }
 
+const zonedTime = /^\d{4}-\d\d-\d\dT.*(Z|[+-]\d\d:?\d\d)$/;
+
 /** Longer payloads are cut on a terminal; `-o json` has them whole. */
 const previewCharsMax = 120;
 
@@ -27,12 +29,17 @@ export const tailCommand: CommandFactory = (context): Command =>
     examples: [
       "pilotfish tail 'echoed.*'",
       "pilotfish tail 'numbers.>' --from all --count 10",
+      "pilotfish tail 'numbers.>' --from 2026-01-01T00:00:00Z --count 10",
       "pilotfish tail 'echoed.*' -o json",
       "pilotfish tail 'numbers.*' --from all --count 2 --save out    # out/numbers.0; what is an array as out/NAME.npy",
     ],
   })
     .argument('<subject>', 'which events; "*" stands for one token, ">" for the rest')
-    .addOption(flag('--from <place>', 'new, all, or a sequence number').default('new').argParser(parseFrom))
+    .addOption(
+      flag('--from <place>', 'new, all, a time (2026-11-27T04:00:00Z), or a sequence number')
+        .default('new')
+        .argParser(parseFrom),
+    )
     .addOption(flag('--count <events>', 'end after so many').argParser(positiveInteger))
     .addOption(flag('--save <folder>', 'write each payload to a file named by its subject; arrays as npy'))
     .action((subject: string, flags: TailFlags) => tail(context, subject, flags));
@@ -91,6 +98,9 @@ function eventRecord({ sequence, time, subject, id, headers, data }: StoredEvent
 function parseFrom(text: string): TailFlags['from'] {
   if (text === 'new' || text === 'all') return text;
   const sequence = Number(text);
-  if (Number.isSafeInteger(sequence) && sequence > 0) return { sequence };
-  throw new InvalidArgumentError('It must be new, all or a sequence number.');
+  if (/^\d+$/.test(text) && Number.isSafeInteger(sequence) && sequence > 0) return { sequence };
+  // Without its zone a time would be another one on another machine.
+  const sinceMs = zonedTime.test(text) ? Date.parse(text) : Number.NaN;
+  if (sinceMs >= 0) return { sinceMs };
+  throw new InvalidArgumentError('It must be new, all, a time like 2026-11-27T04:00:00Z, or a sequence number.');
 }
