@@ -14,6 +14,9 @@ const typeNames: Readonly<Record<string, string>> = {
   null: 'empty',
 };
 
+/** How messages begin that no schema of ours has given. */
+const unnamed = 'Invalid input: ';
+
 /** Goes after the name of what is wrong. */
 export function issueText(issue: Issue): string {
   switch (issue.code) {
@@ -24,13 +27,13 @@ export function issueText(issue: Issue): string {
     case 'invalid_value':
       return `must be ${issue.values.length > 1 ? 'one of ' : ''}${issue.values.map((value) => JSON.stringify(value)).join(', ')}`;
     case 'invalid_type':
-      return typeText(issue.expected, issue.message);
+      return issue.message.startsWith(unnamed) ? typeText(issue.expected, issue.message) : issue.message;
     case 'invalid_union':
       return unionText(issue.errors);
     case 'invalid_format':
       return issue.message;
     default:
-      return issue.message.replace(/^Invalid input: /, '');
+      return issue.message.replace(unnamed, '');
   }
 }
 

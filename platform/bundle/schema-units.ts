@@ -5,9 +5,14 @@ const durationPattern = /^(\d+(\.\d+)?(ms|s|m|h|d))+$/;
 const sizePattern = /^\d+(\.\d+)?\s*(B|KiB|MiB|GiB|kB|MB|GB)?$/;
 
 export const duration = (what: string) =>
-  z.string().regex(durationPattern, 'is no duration: write it like 250ms, 30s, 5m or 1h30m').describe(what);
+  written(durationPattern, 'is no duration: write it like 250ms, 30s, 5m or 1h30m').describe(what);
 
 export const size = (what: string) =>
-  z.string().regex(sizePattern, 'is no size: write it like 64KiB, 512MiB or 2GiB').describe(what);
+  written(sizePattern, 'is no size: write it like 64KiB, 512MiB or 2GiB').describe(what);
+
+/** A number without its unit is told the same as a text that is none. */
+function written(pattern: RegExp, problem: string) {
+  return z.string({ error: ({ input }) => (input === undefined ? undefined : problem) }).regex(pattern, problem);
+}
 
 export const count = (what: string, min: number, max: number) => z.int().min(min).max(max).describe(what);

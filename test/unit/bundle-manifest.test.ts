@@ -151,6 +151,8 @@ test.each([
   ['an odd transport', 'command: [a], transport: pipe', 'transport'],
   ['a gather on WASM', 'entry: a.wasm, on: [{ subject: "a.*", gather: { key: "{1}" } }]', 'cannot be given the parts'],
   ['batches on WASM', 'entry: a.wasm, batch: {}', 'one event at a time'],
+  ['a duration without its unit', 'entry: a.ts, retry: { min: 5 }', '"min" is no duration: write it like 250ms'],
+  ['a size without its unit', 'entry: a.ts, limits: { memory: 64 }', '"memory" is no size: write it like 64KiB'],
   ['a batch of none', 'entry: a.ts, batch: { size: 0 }', '"size" must be at least 1'],
   ['an unknown permission', 'entry: a.ts, permissions: { network: true }', 'network'],
   ['a secret in small letters', 'entry: a.ts, secrets: [token]', 'no name of a secret'],

@@ -31,8 +31,7 @@ export async function requireBeginnings(
   const place = { lastSequence: state.last_seq, nowMs: clock.now() };
   for (const { name, start } of begin) {
     const problem = beginningProblem(start, place);
-    if (problem)
-      throw new PlatformError('invalid', `${spec.name}: trigger "${name}" ${problem.what}`, { hint: problem.hint });
+    if (problem) throw new PlatformError('invalid', `trigger "${name}" ${problem.what}`, { hint: problem.hint });
   }
 }
 
