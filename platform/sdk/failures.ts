@@ -4,7 +4,10 @@ export interface FailureOptions {
   readonly cause?: unknown;
 }
 
-/** "Not now": the event is tried again, after `afterMs` where given, else after the manifest's backoff. Counts as an attempt. */
+/**
+ * "Not now": the event is tried again, after `afterMs` where that is a finite number, else after the manifest's backoff. Counts as
+ * an attempt.
+ */
 export class Retry extends Error {
   readonly pilotfish = 'retry';
   readonly afterMs: number | undefined;
@@ -31,11 +34,15 @@ export type Failure =
   | { readonly kind: 'reject' }
   | { readonly kind: 'error' };
 
+/** Of a header that is not there, say, `Number` makes no number, and no frame could say it. */
+function finite(value: unknown): number | undefined {
+  return typeof value === 'number' && Number.isFinite(value) ? value : undefined;
+}
+
 /** What a thrown value asks for, whichever copy of this file it came from. */
 export function readFailure(thrown: unknown): Failure {
   if (typeof thrown !== 'object' || thrown === null || !('pilotfish' in thrown)) return { kind: 'error' };
   if (thrown.pilotfish === 'reject') return { kind: 'reject' };
   if (thrown.pilotfish !== 'retry') return { kind: 'error' };
-  const afterMs = 'afterMs' in thrown && typeof thrown.afterMs === 'number' ? thrown.afterMs : undefined;
-  return { kind: 'retry', afterMs };
+  return { kind: 'retry', afterMs: 'afterMs' in thrown ? finite(thrown.afterMs) : undefined };
 }

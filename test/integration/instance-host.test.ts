@@ -48,6 +48,21 @@ describe('ctx.signal', () => {
   }, 30_000);
 });
 
+describe('a retry whose wait is no number', () => {
+  it('has the wait of the manifest, and its instance goes on', async () => {
+    const source = `module.exports = { handle(event) {
+      throw Object.assign(new Error('not yet'), { pilotfish: 'retry', afterMs: Number(event.text()) });
+    } };`;
+    const instance = await node.load(node.fork(), await node.add('wait', 'typescript', Buffer.from(source)));
+    for (const [text, wait] of [['soon'], ['Infinity'], ['-Infinity'], ['7', 7], ['-7', 0]] as const) {
+      const outcome = await call(instance, Buffer.from(text));
+      expect(outcome).toMatchObject({ kind: 'failed', error: { kind: 'retry', message: 'not yet' } });
+      expect(outcome.kind === 'failed' && outcome.error.retryAfterMs).toBe(wait);
+    }
+    instance.end('seen');
+  }, 30_000);
+});
+
 describe('payloads that lie in files', () => {
   it('come whole, one after the other and several ahead, though their files are written over while they are read', async () => {
     const source = `module.exports = { handle({ data }) {

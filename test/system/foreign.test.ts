@@ -47,6 +47,8 @@ def handle(event, ctx):
         raise pilotfish.Reject("not this")
     if word == "again" and ctx.attempt == 1:
         raise pilotfish.Retry(after=0.05)
+    if word == "unsure" and ctx.attempt == 1:
+        raise pilotfish.Retry(after=float("nan"))
     if word == "count":
         for _ in range(3):
             ctx.state.update("n", lambda entry: str(int(entry.text() if entry else "0") + 1))
@@ -121,7 +123,7 @@ describe.each(['fd3', 'stdio'])('a Python function over %s', (transport) => {
       stderr: expect.stringMatching(/no such luck[\s\S]*line 8, in handle/),
     });
     await using source = await pilot.events('source');
-    for (const word of ['reject', 'again']) await source.publish(`${name}.${word}`, word);
+    for (const word of ['reject', 'again', 'unsure']) await source.publish(`${name}.${word}`, word);
     await source.flush();
     // The gateway's lag may be that of a moment before the events came.
     await eventually(async () => (await Array.fromAsync(pilot.client.deadLetters(name))).length > 0, {

@@ -48,6 +48,14 @@ class Retry(Exception):
         self.after = after
 
 
+def _wait_ms(after):
+    """None for what is no finite number: the manifest says how long then."""
+    try:
+        return int(after * 1000)
+    except (TypeError, ValueError, OverflowError):
+        return None
+
+
 class Reject(Exception):
     """Never: the event goes to the dead letters at once, with this reason."""
 
@@ -522,8 +530,9 @@ class _Host:
         stack = "".join(traceback.format_exception(type(error), error, error.__traceback__))
         header = {"kind": kind, "message": self.redact(str(error) or type(error).__name__)[:_TEXT_CHARS_MAX],
                   "stack": self.redact(stack)[-_TEXT_CHARS_MAX:]}
-        if after is not None:
-            header["retryAfterMs"] = int(after * 1000)
+        wait = _wait_ms(after)
+        if wait is not None:
+            header["retryAfterMs"] = wait
         self.write(_ERROR, frame, 0, header)
 
     def fail(self, call, error):
