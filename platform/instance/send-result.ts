@@ -1,10 +1,13 @@
 /** Writes a call's result as a frame; the usual single output without header costs no JSON. */
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
+import { formatCount, PlatformError } from '#common';
 import {
   type ErrorHeader,
   type FrameWriter,
   frameBytesMax,
+  frameHeaderBytesMax,
+  framePrefixBytes,
   frameTypes,
   type OutputHeader,
   type PackedResultHeader,
@@ -19,6 +22,8 @@ import type { LazyCall } from './call-context.ts';
 /** Pieces that the agent has not taken yet; past it the generator waits (R6). */
 const piecesAheadBytesMax = 4 * 2 ** 20;
 const noPayload = new Uint8Array(0);
+/** What a frame holds beside the longest header. */
+const resultBytesMax = frameBytesMax - framePrefixBytes - frameHeaderBytesMax;
 
 /** Throws when the result cannot be encoded or is over the frame's limit: the call then fails with that. */
 export function sendResult(writer: FrameWriter, frameId: number, result: FunctionResult, files?: ResultFiles): void {
@@ -29,9 +34,25 @@ export function sendResult(writer: FrameWriter, frameId: number, result: Functio
   if (encoded.length === 1 && only && isPlain(only)) {
     return sendSingle(writer, frameId, only.data, files);
   }
-  const headers = encoded.map(outputHeader);
+  const headers = JSON.stringify(encoded.map(outputHeader));
+  requireRoom(encoded, Buffer.byteLength(headers));
   const body = Buffer.concat(encoded.map((output) => output.data));
-  writer.write(frameTypes.result, frameId, resultForms.several, JSON.stringify(headers), body);
+  writer.write(frameTypes.result, frameId, resultForms.several, headers, body);
+}
+
+/** In the words of who has written the function, who knows nothing of frames. */
+function requireRoom(results: readonly { readonly data: Uint8Array }[], headerBytes: number): void {
+  const bytes = results.reduce((sum, { data }) => sum + data.length, 0);
+  if (bytes > resultBytesMax) {
+    throw new PlatformError('payload-too-large', `the result has ${bytes} bytes; the most is ${resultBytesMax}`, {
+      hint: 'Return it in several events, or write a file that all nodes see and return its name.',
+    });
+  }
+  if (headerBytes <= frameHeaderBytesMax) return;
+  const what = `subjects, headers and lengths of ${formatCount(results.length, 'output')} take ${headerBytes} bytes`;
+  throw new PlatformError('payload-too-large', `${what}; the most of one call is ${frameHeaderBytesMax}`, {
+    hint: 'Return fewer outputs, or publish some of them with ctx.publish.',
+  });
 }
 
 export interface PackSink {
@@ -79,6 +100,7 @@ function outputHeader(output: EncodedOutput): OutputHeader {
 }
 
 function sendSingle(writer: FrameWriter, frameId: number, data: Uint8Array, files?: ResultFiles): void {
+  if (data.length > resultBytesMax) requireRoom([{ data }], 0);
   const left = files?.leave(data) ?? files?.put(data);
   if (left) writer.write(frameTypes.result, frameId, resultForms.single | resultInFile, JSON.stringify(left));
   else writer.write(frameTypes.result, frameId, resultForms.single, '', data);

@@ -162,7 +162,13 @@ it.each([
     'more bytes than an instance can hand over',
     'large',
     'new Uint8Array(21.5e6)',
-    /a frame of 215\d+ bytes .* is over the limit of 20971520 bytes/,
+    /: the result has 21500000 bytes; the most is 20905973/,
+  ],
+  [
+    'more of its kind than a call can name',
+    'many',
+    "outputs(Array.from({ length: 6_000 }, () => new Output('x')))",
+    /: subjects, headers and lengths of 6,000 outputs take \d+ bytes; the most of one call is 65535/,
   ],
 ])(
   'an output with %s becomes a clear dead letter',
