@@ -1,8 +1,9 @@
 /** Events by the clock and from files, on a real nats-server: each once, whoever dies meanwhile. */
-import { mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { gatherKey } from '#broker';
 import { Trigger } from '#proto';
 import { BareBroker } from '../harness/bare-broker.ts';
 import { eventually } from '../harness/eventually.ts';
@@ -137,5 +138,35 @@ describe('a files trigger', () => {
     renameSync(mkdtempSync(join(tmpdir(), 'pilotfish-later-')), later);
     writeFileSync(join(later, 'a.h5'), 'a');
     expect((await untilStored(broker, 'pilotfish.file.f.on0.*', 1))[0]?.payload.name).toBe('a.h5');
+  }, 60_000);
+
+  it('arrive also with their directory, which was not there when the trigger was made', async () => {
+    await using broker = await BareBroker.start();
+    using directory = new Directory();
+    const [made, mounted] = ['made', join('mnt', 'mounted')].map((name) => join(directory.path, name));
+    await using one = await owning(await SourceNode.start(broker, 'n1', wantedSource(files(made ?? ''))));
+    await eventually(() => one.told.length > 0, { timeoutMs: 10_000, what: 'it is told' });
+    mkdirSync(made ?? '');
+    writeFileSync(join(made ?? '', 'first.h5'), 'a');
+    expect((await untilStored(broker, 'pilotfish.file.f.on0.*', 1))[0]?.payload.name).toBe('first.h5');
+    await one.sources.close();
+    // Of a file system that is mounted late the folder above is missing, too: what it holds lay there before.
+    await using other = await BareBroker.start();
+    await using two = await owning(await SourceNode.start(other, 'n1', wantedSource(files(mounted ?? ''))));
+    await eventually(() => two.told.length > 0, { timeoutMs: 10_000, what: 'it is told' });
+    const mount = mkdtempSync(join(tmpdir(), 'pilotfish-mount-'));
+    mkdirSync(join(mount, 'mounted'));
+    writeFileSync(join(mount, 'mounted', 'old.h5'), 'a');
+    renameSync(mount, join(directory.path, 'mnt'));
+    const { buckets } = await other.member('agent', 'n2');
+    await eventually(
+      async () => (await buckets.gatherMarks.get(`${gatherKey('f', 'on0')}.source`))?.json<{ begun: boolean }>().begun,
+      {
+        timeoutMs: 10_000,
+        what: 'the old file is known',
+      },
+    );
+    writeFileSync(join(mounted ?? '', 'new.h5'), 'a');
+    expect((await untilStored(other, 'pilotfish.file.f.on0.*', 1))[0]?.payload.name).toBe('new.h5');
   }, 60_000);
 });

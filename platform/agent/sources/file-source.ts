@@ -6,7 +6,7 @@
 import { createHash } from 'node:crypto';
 import { type FSWatcher, watch } from 'node:fs';
 import { lstat, readdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { messageIdHeader } from '#broker';
 import { fileSubject, messageOf } from '#common';
 import type { Files } from '#proto';
@@ -70,6 +70,7 @@ export class FileSource implements TriggerSource {
     this.#watch();
     const found = await this.#find();
     if (!found) return true;
+    if (found === 'to be made') return this.#mark.value?.begun ? true : this.#begin([], []);
     const arrived = this.#fold.look(found);
     if (!held()) return false;
     if (!this.#mark.value?.begun) return this.#begin(found, arrived);
@@ -93,8 +94,12 @@ export class FileSource implements TriggerSource {
     return this.#files.existing ? this.#publishAll(arrived) : true;
   }
 
-  /** Undefined where the directory cannot be read now; links and folders are no files. */
-  async #find(): Promise<ArrivedName[] | undefined> {
+  /**
+   * Undefined where the directory cannot be read now; links and folders are no files. One that is missing in a folder that is there
+   * is still to be made, and all that comes is new. Where the folder is missing, too, a file system may not be mounted, and what it
+   * holds would look new.
+   */
+  async #find(): Promise<ArrivedName[] | 'to be made' | undefined> {
     const { directory } = this.#files;
     try {
       const names = (await readdir(directory)).filter(this.#matches);
@@ -109,7 +114,7 @@ export class FileSource implements TriggerSource {
       return found.sort((a, b) => a.stat.modifiedMs - b.stat.modifiedMs || (a.name < b.name ? -1 : 1));
     } catch (error) {
       this.#tell(`${directory} cannot be read, and is tried again: ${messageOf(error)}`);
-      return undefined;
+      return isMissing(error) && (await isThere(dirname(directory))) ? 'to be made' : undefined;
     }
   }
 
@@ -165,6 +170,17 @@ export class FileSource implements TriggerSource {
     this.#toldAt = now;
     this.#options.tell('warn', text);
   }
+}
+
+function isMissing(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ENOENT';
+}
+
+function isThere(path: string): Promise<boolean> {
+  return lstat(path).then(
+    () => true,
+    () => false,
+  );
 }
 
 async function inTurns(names: readonly string[], each: (name: string) => Promise<void>): Promise<void> {
