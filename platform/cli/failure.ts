@@ -15,7 +15,11 @@ export function printFailure(
   if (thrown instanceof CommanderError) {
     if (thrown.exitCode === 0) return 0;
     // Without a command the help was asked for by mistake: it has been printed, nothing more to say.
-    if (thrown.code === 'commander.help') return errorCodes.usage.exit;
+    if (thrown.code === 'commander.help') {
+      const unknown = argv[0] === 'help' ? argv[commandPath(program, argv.slice(1)).length + 1] : undefined;
+      if (unknown !== undefined) context.stderr.write(`${printable(`there is no command "${unknown}"`)}\n`);
+      return errorCodes.usage.exit;
+    }
     return print(context, usageError(thrown, program, argv), argv);
   }
   if (context.signal.aborted) return interruptedExitCode;
@@ -41,8 +45,22 @@ function causeText(cause: unknown): string {
 }
 
 function usageError(thrown: CommanderError, program: Command, argv: readonly string[]): PlatformError {
-  const words = ['pilotfish', ...commandPath(program, argv), '--help'];
-  return new PlatformError('usage', thrown.message.replace(/^error: /, ''), { hint: `See: ${words.join(' ')}` });
+  const path = commandPath(program, argv);
+  const swapped = swappedWords(program, path, argv);
+  const hint = swapped
+    ? `Did you mean: pilotfish ${swapped.join(' ')}`
+    : `See: ${['pilotfish', ...path, '--help'].join(' ')}`;
+  return new PlatformError('usage', thrown.message.replace(/^error: /, ''), { hint });
+}
+
+/** `describe node n1`, as other programs have it: here the noun comes first. */
+function swappedWords(program: Command, path: readonly string[], argv: readonly string[]): string[] | undefined {
+  const [verb = argv[0] ?? '', ...rest] = path;
+  const next = argv[1] ?? '';
+  const noun = program.commands.find((each) => each.name() === next || `${each.name()}s` === next);
+  const isOne =
+    rest.length === 0 && noun?.commands.some((each) => each.name() === verb || each.aliases().includes(verb));
+  return isOne ? [noun?.name() ?? '', verb, ...argv.slice(2)] : undefined;
 }
 
 /** Names of the command that the words begin with: whose help would explain the mistake. */

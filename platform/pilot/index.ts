@@ -84,7 +84,7 @@ export { type ScheduledPilotOptions, startScheduledPilot } from './scheduled-pil
 export { type NodeRequest, parseResource } from './scheduler/index.ts';
 export {
   checkBrokers,
-  defaultStoreBytes,
+  chooseStoreBytes,
   nodesMax,
   type StartedPilot,
   type StartPhase,

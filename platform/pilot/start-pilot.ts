@@ -4,7 +4,7 @@
  */
 import { statfsSync } from 'node:fs';
 import { totalmem } from 'node:os';
-import { type Clock, PlatformError, systemClock, withDeadline } from '#common';
+import { type Clock, formatBytes, PlatformError, systemClock, withDeadline } from '#common';
 import { type Connection, connectionSchema, type NodeConfig, readStartTicks, type TracesConfig } from '#model';
 import { readPrivate } from '#security';
 import type { PilotAdapter, StartedNode } from './adapter.ts';
@@ -227,13 +227,24 @@ function shapeOf({
     // One machine's memory, shared by its nodes.
     memoryBytes: Math.floor(machineBytes / nodes),
     // One disk, shared by its servers.
-    storeBytes: storeBytes ?? defaultStoreBytes(home, brokers),
+    storeBytes: chooseStoreBytes(home, brokers, storeBytes),
     claims: claims ?? claimsDefault,
     traces,
   };
 }
 
-export function defaultStoreBytes(home: string, brokers: number): number {
+/** What is asked for, or what the disk has room for. Throws `usage` for less than the streams need, `no-capacity` for a full disk. */
+export function chooseStoreBytes(home: string, brokers: number, wanted: number | undefined): number {
+  if (wanted !== undefined) {
+    if (wanted >= storeBytesMin) return wanted;
+    throw new PlatformError(
+      'usage',
+      `--store-size is ${formatBytes(wanted)}, and the streams need ${formatBytes(storeBytesMin)}`,
+      {
+        hint: 'Left off, it is 2GiB, or half of the free space.',
+      },
+    );
+  }
   openHome(home);
   const { bavail, bsize } = statfsSync(home);
   const bytes = Math.min(storeBytesDefault, Math.floor((bavail * bsize) / 2 / brokers));

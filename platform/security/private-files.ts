@@ -6,6 +6,7 @@ import { randomBytes } from 'node:crypto';
 import {
   closeSync,
   constants,
+  existsSync,
   fstatSync,
   lstatSync,
   mkdirSync,
@@ -26,12 +27,26 @@ const groupOrWorldWrite = 0o022;
 
 /** Makes a 0700 directory (parents must exist, or pass `recursive`); an existing one must be ours and closed to other writers. */
 export function makePrivateDirectory(path: string, options: { readonly recursive?: boolean } = {}): void {
+  if (options.recursive) makeParents(path);
+  makeDirectory(path);
+  assertPrivateDirectory(path);
+}
+
+/** Others may be faster. */
+function makeDirectory(path: string): void {
   try {
-    mkdirSync(path, { mode: directoryMode, recursive: options.recursive ?? false });
+    mkdirSync(path, { mode: directoryMode });
   } catch (error) {
     if (!isCode(error, 'EEXIST')) throw error;
   }
-  assertPrivateDirectory(path);
+}
+
+/** One by one: Node's own recursion never ends where the system says that a parent is missing which is there (autofs, /proc). */
+function makeParents(path: string): void {
+  const parent = dirname(path);
+  if (existsSync(parent)) return;
+  makeParents(parent);
+  makeDirectory(parent);
 }
 
 /** Throws `permission-denied` when others could put or swap files in the directory. */
@@ -102,7 +117,7 @@ function openPrivate(path: string): number {
   try {
     return openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW);
   } catch (error) {
-    if (isCode(error, 'ENOENT')) {
+    if (isCode(error, 'ENOENT') || isCode(error, 'ENOTDIR')) {
       throw new PlatformError('not-found', `there is no file "${path}"`, {
         cause: error,
         hint: `It was looked for from ${process.cwd()}.`,

@@ -59,6 +59,22 @@ test('`deploy` says what changed, a second time "unchanged"', async () => {
   expect((await pilot.cli(['deploy', join(root, 'functions/echo')])).stdout).toContain('echo\tunchanged\t1\t');
 });
 
+test('`describe` knows a node by its name, and says whose page it is', async () => {
+  expect(await pilot.cli(['describe', 'n1'])).toMatchObject({
+    code: 4,
+    stderr: 'error: there is no function "n1"\nn1 is a node: pilotfish node describe n1\n',
+  });
+  const page = await pilot.cli(['node', 'describe', 'n1']);
+  expect(page).toMatchObject({ code: 0, stderr: '' });
+  expect(page.stdout).toMatch(
+    /^n1: ready, at [\d.]+, pilotfish [\s\S]*\nRoom\n {2}slots [\s\S]*\nJob\n[\s\S]*\nInstances\n/,
+  );
+  expect(await pilot.cli(['node', 'describe', 'n7'])).toMatchObject({
+    code: 4,
+    stderr: 'error: there is no node "n7"\nThe pilot\'s nodes: n1\n',
+  });
+});
+
 test('`invoke` puts the result alone on stdout, and how it went on stderr', async () => {
   const { code, stdout, stderr } = await pilot.cli(['invoke', 'echo', '-d', 'hi']);
   expect({ code, stdout }).toEqual({ code: 0, stdout: 'hi' });

@@ -41,6 +41,11 @@ async function readFile(path: string, bytesMax: number): Promise<Uint8Array> {
 }
 
 function unreadable(path: string, cause: unknown): PlatformError {
+  if (cause instanceof Error && 'code' in cause && cause.code === 'EISDIR')
+    return new PlatformError('invalid', `"${path}" is a folder, and a payload is one file`, {
+      cause,
+      hint: 'Name a file of it.',
+    });
   const missing = cause instanceof Error && 'code' in cause && cause.code === 'ENOENT';
   if (missing)
     return new PlatformError('not-found', `there is no file "${path}"`, { cause, hint: '"-" reads from stdin.' });

@@ -1,6 +1,7 @@
 /** `pilotfish describe FN`: a page about one function: what it is given, what holds it, how it does, what went wrong lately. */
 import type { Command } from 'commander';
 import type { PilotClient } from '#client';
+import { PlatformError } from '#common';
 import type { LogsResponse } from '#proto';
 import { type CommandFactory, type CommonOptions, newCommand, outputOf } from '../command.ts';
 import { askPilot, suggestFunction } from '../connection.ts';
@@ -19,11 +20,21 @@ export const describeCommand: CommandFactory = (context): Command =>
     .argument('<function>', 'its name')
     .action(async (name: string, options: CommonOptions) => {
       const facts = await askPilot(context, options.pilot, (pilot) =>
-        suggestFunction(pilot, name, () => readFacts(pilot, name, context.signal)),
+        suggestFunction(pilot, name, () => readFacts(pilot, name, context.signal)).catch((error: unknown) =>
+          throwForNode(pilot, name, PlatformError.from(error)),
+        ),
       );
       const { title, sections } = describePage(facts);
       await outputOf(context, options).page(name, describeRecord(facts), { title, sections });
     });
+
+/** Throws the error, and says so where the name is that of a node. */
+async function throwForNode(pilot: PilotClient, name: string, error: PlatformError): Promise<never> {
+  const nodes = error.code === 'not-found' ? await pilot.nodes() : [];
+  if (!nodes.some(({ id }) => id === name)) throw error;
+  const hint = `${name} is a node: pilotfish node describe ${name}`;
+  throw new PlatformError('not-found', error.message, { hint, cause: error });
+}
 
 async function readFacts(pilot: PilotClient, name: string, signal: AbortSignal): Promise<FunctionFacts> {
   const nowMs = Date.now();

@@ -71,7 +71,8 @@ async function printLogs(context: CliContext, name: string, flags: LogsFlags): P
 /** Milliseconds since 1970 of "5m" (ago) or of an RFC 3339 time. Throws `usage`. */
 export function parseSince(text: string, nowMs: number): number {
   if (/^[\d.]+[a-z]/.test(text)) return Math.max(0, nowMs - parseDurationMs(text));
-  const time = Date.parse(text);
+  // Date.parse() would take "5" for a month.
+  const time = /^\d{4}-\d\d/.test(text) ? Date.parse(text) : Number.NaN;
   if (!Number.isNaN(time)) return Math.max(0, time);
   throw new PlatformError('usage', `"${text}" is neither a duration nor a time`, {
     hint: 'Write --since 5m or --since 2026-01-31T12:00:00Z.',

@@ -4,7 +4,7 @@ import type { Command } from 'commander';
 import { InvalidArgumentError } from 'commander';
 import { messageOf, PlatformError, parseSizeBytes } from '#common';
 import type { NodeRequest } from '#pilot';
-import { durationMs, flag, positiveInteger } from '../command.ts';
+import { durationBetween, flag, positiveInteger } from '../command.ts';
 
 export interface NodeFlags {
   readonly nodes: number;
@@ -34,7 +34,9 @@ export function addNodeFlags(command: Command, what = 'how many nodes'): Command
     .addOption(
       flag('--label <name=value>', 'what functions may ask of these nodes; may be repeated').argParser(collect),
     )
-    .addOption(flag('--walltime <time>', 'when the nodes go back at the latest').argParser(durationMs))
+    .addOption(
+      flag('--walltime <time>', 'when the nodes go back at the latest').argParser(durationBetween('10s', '365d')),
+    )
     .addOption(flag('--queue <name>', "the scheduler's queue or partition"))
     .addOption(flag('--project <name>', 'the account or project that pays'))
     .addOption(flag('--reservation <name>', 'a reservation of nodes'))

@@ -31,7 +31,7 @@ export async function runScheduledUp(
   flags: ScheduledUpFlags,
   output: Output,
 ): Promise<Omit<StartedPilot, 'connection'>> {
-  const { checkBrokers, defaultStoreBytes, resolveHome, startScheduledPilot } = await import('#pilot');
+  const { checkBrokers, chooseStoreBytes, resolveHome, startScheduledPilot } = await import('#pilot');
   const home = resolveHome(context.env);
   const brokers = flags.brokers ?? 1;
   checkBrokers(flags.nodes, brokers);
@@ -45,7 +45,7 @@ export async function runScheduledUp(
     resource: flags.resource,
     request: nodeRequest(flags),
     interface: flags.interface,
-    storeBytes: flags.storeSize ?? defaultStoreBytes(home, brokers),
+    storeBytes: chooseStoreBytes(home, brokers, flags.storeSize),
     claims: claimsOf(flags),
     traces: tracesOf(flags),
     plainData: flags.plainData === true,

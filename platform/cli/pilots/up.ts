@@ -1,7 +1,7 @@
 /** `pilotfish up`: brings a pilot up, waits until it is ready, prints its id. */
 import { availableParallelism } from 'node:os';
 import type { Command } from 'commander';
-import { formatDuration } from '#common';
+import { formatDuration, PlatformError } from '#common';
 import type { StartedPilot } from '#pilot';
 import {
   type CommandFactory,
@@ -93,14 +93,47 @@ export const upCommand: CommandFactory = (context): Command =>
         .default(1)
         .argParser(positiveInteger),
     )
-    .action(async (flags: UpFlags) => {
+    .action(async (flags: UpFlags, command: Command) => {
       const output = outputOf(context, flags);
       if (/^local(?::|$)/.test(flags.resource)) {
+        refuseJobFlags(command);
         const { connection, ...started } = await runUp(context, flags, output);
         return await printPilot(output, { ...started, gateway: connection.gateway.address }, flags);
       }
       await printPilot(output, await runScheduledUp(context, flags, output), flags);
     });
+
+/** What only a scheduler or other hosts can keep. From the environment it is a site's habit, and does not matter here. */
+const jobFlags = [
+  'memoryPerNode',
+  'queue',
+  'project',
+  'reservation',
+  'qos',
+  'constraint',
+  'directive',
+  'setEnv',
+  'module',
+  'interface',
+  'maxNodes',
+  'nodeHours',
+  'keepNodes',
+  'renew',
+  'detach',
+  'plainData',
+];
+
+/** Throws `usage`: nobody should count on what is passed over. */
+function refuseJobFlags(command: Command): void {
+  const given = command.options.find(
+    (option) =>
+      jobFlags.includes(option.attributeName()) && command.getOptionValueSource(option.attributeName()) === 'cli',
+  );
+  if (!given) return;
+  throw new PlatformError('usage', `${given.long} means nothing on local://, this one machine without a scheduler`, {
+    hint: 'Leave it off, or name a scheduler or hosts: --resource slurm://, sge://, pbs://, ssh://a,b',
+  });
+}
 
 /**
  * Brings the pilot up, telling phases with their times on stderr. An aborted signal takes everything back. With `endsWithUs` it ends with this

@@ -40,7 +40,7 @@ export function openHome(home: string): void {
     makePrivateDirectory(pilotsDirectory(home));
     makePrivateDirectory(codeCacheDirectory(home));
   } catch (error) {
-    const [, why] = /^(?:EROFS|EACCES|ENOSPC|EDQUOT|ENOTDIR): ([^,]+)/.exec(messageOf(error)) ?? [];
+    const [, why] = /^(?:EROFS|EACCES|ENOSPC|EDQUOT|ENOTDIR|ENOENT|EPERM): ([^,]+)/.exec(messageOf(error)) ?? [];
     if (why === undefined) throw error;
     throw new PlatformError('invalid', `${home} cannot be written: ${why}`, {
       cause: error,
