@@ -6,9 +6,9 @@ import { launcherCommand } from '#cli';
 import { connectPilot } from '#client';
 import { type Connection, connectionSchema } from '#model';
 import {
+  chooseStoreBytes,
   codeCacheDirectory,
   createAdapter,
-  defaultStoreBytes,
   isScheduled,
   pilotPaths,
   type StartedPilot,
@@ -41,11 +41,14 @@ export async function bringUp(options: BringUpOptions): Promise<StartedPilot> {
   const started = await startScheduledPilot({
     ...common,
     request: { nodes, coresPerNode: slotsPerNode },
-    storeBytes: defaultStoreBytes(home, 1),
+    storeBytes: chooseStoreBytes(home, 1, undefined),
+    // The phases say it, too.
+    onDoing: () => undefined,
     brokers: 1,
     limits: {},
     renew: false,
     claims: { place: 'shared' },
+    plainData: false,
     sources: stageSources(options.env),
     detach: false,
   });

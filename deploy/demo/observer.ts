@@ -8,7 +8,7 @@ export interface SeenSlice {
   readonly scan: string;
   readonly row: number;
   readonly columns: number;
-  readonly values: Float32Array;
+  readonly values: Float32Array<ArrayBuffer>;
   readonly headers: Readonly<Record<string, string>>;
 }
 
