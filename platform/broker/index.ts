@@ -22,7 +22,6 @@ export {
   encodeHeaders,
   encodeHeadersWithId,
   headerLines,
-  headersOf,
   messageIdHeader,
 } from './nats/message-headers.ts';
 export { type EventName, eventName, isPack, membersOf } from './nats/packed-event.ts';

@@ -29,8 +29,10 @@ export function formatTraceparent({ traceId, spanId, sampled }: TraceContext): s
 
 /** The trace context among headers, as it goes on to what comes of an event. */
 export function traceOf(headers: Readonly<Record<string, string>> | undefined): [string, string][] {
-  return traceNames.flatMap((name): [string, string][] => {
+  const found: [string, string][] = [];
+  for (const name of traceNames) {
     const value = headers?.[name];
-    return value === undefined ? [] : [[name, value]];
-  });
+    if (value !== undefined) found.push([name, value]);
+  }
+  return found;
 }

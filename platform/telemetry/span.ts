@@ -26,9 +26,16 @@ export interface SpanPart {
   readonly endMs: number;
 }
 
+/** One that is over, and not yet put into words. */
+export interface RecordedSpan {
+  /** It and its parts, at most. */
+  readonly spans: number;
+  finished(): FinishedSpan;
+}
+
 /** Takes spans and sends them off, a bounded number at a time; those that are too many are dropped. */
 export interface SpanSink {
-  add(span: FinishedSpan): void;
+  add(span: RecordedSpan): void;
   /** Sends what is left; never rejects. */
   close(): Promise<void>;
 }

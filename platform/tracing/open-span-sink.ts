@@ -1,8 +1,8 @@
 /** Spans on their way to an OpenTelemetry collector: OTLP over HTTP, in batches. */
 import { convertLegacyHttpOptions, createOtlpHttpExportDelegate } from '@opentelemetry/otlp-exporter-base/node-http';
 import { platformVersion } from '#common';
-import type { FinishedSpan, SpanSink } from '#telemetry';
-import { SpanBuffer, spansOf } from './span-buffer.ts';
+import type { RecordedSpan, SpanSink } from '#telemetry';
+import { SpanBuffer } from './span-buffer.ts';
 
 export interface SpanSinkOptions {
   /** As OTEL_EXPORTER_OTLP_ENDPOINT has it: without /v1/traces. */
@@ -11,9 +11,9 @@ export interface SpanSinkOptions {
   readonly resource: Readonly<Record<string, string>>;
 }
 
-/** Spans that wait for the collector, and their bytes; past either new ones are dropped (R6). */
+/** Spans that wait for the collector, and bytes of a request; what is past either is dropped (R6). */
 const waitingMax = 4_096;
-const waitingBytesMax = 4 * 2 ** 20;
+const requestBytesMax = 4 * 2 ** 20;
 /** So many are sent without waiting for more. */
 const sendAt = 2_048;
 const sendEveryMs = 1_000;
@@ -36,8 +36,7 @@ export function openSpanSink({ endpoint, resource }: SpanSinkOptions): SpanSink 
     { name: 'span', countItems: ({ spans }) => spans },
     undefined,
   );
-  const buffer = () => new SpanBuffer({ resource, scope }, waitingBytesMax);
-  return new SpanBatches([buffer(), buffer()], {
+  return new SpanBatches(new SpanBuffer({ resource, scope }, requestBytesMax), {
     send: (batch) => new Promise((sent) => collector.export(batch, () => sent())),
     close: () => collector.shutdown(),
   });
@@ -52,30 +51,31 @@ interface Collector {
 /** One batch is under way at a time, so a slow collector has what waits here dropped, and nothing else. */
 class SpanBatches implements SpanSink {
   readonly #collector: Collector;
-  #waiting: SpanBuffer;
   /** Under way, or empty. */
-  #sent: SpanBuffer;
+  readonly #batch: SpanBuffer;
+  #waiting: RecordedSpan[] = [];
+  #waitingSpans = 0;
   #timer: NodeJS.Timeout | undefined;
   #sending = Promise.resolve();
   #busy = false;
 
-  constructor([waiting, sent]: readonly [SpanBuffer, SpanBuffer], collector: Collector) {
-    this.#waiting = waiting;
-    this.#sent = sent;
+  constructor(batch: SpanBuffer, collector: Collector) {
+    this.#batch = batch;
     this.#collector = collector;
   }
 
-  add(span: FinishedSpan): void {
-    if (this.#waiting.spans + spansOf(span) > waitingMax) return;
-    const fits = this.#waiting.add(span);
-    if (!fits || this.#waiting.spans >= sendAt) this.#send();
+  add(span: RecordedSpan): void {
+    if (this.#waitingSpans + span.spans > waitingMax) return;
+    this.#waiting.push(span);
+    this.#waitingSpans += span.spans;
+    if (this.#waitingSpans >= sendAt) this.#send();
     else this.#sendSoon();
   }
 
   async close(): Promise<void> {
     for (;;) {
       await this.#sending;
-      if (this.#waiting.spans === 0) break;
+      if (this.#waitingSpans === 0) break;
       this.#send();
     }
     clearTimeout(this.#timer);
@@ -89,13 +89,15 @@ class SpanBatches implements SpanSink {
   #send(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    if (this.#busy || this.#waiting.spans === 0) return;
-    [this.#waiting, this.#sent] = [this.#sent, this.#waiting];
+    if (this.#busy || this.#waitingSpans === 0) return;
+    for (const span of this.#waiting) this.#batch.add(span.finished());
+    this.#waiting = [];
+    this.#waitingSpans = 0;
     this.#busy = true;
-    this.#sending = this.#collector.send(this.#sent).then(() => {
-      this.#sent.clear();
+    this.#sending = this.#collector.send(this.#batch).then(() => {
+      this.#batch.clear();
       this.#busy = false;
-      if (this.#waiting.spans > 0) this.#sendSoon();
+      if (this.#waitingSpans > 0) this.#sendSoon();
     });
   }
 }

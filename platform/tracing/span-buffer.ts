@@ -1,17 +1,9 @@
-/**
- * The body of one export request while it grows. Spans are written as they come: kept as objects for the second until they are sent, they
- * outlived collections of the young generation, and copying them cost more than writing them.
- */
+/** The body of one export request, in memory that the next one uses again. */
 import type { FinishedSpan } from '#telemetry';
 import { type Recorder, requestHead, requestTail, spanText } from './otlp-json.ts';
 
 /** Of UTF-16's units none becomes more bytes of UTF-8. */
 const bytesAUnitMax = 3;
-
-/** It and its parts. */
-export function spansOf({ parts = [] }: FinishedSpan): number {
-  return 1 + parts.length;
-}
 
 export class SpanBuffer {
   readonly #bytes: Buffer;
@@ -34,7 +26,7 @@ export class SpanBuffer {
     const text = this.#spans === 0 ? spanText(span) : `,${spanText(span)}`;
     if (this.#end + (text.length + requestTail.length) * bytesAUnitMax > this.#bytes.length) return false;
     this.#end += this.#bytes.write(text, this.#end);
-    this.#spans += spansOf(span);
+    this.#spans += 1 + (span.parts?.length ?? 0);
     return true;
   }
 

@@ -1,7 +1,7 @@
 /** Spans of calls: only where the caller wants them, from when they could have run, with the time that the instance measured. */
 import { expect, it } from 'vitest';
 import { systemClock } from '#common';
-import type { FinishedSpan } from '#telemetry';
+import type { FinishedSpan, RecordedSpan } from '#telemetry';
 import { Traces } from '../../platform/agent/traces/traces.ts';
 
 const traceId = '0af7651916cd43dd8448eb211c80319c';
@@ -9,7 +9,7 @@ const parent = 'b7ad6b7169203331';
 
 function tracesOf(ratio: number) {
   const spans: FinishedSpan[] = [];
-  const sink = { add: (span: FinishedSpan) => void spans.push(span), close: async () => undefined };
+  const sink = { add: (span: RecordedSpan) => void spans.push(span.finished()), close: async () => undefined };
   return { spans, traces: new Traces({ sink, ratio, pilot: 'p', clock: systemClock }) };
 }
 

@@ -1,6 +1,6 @@
 /** Spans on the wire: what a collector reads is what was recorded, and a sink takes no more than it can hold. */
 import { expect, it } from 'vitest';
-import type { FinishedSpan } from '#telemetry';
+import type { FinishedSpan, RecordedSpan } from '#telemetry';
 import { openSpanSink } from '#tracing';
 import { SpanBuffer } from '../../platform/tracing/span-buffer.ts';
 import { fc } from '../harness/properties.ts';
@@ -17,6 +17,10 @@ const plain: FinishedSpan = {
 };
 const scope = { name: 'pilotfish', version: '0.1.0' };
 const recorder = { resource: { 'service.name': 'agent' }, scope };
+function recorded(span: FinishedSpan): RecordedSpan {
+  return { spans: 1 + (span.parts?.length ?? 0), finished: () => span };
+}
+
 const parsed = (...spans: FinishedSpan[]) => {
   const buffer = new SpanBuffer(recorder, 2 ** 20);
   for (const span of spans) expect(buffer.add(span)).toBe(true);
@@ -130,7 +134,7 @@ it('takes what has room, whatever it is written with, and begins anew once it is
 it('sends what was given, and drops what is too much while a batch is under way', async () => {
   await using collector = await TraceCollector.start();
   const sink = openSpanSink({ endpoint: collector.url, resource: {} });
-  for (let at = 0; at < 10_000; at++) sink.add({ ...plain, name: String(at) });
+  for (let at = 0; at < 10_000; at++) sink.add(recorded({ ...plain, name: String(at) }));
   await sink.close();
   // A batch of 2,048 goes at once, 4,096 wait.
   expect(collector.spans.map(({ name }) => Number(name))).toEqual(Array.from({ length: 6_144 }, (_, at) => at));
@@ -141,7 +145,7 @@ it('counts the parts of a span among those that wait', async () => {
   const sink = openSpanSink({ endpoint: collector.url, resource: {} });
   const part = { name: 'part', kind: 'internal', spanId: plain.spanId, startMs: 1, endMs: 2 } as const;
   const parts = [part, part, part, part];
-  for (let at = 0; at < 2_000; at++) sink.add({ ...plain, parts });
+  for (let at = 0; at < 2_000; at++) sink.add(recorded({ ...plain, parts }));
   await sink.close();
   // 410 of five go at once, as the 2,048th span is among them; 819 of five wait.
   expect(collector.spans).toHaveLength(5 * (410 + 819));
@@ -152,6 +156,16 @@ it('ends although nobody listens', async () => {
   const { url } = collector;
   await collector[Symbol.asyncDispose]();
   const sink = openSpanSink({ endpoint: url, resource: {} });
-  sink.add(plain);
+  sink.add(recorded(plain));
   await sink.close();
 }, 30_000);
+
+it('leaves out what a request has no room for, and sends the rest', async () => {
+  await using collector = await TraceCollector.start();
+  const sink = openSpanSink({ endpoint: collector.url, resource: {} });
+  sink.add(recorded({ ...plain, name: 'first' }));
+  sink.add(recorded({ ...plain, name: 'x'.repeat(4 * 2 ** 20) }));
+  sink.add(recorded({ ...plain, name: 'last' }));
+  await sink.close();
+  expect(collector.spans.map(({ name }) => name)).toEqual(['first', 'last']);
+});

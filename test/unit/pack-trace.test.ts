@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { membersOf, type PulledEvent } from '#broker';
 import { systemClock } from '#common';
 import { describePack, encodePack, packHeader } from '#packs';
-import type { FinishedSpan } from '#telemetry';
+import type { FinishedSpan, RecordedSpan } from '#telemetry';
 import { type TracedRoute, Traces } from '../../platform/agent/traces/traces.ts';
 
 const traceId = '0af7651916cd43dd8448eb211c80319c';
@@ -38,7 +38,7 @@ function packOf(members: readonly string[], version?: string): PulledEvent {
 
 function begin(pack: PulledEvent, ratio: number) {
   const spans: FinishedSpan[] = [];
-  const sink = { add: (span: FinishedSpan) => void spans.push(span), close: async () => undefined };
+  const sink = { add: (span: RecordedSpan) => void spans.push(span.finished()), close: async () => undefined };
   let opened = 0;
   const members = () => {
     opened++;

@@ -1,5 +1,5 @@
 /** What an instance is told of an event, as JSON built by hand: it is made once an event. */
-import { headersOf, messageIdHeader, ownHeaders, type PulledEvent } from '#broker';
+import { messageIdHeader, ownHeaders, type PulledEvent } from '#broker';
 import type { EventTrace } from '../traces/event-trace.ts';
 import type { PackTrace } from '../traces/pack-trace.ts';
 import type { Delivery } from './delivery.ts';
@@ -26,7 +26,7 @@ const hiddenHeader = /^(Nats-|Pilotfish-(Claim|Pack))/;
 
 /** The event's own headers, without the stream's bookkeeping. */
 export function ownHeaderText(event: PulledEvent): string {
-  return headersOf(event.message) ? headerText(ownHeaders(event)) : '';
+  return headerText(ownHeaders(event));
 }
 
 export function headerText(headers: Readonly<Record<string, string>>): string {

@@ -1,5 +1,5 @@
 /** The way of an event with a claimed payload to its call: the payload is brought into reach first. */
-import { headersOf, ownHeaders, type PulledEvent } from '#broker';
+import { ownHeaders, type PulledEvent } from '#broker';
 import { claimHeader, readClaim } from '#claims';
 import { PlatformError } from '#common';
 import type { ClaimLocator } from '../claims/claim-locator.ts';
@@ -18,8 +18,8 @@ export function fetchClaimed(
   event: PulledEvent,
   claims: Pick<ClaimLocator, 'locate'>,
 ): Promise<FetchedCall> | undefined {
-  if (!headersOf(event.message)?.has(claimHeader)) return undefined;
-  return locate(ownHeaders(event), claims);
+  const headers = ownHeaders(event);
+  return claimHeader in headers ? locate(headers, claims) : undefined;
 }
 
 /** What can never be read is a dead letter at once, with that reason: no later try would find it (docs/delivery.md). */

@@ -1,10 +1,10 @@
 /** Pulls one trigger's events by its function's credit and turns each into a call. */
 import {
+  decodeHeaders,
   decodeRetry,
   type EventName,
   type EventPuller,
   eventName,
-  headersOf,
   isPack,
   ownHeaders,
   type PulledEvent,
@@ -268,7 +268,7 @@ export class TriggerIntake {
 
 /** What a pack says of itself. */
 function packText({ message }: PulledEvent): string | undefined {
-  return headersOf(message)?.get(packHeader) || undefined;
+  return decodeHeaders(message)[packHeader] || undefined;
 }
 
 /** One that says nonsense is a dead letter, and that is one. */

@@ -1,7 +1,7 @@
 /** What is recorded of one traced event on this node: it waits, is handed over, is handled, and its results are stored. */
 import { randomBytes } from 'node:crypto';
 import { formatTraceparent, type TraceContext } from '#common';
-import type { SpanPart, SpanSink } from '#telemetry';
+import type { FinishedSpan, RecordedSpan, SpanPart, SpanSink } from '#telemetry';
 import type { CallOutcome, CallRun } from '../call.ts';
 import type { TracePlace } from './sampling.ts';
 
@@ -19,9 +19,12 @@ export interface TracedEvent {
 
 const idDigits = 16;
 
-export class EventTrace {
+export class EventTrace implements RecordedSpan {
+  /** It waits, is handed over, is handled, and its results are stored. */
+  readonly spans = 5;
   /** What comes of the event is caused by this. */
   readonly context: TraceContext;
+  readonly traceparent: string;
   readonly #place: TracePlace;
   readonly #event: TracedEvent;
   readonly #sink: SpanSink;
@@ -29,7 +32,8 @@ export class EventTrace {
   #handled: { readonly fromMs: number; readonly atMs: number; readonly instance: string } | undefined;
   #outcome = 'given back';
   #error: string | undefined;
-  #over = false;
+  /** 0 until it is over. */
+  #endMs = 0;
 
   constructor(event: TracedEvent, place: TracePlace, sink: SpanSink, nowMs: number) {
     this.#event = event;
@@ -37,10 +41,7 @@ export class EventTrace {
     this.#sink = sink;
     this.#takenMs = nowMs;
     this.context = { traceId: place.traceId, spanId: newSpanId(), sampled: true };
-  }
-
-  get traceparent(): string {
-    return formatTraceparent(this.context);
+    this.traceparent = formatTraceparent(this.context);
   }
 
   /** As headers of what comes of the event. */
@@ -60,8 +61,13 @@ export class EventTrace {
   }
 
   end(nowMs: number): void {
-    if (this.#over) return;
-    this.#over = true;
+    if (this.#endMs > 0) return;
+    this.#endMs = nowMs;
+    this.#sink.add(this);
+  }
+
+  /** Made when it is sent, with those of a second: one traced event among many finds no cache warm. */
+  finished(): FinishedSpan {
     const { functionName, version, trigger, subject, eventId, attempt } = this.#event;
     // The stream's clock may be another machine's.
     const startMs = Math.min(this.#event.dueMs, this.#takenMs);
@@ -83,7 +89,7 @@ export class EventTrace {
     };
     const { traceId, spanId } = this.context;
     const { parentId, traceState } = this.#place;
-    this.#sink.add({
+    return {
       name: `${isCall ? 'call' : 'process'} ${functionName}`,
       kind: isCall ? 'server' : 'consumer',
       traceId,
@@ -91,20 +97,20 @@ export class EventTrace {
       ...(parentId === undefined ? {} : { parentId }),
       ...(traceState === undefined ? {} : { traceState }),
       startMs,
-      endMs: Math.max(startMs, nowMs),
+      endMs: Math.max(startMs, this.#endMs),
       attributes,
       ...(this.#error === undefined ? {} : { error: this.#error }),
-      parts: this.#parts(startMs, nowMs),
-    });
+      parts: this.#parts(startMs),
+    };
   }
 
-  #parts(startMs: number, endMs: number): SpanPart[] {
+  #parts(startMs: number): SpanPart[] {
     const parts = [partOf('wait in the queue', 'internal', startMs, this.#takenMs)];
     if (!this.#handled) return parts;
     const { fromMs, atMs } = this.#handled;
     parts.push(partOf('hand-over', 'internal', this.#takenMs, fromMs), partOf('handler', 'internal', fromMs, atMs));
     const isCall = this.#event.trigger === '';
-    if (this.#outcome === 'result' && !isCall) parts.push(partOf('publish', 'producer', atMs, endMs));
+    if (this.#outcome === 'result' && !isCall) parts.push(partOf('publish', 'producer', atMs, this.#endMs));
     return parts;
   }
 }

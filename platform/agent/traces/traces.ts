@@ -1,6 +1,6 @@
 /** The agent's side of tracing: which events are recorded, and where their spans go. Absent where nothing is traced. */
 import { pathToFileURL } from 'node:url';
-import { type EventName, eventName, headersOf, ownHeaders, type PulledEvent } from '#broker';
+import { type EventName, eventName, ownHeaders, type PulledEvent } from '#broker';
 import type { Clock } from '#common';
 import type { AgentConfig } from '#model';
 import { isPlainPack, memberCount } from '#packs';
@@ -46,7 +46,7 @@ export class Traces {
 
   /** Undefined for an event that is not traced. */
   begin(event: PulledEvent, route: TracedRoute, attempt: number): EventTrace | undefined {
-    const place = this.#placeOf(event, route, ownOf(event));
+    const place = this.#placeOf(event, route, ownHeaders(event));
     return place && this.#traceOf(event, route, place, attempt);
   }
 
@@ -60,13 +60,13 @@ export class Traces {
     members: () => readonly (PulledEvent | undefined)[],
     attempt: number,
   ): PackTrace | undefined {
-    const version = ownOf(pack)[versionHeader];
+    const version = ownHeaders(pack)[versionHeader];
     const common = version === undefined ? noHeaders : { [versionHeader]: version };
     const { data } = pack.message;
     // Most need not be opened for it.
     if (isPlainPack(data, memberCount(data)) && !this.#placeOf(pack, route, common)) return undefined;
     const traces = members().map((member) => {
-      const place = member && this.#placeOf(member, route, { ...common, ...ownOf(member) });
+      const place = member && this.#placeOf(member, route, { ...common, ...ownHeaders(member) });
       return place && member && this.#traceOf(member, route, place, attempt);
     });
     return traces.some((trace) => trace !== undefined) ? new PackTrace(traces) : undefined;
@@ -104,11 +104,6 @@ export class Traces {
   close(): Promise<void> {
     return this.#options.sink.close();
   }
-}
-
-/** Most events of a fast source have none: they are not worth a look. */
-function ownOf(event: PulledEvent): Readonly<Record<string, string>> {
-  return headersOf(event.message) ? ownHeaders(event) : noHeaders;
 }
 
 interface TracingScript {

@@ -58,9 +58,13 @@ export class EncodedHeaders {
   }
 }
 
+export type HeaderPairs = Readonly<Record<string, string>>;
+
 /** Whatever has headers; the client reads them when they are asked for, and throws at names that it would not write. */
 export interface WithHeaders {
   readonly headers?: MsgHdrs | undefined;
+  /** Of a message that reads them by itself (`WholeMessage`). */
+  readonly pairs?: HeaderPairs;
 }
 
 /** Undefined where there are none, or none that can be read: whoever may publish may send any bytes. */
@@ -73,23 +77,49 @@ export function headersOf(message: WithHeaders): MsgHdrs | undefined {
 }
 
 /** Headers of a received message as plain pairs, those that `encodeHeaders` would write; the last of repeated ones wins. */
-export function decodeHeaders(message: WithHeaders): Readonly<Record<string, string>> {
-  const headers: KnownHeaders | undefined = headersOf(message);
-  if (headers === undefined) return none;
+export function decodeHeaders(message: WithHeaders): HeaderPairs {
+  return message.pairs ?? pairsIn(headersOf(message));
+}
+
+export const noPairs: HeaderPairs = Object.freeze(Object.create(null));
+
+export function pairsIn(headers: KnownHeaders | undefined): HeaderPairs {
+  if (headers === undefined) return noPairs;
   // An event's are asked for two or three times on its way.
   headers[decoded] ??= pairsOf(headers);
   return headers[decoded];
 }
 
 const decoded = Symbol('decoded');
-type KnownHeaders = MsgHdrs & { [decoded]?: Readonly<Record<string, string>> };
-const none: Readonly<Record<string, string>> = Object.freeze(Object.create(null));
+type KnownHeaders = MsgHdrs & { [decoded]?: HeaderPairs };
 
-function pairsOf(headers: MsgHdrs): Readonly<Record<string, string>> {
+function pairsOf(headers: MsgHdrs): HeaderPairs {
   const pairs: Record<string, string> = Object.create(null);
   for (const [name, values] of headers) {
     const value = values.at(-1) ?? '';
     if (headerName.test(name) && !lineBreak.test(value)) pairs[name] = value;
+  }
+  return pairs;
+}
+
+const firstLine = 'NATS/1.0\r\n';
+const lineEnd = '\r\n';
+
+/** What `decodeHeaders` makes of such bytes, in one step; undefined for any that it takes more to read. */
+export function readPairs(text: string): HeaderPairs | undefined {
+  if (!text.startsWith(firstLine)) return undefined;
+  const pairs: Record<string, string> = Object.create(null);
+  for (let at = firstLine.length; at < text.length; ) {
+    const found = text.indexOf(lineEnd, at);
+    const end = found < 0 ? text.length : found;
+    const colon = text.indexOf(':', at);
+    if (colon >= at && colon < end) {
+      const name = text.slice(at, colon);
+      const value = text.slice(colon + 1, end).trim();
+      if (!headerName.test(name) || lineBreak.test(value)) return undefined;
+      pairs[name] = value;
+    }
+    at = end + lineEnd.length;
   }
   return pairs;
 }

@@ -4,7 +4,7 @@
  */
 import { headers as newHeaders } from '@nats-io/transport-node';
 import { decodePack, packHeader, readMemberHeaders } from '#packs';
-import { headersOf } from './message-headers.ts';
+import { decodeHeaders } from './message-headers.ts';
 import type { PulledEvent } from './pulled-event.ts';
 
 /** One event of a stream: a message by its sequence, a member of a pack by its sequence and place ("12-3"). */
@@ -15,7 +15,7 @@ export function eventName({ streamSequence, member }: Pick<PulledEvent, 'streamS
 }
 
 export function isPack(event: Pick<PulledEvent, 'message'>): boolean {
-  return headersOf(event.message)?.has(packHeader) ?? false;
+  return packHeader in decodeHeaders(event.message);
 }
 
 /** In the order of the pack. Throws `corrupt` for what is no pack. */

@@ -1,5 +1,6 @@
 /** An event as a consumer gives it to an agent. */
 import type { Msg, MsgHdrs } from '@nats-io/transport-node';
+import type { HeaderPairs } from './message-headers.ts';
 
 export interface RetryMark {
   /** Not to be tried before this time, milliseconds since 1970. */
@@ -9,7 +10,10 @@ export interface RetryMark {
 }
 
 export interface PulledEvent {
-  readonly message: Pick<Msg, 'data' | 'subject'> & { readonly headers?: MsgHdrs | undefined };
+  readonly message: Pick<Msg, 'data' | 'subject'> & {
+    readonly headers?: MsgHdrs | undefined;
+    readonly pairs?: HeaderPairs;
+  };
   /** As it was first stored: a retry's own subject names only its function. */
   readonly subject: string;
   /** Where acks go. */

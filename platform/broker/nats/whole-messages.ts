@@ -4,6 +4,7 @@
  * goes to the client's parser as ever: PING, INFO, errors, large payloads, and what a subscription without callback gets.
  */
 import { type Msg, type MsgHdrs, MsgImpl, type Parser, type ProtocolHandler } from '@nats-io/transport-node';
+import { type HeaderPairs, headersOf, noPairs, pairsIn, readPairs } from './message-headers.ts';
 
 /** The client reads them into memory made for the whole of them (`receiveInPlace`). */
 const largeBytesMin = 128 * 2 ** 10;
@@ -25,6 +26,7 @@ class WholeMessage extends MsgImpl {
   readonly #to: number;
   #data: Uint8Array | undefined;
   #headers: MsgHdrs | undefined;
+  #pairs: HeaderPairs | undefined;
 
   // biome-ignore lint/complexity/useMaxParams: once an event; an object for the list would cost more than the list.
   constructor(line: Line, protocol: ProtocolHandler, chunk: Buffer, from: number) {
@@ -46,6 +48,13 @@ class WholeMessage extends MsgImpl {
     if (this.#headerEnd === this.#from) return undefined;
     this.#headers ??= this.#readHeaders();
     return this.#headers;
+  }
+
+  /** Its headers as `decodeHeaders` gives them: the client makes a dozen objects of each. */
+  get pairs(): HeaderPairs {
+    if (this.#headerEnd === this.#from) return noPairs;
+    this.#pairs ??= readPairs(this.#chunk.toString('utf8', this.#from, this.#headerEnd)) ?? pairsIn(headersOf(this));
+    return this.#pairs;
   }
 
   override size(): number {
