@@ -177,7 +177,7 @@ function peekRows({ letter, payload, headers }: GetDeadLetterResponse): [string,
     ],
     ['redriven', letter.redrivable ? String(letter.redriven) : `${letter.redriven}; it cannot be`],
     ...Object.entries(headers).map(([name, value]): [string, string] => ['header', printableCell(`${name}: ${value}`)]),
-    ['payload', payloadText(letter, payload)],
+    ['payload', payloadText(letter, payload, headers['Pilotfish-Claim'])],
     ...letter.attempts.map((attempt): [string, string] => ['attempt', attemptText(attempt)]),
   ];
 }
@@ -188,7 +188,13 @@ function attemptText({ timeMs, node, instance, durationMs, error, stack, lost }:
   return `${where}\n${text}`;
 }
 
-function payloadText({ subject, eventSequence, eventBytes }: DeadLetter, payload: Uint8Array): string {
+function payloadText(
+  { subject, eventSequence, eventBytes }: DeadLetter,
+  payload: Uint8Array,
+  claim: string | undefined,
+): string {
+  const [place, name, bytes] = claim?.split(' ') ?? [];
+  if (bytes !== undefined) return `${formatBytes(Number(bytes))}, in a file of ${place}, ${name}`;
   if (payload.length > 0 || eventBytes === 0) return `${formatBytes(payload.length)} ${preview(payload)}`;
   const look = `pilotfish tail ${subject} --from ${eventSequence} --count 1`;
   return `${formatBytes(eventBytes)}, not in the letter; while the event is stored: ${look}`;
