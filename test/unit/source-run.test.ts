@@ -77,7 +77,7 @@ it('says that the stream is full, and ends some seconds after it was interrupted
   const { stop, running, said } = start(7);
   const ended = running.catch((error: Error) => error.message);
   await vi.waitFor(() => expect(stream.counts.waiting).toBe(1));
-  await vi.advanceTimersByTimeAsync(5_000);
+  await vi.advanceTimersByTimeAsync(10_000);
   expect(said()).toContain('7 stored; the stream is full');
   stop.abort();
   await vi.advanceTimersByTimeAsync(10_000);

@@ -14,6 +14,7 @@ import {
 import { withEvents } from '../connection.ts';
 import type { CliContext } from '../context.ts';
 import { countText } from '../output/output.ts';
+import { storedText } from '../sources/stored-text.ts';
 import { readInput } from './input.ts';
 import { parseHeaders } from './invoke.ts';
 import { sayWhatIsStored } from './say-stored.ts';
@@ -69,7 +70,7 @@ async function publish(
   const send = async (events: EventClient) => {
     const started = systemClock.monotonic();
     const stored = () => `${countText(events.counts.acked)} of ${formatCount(flags.count, 'event')}`;
-    using _ = output.waiting(() => `${stored()} stored`);
+    using _ = output.waiting(() => storedText(stored(), [events]));
     const all = { subject, data, headers, count: flags.count, rate: flags.rate };
     const sending = publishAll(context, events, all).then(() => events.flush(context.signal));
     await sayWhatIsStored(context, output, sending, { events, stored });

@@ -3,7 +3,7 @@
  * columns, a pipe gets tabs; lists are `{items: [...]}` in JSON and YAML. Whatever a program reads begins with the version
  * of its shape: within `v1` keys are added, and none is removed, renamed or given another type.
  */
-import { styleText } from 'node:util';
+import { stripVTControlCharacters, styleText } from 'node:util';
 import type { CliContext, CliStream } from '../context.ts';
 import { printable, printableCell, printableEntry } from './printable.ts';
 import { progressLineOf } from './progress-line.ts';
@@ -116,12 +116,10 @@ export class Output {
 
   #columns<T>(items: readonly T[], view: ListView<T>): void {
     const columns = view.columns.filter(({ wide }) => this.format === 'wide' || wide !== true);
-    const cellOf = ({ title, text, style }: Column<T>, item: T) => {
+    const cellOf = ({ text, style }: Column<T>, item: T) => {
       const cell = printableCell(text(item));
       if (!style) return cell;
-      // Padded before it is painted: escape codes have a length but no width.
-      const padded = this.isTerminal ? cell.padEnd(title.length) : cell;
-      return paint(this.#context, this.#context.stdout, style(item), padded);
+      return paint(this.#context, this.#context.stdout, style(item), cell);
     };
     this.#rows([columns.map(({ title }) => title), ...items.map((item) => columns.map((each) => cellOf(each, item)))]);
   }
@@ -168,11 +166,13 @@ export function jsonLine(plain: object): string {
 }
 
 function alignedRows(rows: readonly (readonly string[])[]): string[] {
+  // Escape codes have a length but no width.
+  const widthOf = (cell: string) => stripVTControlCharacters(cell).length;
   const widths: number[] = [];
-  for (const row of rows) for (const [at, cell] of row.entries()) widths[at] = Math.max(widths[at] ?? 0, cell.length);
+  for (const row of rows) for (const [at, cell] of row.entries()) widths[at] = Math.max(widths[at] ?? 0, widthOf(cell));
   return rows.map((row) =>
     row
-      .map((cell, at) => cell.padEnd(widths[at] ?? 0))
+      .map((cell, at) => `${cell}${' '.repeat((widths[at] ?? 0) - widthOf(cell))}`)
       .join('  ')
       .trimEnd(),
   );

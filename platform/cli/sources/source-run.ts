@@ -5,12 +5,12 @@ import { PlatformError, systemClock } from '#common';
 import type { ProducerReport, Source, SourceContext, SourceReport, SourceSettings } from '#sources';
 import { withSources } from '../connection.ts';
 import type { CliContext } from '../context.ts';
-import type { Output } from '../output/output.ts';
+import { countText, type Output } from '../output/output.ts';
 import { sourceError } from './source-error.ts';
 import { produceOnNodes } from './source-nodes.ts';
 import { planRun, type SourceFlags, type SourceRun } from './source-plan.ts';
+import { storedText } from './stored-text.ts';
 
-const progressMs = 5_000;
 /** What is under way is stored within milliseconds, where it can be. */
 const interruptedMs = 5_000;
 
@@ -57,7 +57,7 @@ async function produceHere(
   const signal = AbortSignal.any([context.signal, failed.signal]);
   const clients: EventClient[] = [];
   const tell = () => output.note(progressOf(clients));
-  const telling = setInterval(tell, progressMs);
+  using _ = output.waiting(() => progressOf(clients));
   try {
     return await withSources(context, flags.pilot, run.producers, async (several) => {
       clients.push(...several);
@@ -70,7 +70,6 @@ async function produceHere(
     });
   } finally {
     over.abort();
-    clearInterval(telling);
     source.close?.();
   }
 
@@ -87,9 +86,7 @@ async function produceHere(
 
 function progressOf(clients: readonly EventClient[]): string {
   const stored = clients.reduce((sum, { counts }) => sum + counts.acked, 0);
-  const isFull = clients.some(({ counts }) => counts.waiting > 0 && counts.sent === counts.acked);
-  if (!isFull) return `${stored} stored`;
-  return `${stored} stored; the stream is full, and takes more when functions have handled some of it or its time has come`;
+  return storedText(countText(stored), clients);
 }
 
 /** Throws when a run that was interrupted has not ended by itself: the stream has no room for what it still holds. */
