@@ -6,8 +6,8 @@ import { roles } from './roles.ts';
 export const tokenLimits = { functionsMax: 64, ttlMsMax: 30 * 86_400_000, nameCharsMax: 64, tokensMax: 1_000 } as const;
 
 /** `recon-*`: letters, digits and hyphens, with `*` for any part. */
-const functionPattern = z.string().regex(/^[a-z0-9*][a-z0-9*-]{0,62}$/);
-const subjectPattern = z.string().regex(/^[^\s{}]{1,256}$/);
+const functionPattern = z.string().regex(/^[a-z0-9*][a-z0-9*-]{0,62}$/, 'that is no pattern of function names');
+const subjectPattern = z.string().regex(/^[^\s{}]{1,256}$/, 'that is no subject');
 
 export const tokenSchema = z.strictObject({
   /** Common name of its certificate. */

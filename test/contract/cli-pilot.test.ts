@@ -59,6 +59,14 @@ test('`deploy` says what changed, a second time "unchanged"', async () => {
   expect((await pilot.cli(['deploy', join(root, 'functions/echo')])).stdout).toContain('echo\tunchanged\t1\t');
 });
 
+test('a token for what is no subject is refused, and which one it is is said', async () => {
+  const words = ['auth', 'token', 'create', '--role', 'publish', '--subjects', 'scan.*.frame', 'a b'];
+  expect(await pilot.cli(words)).toMatchObject({
+    code: 2,
+    stderr: expect.stringMatching(/^error: the token's subjects: "a b": that is no subject\nFunctions are patterns/),
+  });
+});
+
 test('`describe` knows a node by its name, and says whose page it is', async () => {
   expect(await pilot.cli(['describe', 'n1'])).toMatchObject({
     code: 4,

@@ -38,7 +38,8 @@ const pilotsView: ListView<PilotSummary> = {
     { title: 'PILOT', text: ({ pilot }) => pilot },
     { title: 'STATE', text: ({ state }) => state },
     { title: 'NODES', text: ({ nodes, nodesAlive }) => `${nodesAlive}/${nodes}` },
-    { title: 'SLOTS', text: ({ slots }) => String(slots) },
+    // Whole nodes of a scheduler: how many each has is known to the nodes, see `node list`.
+    { title: 'SLOTS', text: ({ slots }) => (slots === 0 ? '-' : String(slots)) },
     { title: 'RESOURCE', text: ({ resource }) => resource },
     { title: 'AGE', text: ({ createdAtMs }) => (createdAtMs === 0 ? '-' : ageText(createdAtMs, Date.now())) },
     { title: 'MACHINE', text: ({ machine }) => machine, wide: true },

@@ -101,7 +101,9 @@ function tokenOf(request: CreateTokenRequest, nowMs: number): Token {
   const parsed = tokenSchema.safeParse(token);
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
-  throw new PlatformError('usage', `the token's ${issue?.path.join('.') ?? ''}: ${issue?.message ?? ''}`, {
+  const [field = '', at] = issue?.path ?? [];
+  const given = [request[field as 'functions' | 'subjects']].flat()[Number(at ?? 0)];
+  throw new PlatformError('usage', `the token's ${String(field)}: ${JSON.stringify(given)}: ${issue?.message ?? ''}`, {
     hint: 'Functions are patterns such as recon-*, subjects such as scan.*.frame; 64 of each at most.',
   });
 }
