@@ -74,6 +74,7 @@ export class EventPuller {
     const missing = credit - this.#outstanding;
     if (missing <= 0 || (this.#outstanding > 0 && missing < credit / 2)) return;
     const free = bytes - this.#bytesAsked();
+    if (free <= 0) return;
     // Half of it: the next pull is to be under way before this one is used up. One that the largest event does not fit into
     // would end with nothing, again and again: with less left than that, the number of events bounds it.
     if (free >= messageBytesMax) this.#pull(Math.min(missing, pullBatchMax), free / 2);
@@ -175,6 +176,9 @@ export class EventPuller {
   /** Events do not name their pull; the server serves pulls in order, so the oldest one gave it. */
   #countOne(bytes: number): void {
     if (this.#outstanding > 0) this.#outstanding--;
+    // What was stated held this one, too: until the owner states anew, `checkLost` may ask for what is left of it only.
+    this.#credit = Math.max(0, this.#credit - 1);
+    this.#creditBytes = Math.max(0, this.#creditBytes - bytes);
     // An empty one is something, too: 0 stands for none.
     this.#eventBytes += (this.#eventBytes === 0 ? 1 : eventBytesWeight) * (Math.max(1, bytes) - this.#eventBytes);
     for (const [token, pull] of this.#pulls) {
