@@ -1,5 +1,6 @@
 /** The messages that a gatherer writes: gather events, and dead letters of what cannot be gathered. */
 import {
+  bodySizeHeader,
   type DeadEvent,
   type DeadLetterBody,
   deadLetterSubject,
@@ -28,7 +29,6 @@ import {
   type StoredPart,
 } from '#routing';
 import type { OutboxEntry } from './gather-outbox.ts';
-import { sizeHeader } from './size-header.ts';
 
 /** The stream refuses the message unless the subject's last sequence is this one; 0 means: none yet (G4). */
 const expectedLastHeader = 'Nats-Expected-Last-Subject-Sequence';
@@ -162,5 +162,5 @@ function eventOf(part: StoredPart): LetterContent['event'] {
 
 /** What the source has said, less what the server adds for who reads headers only. */
 function withoutServers(headers: StoredPart['headers'] = {}): Record<string, string> {
-  return Object.fromEntries(Object.entries(headers).filter(([name]) => name !== sizeHeader));
+  return Object.fromEntries(Object.entries(headers).filter(([name]) => name !== bodySizeHeader));
 }

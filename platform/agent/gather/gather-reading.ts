@@ -6,6 +6,7 @@ import type { JetStreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import {
   type Buckets,
+  bodySizeHeader,
   decodeHeaders,
   type EventPublisher,
   eventSubject,
@@ -33,7 +34,6 @@ import { type GatherOrigin, gatherLetter, lateLetter, openedLetter, refusedLette
 import { GatherMark } from './gather-mark.ts';
 import { GatherOutbox, outboxMax } from './gather-outbox.ts';
 import { closedProgress, progressOf } from './gather-progress.ts';
-import { sizeHeader } from './size-header.ts';
 
 export interface GatherReadingOptions {
   readonly origin: GatherOrigin;
@@ -222,7 +222,7 @@ function storedPart({ message, sequence, timeMs }: StoredMessage): StoredPart {
     subject: userSubject(message.subject),
     sequence,
     timeMs,
-    bytes: Number(headers[sizeHeader] ?? 0),
+    bytes: Number(headers[bodySizeHeader] ?? 0),
     part: headers[partHeader],
     expect: headers[expectHeader],
     headers,
