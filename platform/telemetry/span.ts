@@ -1,27 +1,31 @@
 /** A finished span as plain data: whoever makes one needs no library, and pays for none while nothing is traced. */
 
-export interface FinishedSpan {
+export type SpanAttributes = Readonly<Record<string, string | number | boolean>>;
+
+/** What many spans have in common: the same object in each of them, for it is put into words once. */
+export interface SpanKind {
   readonly name: string;
   readonly kind: 'consumer' | 'server' | 'internal' | 'producer';
+  readonly attributes: SpanAttributes;
+}
+
+export interface FinishedSpan extends SpanPart {
   readonly traceId: string;
-  readonly spanId: string;
   /** Left off where the trace begins. */
-  readonly parentId?: string;
-  readonly traceState?: string;
-  /** Milliseconds since 1970. */
-  readonly startMs: number;
-  readonly endMs: number;
-  readonly attributes: Readonly<Record<string, string | number | boolean>>;
+  readonly parentId?: string | undefined;
+  readonly traceState?: string | undefined;
+  /** Beside those of its kind. */
+  readonly attributes: SpanAttributes;
   /** What went wrong. */
-  readonly error?: string;
-  /** Spans within it that have nothing of their own but a name and a time: its children in the same trace. */
-  readonly parts?: readonly SpanPart[];
+  readonly error?: string | undefined;
+  /** Spans within it that have nothing of their own but a time: its children in the same trace. */
+  readonly parts: readonly SpanPart[];
 }
 
 export interface SpanPart {
-  readonly name: string;
-  readonly kind: FinishedSpan['kind'];
+  readonly of: SpanKind;
   readonly spanId: string;
+  /** Milliseconds since 1970. */
   readonly startMs: number;
   readonly endMs: number;
 }

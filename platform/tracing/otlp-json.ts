@@ -2,9 +2,7 @@
  * Spans as OTLP has them in JSON (opentelemetry-proto, trace/v1), written as text at once: one traced event has five, and a tree of
  * objects for each of their attributes cost more than all else about them. Pure.
  */
-import type { FinishedSpan, SpanPart } from '#telemetry';
-
-type Attributes = FinishedSpan['attributes'];
+import type { FinishedSpan, SpanAttributes, SpanKind, SpanPart } from '#telemetry';
 
 /** Numbers of SpanKind. */
 const kinds = { internal: 1, server: 2, producer: 4, consumer: 5 } as const;
@@ -15,7 +13,7 @@ const remoteFlag = 512;
 
 export interface Recorder {
   /** Who has recorded: service.name and the like. */
-  readonly resource: Attributes;
+  readonly resource: SpanAttributes;
   /** With what. */
   readonly scope: { readonly name: string; readonly version: string };
 }
@@ -23,7 +21,7 @@ export interface Recorder {
 /** An export request before its spans, which stand between commas, and behind them. */
 export function requestHead({ resource, scope }: Recorder): string {
   const own = `"name":${quote(scope.name)},"version":${quote(scope.version)}`;
-  return `{"resourceSpans":[{"resource":{"attributes":${attributesText(resource)}},"scopeSpans":[{"scope":{${own}},"spans":[`;
+  return `{"resourceSpans":[{"resource":{"attributes":[${attributesText(resource)}]},"scopeSpans":[{"scope":{${own}},"spans":[`;
 }
 export const requestTail = ']}]}]}';
 
@@ -32,32 +30,46 @@ export function spanText(span: FinishedSpan): string {
   const parent = span.parentId === undefined ? '' : `"parentSpanId":"${span.parentId}",`;
   const state = span.traceState === undefined ? '' : `"traceState":${quote(span.traceState)},`;
   const status = span.error === undefined ? '' : `"status":{"code":${errorStatus},"message":${quote(span.error)}},`;
-  const attributes = attributesText(span.attributes);
-  const own = attributes === '[]' ? '' : `"attributes":${attributes},`;
   const flags = span.parentId === undefined ? sampledFlags : sampledFlags | remoteFlag;
   const place = `{"traceId":"${span.traceId}",${state}`;
-  const whole = `${place}"spanId":"${span.spanId}",${parent}${ownText(span)}${own}${status}"flags":${flags}}`;
-  return span.parts === undefined ? whole : whole + partsText(span.parts, `,${place}"parentSpanId":"${span.spanId}",`);
-}
-
-function partsText(parts: readonly SpanPart[], place: string): string {
-  let text = '';
-  for (const part of parts) text += `${place}"spanId":"${part.spanId}",${ownText(part)}"flags":${sampledFlags}}`;
+  let text = `${place}${parent}${partText(span, attributesText(span.attributes))}${status}"flags":${flags}}`;
+  if (span.parts.length === 0) return text;
+  const within = `,${place}"parentSpanId":"${span.spanId}",`;
+  for (const part of span.parts) text += `${within}${partText(part, '')}"flags":${sampledFlags}}`;
   return text;
 }
 
-function ownText({ name, kind, startMs, endMs }: SpanPart): string {
-  return `"name":${quote(name)},"kind":${kinds[kind]},"startTimeUnixNano":"${nanoseconds(startMs)}","endTimeUnixNano":"${nanoseconds(endMs)}",`;
+function partText({ of, spanId, startMs, endMs }: SpanPart, attributes: string): string {
+  const { head, attributes: common } = textsOf(of);
+  const both = common === '' || attributes === '' ? common + attributes : `${common},${attributes}`;
+  const text = `"spanId":"${spanId}"${head}${nanoseconds(startMs)}","endTimeUnixNano":"${nanoseconds(endMs)}",`;
+  return both === '' ? text : `${text}"attributes":[${both}],`;
 }
 
-function attributesText(attributes: Attributes): string {
+interface KindTexts {
+  /** Up to when it began. */
+  readonly head: string;
+  readonly attributes: string;
+}
+
+const kindTexts = new WeakMap<SpanKind, KindTexts>();
+
+function textsOf(of: SpanKind): KindTexts {
+  const known = kindTexts.get(of);
+  if (known) return known;
+  const head = `,"name":${quote(of.name)},"kind":${kinds[of.kind]},"startTimeUnixNano":"`;
+  const texts = { head, attributes: attributesText(of.attributes) };
+  kindTexts.set(of, texts);
+  return texts;
+}
+
+function attributesText(attributes: SpanAttributes): string {
   let text = '';
   for (const key in attributes) {
     const value = attributes[key];
-    if (value === undefined) continue;
-    text += `${text === '' ? '' : ','}${keyText(key)}${valueText(value)}}}`;
+    if (value !== undefined) text += `${text === '' ? '' : ','}${keyText(key)}${valueText(value)}}}`;
   }
-  return `[${text}]`;
+  return text;
 }
 
 /** Attributes are called the same in every span. */
@@ -72,7 +84,7 @@ function keyText(key: string): string {
   return text;
 }
 
-function valueText(value: Attributes[string]): string {
+function valueText(value: string | number | boolean): string {
   if (typeof value === 'string') return `"stringValue":${quote(value)}`;
   if (typeof value === 'boolean') return `"boolValue":${value}`;
   if (!Number.isFinite(value)) return `"stringValue":"${value}"`;

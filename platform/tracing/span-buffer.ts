@@ -26,7 +26,7 @@ export class SpanBuffer {
     const text = this.#spans === 0 ? spanText(span) : `,${spanText(span)}`;
     if (this.#end + (text.length + requestTail.length) * bytesAUnitMax > this.#bytes.length) return false;
     this.#end += this.#bytes.write(text, this.#end);
-    this.#spans += 1 + (span.parts?.length ?? 0);
+    this.#spans += 1 + span.parts.length;
     return true;
   }
 

@@ -27,9 +27,9 @@ it('a call whose caller records it is a span of that trace, with its handler', (
   );
   trace?.end(now);
   const [call, ...others] = spans;
-  expect([call?.name, call?.kind, others]).toEqual(['call f', 'server', []]);
+  expect([call?.of.name, call?.of.kind, others]).toEqual(['call f', 'server', []]);
   const [wait, handOver, handler] = call?.parts ?? [];
-  expect(call?.parts?.map(({ name, kind }) => [name, kind])).toEqual([
+  expect(call?.parts.map(({ of }) => [of.name, of.kind])).toEqual([
     ['wait in the queue', 'internal'],
     ['hand-over', 'internal'],
     ['handler', 'internal'],
@@ -37,7 +37,8 @@ it('a call whose caller records it is a span of that trace, with its handler', (
   expect(call).toMatchObject({
     traceId,
     parentId: parent,
-    attributes: { 'pilotfish.call': 'c1', 'pilotfish.version': 2 },
+    of: { attributes: { 'pilotfish.version': 2 } },
+    attributes: { 'pilotfish.call': 'c1' },
   });
   expect([call?.startMs, wait?.startMs]).toEqual([dueMs, dueMs]);
   expect(wait?.endMs).toBe(handOver?.startMs);

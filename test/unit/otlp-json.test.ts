@@ -1,24 +1,26 @@
 /** Spans on the wire: what a collector reads is what was recorded, and a sink takes no more than it can hold. */
 import { expect, it } from 'vitest';
-import type { FinishedSpan, RecordedSpan } from '#telemetry';
+import type { FinishedSpan, RecordedSpan, SpanKind } from '#telemetry';
 import { openSpanSink } from '#tracing';
 import { SpanBuffer } from '../../platform/tracing/span-buffer.ts';
 import { fc } from '../harness/properties.ts';
 import { TraceCollector } from '../harness/trace-collector.ts';
 
+const kind: SpanKind = { name: 'handle echo', kind: 'internal', attributes: {} };
 const plain: FinishedSpan = {
-  name: 'handle echo',
-  kind: 'internal',
+  of: kind,
   traceId: '0af7651916cd43dd8448eb211c80319c',
   spanId: 'b7ad6b7169203331',
   startMs: 1_764_288_000_123.456,
   endMs: 1_764_288_000_124,
   attributes: {},
+  parts: [],
 };
+const named = (name: string): SpanKind => ({ ...kind, name });
 const scope = { name: 'pilotfish', version: '0.1.0' };
 const recorder = { resource: { 'service.name': 'agent' }, scope };
 function recorded(span: FinishedSpan): RecordedSpan {
-  return { spans: 1 + (span.parts?.length ?? 0), finished: () => span };
+  return { spans: 1 + span.parts.length, finished: () => span };
 }
 
 const parsed = (...spans: FinishedSpan[]) => {
@@ -28,8 +30,9 @@ const parsed = (...spans: FinishedSpan[]) => {
 };
 
 it('writes a span as the protocol asks', () => {
-  const attributes = { 'messaging.system': 'nats', bytes: 128, share: 0.5, cold: false };
-  const span = { ...plain, kind: 'consumer', parentId: '00f067aa0ba902b7', traceState: 'a=1', error: 'no' } as const;
+  const attributes = { bytes: 128, share: 0.5, cold: false };
+  const of = { ...kind, kind: 'consumer', attributes: { 'messaging.system': 'nats' } } as const;
+  const span = { ...plain, of, parentId: '00f067aa0ba902b7', traceState: 'a=1', error: 'no' };
   expect(parsed({ ...span, attributes })).toEqual({
     resource: { attributes: [{ key: 'service.name', value: { stringValue: 'agent' } }] },
     scopeSpans: [
@@ -61,7 +64,7 @@ it('writes a span as the protocol asks', () => {
   expect(parsed(plain).scopeSpans[0].spans[0]).toEqual({
     traceId: plain.traceId,
     spanId: plain.spanId,
-    name: plain.name,
+    name: kind.name,
     kind: 1,
     startTimeUnixNano: '1764288000123456000',
     endTimeUnixNano: '1764288000124000000',
@@ -70,16 +73,11 @@ it('writes a span as the protocol asks', () => {
 });
 
 it('writes the parts of a span as its children', () => {
-  const part = {
-    name: 'handler',
-    kind: 'producer',
-    spanId: '00f067aa0ba902b8',
-    startMs: 1_000.5,
-    endMs: 1_001,
-  } as const;
-  const [whole, first, second] = parsed({ ...plain, traceState: 'a=1', parts: [part, { ...part, name: 'b' }] })
+  const of: SpanKind = { name: 'handler', kind: 'producer', attributes: {} };
+  const part = { of, spanId: '00f067aa0ba902b8', startMs: 1_000.5, endMs: 1_001 };
+  const [whole, first, second] = parsed({ ...plain, traceState: 'a=1', parts: [part, { ...part, of: named('b') }] })
     .scopeSpans[0].spans;
-  expect(whole).toMatchObject({ name: plain.name, spanId: plain.spanId });
+  expect(whole).toMatchObject({ name: kind.name, spanId: plain.spanId });
   expect(first).toEqual({
     traceId: plain.traceId,
     traceState: 'a=1',
@@ -91,7 +89,7 @@ it('writes the parts of a span as its children', () => {
     endTimeUnixNano: '1001000000',
     flags: 257,
   });
-  expect(second).toEqual({ ...first, name: 'b' });
+  expect(second).toEqual({ ...first, name: 'b', kind: 1 });
 });
 
 it('tells times to the microsecond, whenever they are', () => {
@@ -108,7 +106,7 @@ it('is JSON whatever functions, subjects and errors are called', () => {
   const value = fc.oneof(fc.string({ unit: 'binary' }), fc.double(), fc.boolean(), fc.maxSafeInteger());
   fc.assert(
     fc.property(fc.string({ unit: 'binary' }), fc.dictionary(fc.string(), value), (text, attributes) => {
-      const [span] = parsed({ ...plain, name: text, error: text, attributes }).scopeSpans[0].spans;
+      const [span] = parsed({ ...plain, of: named(text), error: text, attributes }).scopeSpans[0].spans;
       expect({ name: span.name, message: span.status.message }).toEqual({ name: text, message: text });
       expect((span.attributes ?? []).map(({ key }: { key: string }) => key)).toEqual(Object.keys(attributes));
     }),
@@ -121,7 +119,7 @@ it('takes what has room, whatever it is written with, and begins anew once it is
     fc.property(spans, fc.integer({ min: 500, max: 4_000 }), (names, capacity) => {
       const buffer = new SpanBuffer(recorder, capacity);
       for (let round = 0; round < 2; round++) {
-        const taken = names.filter((name) => buffer.add({ ...plain, name }));
+        const taken = names.filter((name) => buffer.add({ ...plain, of: named(name) }));
         const { scopeSpans } = JSON.parse(buffer.request().toString()).resourceSpans[0];
         expect(scopeSpans[0].spans.map(({ name }: { name: string }) => name)).toEqual(taken);
         expect(buffer.spans).toBe(taken.length);
@@ -134,7 +132,7 @@ it('takes what has room, whatever it is written with, and begins anew once it is
 it('sends what was given, and drops what is too much while a batch is under way', async () => {
   await using collector = await TraceCollector.start();
   const sink = openSpanSink({ endpoint: collector.url, resource: {} });
-  for (let at = 0; at < 10_000; at++) sink.add(recorded({ ...plain, name: String(at) }));
+  for (let at = 0; at < 10_000; at++) sink.add(recorded({ ...plain, of: named(String(at)) }));
   await sink.close();
   // A batch of 2,048 goes at once, 4,096 wait.
   expect(collector.spans.map(({ name }) => Number(name))).toEqual(Array.from({ length: 6_144 }, (_, at) => at));
@@ -143,7 +141,7 @@ it('sends what was given, and drops what is too much while a batch is under way'
 it('counts the parts of a span among those that wait', async () => {
   await using collector = await TraceCollector.start();
   const sink = openSpanSink({ endpoint: collector.url, resource: {} });
-  const part = { name: 'part', kind: 'internal', spanId: plain.spanId, startMs: 1, endMs: 2 } as const;
+  const part = { of: named('part'), spanId: plain.spanId, startMs: 1, endMs: 2 };
   const parts = [part, part, part, part];
   for (let at = 0; at < 2_000; at++) sink.add(recorded({ ...plain, parts }));
   await sink.close();
@@ -163,9 +161,9 @@ it('ends although nobody listens', async () => {
 it('leaves out what a request has no room for, and sends the rest', async () => {
   await using collector = await TraceCollector.start();
   const sink = openSpanSink({ endpoint: collector.url, resource: {} });
-  sink.add(recorded({ ...plain, name: 'first' }));
-  sink.add(recorded({ ...plain, name: 'x'.repeat(4 * 2 ** 20) }));
-  sink.add(recorded({ ...plain, name: 'last' }));
+  sink.add(recorded({ ...plain, of: named('first') }));
+  sink.add(recorded({ ...plain, of: named('x'.repeat(4 * 2 ** 20)) }));
+  sink.add(recorded({ ...plain, of: named('last') }));
   await sink.close();
   expect(collector.spans.map(({ name }) => name)).toEqual(['first', 'last']);
 });

@@ -40,6 +40,29 @@ describe('traceparent', () => {
     expect(parseTraceparent(text)).toBeUndefined();
   });
 
+  it('is what the recommendation says it is, whatever has become of a text', () => {
+    const form = /^(?!ff)([0-9a-f]{2})-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})(-[\s\S]*)?$/;
+    const letter = fc.constantFrom(...'0fF-gz 1');
+    const change = fc.record({ at: fc.nat(60), letter, cut: fc.nat(1) });
+    const texts = fc.record({
+      context: contexts,
+      version: fc.constantFrom('00', 'ff', '01', 'cc'),
+      change,
+      tail: fc.constantFrom('', '-', '-x', 'x'),
+    });
+    fc.assert(
+      fc.property(texts, fc.boolean(), ({ context, version, change: { at, letter: put, cut }, tail }, changed) => {
+        const whole = version + formatTraceparent(context).slice(2) + tail;
+        const text = changed ? whole.slice(0, at) + put + whole.slice(at + cut) : whole;
+        const [, first, traceId, spanId, flags = '', more] = form.exec(text) ?? [];
+        const isOne = first !== undefined && (first !== '00' || more === undefined);
+        const wanted = isOne ? { traceId, spanId, sampled: (Number.parseInt(flags, 16) & 1) === 1 } : undefined;
+        expect(parseTraceparent(text)).toEqual(wanted);
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+
   it('may be any text without harm', () => {
     fc.assert(fc.property(fc.string(), (text) => void parseTraceparent(text)));
   });

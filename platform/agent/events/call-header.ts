@@ -21,9 +21,6 @@ export function callHeader(
   return `{"s":${subject},"i":"${id}","q":${event.streamSequence},"t":${event.timeMs},"a":${delivery.attempt},"d":${timeoutMs}${caused}${rest}}`;
 }
 
-/** Of no use to a handler, which is given what they stand for. */
-const hiddenHeader = /^(Nats-|Pilotfish-(Claim|Pack))/;
-
 /** The event's own headers, without the stream's bookkeeping. */
 export function ownHeaderText(event: PulledEvent): string {
   return headerText(ownHeaders(event));
@@ -32,8 +29,26 @@ export function ownHeaderText(event: PulledEvent): string {
 export function headerText(headers: Readonly<Record<string, string>>): string {
   let own = '';
   for (const name in headers) {
-    if (name !== messageIdHeader && hiddenHeader.test(name)) continue;
-    own += `${own === '' ? '' : ','}${JSON.stringify(name)}:${JSON.stringify(headers[name])}`;
+    const key = keyOf(name);
+    if (key !== '') own += `${own === '' ? '' : ','}${key}${JSON.stringify(headers[name])}`;
   }
   return own === '' ? '' : `,"h":{${own}}`;
+}
+
+/** Of no use to a handler, which is given what they stand for. */
+const hiddenHeader = /^(Nats-|Pilotfish-(Claim|Pack))/;
+
+/** Names in JSON: the same few come with every event. Bounded, for a source may make up names. */
+const keys = new Map<string, string>();
+const keysMax = 1_000;
+const keyCharsMax = 64;
+
+/** With a colon behind it; empty for one that is hidden. */
+function keyOf(name: string): string {
+  const known = keys.get(name);
+  if (known !== undefined) return known;
+  const isHidden = name !== messageIdHeader && hiddenHeader.test(name);
+  const key = isHidden ? '' : `${JSON.stringify(name)}:`;
+  if (keys.size < keysMax && name.length <= keyCharsMax) keys.set(name, key);
+  return key;
 }

@@ -1,15 +1,13 @@
 /** What is recorded of one traced event on this node: it waits, is handed over, is handled, and its results are stored. */
 import { randomBytes } from 'node:crypto';
-import { formatTraceparent, type TraceContext } from '#common';
-import type { FinishedSpan, RecordedSpan, SpanPart, SpanSink } from '#telemetry';
+import { formatTraceparent } from '#common';
+import type { FinishedSpan, RecordedSpan, SpanKind, SpanPart, SpanSink } from '#telemetry';
 import type { CallOutcome, CallRun } from '../call.ts';
 import type { TracePlace } from './sampling.ts';
+import { isCall, kindOf, partKinds, type TracedWork } from './span-kinds.ts';
 
 export interface TracedEvent {
-  readonly functionName: string;
-  readonly version: number;
-  /** Empty: it is a call, not an event. */
-  readonly trigger: string;
+  readonly of: TracedWork;
   readonly subject: string;
   readonly eventId: string;
   readonly attempt: number;
@@ -23,8 +21,8 @@ export class EventTrace implements RecordedSpan {
   /** It waits, is handed over, is handled, and its results are stored. */
   readonly spans = 5;
   /** What comes of the event is caused by this. */
-  readonly context: TraceContext;
   readonly traceparent: string;
+  readonly #spanId = newSpanId();
   readonly #place: TracePlace;
   readonly #event: TracedEvent;
   readonly #sink: SpanSink;
@@ -40,8 +38,7 @@ export class EventTrace implements RecordedSpan {
     this.#place = place;
     this.#sink = sink;
     this.#takenMs = nowMs;
-    this.context = { traceId: place.traceId, spanId: newSpanId(), sampled: true };
-    this.traceparent = formatTraceparent(this.context);
+    this.traceparent = formatTraceparent({ traceId: place.traceId, spanId: this.#spanId, sampled: true });
   }
 
   /** As headers of what comes of the event. */
@@ -68,55 +65,46 @@ export class EventTrace implements RecordedSpan {
 
   /** Made when it is sent, with those of a second: one traced event among many finds no cache warm. */
   finished(): FinishedSpan {
-    const { functionName, version, trigger, subject, eventId, attempt } = this.#event;
+    const { of, subject, eventId, attempt, dueMs } = this.#event;
     // The stream's clock may be another machine's.
-    const startMs = Math.min(this.#event.dueMs, this.#takenMs);
-    const isCall = trigger === '';
+    const startMs = Math.min(dueMs, this.#takenMs);
     const ofMessage = {
-      'messaging.system': 'nats',
-      'messaging.operation.type': 'process',
       'messaging.destination.name': subject,
       'messaging.message.id': eventId,
-      'pilotfish.trigger': trigger,
       'pilotfish.attempt': attempt,
     };
     const attributes = {
-      ...(isCall ? { 'pilotfish.call': eventId } : ofMessage),
-      'pilotfish.function': functionName,
-      'pilotfish.version': version,
+      ...(isCall(of) ? { 'pilotfish.call': eventId } : ofMessage),
       'pilotfish.outcome': this.#outcome,
       ...(this.#handled ? { 'pilotfish.instance': this.#handled.instance } : {}),
     };
-    const { traceId, spanId } = this.context;
-    const { parentId, traceState } = this.#place;
+    const { traceId, parentId, traceState } = this.#place;
     return {
-      name: `${isCall ? 'call' : 'process'} ${functionName}`,
-      kind: isCall ? 'server' : 'consumer',
+      of: kindOf(of),
       traceId,
-      spanId,
-      ...(parentId === undefined ? {} : { parentId }),
-      ...(traceState === undefined ? {} : { traceState }),
+      spanId: this.#spanId,
+      parentId,
+      traceState,
       startMs,
       endMs: Math.max(startMs, this.#endMs),
       attributes,
-      ...(this.#error === undefined ? {} : { error: this.#error }),
+      error: this.#error,
       parts: this.#parts(startMs),
     };
   }
 
   #parts(startMs: number): SpanPart[] {
-    const parts = [partOf('wait in the queue', 'internal', startMs, this.#takenMs)];
+    const parts = [partOf(partKinds.wait, startMs, this.#takenMs)];
     if (!this.#handled) return parts;
     const { fromMs, atMs } = this.#handled;
-    parts.push(partOf('hand-over', 'internal', this.#takenMs, fromMs), partOf('handler', 'internal', fromMs, atMs));
-    const isCall = this.#event.trigger === '';
-    if (this.#outcome === 'result' && !isCall) parts.push(partOf('publish', 'producer', atMs, this.#endMs));
+    parts.push(partOf(partKinds.handOver, this.#takenMs, fromMs), partOf(partKinds.handler, fromMs, atMs));
+    if (this.#outcome === 'result' && !isCall(this.#event.of)) parts.push(partOf(partKinds.publish, atMs, this.#endMs));
     return parts;
   }
 }
 
-function partOf(name: string, kind: SpanPart['kind'], startMs: number, endMs: number): SpanPart {
-  return { name, kind, spanId: newSpanId(), startMs, endMs: Math.max(startMs, endMs) };
+function partOf(of: SpanKind, startMs: number, endMs: number): SpanPart {
+  return { of, spanId: newSpanId(), startMs, endMs: Math.max(startMs, endMs) };
 }
 
 function errorOf(outcome: CallOutcome): string | undefined {

@@ -8,6 +8,7 @@ import type { SpanSink } from '#telemetry';
 import { EventTrace } from './event-trace.ts';
 import { PackTrace } from './pack-trace.ts';
 import { placeInTrace, type TracePlace, versionHeader } from './sampling.ts';
+import type { TracedWork } from './span-kinds.ts';
 
 export interface TracesOptions {
   readonly sink: SpanSink;
@@ -25,10 +26,14 @@ export interface TracedCall {
   readonly dueMs?: number | undefined;
 }
 
+/** What is called. */
+export interface TracedVersion {
+  readonly function: string;
+  readonly number: number;
+}
+
 /** What of a trigger stands in its spans. */
-export interface TracedRoute {
-  readonly functionName: string;
-  readonly versionNumber: number;
+export interface TracedRoute extends TracedWork {
   readonly triggerName: string;
   readonly stream: string;
   subjectOf(event: PulledEvent): string;
@@ -39,6 +44,7 @@ const noHeaders = {};
 
 export class Traces {
   readonly #options: TracesOptions;
+  readonly #works = new WeakMap<TracedVersion, TracedWork>();
 
   constructor(options: TracesOptions) {
     this.#options = options;
@@ -80,9 +86,7 @@ export class Traces {
   #traceOf(event: PulledEvent, route: TracedRoute, place: TracePlace, attempt: number): EventTrace {
     const { sink, clock } = this.#options;
     const traced = {
-      functionName: route.functionName,
-      version: route.versionNumber,
-      trigger: route.triggerName,
+      of: route,
       subject: route.subjectOf(event),
       eventId: route.idOf(eventName(event)),
       attempt,
@@ -92,13 +96,27 @@ export class Traces {
   }
 
   /** A call, where whoever calls wants it recorded. */
-  beginCall(version: { readonly function: string; readonly number: number }, call: TracedCall): EventTrace | undefined {
+  beginCall(version: TracedVersion, call: TracedCall): EventTrace | undefined {
     const { sink, pilot, clock } = this.#options;
     const place = placeInTrace({ stream: '', sequence: 0, name: '', headers: call.headers }, 0, pilot);
     if (!place) return undefined;
     const now = clock.now();
-    const own = { functionName: version.function, version: version.number, eventId: call.id };
-    return new EventTrace({ ...own, trigger: '', subject: '', attempt: 1, dueMs: call.dueMs ?? now }, place, sink, now);
+    const of = this.#workOf(version);
+    return new EventTrace(
+      { of, eventId: call.id, subject: '', attempt: 1, dueMs: call.dueMs ?? now },
+      place,
+      sink,
+      now,
+    );
+  }
+
+  #workOf(version: TracedVersion): TracedWork {
+    let work = this.#works.get(version);
+    if (!work) {
+      work = { functionName: version.function, versionNumber: version.number };
+      this.#works.set(version, work);
+    }
+    return work;
   }
 
   close(): Promise<void> {
