@@ -122,12 +122,13 @@ function errorOf(outcome: CallOutcome): string | undefined {
 }
 
 /** Random digits come cheaper by the page than by the id. */
+const pageIds = 1_024;
 let page = '';
 let at = 0;
 
 function newSpanId(): string {
   if (at === page.length) {
-    page = randomBytes(256 * idDigits).toString('hex');
+    page = randomBytes(pageIds * (idDigits / 2)).toString('hex');
     at = 0;
   }
   at += idDigits;
