@@ -16,6 +16,11 @@ const waitingMax = 4_096;
 const requestBytesMax = 4 * 2 ** 20;
 /** So many are sent without waiting for more. */
 const sendAt = 2_048;
+/**
+ * So many are put into words together: one by one each would find no cache warm, and all of a second's would have grown old by then,
+ * for V8 to copy, and to collect the whole heap for.
+ */
+const writtenTogether = 32;
 const sendEveryMs = 1_000;
 /** A collector that is silent for so long has missed the batch. */
 const sendTimeoutMs = 5_000;
@@ -36,7 +41,7 @@ export function openSpanSink({ endpoint, resource }: SpanSinkOptions): SpanSink 
     { name: 'span', countItems: ({ spans }) => spans },
     undefined,
   );
-  return new SpanBatches(new SpanBuffer({ resource, scope }, requestBytesMax), {
+  return new SpanBatches(() => new SpanBuffer({ resource, scope }, requestBytesMax), {
     send: (batch) => new Promise((sent) => collector.export(batch, () => sent())),
     close: () => collector.shutdown(),
   });
@@ -51,31 +56,39 @@ interface Collector {
 /** One batch is under way at a time, so a slow collector has what waits here dropped, and nothing else. */
 class SpanBatches implements SpanSink {
   readonly #collector: Collector;
-  /** Under way, or empty. */
-  readonly #batch: SpanBuffer;
-  #waiting: RecordedSpan[] = [];
-  #waitingSpans = 0;
+  /** Takes spans while the other one is under way. */
+  #filling: SpanBuffer;
+  #sent: SpanBuffer;
+  /** Not yet put into words. */
+  #recorded: RecordedSpan[] = [];
+  #recordedSpans = 0;
   #timer: NodeJS.Timeout | undefined;
   #sending = Promise.resolve();
   #busy = false;
 
-  constructor(batch: SpanBuffer, collector: Collector) {
-    this.#batch = batch;
+  constructor(newBuffer: () => SpanBuffer, collector: Collector) {
+    this.#filling = newBuffer();
+    this.#sent = newBuffer();
     this.#collector = collector;
   }
 
+  get #waiting(): number {
+    return this.#filling.spans + this.#recordedSpans;
+  }
+
   add(span: RecordedSpan): void {
-    if (this.#waitingSpans + span.spans > waitingMax) return;
-    this.#waiting.push(span);
-    this.#waitingSpans += span.spans;
-    if (this.#waitingSpans >= sendAt) this.#send();
+    if (this.#waiting + span.spans > waitingMax) return;
+    this.#recorded.push(span);
+    this.#recordedSpans += span.spans;
+    if (this.#recorded.length === writtenTogether) this.#write();
+    if (this.#waiting >= sendAt) this.#send();
     else this.#sendSoon();
   }
 
   async close(): Promise<void> {
     for (;;) {
       await this.#sending;
-      if (this.#waitingSpans === 0) break;
+      if (this.#waiting === 0) break;
       this.#send();
     }
     clearTimeout(this.#timer);
@@ -89,15 +102,21 @@ class SpanBatches implements SpanSink {
   #send(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    if (this.#busy || this.#waitingSpans === 0) return;
-    for (const span of this.#waiting) this.#batch.add(span.finished());
-    this.#waiting = [];
-    this.#waitingSpans = 0;
+    if (this.#busy) return;
+    this.#write();
+    if (this.#filling.spans === 0) return;
+    [this.#filling, this.#sent] = [this.#sent, this.#filling];
     this.#busy = true;
-    this.#sending = this.#collector.send(this.#batch).then(() => {
-      this.#batch.clear();
+    this.#sending = this.#collector.send(this.#sent).then(() => {
+      this.#sent.clear();
       this.#busy = false;
-      if (this.#waitingSpans > 0) this.#sendSoon();
+      if (this.#waiting > 0) this.#sendSoon();
     });
+  }
+
+  #write(): void {
+    for (const span of this.#recorded) this.#filling.add(span.finished());
+    this.#recorded = [];
+    this.#recordedSpans = 0;
   }
 }
