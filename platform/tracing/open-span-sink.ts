@@ -12,10 +12,10 @@ export interface SpanSinkOptions {
 }
 
 /** Spans that wait for the collector, and bytes of a request; what is past either is dropped (R6). */
-const waitingMax = 4_096;
+const waitingMax = 8_192;
 const requestBytesMax = 4 * 2 ** 20;
 /** So many are sent without waiting for more. */
-const sendAt = 2_048;
+const sendAt = 4_096;
 /**
  * So many are put into words together: one by one each would find no cache warm, and all of a second's would have grown old by then,
  * for V8 to copy, and to collect the whole heap for.

@@ -25,14 +25,14 @@ export function requestHead({ resource, scope }: Recorder): string {
 }
 export const requestTail = ']}]}]}';
 
-/** A span and behind it its parts, without what is empty; ids are hexadecimal. */
-export function spanText(span: FinishedSpan): string {
+/** A span and behind it its parts, without what is empty; ids are hexadecimal. `attributes`: its own, as JSON. */
+export function spanText(span: FinishedSpan, attributes: string): string {
   const parent = span.parentId === undefined ? '' : `"parentSpanId":"${span.parentId}",`;
   const state = span.traceState === undefined ? '' : `"traceState":${quote(span.traceState)},`;
   const status = span.error === undefined ? '' : `"status":{"code":${errorStatus},"message":${quote(span.error)}},`;
   const flags = span.parentId === undefined ? sampledFlags : sampledFlags | remoteFlag;
   const place = `{"traceId":"${span.traceId}",${state}`;
-  let text = `${place}${parent}${partText(span, attributesText(span.attributes))}${status}"flags":${flags}}`;
+  let text = `${place}${parent}${partText(span, attributes)}${status}"flags":${flags}}`;
   if (span.parts.length === 0) return text;
   const within = `,${place}"parentSpanId":"${span.spanId}",`;
   for (const part of span.parts) text += `${within}${partText(part, '')}"flags":${sampledFlags}}`;
@@ -63,7 +63,8 @@ function textsOf(of: SpanKind): KindTexts {
   return texts;
 }
 
-function attributesText(attributes: SpanAttributes): string {
+/** Between commas. */
+export function attributesText(attributes: SpanAttributes): string {
   let text = '';
   for (const key in attributes) {
     const value = attributes[key];

@@ -2,6 +2,7 @@
 import { expect, it } from 'vitest';
 import type { FinishedSpan, RecordedSpan, SpanKind } from '#telemetry';
 import { openSpanSink } from '#tracing';
+import { attributesText, spanText } from '../../platform/tracing/otlp-json.ts';
 import { SpanBuffer } from '../../platform/tracing/span-buffer.ts';
 import { fc } from '../harness/properties.ts';
 import { TraceCollector } from '../harness/trace-collector.ts';
@@ -113,6 +114,35 @@ it('is JSON whatever functions, subjects and errors are called', () => {
   );
 });
 
+it('is the same text whether it is put together or filled in', () => {
+  const kinds = fc.record({
+    name: fc.string({ unit: 'binary', maxLength: 9 }),
+    kind: fc.constantFrom('consumer', 'server'),
+  });
+  const kindOf = kinds.map((each): SpanKind => ({ ...each, attributes: { 'a\n': 'b\t"TimeUnixNano":"1', n: 1 } }));
+  const hex = fc.constantFrom(...'0123456789abcdef');
+  const id = (length: number) => fc.string({ unit: hex, minLength: length, maxLength: length });
+  const time = fc.double({ min: 9e11, max: 1.1e13, noNaN: true });
+  const part = fc.record({ of: kindOf, spanId: id(16), startMs: time, endMs: time });
+  const spans = fc.record({
+    of: kindOf,
+    traceId: id(32),
+    spanId: id(16),
+    parentId: fc.option(id(16), { nil: undefined }),
+    startMs: time,
+    endMs: time,
+    attributes: fc.constantFrom({}, { own: 'größe' }),
+    parts: fc.array(part, { maxLength: 4 }),
+  });
+  fc.assert(
+    fc.property(spans, (span) => {
+      const filled = parsed(span, span).scopeSpans[0].spans;
+      const full = JSON.parse(`[${spanText(span, attributesText(span.attributes))}]`);
+      expect(filled).toEqual([...full, ...full]);
+    }),
+  );
+});
+
 it('takes what has room, whatever it is written with, and begins anew once it is sent', () => {
   const spans = fc.array(fc.string({ unit: 'binary', maxLength: 40 }), { minLength: 1, maxLength: 40 });
   fc.assert(
@@ -132,10 +162,10 @@ it('takes what has room, whatever it is written with, and begins anew once it is
 it('sends what was given, and drops what is too much while a batch is under way', async () => {
   await using collector = await TraceCollector.start();
   const sink = openSpanSink({ endpoint: collector.url, resource: {} });
-  for (let at = 0; at < 10_000; at++) sink.add(recorded({ ...plain, of: named(String(at)) }));
+  for (let at = 0; at < 20_000; at++) sink.add(recorded({ ...plain, of: named(String(at)) }));
   await sink.close();
-  // A batch of 2,048 goes at once, 4,096 wait.
-  expect(collector.spans.map(({ name }) => Number(name))).toEqual(Array.from({ length: 6_144 }, (_, at) => at));
+  // A batch of 4,096 goes at once, 8,192 wait.
+  expect(collector.spans.map(({ name }) => Number(name))).toEqual(Array.from({ length: 12_288 }, (_, at) => at));
 });
 
 it('counts the parts of a span among those that wait', async () => {
@@ -143,10 +173,10 @@ it('counts the parts of a span among those that wait', async () => {
   const sink = openSpanSink({ endpoint: collector.url, resource: {} });
   const part = { of: named('part'), spanId: plain.spanId, startMs: 1, endMs: 2 };
   const parts = [part, part, part, part];
-  for (let at = 0; at < 2_000; at++) sink.add(recorded({ ...plain, parts }));
+  for (let at = 0; at < 4_000; at++) sink.add(recorded({ ...plain, parts }));
   await sink.close();
-  // 410 of five go at once, as the 2,048th span is among them; 819 of five wait.
-  expect(collector.spans).toHaveLength(5 * (410 + 819));
+  // 820 of five go at once, as the 4,096th span is among them; 1,638 of five wait.
+  expect(collector.spans).toHaveLength(5 * (820 + 1_638));
 });
 
 it('ends although nobody listens', async () => {

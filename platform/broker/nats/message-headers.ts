@@ -24,7 +24,7 @@ export function encodeHeadersWithId(messageId: string, checkedLines: string): Ms
 export function headerLines(pairs: Iterable<readonly [string, string]>): string {
   let lines = '';
   for (const [name, value] of pairs) {
-    if (!isName(name) || hasLineBreak(value)) {
+    if (nameOf(name) === undefined || hasLineBreak(value)) {
       throw new PlatformError(
         'invalid',
         `header ${JSON.stringify(name)} has a name or value that headers cannot carry`,
@@ -40,17 +40,23 @@ export function headerLines(pairs: Iterable<readonly [string, string]>): string 
 
 const headerName = /^[\x21-\x39\x3b-\x7e]+$/;
 
-/** Names that have been found right: the same few come with every event. Bounded, for a source may make up names. */
-const knownNames = new Set<string>();
+/**
+ * Names that have been found right, each as the one string that V8 keeps for a property: the same few come with every event, and a
+ * name cut out of a text is looked up there each time. Bounded, for a source may make up names.
+ */
+const knownNames = new Map<string, string>();
 const knownNamesMax = 1_000;
 const knownCharsMax = 64;
 
-function isName(name: string): boolean {
-  if (knownNames.has(name)) return true;
-  if (!headerName.test(name)) return false;
-  // A copy: a piece of a text would keep the whole text.
-  if (knownNames.size < knownNamesMax && name.length <= knownCharsMax) knownNames.add(Buffer.from(name).toString());
-  return true;
+/** The name as it may be a property; undefined for one that is none. */
+function nameOf(text: string): string | undefined {
+  const known = knownNames.get(text);
+  if (known !== undefined) return known;
+  if (!headerName.test(text)) return undefined;
+  if (knownNames.size >= knownNamesMax || text.length > knownCharsMax) return text;
+  const [name = text] = Object.keys({ [text]: true });
+  knownNames.set(name, name);
+  return name;
 }
 
 function hasLineBreak(value: string): boolean {
@@ -125,29 +131,28 @@ function pairsOf(headers: MsgHdrs): HeaderPairs {
   const pairs = new OwnPairs();
   for (const [name, values] of headers) {
     const value = values.at(-1) ?? '';
-    if (isName(name) && !hasLineBreak(value)) pairs[name] = value;
+    if (nameOf(name) !== undefined && !hasLineBreak(value)) pairs[name] = value;
   }
   return pairs;
 }
 
 const firstLine = 'NATS/1.0\r\n';
-const lineEnd = '\r\n';
 
 /** What `decodeHeaders` makes of such bytes, in one step; undefined for any that it takes more to read. */
 export function readPairs(text: string): HeaderPairs | undefined {
   if (!text.startsWith(firstLine)) return undefined;
   const pairs = new OwnPairs();
   for (let at = firstLine.length; at < text.length; ) {
-    const found = text.indexOf(lineEnd, at);
-    const end = found < 0 ? text.length : found;
+    const end = text.indexOf('\r', at);
+    // Each alone is part of a value that headers cannot carry.
+    if (end < 0 || text.indexOf('\n', at) !== end + 1) return undefined;
     const colon = text.indexOf(':', at);
     if (colon >= at && colon < end) {
-      const name = text.slice(at, colon);
-      const value = text.slice(colon + 1, end).trim();
-      if (!isName(name) || hasLineBreak(value)) return undefined;
-      pairs[name] = value;
+      const name = nameOf(text.slice(at, colon));
+      if (name === undefined) return undefined;
+      pairs[name] = text.slice(colon + 1, end).trim();
     }
-    at = end + lineEnd.length;
+    at = end + 2;
   }
   return pairs;
 }
