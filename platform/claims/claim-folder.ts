@@ -3,11 +3,11 @@
  * changed, and belongs to the pilot's user alone. Who may write there must hold the folder's token: it proves that this
  * path, on this machine, is the pilot's folder and not one of the same name elsewhere.
  */
-import { constants, lstatSync, renameSync, type Stats } from 'node:fs';
-import { mkdir, open, readdir, readFile, rename, rm, stat, statfs, writeFile } from 'node:fs/promises';
+import { lstatSync, renameSync, type Stats } from 'node:fs';
+import { mkdir, readdir, readFile, rename, rm, stat, statfs, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { formatBytes, messageOf, PlatformError } from '#common';
-import { type Claim, checkClaimed, claimBytesMax, claimOf, isClaimName, newClaimName } from './claim.ts';
+import { type Claim, claimBytesMax, claimOf, isClaimName, newClaimName } from './claim.ts';
 
 /** A dot keeps it out of the way of claims. */
 const tokenFile = '.pilot';
@@ -18,7 +18,6 @@ const unfinishedMsMax = 10 * 60_000;
 const reservedShare = 0.1;
 /** How long a measurement of what is used holds. */
 const measureEveryMs = 1_000;
-const sharedReadBytes = 8 * 2 ** 20;
 
 export interface ClaimFolderOptions {
   readonly path: string;
@@ -173,38 +172,6 @@ export class ClaimFolder {
     );
     return found.flatMap(({ name, stats }) => (stats ? [{ name, stats }] : []));
   }
-}
-
-/** The payload in a claim's file. Throws `not-found` for a file that is not there, `corrupt` for one that is not what was claimed. */
-export async function readClaimFile(
-  path: string,
-  claim: Pick<Claim, 'name' | 'bytes' | 'checksum'>,
-): Promise<Buffer<ArrayBuffer>> {
-  // A link could name any file of the user's; opening a pipe could wait for ever.
-  const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
-  const file = await open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK).catch((error: unknown) => {
-    throw missing(claim.name, error);
-  });
-  try {
-    const data = Buffer.allocUnsafeSlow(claim.bytes);
-    let at = 0;
-    while (at < data.length) {
-      const { bytesRead } = await file.read(data, at, Math.min(sharedReadBytes, data.length - at), at);
-      if (bytesRead === 0) break;
-      at += bytesRead;
-    }
-    checkClaimed(claim, data.subarray(0, at));
-    return data;
-  } finally {
-    await file.close();
-  }
-}
-
-export function missing(name: string, cause: unknown): PlatformError {
-  return new PlatformError('not-found', `the claimed payload ${name} is gone: ${messageOf(cause)}`, {
-    hint: 'Its time to live was over, or somebody removed the file.',
-    cause,
-  });
 }
 
 function full(error: unknown): boolean {

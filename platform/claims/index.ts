@@ -19,4 +19,5 @@ export {
   sharedPlace,
   streamPlace,
 } from './claim.ts';
-export { ClaimFolder, type ClaimFolderOptions, type LeftFile, missing, readClaimFile } from './claim-folder.ts';
+export { ClaimFolder, type ClaimFolderOptions, type LeftFile } from './claim-folder.ts';
+export { missing, readClaimFile } from './read-claim-file.ts';

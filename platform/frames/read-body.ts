@@ -1,6 +1,5 @@
 /** Reads a body that lies in a file into memory of its own. */
 import { readSync } from 'node:fs';
-import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 
 /**
@@ -42,6 +41,7 @@ export function readInto<T extends Buffer>(bytes: T, file: number): T {
 
 /** `gc()` is there for who asks for it; the flag is read when a context is made. */
 function youngCollector(): NonNullable<typeof collectYoung> {
-  setFlagsFromString('--expose-gc');
+  // Loaded here: each instance that starts would pay for it.
+  process.getBuiltinModule('node:v8').setFlagsFromString('--expose-gc');
   return runInNewContext('gc') as NonNullable<typeof collectYoung>;
 }

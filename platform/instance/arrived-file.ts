@@ -1,6 +1,5 @@
 /** A file that a trigger saw arrive, as its function reads it: the file that was seen, and no link in its place. */
-import { constants } from 'node:fs';
-import { open } from 'node:fs/promises';
+import { constants, promises } from 'node:fs';
 import type { ArrivedFile } from '#sdk';
 
 /** What the event's payload says. */
@@ -34,7 +33,7 @@ export class HostFile implements ArrivedFile {
 
   async read(offset = 0, length = this.bytes - offset): Promise<Uint8Array> {
     const { path, bytes, inode } = this.#reference;
-    const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW);
+    const file = await promises.open(path, constants.O_RDONLY | constants.O_NOFOLLOW);
     try {
       const now = await file.stat();
       if (now.size !== bytes || now.ino !== inode)

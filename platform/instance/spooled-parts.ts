@@ -1,5 +1,5 @@
 /** A gathered event's parts, read one by one from the spool file that the agent has filled. */
-import { open } from 'node:fs/promises';
+import { promises } from 'node:fs';
 import type { GatheredPart, SpoolHeader } from '#frames';
 import type { Part, Parts } from '#sdk';
 import { openClaimed } from './claimed-payload.ts';
@@ -24,7 +24,7 @@ export class SpooledParts implements Parts {
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Part, void, void> {
-    const file = await open(this.#spool.path, 'r');
+    const file = await promises.open(this.#spool.path, 'r');
     try {
       const index = Buffer.alloc(this.#spool.indexBytes);
       await file.read(index, 0, index.length, 0);

@@ -15,7 +15,8 @@ const outputLineCharsMax = 8_192;
 export function runSpawner(): void {
   const children = new Map<string, ChildProcess>();
   const report = (message: SpawnerReport) => {
-    if (process.connected) process.send?.(message);
+    // Whoever has gone meanwhile needs no report.
+    if (process.connected) process.send?.(message, () => undefined);
   };
   process.on('message', (request: SpawnerRequest) => {
     if (request.kind === 'spawn') startInstance(request, children, report);

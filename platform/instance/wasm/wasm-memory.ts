@@ -1,5 +1,4 @@
 /** The module's memory with every pointer checked: what a module gets wrong is its own error, with a name. */
-import { getRandomValues } from 'node:crypto';
 import { PlatformError } from '#common';
 
 /** Web Crypto fills no more at once. */
@@ -52,7 +51,7 @@ export class WasmMemory {
   fillRandom(pointer: number, length: number, from: string): void {
     const target = this.view(pointer, length, from);
     for (let at = 0; at < target.length; at += randomBytesMax)
-      getRandomValues(target.subarray(at, at + randomBytesMax));
+      crypto.getRandomValues(target.subarray(at, at + randomBytesMax));
   }
 
   setUint64(pointer: number, value: bigint, from: string): void {
