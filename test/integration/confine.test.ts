@@ -1,5 +1,5 @@
 /** What confine.pl takes from a process, option by option, as far as this kernel lets it; and the words that an instance starts with. */
-import { execFile } from 'node:child_process';
+import { execFile, spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -29,6 +29,17 @@ const openSocket = (family: string) => [
   '-e',
   `require('net').connect(${family}).on('error', (e) => console.log(e.code)).on('connect', () => console.log('connected'))`,
 ];
+
+const hasPerl = spawnSync('perl', ['-e', '0']).status === 0;
+it.skipIf(!hasPerl || !['x64', 'arm64'].includes(process.arch))(
+  'confine.pl runs here (skipped where there is no Perl, or it is another machine)',
+  async () => {
+    expect(await run('perl', [script, '--', 'true']).catch(({ stderr }: { stderr: string }) => stderr)).toMatchObject({
+      stderr: '',
+    });
+    expect(confine).toBeDefined();
+  },
+);
 
 describe.skipIf(confine === undefined)(
   'confine.pl (skipped where it does not run: no Perl, or another machine)',
