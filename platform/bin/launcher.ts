@@ -26,12 +26,12 @@ const dist =
 /** MB: what an agent allocates for an event is gone with it, and is to end in a young generation that has room for a few hundred. */
 const agentOptions = ['--min-semi-space-size=16', '--max-semi-space-size=32'];
 /**
- * A call's garbage is gone with it, and a young generation that has its size from the start is collected less often: a twentieth more
- * calls a second. Reports live for seconds: a larger one only keeps more of them, and left to itself the heap of a thousand nodes'
- * gateway grows to four times what is used, 700 MiB. Twice is enough; at half as much again a quarter of its time was the
- * garbage collector's.
+ * A call's garbage is gone with it, but those under way are copied at each collection: a young generation of twice the size is collected
+ * half as often, and gives a twentieth more calls a second. Reports live for seconds, and a larger one keeps more of them: at a
+ * thousand nodes this costs 40 MiB. Left to itself the heap there grows to four times what is used, 700 MiB. Twice is enough; at half as
+ * much again a quarter of its time was the garbage collector's.
  */
-const gatewayOptions = ['--min-semi-space-size=16', '--max-semi-space-size=16', '--heap-growing-percent=100'];
+const gatewayOptions = ['--min-semi-space-size=32', '--max-semi-space-size=32', '--heap-growing-percent=100'];
 
 const logger = createLogger({ pilot: config.pilot, node: config.node, process: 'launcher' });
 forbidCoreDumps(logger);

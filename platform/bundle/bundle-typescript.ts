@@ -87,7 +87,8 @@ function buildOptions(entry: string, plugins: Plugin[]): FunctionBuild {
     // It has no import.meta either; libraries only want a base for createRequire, with which they find Node's own modules.
     define: { 'import.meta.url': JSON.stringify('file:///pilotfish-function.js') },
     minify: true,
-    charset: 'utf8',
+    // V8 keeps and reads a text of one byte a letter in half the time and memory.
+    charset: 'ascii',
     legalComments: 'none',
     sourcemap: 'external',
     sourcesContent: true,

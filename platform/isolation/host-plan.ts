@@ -35,13 +35,6 @@ export function needsOwnHost({ kind, permissions, resources }: FunctionSpec): bo
   return net || read.length + write.length + env.length > 0;
 }
 
-/**
- * What a bundle makes while it is loaded stays, and a young generation of 1 MiB copies it again and again: with 8 MiB a bundle of three
- * libraries is there a quarter sooner. Pages of it are taken as they are needed, so an instance with little memory goes without.
- */
-const roomyYoung = '--min-semi-space-size=8';
-const roomyBytes = 128 * mebibyte;
-
 /** Heap and permissions are fixed here; what else a function needs comes in the load frame. */
 export function nodePlan(places: HostPlaces, memoryBytes: number, permissions = noPermissions): HostPlan {
   const { scratch, hostScript, readable, isolation } = places;
@@ -54,7 +47,6 @@ export function nodePlan(places: HostPlaces, memoryBytes: number, permissions = 
     `--max-old-space-size=${heapMiB}`,
     // Seven threads an instance are of no use to one that runs one call at a time.
     '--v8-pool-size=1',
-    ...(memoryBytes >= roomyBytes ? [roomyYoung] : []),
     '--permission',
     ...reads.map((path) => `--allow-fs-read=${path}`),
     ...writes.map((path) => `--allow-fs-write=${path}`),
