@@ -30,12 +30,11 @@ const openSocket = (family: string) => [
   `require('net').connect(${family}).on('error', (e) => console.log(e.code)).on('connect', () => console.log('connected'))`,
 ];
 
-const perl = 'perl';
-const hasPerl = spawnSync(perl, ['-e', '0']).status === 0;
+const hasPerl = spawnSync('perl', ['-e', '0']).status === 0;
 it.skipIf(!hasPerl || !['x64', 'arm64'].includes(process.arch))(
   'confine.pl runs here (skipped where there is no Perl, or it is another machine)',
   async () => {
-    expect(await run(perl, [script, '--', 'true']).catch(({ stderr }: { stderr: string }) => stderr)).toMatchObject({
+    expect(await run('perl', [script, '--', 'true']).catch(({ stderr }: { stderr: string }) => stderr)).toMatchObject({
       stderr: '',
     });
     expect(confine).toBeDefined();
