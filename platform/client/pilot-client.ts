@@ -6,12 +6,12 @@ import {
   type FunctionSummary,
   type FunctionVersion,
   GatewayClient,
+  GatewayService,
   type GetCallResponse,
   type GetDeadLetterResponse,
   type GetFunctionResponse,
   type GetNodeScaleResponse,
   type GetScaleResponse,
-  type InvokeRequest,
   type InvokeResponse,
   type LogsResponse,
   type Node,
@@ -25,7 +25,7 @@ import {
   type WatchRequest,
   type WatchResponse,
 } from '#proto';
-import { callUnary, openClient, readStream, type UnaryMethod, withoutStack } from '#rpc';
+import { callUnary, openClient, readStream, UnaryClient } from '#rpc';
 import { AccessClient } from './access-client.ts';
 import { type InvokeOptions, invokeRequest } from './invoke-request.ts';
 import { answerMarginMs, bulkMsMax, unboundedMs } from './limits.ts';
@@ -41,14 +41,14 @@ export class PilotClient {
   readonly pilot: string;
   readonly access: AccessClient;
   readonly #client: GatewayClient;
-  readonly #invoke: UnaryMethod<InvokeRequest, InvokeResponse>;
+  readonly #calls: UnaryClient;
 
   constructor(connection: Connection) {
     this.pilot = connection.pilot;
     const { gateway, tls } = connection;
     const addresses = [gateway.address, ...gateway.others];
     this.#client = openClient(GatewayClient, { address: anyOf(addresses), serverName: gateway.serverName, tls });
-    this.#invoke = withoutStack(this.#client.invoke.bind(this.#client));
+    this.#calls = new UnaryClient({ addresses, serverName: gateway.serverName, tls });
     this.access = new AccessClient(this.#client);
   }
 
@@ -88,7 +88,7 @@ export class PilotClient {
   async invoke(name: string, payload: Uint8Array, options: InvokeOptions = {}): Promise<InvokeResponse> {
     const request = invokeRequest(name, payload, options);
     const { timeoutMs = 0, signal } = options;
-    return callUnary(this.#invoke, request, {
+    return this.#calls.call(GatewayService.invoke, request, {
       timeoutMs: timeoutMs > 0 ? timeoutMs + answerMarginMs : unboundedMs,
       ...(signal ? { signal } : {}),
     });
@@ -245,6 +245,7 @@ export class PilotClient {
 
   close(): void {
     this.#client.close();
+    this.#calls.close();
   }
 
   [Symbol.dispose](): void {

@@ -1,10 +1,11 @@
 /** Sockets for lines of calls: TLS 1.3 with both sides' certificates between nodes, a private Unix socket within one. */
 import { rmSync } from 'node:fs';
 import { connect as connectSocket, createServer, type Server, type Socket } from 'node:net';
-import { connect as connectTls, createServer as createTlsServer } from 'node:tls';
+import { createServer as createTlsServer } from 'node:tls';
 import { ConnectionBook } from './connection-book.ts';
 import { HandshakeWatch } from './handshake-watch.ts';
 import { handshakeMsMax, handshakesMax, linesMax } from './limits.ts';
+import { connectSecurely, type PeerAddress } from './secure-socket.ts';
 import { contextOptions, type TlsIdentity } from './tls-credentials.ts';
 
 export interface LineServerOptions {
@@ -60,18 +61,10 @@ export async function startLineServer(options: LineServerOptions): Promise<LineS
   };
 }
 
-export interface LinePeer {
-  readonly address: string;
-  readonly serverName: string;
-  readonly tls: TlsIdentity;
-}
-
 /** Dials at once; what is written before it is through waits. A failure is told by `close`. */
-export function openLine(peer: LinePeer | { readonly socketPath: string }): Socket {
+export function openLine(peer: PeerAddress | { readonly socketPath: string }): Socket {
   if ('socketPath' in peer) return connectSocket(peer.socketPath);
-  const at = peer.address.lastIndexOf(':');
-  const to = { host: peer.address.slice(0, at), port: Number(peer.address.slice(at + 1)), servername: peer.serverName };
-  return connectTls({ ...contextOptions(peer.tls), ...to }).setNoDelay(true);
+  return connectSecurely(peer, []);
 }
 
 function listen(server: Server, where: { path: string } | { host: string; port: number }): Promise<void> {

@@ -17,16 +17,9 @@ import {
   reconnectMaxMs,
   reconnectMinMs,
 } from './limits.ts';
+import type { PeerAddress } from './secure-socket.ts';
 import { fromServiceError } from './service-error.ts';
-import { channelCredentials, type TlsIdentity } from './tls-credentials.ts';
-
-export interface PeerAddress {
-  /** host:port */
-  readonly address: string;
-  /** The name in the peer's certificate, `<node>.<pilot>.pilotfish`: addresses change, names do not. */
-  readonly serverName: string;
-  readonly tls: TlsIdentity;
-}
+import { channelCredentials } from './tls-credentials.ts';
 
 type ClientConstructor<C extends Client> = new (
   address: string,
@@ -64,30 +57,12 @@ export interface CallSettings {
   readonly signal?: AbortSignal;
 }
 
-export type UnaryMethod<Request, Response> = (
+type UnaryMethod<Request, Response> = (
   request: Request,
   metadata: Metadata,
   options: Partial<CallOptions>,
   callback: (error: ServiceError | null, response: Response) => void,
 ) => ClientUnaryCall;
-
-/**
- * grpc-js keeps the stack of each call's caller for the error that it may become. For methods that are called thousands of
- * times a second that is a tenth of the caller's work; their errors say what was called.
- */
-export function withoutStack<Request, Response>(
-  method: UnaryMethod<Request, Response>,
-): UnaryMethod<Request, Response> {
-  return (...call) => {
-    const { stackTraceLimit } = Error;
-    Error.stackTraceLimit = 0;
-    try {
-      return method(...call);
-    } finally {
-      Error.stackTraceLimit = stackTraceLimit;
-    }
-  };
-}
 
 /** Calls a bound unary method, `callUnary(client.apply.bind(client), request)`; rejects with a PlatformError. */
 export function callUnary<Request, Response>(

@@ -22,6 +22,8 @@ export class ConnectionBook {
   readonly #open = new Map<string, { readonly caller: Caller; readonly socket: TLSSocket }>();
   /** Connections by their caller's name. */
   readonly #counts = new Map<string, number>();
+  /** Told when nobody is connected any more. */
+  readonly #waiting: (() => void)[] = [];
   readonly #rates = new CallerRates(connectionsPerSecondMax);
   readonly #now: () => number;
 
@@ -40,6 +42,7 @@ export class ConnectionBook {
     socket.once('close', () => {
       this.#open.delete(caller.address);
       this.#count(caller.name, -1);
+      if (this.#open.size === 0) for (const tell of this.#waiting.splice(0)) tell();
     });
     return true;
   }
@@ -59,6 +62,19 @@ export class ConnectionBook {
     const theirs = [...this.#open.values()].filter(({ caller }) => caller.name === name);
     for (const { socket } of theirs) socket.destroy();
     return theirs.length;
+  }
+
+  /** Resolves once nobody is connected. */
+  async emptied(): Promise<void> {
+    if (this.#open.size === 0) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#waiting.push(resolve);
+    await promise;
+  }
+
+  /** Ends everybody's. */
+  cutAll(): void {
+    for (const { socket } of this.#open.values()) socket.destroy();
   }
 
   #count(name: string, change: number): void {

@@ -2,19 +2,17 @@
  * gRPC as every process of a pilot speaks it: `rpc-server.ts` serves behind `secure-listener.ts` (TLS, bounds before it),
  * `connection-book.ts` (who is there) and `admission.ts` (who may call what), `channel.ts` calls, `handlers.ts` wraps async
  * functions, `service-error.ts` carries errors across, `limits.ts` holds the bounds, `reflection.ts` describes the services.
- * Calls between gateway and agents go beside gRPC: `call-line.ts`.
+ * What is called thousands of times a second goes without grpc-js: `unary-client.ts` (whom), `dial-http2.ts` (the connection),
+ * `unary-call.ts` (one call). Calls between gateway and agents go beside gRPC: `call-line.ts`.
  */
 export type { Admission, AdmittedCall } from './admission.ts';
-export { type LinePeer, type LineServer, openLine, startLineServer } from './call-line.ts';
+export { type LineServer, openLine, startLineServer } from './call-line.ts';
 export { CallerRates } from './caller-rates.ts';
 export {
   type CallSettings,
   callUnary,
   openClient,
-  type PeerAddress,
   readStream,
-  type UnaryMethod,
-  withoutStack,
 } from './channel.ts';
 export { type Caller, ConnectionBook } from './connection-book.ts';
 export {
@@ -42,5 +40,7 @@ export {
 } from './limits.ts';
 export { preloadServer } from './reflection.ts';
 export { type RpcServer, type RpcServerOptions, type RpcServiceBinding, startRpcServer } from './rpc-server.ts';
+export type { PeerAddress } from './secure-socket.ts';
 export { errorTrailer, fromErrorDetail, fromServiceError, toErrorDetail, toServiceError } from './service-error.ts';
 export { contextOptions, readTls, type TlsFiles, type TlsIdentity } from './tls-credentials.ts';
+export { UnaryClient, type UnaryPeer } from './unary-client.ts';

@@ -45,6 +45,9 @@ export const reconnectMaxMs = 1_000;
 export const errorMessageCharsMax = 2_000;
 export const errorStackCharsMax = 6_000;
 
+/** So much of an answer may be on its way unread: HTTP/2 starts with 64 KiB, for which an image of 2 MiB waits 32 times. */
+export const answerWindowBytes = 2 ** 20;
+
 /** A call without a deadline of its own ends after this, so that nobody waits for ever for a silent peer. */
 export const callTimeoutMs = 30_000;
 

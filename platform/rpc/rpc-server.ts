@@ -76,7 +76,7 @@ export async function startRpcServer(options: RpcServerOptions): Promise<RpcServ
     renew: (tls) => listener.renew(contextOptions(tls)),
     close: async (graceMs) => {
       listener.close();
-      await close(server, graceMs);
+      await close(server, connections, graceMs);
     },
   };
 }
@@ -93,14 +93,17 @@ function serviceName(definition: ServiceDefinition): string {
   return Object.values(definition)[0]?.path.split('/')[1] ?? '';
 }
 
-async function close(server: Server, graceMs: number): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const cutOff = setTimeout(() => {
-    server.forceShutdown();
-    resolve();
-  }, graceMs);
+/**
+ * A session ends after its last call. grpc-js would say when, but believes that it is so as soon as Node has begun to close
+ * them; and where it cuts a session off it waits for the peer to hang up. So it is the connections that are waited for, and cut.
+ */
+async function close(server: Server, connections: ConnectionBook, graceMs: number): Promise<void> {
+  const { promise: late, resolve } = Promise.withResolvers<void>();
+  const grace = setTimeout(resolve, graceMs);
   // An error here only says that the server was not running any more.
-  server.tryShutdown(() => resolve());
-  await promise;
-  clearTimeout(cutOff);
+  server.tryShutdown(() => undefined);
+  await Promise.race([connections.emptied(), late]);
+  clearTimeout(grace);
+  server.forceShutdown();
+  connections.cutAll();
 }

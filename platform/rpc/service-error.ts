@@ -48,16 +48,21 @@ export function toServiceError(thrown: unknown): ServiceError {
 export function fromServiceError(thrown: unknown): PlatformError {
   if (!isServiceError(thrown)) return PlatformError.from(thrown);
   const trailer = thrown.metadata?.get(errorTrailer)[0];
-  if (trailer instanceof Uint8Array) {
+  const detail = trailer instanceof Uint8Array ? trailer : undefined;
+  return fromStatus(thrown.code, withoutRiddle(thrown.details || thrown.message), detail, thrown);
+}
+
+/** `detail` is the trailer's bytes. */
+export function fromStatus(status: status, text: string, detail?: Uint8Array, cause?: unknown): PlatformError {
+  if (detail) {
     try {
-      return fromErrorDetail(ErrorDetail.decode(trailer), thrown);
+      return fromErrorDetail(ErrorDetail.decode(detail), cause);
     } catch {
-      // Not ours after all: the status below says what can be said.
+      // Not ours after all: the status says what can be said.
     }
   }
-  const text = withoutRiddle(thrown.details || thrown.message);
-  const { code, hint } = byStatus(thrown.code, text);
-  return new PlatformError(code, text, { hint, cause: thrown });
+  const { code, hint } = byStatus(status, text);
+  return new PlatformError(code, text, { hint, ...(cause === undefined ? {} : { cause }) });
 }
 
 /** "No connection established. Last error: Error: connect ECONNREFUSED 10.0.0.1:4000. Resolution note: " */

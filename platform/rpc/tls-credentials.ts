@@ -1,6 +1,6 @@
 /** Mutual TLS, version 1.3 only: both ends prove that the pilot's CA knows them. */
 import { readFileSync } from 'node:fs';
-import { createSecureContext, type SecureContextOptions } from 'node:tls';
+import { createSecureContext, type SecureContext, type SecureContextOptions } from 'node:tls';
 import { type ChannelCredentials, credentials } from '@grpc/grpc-js';
 
 /** PEM texts. */
@@ -22,14 +22,16 @@ export function readTls({ ca, cert, key }: TlsFiles): TlsIdentity {
 }
 
 /** A gateway dials every node with one identity: its PEM texts are read once, not a thousand times after a restart. */
-const known = new WeakMap<TlsIdentity, ChannelCredentials>();
+const known = new WeakMap<TlsIdentity, SecureContext>();
+
+export function secureContext(identity: TlsIdentity): SecureContext {
+  const context = known.get(identity) ?? createSecureContext(contextOptions(identity));
+  known.set(identity, context);
+  return context;
+}
 
 export function channelCredentials(identity: TlsIdentity): ChannelCredentials {
-  const made = known.get(identity);
-  if (made) return made;
-  const fresh = credentials.createFromSecureContext(createSecureContext(contextOptions(identity)));
-  known.set(identity, fresh);
-  return fresh;
+  return credentials.createFromSecureContext(secureContext(identity));
 }
 
 /** What both ends of a connection are made of. */

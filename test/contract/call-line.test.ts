@@ -9,10 +9,10 @@ import { resultForms } from '#frames';
 import type { FunctionVersion } from '#proto';
 import {
   invokePayloadBytesMax,
-  type LinePeer,
   type LineServer,
   leaving,
   openLine,
+  type PeerAddress,
   startLineServer,
   type TlsIdentity,
 } from '#rpc';
@@ -94,9 +94,9 @@ afterAll(async () => {
   rmSync(folder, { recursive: true });
 });
 
-const far = (tls: TlsIdentity): LinePeer => ({ address: server.address, serverName, tls });
+const far = (tls: TlsIdentity): PeerAddress => ({ address: server.address, serverName, tls });
 
-function lineTo(peer: LinePeer | { socketPath: string }, said = token): CallLine {
+function lineTo(peer: PeerAddress | { socketPath: string }, said = token): CallLine {
   return new CallLine({ node: 'n1', token: said, open: () => openLine(peer) });
 }
 

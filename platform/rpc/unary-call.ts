@@ -1,0 +1,198 @@
+/** One unary call on an HTTP/2 session, as gRPC writes it: a header, a message, the answer's message, and a status in the trailers. */
+import { type ClientHttp2Session, type ClientHttp2Stream, constants, type IncomingHttpHeaders } from 'node:http2';
+import { type MethodDefinition, status } from '@grpc/grpc-js';
+import { PlatformError } from '#common';
+import type { CallSettings } from './channel.ts';
+import { callTimeoutMs, messageBytesMax } from './limits.ts';
+import { errorTrailer, fromStatus } from './service-error.ts';
+
+export type UnaryDefinition<Request, Response> = Pick<
+  MethodDefinition<Request, Response>,
+  'path' | 'requestSerialize' | 'responseDeserialize'
+>;
+
+/** A connection, and the name under which its peer is asked. */
+export interface UnaryWay {
+  readonly session: ClientHttp2Session;
+  readonly authority: string;
+}
+
+/** Before each message: a byte that is 1 where it is compressed, and its length. */
+const prefixBytes = 5;
+
+/** Above this a message is not copied behind its prefix but written after it. */
+const copiedBytesMax = 16 * 2 ** 10;
+
+/** gRPC allows eight digits. */
+const timeoutDigitsMax = 99_999_999;
+
+/** Rejects with a PlatformError; the session may end at any time. */
+export function unaryCall<Request, Response>(
+  { session, authority }: UnaryWay,
+  { path, requestSerialize, responseDeserialize }: UnaryDefinition<Request, Response>,
+  request: Request,
+  { timeoutMs = callTimeoutMs, signal }: CallSettings,
+): Promise<Response> {
+  const message = requestSerialize(request);
+  if (message.length > messageBytesMax) return Promise.reject(tooLarge('a request', message.length));
+  const { promise, resolve, reject } = Promise.withResolvers<Response>();
+  // A list of names and values costs the least; the types do not know of it yet.
+  const stream = session.request(headersOf(path, authority, timeoutMs) as unknown as Record<string, string>);
+  const answer = new Answer();
+  const timer = Number.isFinite(timeoutMs) ? setTimeout(() => giveUp(status.DEADLINE_EXCEEDED), timeoutMs) : undefined;
+  const cancel = () => giveUp(status.CANCELLED);
+  let open = true;
+  const close = (): boolean => {
+    const first = open;
+    open = false;
+    clearTimeout(timer);
+    signal?.removeEventListener('abort', cancel);
+    return first;
+  };
+  const fail = (error: Error) => {
+    if (close()) reject(error);
+    if (!stream.closed) stream.close(constants.NGHTTP2_CANCEL);
+  };
+  const giveUp = (code: status) => {
+    fail(fromStatus(code, code === status.CANCELLED ? 'the call was cancelled' : `no answer within ${timeoutMs} ms`));
+  };
+  const settle = (trailers: IncomingHttpHeaders) => {
+    try {
+      const response = responseDeserialize(answer.read(trailers));
+      if (close()) resolve(response);
+    } catch (thrown) {
+      fail(PlatformError.from(thrown));
+    }
+  };
+  stream.on('response', (headers, flags) => {
+    answer.httpStatus = headers[':status'] ?? 0;
+    // An error needs no message: its status comes with the headers, which are the end.
+    if ((flags & constants.NGHTTP2_FLAG_END_STREAM) !== 0) settle(headers);
+  });
+  stream.on('data', (chunk: Buffer) => {
+    if (!answer.take(chunk)) fail(tooLarge('an answer', answer.announcedBytes ?? 0));
+  });
+  stream.on('trailers', settle);
+  stream.on('error', (error) => fail(fromStatus(codeOf(session, stream), error.message, undefined, error)));
+  stream.on('close', () => {
+    const code = codeOf(session, stream);
+    if (answer.httpStatus !== 0 && code === status.UNAVAILABLE && !session.destroyed) settle({});
+    else fail(fromStatus(code, 'the connection was lost before an answer came'));
+  });
+  if (signal?.aborted) cancel();
+  else {
+    signal?.addEventListener('abort', cancel, { once: true });
+    write(stream, message);
+  }
+  return promise;
+}
+
+function headersOf(path: string, authority: string, timeoutMs: number): string[] {
+  const headers = [
+    ...[':method', 'POST', ':scheme', 'https', ':authority', authority, ':path', path],
+    ...['te', 'trailers', 'content-type', 'application/grpc', 'user-agent', 'pilotfish'],
+  ];
+  if (Number.isFinite(timeoutMs)) headers.push('grpc-timeout', timeoutText(timeoutMs));
+  return headers;
+}
+
+function timeoutText(timeoutMs: number): string {
+  const ms = Math.max(0, Math.ceil(timeoutMs));
+  return ms <= timeoutDigitsMax ? `${ms}m` : `${Math.min(timeoutDigitsMax, Math.ceil(ms / 1_000))}S`;
+}
+
+function write(stream: ClientHttp2Stream, message: Buffer): void {
+  const small = message.length <= copiedBytesMax;
+  const first = Buffer.allocUnsafe(prefixBytes + (small ? message.length : 0));
+  first[0] = 0;
+  first.writeUInt32BE(message.length, 1);
+  if (small) {
+    message.copy(first, prefixBytes);
+    stream.end(first);
+  } else {
+    stream.write(first);
+    stream.end(message);
+  }
+}
+
+/** What has come of an answer. */
+class Answer {
+  httpStatus = 0;
+  /** Of its message; undefined until its prefix is there. */
+  announcedBytes: number | undefined;
+  readonly #chunks: Buffer[] = [];
+  #bytes = 0;
+
+  /** False where it is, or says that it will be, larger than a message may be. */
+  take(chunk: Buffer): boolean {
+    // What stands on an error page is of no use, but it has to be read.
+    if (this.httpStatus !== constants.HTTP_STATUS_OK) return true;
+    this.#chunks.push(chunk);
+    this.#bytes += chunk.length;
+    if (this.announcedBytes === undefined && this.#bytes >= prefixBytes) {
+      this.announcedBytes = this.#whole().readUInt32BE(1);
+    }
+    return Math.max(this.announcedBytes ?? 0, this.#bytes - prefixBytes) <= messageBytesMax;
+  }
+
+  /** The message; throws what the status says, or that there is no message. */
+  read(trailers: IncomingHttpHeaders): Buffer {
+    const code = Number(trailers['grpc-status'] ?? Number.NaN);
+    if (code !== status.OK) throw this.#failure(code, trailers);
+    if (this.announcedBytes !== this.#bytes - prefixBytes) {
+      throw fromStatus(status.INTERNAL, `an answer of ${this.#bytes} bytes is not one message`);
+    }
+    const whole = this.#whole();
+    if (whole[0] !== 0) throw fromStatus(status.INTERNAL, 'an answer is compressed, which nobody asked for');
+    return whole.subarray(prefixBytes);
+  }
+
+  #failure(code: number, trailers: IncomingHttpHeaders): Error {
+    if (!(code in status)) {
+      const why = this.httpStatus === constants.HTTP_STATUS_OK ? 'it has no status' : `HTTP status ${this.httpStatus}`;
+      return fromStatus(status.UNKNOWN, `the other side answers something that is not gRPC: ${why}`);
+    }
+    const detail = trailers[errorTrailer];
+    const bytes = typeof detail === 'string' ? Buffer.from(detail, 'base64') : undefined;
+    return fromStatus(code, unescaped(String(trailers['grpc-message'] ?? '')), bytes);
+  }
+
+  #whole(): Buffer {
+    const [first = Buffer.alloc(0)] = this.#chunks;
+    return this.#chunks.length <= 1 ? first : Buffer.concat(this.#chunks, this.#bytes);
+  }
+}
+
+/** Messages of a status are percent-encoded; one that is not, is taken as it stands. */
+function unescaped(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
+/** What a stream that ended without a status says (gRPC over HTTP/2, "Errors"). */
+function codeOf(session: ClientHttp2Session, { rstCode }: ClientHttp2Stream): status {
+  if (session.destroyed) return status.UNAVAILABLE;
+  switch (rstCode ?? constants.NGHTTP2_NO_ERROR) {
+    case constants.NGHTTP2_NO_ERROR:
+    case constants.NGHTTP2_REFUSED_STREAM:
+      return status.UNAVAILABLE;
+    case constants.NGHTTP2_CANCEL:
+      return status.CANCELLED;
+    case constants.NGHTTP2_ENHANCE_YOUR_CALM:
+      return status.RESOURCE_EXHAUSTED;
+    case constants.NGHTTP2_INADEQUATE_SECURITY:
+      return status.PERMISSION_DENIED;
+    default:
+      return status.INTERNAL;
+  }
+}
+
+function tooLarge(what: string, bytes: number): PlatformError {
+  return new PlatformError(
+    'payload-too-large',
+    `${what} of ${bytes} bytes is larger than a message may be (${messageBytesMax})`,
+  );
+}
