@@ -4,7 +4,7 @@ import type { TLSSocket } from 'node:tls';
 import { answerWindowBytes, handshakeMsMax, type Keepalive } from './limits.ts';
 import { connectSecurely, type PeerAddress } from './secure-socket.ts';
 
-/** Resolves once the peer has shown its certificate and its settings; rejects with what stands in the way, or when the signal aborts. */
+/** Resolves once the peer has shown its certificate and its settings; rejects with what stands in the way. The signal ends it. */
 export function dialHttp2(peer: PeerAddress, keepalive: Keepalive, signal: AbortSignal): Promise<ClientHttp2Session> {
   const { promise, resolve, reject } = Promise.withResolvers<ClientHttp2Session>();
   const { address } = peer;
@@ -17,14 +17,10 @@ export function dialHttp2(peer: PeerAddress, keepalive: Keepalive, signal: Abort
   });
   const giveUp = (why: string) => socket.destroy(new Error(`${address} ${why}`));
   const late = setTimeout(() => giveUp(`did not finish its handshake within ${handshakeMsMax} ms`), handshakeMsMax);
-  const leave = () => giveUp('is not needed any more');
+  const leave = () => giveUp('is left: the client is closed');
   signal.addEventListener('abort', leave, { once: true });
-  const through = () => {
-    clearTimeout(late);
-    signal.removeEventListener('abort', leave);
-  };
   session.once('remoteSettings', () => {
-    through();
+    clearTimeout(late);
     session.setLocalWindowSize(answerWindowBytes);
     keepAlive(session, socket, keepalive);
     resolve(session);
@@ -32,17 +28,20 @@ export function dialHttp2(peer: PeerAddress, keepalive: Keepalive, signal: Abort
   // After the handshake it is the calls that have to know of an error, and their streams are told.
   session.on('error', reject);
   session.once('close', () => {
-    through();
+    clearTimeout(late);
+    signal.removeEventListener('abort', leave);
     reject(new Error(`${address} closed the connection`));
   });
   return promise;
 }
 
 /**
- * A ping without an answer ends the connection, and every call on it with `unavailable`. It is the socket that is ended: a
- * session that is being closed would wait for the silent peer to hang up.
+ * A ping without an answer ends the connection, and every call on it with `unavailable`. It is the socket that is ended, as
+ * everywhere here: a session that its peer has begun to close would wait for the peer to hang up. There Node sends no pings
+ * either; that the machine is gone is seen by TCP's.
  */
 function keepAlive(session: ClientHttp2Session, socket: TLSSocket, { timeMs, timeoutMs }: Keepalive): void {
+  socket.setKeepAlive(true, timeMs);
   let silent: NodeJS.Timeout | undefined;
   const giveUp = () => socket.destroy(new Error(`no sign of life for ${timeMs + timeoutMs} ms`));
   const pings = setInterval(() => {

@@ -43,10 +43,9 @@ export class UnaryClient {
     return this.#dialAndCall(method, request, settings);
   }
 
-  /** Calls that are open are answered still. */
+  /** Ends calls that are open, with `unavailable`. */
   close(): void {
     this.#closing.abort();
-    this.#way?.session.close();
   }
 
   async #dialAndCall<Request, Response>(
@@ -69,7 +68,7 @@ export class UnaryClient {
     const { signal } = this.#closing;
     let failure: unknown;
     for (const address of addresses) {
-      if (signal.aborted) throw fromStatus(status.CANCELLED, 'the client is closed');
+      if (signal.aborted) throw fromStatus(status.UNAVAILABLE, 'the client is closed');
       try {
         const session = await dialHttp2({ address, serverName, tls }, this.#keepalive, signal);
         this.#way = { session, authority: serverName };
