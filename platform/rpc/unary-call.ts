@@ -42,26 +42,30 @@ export function unaryCall<Request, Response>(
   const timer = Number.isFinite(timeoutMs) ? setTimeout(() => giveUp(status.DEADLINE_EXCEEDED), timeoutMs) : undefined;
   const cancel = () => giveUp(status.CANCELLED);
   let open = true;
-  const close = (): boolean => {
-    const first = open;
+  const end = () => {
     open = false;
     clearTimeout(timer);
     signal?.removeEventListener('abort', cancel);
-    return first;
   };
-  const fail = (error: Error) => {
-    if (close()) reject(error);
+  // Whatever comes after the first outcome is not looked at: an error costs more to make than the rest of a call.
+  const fail = (why: () => unknown) => {
+    if (!open) return;
+    end();
+    reject(PlatformError.from(why()));
     if (!stream.closed) stream.close(constants.NGHTTP2_CANCEL);
   };
   const giveUp = (code: status) => {
-    fail(fromStatus(code, code === status.CANCELLED ? 'the call was cancelled' : `no answer within ${timeoutMs} ms`));
+    const text = code === status.CANCELLED ? 'the call was cancelled' : `no answer within ${timeoutMs} ms`;
+    fail(() => fromStatus(code, text));
   };
   const settle = (trailers: IncomingHttpHeaders) => {
+    if (!open) return;
     try {
       const response = responseDeserialize(answer.read(trailers));
-      if (close()) resolve(response);
+      end();
+      resolve(response);
     } catch (thrown) {
-      fail(PlatformError.from(thrown));
+      fail(() => thrown);
     }
   };
   stream.on('response', (headers, flags) => {
@@ -70,14 +74,14 @@ export function unaryCall<Request, Response>(
     if ((flags & constants.NGHTTP2_FLAG_END_STREAM) !== 0) settle(headers);
   });
   stream.on('data', (chunk: Buffer) => {
-    if (!answer.take(chunk)) fail(tooLarge('an answer', answer.announcedBytes ?? 0));
+    if (!answer.take(chunk)) fail(() => tooLarge('an answer', answer.announcedBytes ?? 0));
   });
   stream.on('trailers', settle);
-  stream.on('error', (error) => fail(fromStatus(codeOf(session, stream), error.message, undefined, error)));
+  stream.on('error', (error) => fail(() => fromStatus(codeOf(session, stream), error.message, undefined, error)));
   stream.on('close', () => {
-    const code = codeOf(session, stream);
-    if (answer.httpStatus !== 0 && code === status.UNAVAILABLE && !session.destroyed) settle({});
-    else fail(fromStatus(code, 'the connection was lost before an answer came'));
+    // A page of another kind of server has an end, but no trailers.
+    if (answer.httpStatus !== 0 && stream.rstCode === constants.NGHTTP2_NO_ERROR && !session.destroyed) settle({});
+    else fail(() => fromStatus(codeOf(session, stream), 'the connection was lost before an answer came'));
   });
   if (signal?.aborted) cancel();
   else {
@@ -88,10 +92,8 @@ export function unaryCall<Request, Response>(
 }
 
 function headersOf(path: string, authority: string, timeoutMs: number): string[] {
-  const headers = [
-    ...[':method', 'POST', ':scheme', 'https', ':authority', authority, ':path', path],
-    ...['te', 'trailers', 'content-type', 'application/grpc', 'user-agent', 'pilotfish'],
-  ];
+  const headers = [':method', 'POST', ':scheme', 'https', ':authority', authority, ':path', path];
+  headers.push('te', 'trailers', 'content-type', 'application/grpc', 'user-agent', 'pilotfish');
   if (Number.isFinite(timeoutMs)) headers.push('grpc-timeout', timeoutText(timeoutMs));
   return headers;
 }
