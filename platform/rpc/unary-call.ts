@@ -68,19 +68,26 @@ export function unaryCall<Request, Response>(
       fail(() => thrown);
     }
   };
+  // Node may tell of a message before its headers, and of trailers before the message.
+  let trailers: IncomingHttpHeaders = {};
   stream.on('response', (headers, flags) => {
     answer.httpStatus = headers[':status'] ?? 0;
+    if (!answer.fits) fail(() => tooLarge('an answer', answer.announcedBytes ?? 0));
     // An error needs no message: its status comes with the headers, which are the end.
     if ((flags & constants.NGHTTP2_FLAG_END_STREAM) !== 0) settle(headers);
   });
   stream.on('data', (chunk: Buffer) => {
-    if (!answer.take(chunk)) fail(() => tooLarge('an answer', answer.announcedBytes ?? 0));
+    answer.take(chunk);
+    if (!answer.fits) fail(() => tooLarge('an answer', answer.announcedBytes ?? 0));
   });
-  stream.on('trailers', settle);
+  stream.on('trailers', (given) => {
+    trailers = given;
+    if (answer.isWhole) settle(trailers);
+  });
   stream.on('error', (error) => fail(() => fromStatus(codeOf(session, stream), error.message, undefined, error)));
   stream.on('close', () => {
-    // A page of another kind of server has an end, but no trailers.
-    if (answer.httpStatus !== 0 && stream.rstCode === constants.NGHTTP2_NO_ERROR && !session.destroyed) settle({});
+    if (answer.httpStatus !== 0 && stream.rstCode === constants.NGHTTP2_NO_ERROR && !session.destroyed)
+      settle(trailers);
     else fail(() => fromStatus(codeOf(session, stream), 'the connection was lost before an answer came'));
   });
   if (signal?.aborted) cancel();
@@ -125,23 +132,33 @@ class Answer {
   readonly #chunks: Buffer[] = [];
   #bytes = 0;
 
-  /** False where it is, or says that it will be, larger than a message may be. */
-  take(chunk: Buffer): boolean {
+  take(chunk: Buffer): void {
     // What stands on an error page is of no use, but it has to be read.
-    if (this.httpStatus !== constants.HTTP_STATUS_OK) return true;
+    if (this.#isPage) return;
     this.#chunks.push(chunk);
     this.#bytes += chunk.length;
     if (this.announcedBytes === undefined && this.#bytes >= prefixBytes) {
       this.announcedBytes = this.#whole().readUInt32BE(1);
     }
-    return Math.max(this.announcedBytes ?? 0, this.#bytes - prefixBytes) <= messageBytesMax;
+  }
+
+  /** False where it is, or says that it will be, larger than a message may be. */
+  get fits(): boolean {
+    if (this.#isPage) return true;
+    // As long as it could be a page its first bytes say nothing.
+    const announced = this.httpStatus === 0 ? 0 : (this.announcedBytes ?? 0);
+    return Math.max(announced, this.#bytes - prefixBytes) <= messageBytesMax;
+  }
+
+  get isWhole(): boolean {
+    return this.announcedBytes === this.#bytes - prefixBytes;
   }
 
   /** The message; throws what the status says, or that there is no message. */
   read(trailers: IncomingHttpHeaders): Buffer {
     const code = Number(trailers['grpc-status'] ?? Number.NaN);
     if (code !== status.OK) throw this.#failure(code, trailers);
-    if (this.announcedBytes !== this.#bytes - prefixBytes) {
+    if (!this.isWhole) {
       throw fromStatus(status.INTERNAL, `an answer of ${this.#bytes} bytes is not one message`);
     }
     const whole = this.#whole();
@@ -157,6 +174,10 @@ class Answer {
     const detail = trailers[errorTrailer];
     const bytes = typeof detail === 'string' ? Buffer.from(detail, 'base64') : undefined;
     return fromStatus(code, unescaped(String(trailers['grpc-message'] ?? '')), bytes);
+  }
+
+  get #isPage(): boolean {
+    return this.httpStatus !== 0 && this.httpStatus !== constants.HTTP_STATUS_OK;
   }
 
   #whole(): Buffer {

@@ -1,13 +1,14 @@
 /** What a server may answer to a call without grpc-js: anything, and each is an error that says what it was. */
-import { once } from 'node:events';
-import { createSecureServer, type ServerHttp2Stream } from 'node:http2';
+import { EventEmitter, once } from 'node:events';
+import { type ClientHttp2Session, createSecureServer, type ServerHttp2Stream } from 'node:http2';
 import type { AddressInfo, Socket } from 'node:net';
 import { status } from '@grpc/grpc-js';
 import { afterEach, beforeAll, expect, test } from 'vitest';
 import { type ErrorCode, PlatformError } from '#common';
-import { ErrorDetail, GatewayService, InvokeResponse } from '#proto';
+import { ErrorDetail, GatewayService, InvokeRequest, InvokeResponse } from '#proto';
 import { errorTrailer, type TlsIdentity, toErrorDetail, UnaryClient } from '#rpc';
 import { gatewayServerName } from '#security';
+import { unaryCall } from '../../platform/rpc/unary-call.ts';
 import { createMembers } from '../harness/members.ts';
 import { fc } from '../harness/properties.ts';
 
@@ -168,4 +169,28 @@ test('an answer arrives in whatever pieces it is sent', async () => {
     }),
     { numRuns: 100 },
   );
+});
+
+test('an answer counts in whatever order Node tells of its parts', async () => {
+  const parts: ((stream: EventEmitter) => void)[] = [
+    (stream) => stream.emit('response', { ':status': 200 }, 0),
+    (stream) => stream.emit('data', message(hi)),
+    (stream) => stream.emit('trailers', ok),
+  ];
+  for (const order of [
+    [0, 1, 2],
+    [0, 2, 1],
+    [1, 0, 2],
+    [1, 2, 0],
+    [2, 0, 1],
+    [2, 1, 0],
+  ]) {
+    // Which of them comes first depends on what else Node is doing, and no server can make it so.
+    const stream = Object.assign(new EventEmitter(), { rstCode: 0, closed: false, end: () => undefined });
+    const session = { destroyed: false, request: () => stream } as unknown as ClientHttp2Session;
+    const call = unaryCall({ session, authority: '' }, GatewayService.invoke, InvokeRequest.fromPartial({}), {});
+    for (const at of order) parts[at]?.(stream);
+    stream.emit('close');
+    expect(await call).toMatchObject({ payload: Buffer.from('hi'), node: 'n1' });
+  }
 });
