@@ -13,6 +13,8 @@ export class FrameWriter {
   readonly #soon: (flush: () => void) => unknown;
   #batch = Buffer.allocUnsafeSlow(batchBytes);
   #used = 0;
+  #frames = 0;
+  #framesBefore = 0;
   #flushPlanned = false;
 
   /** `soon` is `setImmediate` where frames are caused by callbacks of their own that come together, as from an HTTP/2 session. */
@@ -24,6 +26,11 @@ export class FrameWriter {
   /** Bytes that the peer has not taken yet; callers bound it. */
   get bufferedBytes(): number {
     return this.#used + this.#socket.writableLength;
+  }
+
+  /** How many left together the last time. */
+  get framesBefore(): number {
+    return this.#framesBefore;
   }
 
   /** Throws `payload-too-large` for a frame over its limits. The body may be reused once the call returns only if it is small. */
@@ -43,6 +50,7 @@ export class FrameWriter {
     const need = framePrefixBytes + headerBytes + (inline ? body.length : 0);
     if (need > batchBytes) return this.#writeAlone(type, id, flags, header, headerBytes, body);
     if (this.#used + need > batchBytes) this.flush();
+    this.#frames++;
     const batch = this.#batch;
     let at = writePrefix(batch, this.#used, total, id, type, flags, headerBytes);
     if (headerBytes > 0) at += batch.write(header, at);
@@ -65,6 +73,8 @@ export class FrameWriter {
   flush(): void {
     this.#flushPlanned = false;
     if (this.#used === 0) return;
+    this.#framesBefore = this.#frames;
+    this.#frames = 0;
     if (this.#used < batchBytes / 16) {
       // A copy of a few frames is cheaper than a new batch buffer.
       this.#socket.write(Buffer.from(this.#batch.subarray(0, this.#used)));

@@ -62,8 +62,9 @@ const answers: Record<string, (call: Call) => void> = {
   waits: (call) => void waiting.push(call),
 };
 const ran = { instance: 'n1-i1', ms: 1 };
+let skewMs = 0;
 const agent = {
-  clock: systemClock,
+  clock: { ...systemClock, monotonic: () => systemClock.monotonic() + skewMs },
   config: { node: 'n1' },
   logs: { write: () => undefined },
   hasTimeFor: () => true,
@@ -126,6 +127,17 @@ describe.each([
     const told = await callOf(line, 'describes', Buffer.from('six'));
     expect(told).toMatchObject({ payload: Buffer.from('six'), headers: { 'Pilotfish-Shape': '2,3' } });
     expect((await callOf(line, 'echo')).headers).toEqual({});
+    line.drop('is done');
+  });
+
+  it('ends a call whose outcome is overdue', async () => {
+    const line = lineTo(peer());
+    const call = expect(callOf(line, 'waits')).rejects.toMatchObject({ code: 'timeout' });
+    await expect.poll(() => waiting.length, { timeout: 5_000 }).toBeGreaterThan(0);
+    skewMs += 60_000;
+    await call;
+    expect((await callOf(line, 'echo', Buffer.from('next'))).payload.toString()).toBe('next');
+    waiting.length = 0;
     line.drop('is done');
   });
 

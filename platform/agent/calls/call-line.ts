@@ -24,6 +24,8 @@ export interface CallLineOptions extends InvocationOptions {
 
 /** Calls of one line at once; a gateway keeps to fewer by itself (R6). */
 const callsMax = 8_192;
+/** How often calls are looked for whose outcome is overdue. */
+const lateCheckMs = 1_000;
 /** Answers that the gateway has not read: past it the line is of no use any more (R6). */
 const waitingBytesMax = 128 * 2 ** 20;
 
@@ -46,6 +48,10 @@ export class CallLine {
         this.#end(messageOf(error));
       }
     });
+    const lateChecks = setInterval(() => {
+      for (const invocation of this.#running.values()) invocation.endIfLate();
+    }, lateCheckMs).unref();
+    socket.once('close', () => clearInterval(lateChecks));
     // The gateway went away: its calls run on, their outcomes have no reader.
     socket.on('error', () => socket.destroy());
   }

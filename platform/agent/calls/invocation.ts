@@ -1,6 +1,6 @@
 /** A synchronous call on this node: off the gateway's line, through an instance, and back. JetStream has no part in it. */
 import { headerLines, publishSubject } from '#broker';
-import { formatBytes, PlatformError, withDeadline } from '#common';
+import { formatBytes, PlatformError } from '#common';
 import { type CallHeader, type LineCall, type LineOutcome, readOutputHeaders, resultForms } from '#frames';
 import { invokePayloadBytesMax } from '#rpc';
 import type { Agent } from '../agent.ts';
@@ -22,6 +22,7 @@ export class Invocation {
   readonly #payload: Uint8Array;
   readonly #agent: Agent;
   readonly #began: number;
+  readonly #settled = Promise.withResolvers<CallOutcome>();
   #call: Call | undefined;
   #instance = '';
   #cold = false;
@@ -36,7 +37,7 @@ export class Invocation {
 
   /** The answer; empty where it went out in pieces. Rejects with what the caller is told. */
   async run(onChunk: (data: Uint8Array) => void): Promise<Uint8Array> {
-    const { f: name, d: digest, t: timeoutMs, r: isStream } = this.#request;
+    const { f: name, d: digest, r: isStream } = this.#request;
     const found = this.#agent.find(digest);
     if (!found) throw new PlatformError('not-found', `this node does not know ${name} ${digest.slice(0, 12)}`);
     if (!this.#agent.hasTimeFor(found.pool)) {
@@ -49,8 +50,7 @@ export class Invocation {
       );
     }
     this.#cold = !found.pool.ready;
-    const settled = this.#submit(found.pool, onChunk);
-    const outcome = await withDeadline(settled, timeoutMs + outcomeGraceMs, `the call of ${name}`);
+    const outcome = await this.#submit(found.pool, onChunk);
     if (outcome.kind !== 'result') throw await this.#failureOf(outcome, found.stacks);
     const answer = outcome.form === resultForms.several ? await this.#split(outcome) : outcome.body;
     if (answer.length > invokePayloadBytesMax) {
@@ -70,6 +70,14 @@ export class Invocation {
     for (const { instance } of this.#agent.instances()) instance.cancel(this.#call);
   }
 
+  /** Rejects it where its outcome is overdue. Asked now and then: a timer of each call costs as much as reading it. */
+  endIfLate(): void {
+    const { f: name, t: timeoutMs } = this.#request;
+    const lateMs = timeoutMs + outcomeGraceMs;
+    if (this.#agent.clock.monotonic() - this.#began < lateMs) return;
+    this.#settled.reject(new PlatformError('timeout', `the call of ${name} did not end within ${lateMs} ms`));
+  }
+
   /** Where and how long it ran, and what the function said of its answer. */
   outcome(): LineOutcome {
     const ms = this.#agent.clock.monotonic() - this.#began;
@@ -78,7 +86,6 @@ export class Invocation {
   }
 
   #submit(pool: FunctionPool, onChunk: (data: Uint8Array) => void): Promise<CallOutcome> {
-    const { promise, resolve } = Promise.withResolvers<CallOutcome>();
     const { i, t: timeoutMs, h, r, w } = this.#request;
     const trace = this.#agent.traces?.beginCall(pool.version, { id: i, headers: h ?? {}, dueMs: w });
     const header: CallHeader = {
@@ -101,7 +108,7 @@ export class Invocation {
         this.#instance = run.instance;
         trace?.handled(outcome, run, this.#agent.clock.now());
         trace?.end(this.#agent.clock.now());
-        resolve(outcome);
+        this.#settled.resolve(outcome);
       },
     };
     if (!pool.submit(this.#call)) {
@@ -109,7 +116,7 @@ export class Invocation {
         hint: 'Call again a little later.',
       });
     }
-    return promise;
+    return this.#settled.promise;
   }
 
   /** What the caller is told; the function's author finds it in the log, too. */

@@ -5,7 +5,7 @@ import { latestAlias, type Registry } from '#registry';
 import { mayRunOn } from '#routing';
 import { invokePayloadBytesMax, type Leaving } from '#rpc';
 import type { Changes } from '../changes.ts';
-import type { AgentAnswer, AgentCallOptions } from '../nodes/call-line.ts';
+import type { AgentCallOptions } from '../nodes/call-line.ts';
 import type { Fleet } from '../nodes/fleet.ts';
 import type { NodeLink } from '../nodes/node-link.ts';
 import type { ScalingLoop } from '../scaling/scaling-loop.ts';
@@ -58,8 +58,11 @@ export async function invoke(
     dueMs,
   };
   const end = options.scaling.beginCall(version.function);
-  const { link, answer } = await callSomewhere(call, options).finally(end);
-  return { ...answer, node: link.entry.node, version: version.number };
+  try {
+    return await callSomewhere(call, options);
+  } finally {
+    end();
+  }
 }
 
 /** The canary has its share of the calls that name no other version than the latest. */
@@ -72,13 +75,13 @@ function versionFor({ function: name, version }: InvokeRequest, registry: Regist
 async function callSomewhere(
   call: AgentCallOptions,
   { fleet, scaling, changes, clock }: InvokeOptions,
-): Promise<{ link: NodeLink; answer: AgentAnswer }> {
+): Promise<InvokeResponse> {
   const { version, caller } = call;
   const deadline = clock.monotonic() + slotWaitMs;
   for (;;) {
     const link = chooseNode(fleet.ready(), version);
     try {
-      if (link) return { link, answer: await link.call(call) };
+      if (link) return { ...(await link.call(call)), node: link.entry.node, version: version.number };
     } catch (error) {
       // A slot that the node's last report showed free may have been taken since.
       if (PlatformError.from(error).code !== 'no-capacity') throw error;

@@ -79,13 +79,15 @@ export class CallLine {
       f: version.function,
       d: version.digest,
       t: timeoutMs,
-      h: headers,
+      ...(isEmpty(headers) ? {} : { h: headers }),
       ...(onChunk ? { r: true } : {}),
       ...(headers['traceparent'] === undefined ? {} : { w: dueMs }),
     };
     const outcome: OpenCall = { ...Promise.withResolvers<AgentAnswer>(), onChunk };
     writer.write(frameTypes.call, id, 0, JSON.stringify(header), payload);
     this.#calls.set(id, outcome);
+    // Calls that come together leave together; one that is alone, as the last one was, has nobody to wait for.
+    if (this.#calls.size === 1 && writer.framesBefore === 1) writer.flush();
     const stay = caller.whenGone(() => writer.write(frameTypes.cancel, id, 0, ''));
     try {
       return await outcome.promise;
@@ -140,4 +142,9 @@ export class CallLine {
     if (type !== frameTypes.error) throw new PlatformError('invalid', `sent a frame of unknown type ${type}`);
     call?.reject(fromErrorDetail(readJson<LineOutcome & { error: ErrorDetail }>(header).error));
   }
+}
+
+function isEmpty(headers: object): boolean {
+  for (const _ in headers) return false;
+  return true;
 }
