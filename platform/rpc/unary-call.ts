@@ -84,7 +84,10 @@ export function unaryCall<Request, Response>(
     trailers = given;
     if (answer.isWhole) settle(trailers);
   });
-  stream.on('error', (error) => fail(() => fromStatus(codeOf(session, stream), error.message, undefined, error)));
+  stream.on('error', (error) => {
+    const text = session.destroyed ? `the connection was lost: ${error.message}` : error.message;
+    fail(() => fromStatus(codeOf(session, stream), text, undefined, error));
+  });
   stream.on('close', () => {
     if (answer.httpStatus !== 0 && stream.rstCode === constants.NGHTTP2_NO_ERROR && !session.destroyed)
       settle(trailers);
