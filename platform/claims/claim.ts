@@ -73,6 +73,12 @@ export function readClaim(headers: Readonly<Record<string, string | undefined>>)
   });
 }
 
+/** Of a payload that lies elsewhere, as its claim says; undefined where there is none, or one that cannot be read. */
+export function claimedBytes(headers: Readonly<Record<string, string | undefined>>): number | undefined {
+  const bytes = Number(headers[claimHeader]?.split(' ')[2]);
+  return Number.isSafeInteger(bytes) ? bytes : undefined;
+}
+
 /** Sides as the header has them, "16,256"; none where it is missing or says nothing that can be used. */
 export function parseShape(text = ''): readonly number[] {
   const sides = text === '' ? [] : text.split(',').map(Number);

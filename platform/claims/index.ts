@@ -7,6 +7,7 @@ export {
   checkClaimed,
   checksumOf,
   claimBytesMax,
+  claimedBytes,
   claimHeader,
   claimOf,
   dtypeHeader,

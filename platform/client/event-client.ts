@@ -17,7 +17,7 @@ import {
   tokenApi,
   userSubject,
 } from '#broker';
-import { claimHeader } from '#claims';
+import { claimedBytes } from '#claims';
 import { PlatformError, systemClock } from '#common';
 import type { Claims, Connection } from '#model';
 import { decodePack, packHeader, packLeftHeader, readMemberHeaders } from '#packs';
@@ -162,12 +162,6 @@ export class EventClient {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }
-}
-
-/** Of a payload that lies elsewhere, as its claim says. */
-function claimedBytes(headers: Readonly<Record<string, string>>): number | undefined {
-  const bytes = Number(headers[claimHeader]?.split(' ')[2]);
-  return Number.isSafeInteger(bytes) ? bytes : undefined;
 }
 
 /** Its events, as if each had been published by itself. What cannot be opened is given as it is: a reader is no judge. */

@@ -205,7 +205,8 @@ pilotfish.run(handle)
       },
       { timeoutMs: 50_000, what: 'a dead letter' },
     );
-    expect(letters).toMatchObject([{ reason: expect.stringContaining(reason), subject: `${functionName}.a` }]);
+    const told = { reason: expect.stringContaining(reason), subject: `${functionName}.a`, eventBytes: 2 * 2 ** 20 };
+    expect(letters).toMatchObject([told]);
     const [letter] = await Array.fromAsync(pilot.client.deadLetters(functionName));
     const { stdout } = await pilot.cli(['dlq', 'peek', functionName, String(letter?.sequence)]);
     expect(stdout).toMatch(/^payload\t2\.0 MiB, in a file of shared, [0-9a-f]{24}$/m);

@@ -193,8 +193,8 @@ function payloadText(
   payload: Uint8Array,
   claim: string | undefined,
 ): string {
-  const [place, name, bytes] = claim?.split(' ') ?? [];
-  if (bytes !== undefined) return `${formatBytes(Number(bytes))}, in a file of ${place}, ${name}`;
+  const [place, name] = claim?.split(' ') ?? [];
+  if (name !== undefined) return `${formatBytes(eventBytes)}, in a file of ${place}, ${name}`;
   if (payload.length > 0 || eventBytes === 0) return `${formatBytes(payload.length)} ${preview(payload)}`;
   const look = `pilotfish tail ${subject} --from ${eventSequence} --count 1`;
   return `${formatBytes(eventBytes)}, not in the letter; while the event is stored: ${look}`;

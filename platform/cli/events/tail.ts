@@ -75,11 +75,10 @@ async function save(folder: string, event: StoredEvent, client: EventClient): Pr
   return path;
 }
 
-function eventText({ sequence, time, subject, headers, data }: StoredEvent): string {
+function eventText({ sequence, time, subject, headers, data, bytes }: StoredEvent): string {
   const claimed = headers['Pilotfish-Claim']?.split(' ');
-  const size = formatBytes(claimed ? Number(claimed[2]) : data.byteLength);
   const content = claimed ? `in a file of ${claimed[0]}, ${claimed[1]}` : preview(data);
-  return [sequence, time.toISOString(), subject, size, content].join('\t');
+  return [sequence, time.toISOString(), subject, formatBytes(bytes), content].join('\t');
 }
 
 /** Text is shown as JSON shows it, so that no control character reaches the terminal; bytes as hexadecimal. */

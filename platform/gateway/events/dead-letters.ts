@@ -12,6 +12,7 @@ import {
   retrySubject,
   streams,
 } from '#broker';
+import { claimedBytes } from '#claims';
 import { PlatformError, systemClock } from '#common';
 import type {
   DeadLetter,
@@ -195,7 +196,7 @@ function describe({ sequence, timeMs, body }: Letter, registry: Registry, stacks
     subject: event.subject,
     eventSequence: event.sequence,
     eventId: eventIdOf(body),
-    eventBytes: event.bytes ?? 0,
+    eventBytes: claimedBytes(event.headers) ?? event.bytes ?? 0,
     eventTimeMs: event.time,
     redrivable: isRedrivable(body, registry),
     attempts: body.attempts.map(({ time, node, instance, durationMs, error, stack, lost = false }) => ({
