@@ -3,7 +3,7 @@
  * `connection-book.ts` (who is there) and `admission.ts` (who may call what), `channel.ts` calls, `handlers.ts` wraps async
  * functions, `service-error.ts` carries errors across, `limits.ts` holds the bounds, `reflection.ts` describes the services.
  * What is called thousands of times a second goes without grpc-js: `unary-client.ts` (whom), `dial-http2.ts` (the connection),
- * `unary-call.ts` (one call). Calls between gateway and agents go beside gRPC: `call-line.ts`.
+ * `unary-call.ts` (one call, its answer in `unary-answer.ts`). Calls between gateway and agents go beside gRPC: `call-line.ts`.
  */
 export type { Admission, AdmittedCall } from './admission.ts';
 export { type LineServer, openLine, startLineServer } from './call-line.ts';

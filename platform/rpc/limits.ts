@@ -51,6 +51,9 @@ export const answerWindowBytes = 2 ** 20;
 /** A call without a deadline of its own ends after this, so that nobody waits for ever for a silent peer. */
 export const callTimeoutMs = 30_000;
 
+/** Node takes a longer time for none at all: 24.8 days. */
+export const timerMsMax = 2 ** 31 - 1;
+
 /** One connection an agent on a thousand nodes, and as many programs again. */
 export const connectionsMax = 2_048;
 

@@ -3,8 +3,9 @@ import { type ClientHttp2Session, type ClientHttp2Stream, constants, type Incomi
 import { type MethodDefinition, status } from '@grpc/grpc-js';
 import { PlatformError } from '#common';
 import type { CallSettings } from './channel.ts';
-import { callTimeoutMs, messageBytesMax } from './limits.ts';
-import { errorTrailer, fromStatus } from './service-error.ts';
+import { callTimeoutMs, messageBytesMax, timerMsMax } from './limits.ts';
+import { fromStatus } from './service-error.ts';
+import { prefixBytes, UnaryAnswer } from './unary-answer.ts';
 
 export type UnaryDefinition<Request, Response> = Pick<
   MethodDefinition<Request, Response>,
@@ -16,9 +17,6 @@ export interface UnaryWay {
   readonly session: ClientHttp2Session;
   readonly authority: string;
 }
-
-/** Before each message: a byte that is 1 where it is compressed, and its length. */
-const prefixBytes = 5;
 
 /** Above this a message is not copied behind its prefix but written after it. */
 const copiedBytesMax = 16 * 2 ** 10;
@@ -38,8 +36,9 @@ export function unaryCall<Request, Response>(
   const { promise, resolve, reject } = Promise.withResolvers<Response>();
   // A list of names and values costs the least; the types do not know of it yet.
   const stream = session.request(headersOf(path, authority, timeoutMs) as unknown as Record<string, string>);
-  const answer = new Answer();
-  const timer = Number.isFinite(timeoutMs) ? setTimeout(() => giveUp(status.DEADLINE_EXCEEDED), timeoutMs) : undefined;
+  const answer = new UnaryAnswer();
+  const late = () => giveUp(status.DEADLINE_EXCEEDED);
+  const timer = Number.isFinite(timeoutMs) ? setTimeout(late, Math.min(timeoutMs, timerMsMax)) : undefined;
   const cancel = () => giveUp(status.CANCELLED);
   let open = true;
   const end = () => {
@@ -124,77 +123,6 @@ function write(stream: ClientHttp2Stream, message: Buffer): void {
   } else {
     stream.write(first);
     stream.end(message);
-  }
-}
-
-/** What has come of an answer. */
-class Answer {
-  httpStatus = 0;
-  /** Of its message; undefined until its prefix is there. */
-  announcedBytes: number | undefined;
-  readonly #chunks: Buffer[] = [];
-  #bytes = 0;
-
-  take(chunk: Buffer): void {
-    // What stands on an error page is of no use, but it has to be read.
-    if (this.#isPage) return;
-    this.#chunks.push(chunk);
-    this.#bytes += chunk.length;
-    if (this.announcedBytes === undefined && this.#bytes >= prefixBytes) {
-      this.announcedBytes = this.#whole().readUInt32BE(1);
-    }
-  }
-
-  /** False where it is, or says that it will be, larger than a message may be. */
-  get fits(): boolean {
-    if (this.#isPage) return true;
-    // As long as it could be a page its first bytes say nothing.
-    const announced = this.httpStatus === 0 ? 0 : (this.announcedBytes ?? 0);
-    return Math.max(announced, this.#bytes - prefixBytes) <= messageBytesMax;
-  }
-
-  get isWhole(): boolean {
-    return this.announcedBytes === this.#bytes - prefixBytes;
-  }
-
-  /** The message; throws what the status says, or that there is no message. */
-  read(trailers: IncomingHttpHeaders): Buffer {
-    const code = Number(trailers['grpc-status'] ?? Number.NaN);
-    if (code !== status.OK) throw this.#failure(code, trailers);
-    if (!this.isWhole) {
-      throw fromStatus(status.INTERNAL, `an answer of ${this.#bytes} bytes is not one message`);
-    }
-    const whole = this.#whole();
-    if (whole[0] !== 0) throw fromStatus(status.INTERNAL, 'an answer is compressed, which nobody asked for');
-    return whole.subarray(prefixBytes);
-  }
-
-  #failure(code: number, trailers: IncomingHttpHeaders): Error {
-    if (!(code in status)) {
-      const why = this.httpStatus === constants.HTTP_STATUS_OK ? 'it has no status' : `HTTP status ${this.httpStatus}`;
-      return fromStatus(status.UNKNOWN, `the other side answers something that is not gRPC: ${why}`);
-    }
-    const detail = trailers[errorTrailer];
-    const bytes = typeof detail === 'string' ? Buffer.from(detail, 'base64') : undefined;
-    return fromStatus(code, unescaped(String(trailers['grpc-message'] ?? '')), bytes);
-  }
-
-  get #isPage(): boolean {
-    return this.httpStatus !== 0 && this.httpStatus !== constants.HTTP_STATUS_OK;
-  }
-
-  #whole(): Buffer {
-    const [first = Buffer.alloc(0)] = this.#chunks;
-    return this.#chunks.length <= 1 ? first : Buffer.concat(this.#chunks, this.#bytes);
-  }
-}
-
-/** Messages of a status are percent-encoded; one that is not, is taken as it stands. */
-function unescaped(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
   }
 }
 

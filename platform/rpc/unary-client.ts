@@ -7,7 +7,7 @@ import { status } from '@grpc/grpc-js';
 import { messageOf } from '#common';
 import type { CallSettings } from './channel.ts';
 import { dialHttp2 } from './dial-http2.ts';
-import { callersKeepalive, callTimeoutMs, type Keepalive } from './limits.ts';
+import { callersKeepalive, callTimeoutMs, type Keepalive, timerMsMax } from './limits.ts';
 import { fromStatus } from './service-error.ts';
 import type { TlsIdentity } from './tls-credentials.ts';
 import { type UnaryDefinition, type UnaryWay, unaryCall } from './unary-call.ts';
@@ -91,7 +91,7 @@ async function patient<T>(wait: Promise<T>, timeoutMs: number, signal: AbortSign
   const { promise, reject } = Promise.withResolvers<never>();
   const late = () => reject(fromStatus(status.DEADLINE_EXCEEDED, `no connection within ${timeoutMs} ms`));
   const cancel = () => reject(fromStatus(status.CANCELLED, 'the call was cancelled'));
-  const timer = Number.isFinite(timeoutMs) ? setTimeout(late, timeoutMs) : undefined;
+  const timer = Number.isFinite(timeoutMs) ? setTimeout(late, Math.min(timeoutMs, timerMsMax)) : undefined;
   if (signal?.aborted) cancel();
   else signal?.addEventListener('abort', cancel, { once: true });
   try {

@@ -82,7 +82,7 @@ function open(
 test('calls that begin at once share one connection, and each has its own answer', async () => {
   await expect.poll(() => server.connections.size).toBe(0);
   const { invoke } = open();
-  const texts = Array.from({ length: 300 }, (_, at) => `call ${at}`);
+  const texts = Array.from({ length: 3_000 }, (_, at) => `call ${at}`);
   const answers = await Promise.all(texts.map((text) => invoke('echo', Buffer.from(text))));
   expect(answers.map(({ payload }) => payload.toString())).toEqual(texts);
   expect(server.connections.size).toBe(1);
@@ -125,6 +125,12 @@ test('a deadline ends the call here and is told there', async () => {
   gone = 0;
   await expect(open().invoke('wait', undefined, { timeoutMs: 100 })).rejects.toMatchObject({ code: 'timeout' });
   await expect.poll(() => gone, { timeout: 5_000 }).toBe(1);
+});
+
+test('a deadline beyond what a timer can hold is none', async () => {
+  const { invoke } = open();
+  for (const timeoutMs of [2 ** 31, 1e12, Number.POSITIVE_INFINITY])
+    expect((await invoke('echo', undefined, { timeoutMs })).payload.toString()).toBe('hi');
 });
 
 test('a signal ends the call before it is sent, while it waits for a connection, and while it runs', async () => {
