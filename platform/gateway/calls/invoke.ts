@@ -7,8 +7,8 @@ import { invokePayloadBytesMax, type Leaving } from '#rpc';
 import type { Changes } from '../changes.ts';
 import type { AgentCallOptions } from '../nodes/call-line.ts';
 import type { Fleet } from '../nodes/fleet.ts';
-import type { NodeLink } from '../nodes/node-link.ts';
 import type { ScalingLoop } from '../scaling/scaling-loop.ts';
+import { chooseNode } from './choose-node.ts';
 
 export interface InvokeOptions {
   readonly registry: Registry;
@@ -101,32 +101,4 @@ function noSlot(version: FunctionVersion, fleet: Fleet): PlatformError {
   }
   const message = `no node has had a free slot for ${version.function} for ${slotWaitMs / 1_000} s`;
   return new PlatformError('no-capacity', message, { hint: '`pilotfish node list` shows the slots in use.' });
-}
-
-/** Least calls an instance among nodes with a ready one; else one that is starting; else the one with most free slots. */
-function chooseNode(links: readonly NodeLink[], version: FunctionVersion): NodeLink | undefined {
-  let best: NodeLink | undefined;
-  let bestRank = Number.POSITIVE_INFINITY;
-  for (const link of links) {
-    const rank = rankOf(link, version);
-    if (rank < bestRank) {
-      best = link;
-      bestRank = rank;
-    }
-  }
-  return best;
-}
-
-/** Lower is better; Infinity cannot serve. */
-function rankOf(link: NodeLink, version: FunctionVersion): number {
-  const node = link.report?.node;
-  if (!node) return Number.POSITIVE_INFINITY;
-  const own = node.instances.filter((instance) => instance.digest === version.digest);
-  const ready = own.filter((instance) => instance.state === 'ready').length;
-  if (ready > 0) return link.openCalls / ready;
-  if (own.some((instance) => instance.state === 'spare')) return 0.5e6 + link.openCalls;
-  if (own.some((instance) => instance.state === 'starting')) return 1e6 + link.openCalls;
-  const free = node.slots - node.slotsUsed;
-  const canStart = free >= (version.spec?.resources?.cpu ?? 1) && mayRunOn(version.spec, link.entry);
-  return canStart ? 2e6 - free : Number.POSITIVE_INFINITY;
 }

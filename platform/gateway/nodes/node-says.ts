@@ -10,6 +10,8 @@ export interface VersionSays {
   ready: number;
   /** Those, and the ones that are starting. */
   active: number;
+  /** Those that are kept for the next call. */
+  spare: number;
 }
 
 export interface NodeSays {
@@ -39,10 +41,11 @@ function count({ node, loads }: ReportResponse): NodeSays {
   for (const { function: name, digest, state } of node?.instances ?? []) {
     let version = versions.get(digest);
     if (!version) {
-      version = { function: name, ready: 0, active: 0 };
+      version = { function: name, ready: 0, active: 0, spare: 0 };
       versions.set(digest, version);
     }
     explains ||= state === 'draining' || state === 'stopped';
+    if (state === 'spare') version.spare++;
     if (state !== 'ready' && state !== 'starting') continue;
     active++;
     version.active++;
