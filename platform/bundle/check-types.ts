@@ -21,11 +21,6 @@ const errorsShownMax = 10;
 /** What a function may import and tsc knows nothing of: modules that become WebAssembly.Module. */
 const ambient = `declare module '*.wasm' { const module: WebAssembly.Module; export default module; }
 declare module '*.as.ts' { const module: WebAssembly.Module; export default module; }
-declare namespace WebAssembly {
-  class Module { constructor(bytes: Uint8Array); }
-  class Instance { constructor(module: Module, imports?: object); readonly exports: Record<string, any>; }
-  class Memory { constructor(descriptor: { initial: number; maximum?: number }); readonly buffer: ArrayBuffer; }
-}
 `;
 const ambientFile = 'pilotfish-modules.d.ts';
 
@@ -39,7 +34,9 @@ export function checkTypes(entries: readonly string[], folder: string): TypeChec
   const options = optionsFor(compiler, folder);
   const ambientPath = join(folder, ambientFile);
   const host = hostFor(compiler, options, ambientPath);
-  const program = compiler.createProgram([...files, ambientPath], options, host);
+  // Node's types lack WebAssembly.
+  const webAssembly = join(sdkFolder(), 'testing/webassembly.d.ts');
+  const program = compiler.createProgram([...files, ambientPath, webAssembly], options, host);
   const diagnostics = compiler
     .getPreEmitDiagnostics(program)
     .filter(({ file }) => !file?.fileName.includes('node_modules'));

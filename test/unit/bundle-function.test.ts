@@ -4,7 +4,7 @@ import { createRequire, Module } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { bundleBytesMax, bundleFunction, checkTypes, readProject, sha256Hex, versionDigest } from '#bundle';
+import { bundleBytesMax, bundleFunction, readProject, sha256Hex, versionDigest } from '#bundle';
 import { PlatformError } from '#common';
 import { artifactBytesMax } from '#rpc';
 
@@ -151,6 +151,17 @@ test('a manifest whose entry is not there is refused', () => {
   expect(() => readProject(join(folder, 'm'))).toThrow(/there is no file "nothing.ts"/);
 });
 
+test('a command that names a script which is not there is told so: it may lie on the nodes', async () => {
+  write(
+    'c/pilotfish.yaml',
+    'functions:\n  c: { command: [python3, ./here.py, gone.py, -x.py, /opt/there.py, "1.5"] }\n',
+  );
+  write('c/here.py', '');
+  const { warnings, files } = await bundle(join(folder, 'c'));
+  expect(files.map(({ path }) => path)).toEqual(['here.py']);
+  expect(warnings).toEqual(['c: "gone.py" is no file beside the manifest, so it does not travel with the function']);
+});
+
 test('bundle and gateway agree on the largest artifact; what is larger is refused with its size', async () => {
   expect(bundleBytesMax).toBe(artifactBytesMax);
   write('big/pilotfish.yaml', 'functions:\n  big: { command: [python3, -V], files: [table.bin] }\n');
@@ -231,42 +242,5 @@ describe('what a function may import', () => {
     write('function.ts', importing('node:http'));
     write('pilotfish.yaml', 'functions:\n  web: { entry: function.ts, permissions: { net: true } }\n');
     expect(await bundle(folder)).toMatchObject({ files: [] });
-  });
-});
-
-describe('types', () => {
-  test('are checked as tsc would, with file, line, column and the line itself', () => {
-    const entry = write(
-      'function.ts',
-      `import { defineFunction } from 'pilotfish/sdk';
-import kernel from './kernel.as.ts';
-const wrong: number = 'text';
-export default defineFunction({ handle: (event) => [new WebAssembly.Instance(kernel), event.txt(), Buffer.from('x'), wrong] });
-`,
-    );
-    write('kernel.as.ts', 'export function f(x: f64): f64 { return x; }\n');
-    const { errors, note } = checkTypes([entry], folder);
-    expect(note).toBe('');
-    expect(errors).toHaveLength(2);
-    expect(errors[0]).toBe(
-      "function.ts:3:7: Type 'string' is not assignable to type 'number'.\n  3 | const wrong: number = 'text';\n    |       ^^^^^",
-    );
-    expect(errors[1]).toContain("function.ts:4:93: Property 'txt' does not exist");
-  });
-
-  test('of JavaScript and of what is right have no errors', () => {
-    const right = write(
-      'right.ts',
-      `import { defineFunction, Reject } from 'pilotfish/sdk';
-export default defineFunction({
-  async *handle(event, ctx) {
-    if (!ctx.secrets['TOKEN']) throw new Reject('no token');
-    await ctx.state.update('n', (entry) => Number(entry?.text() ?? 0) + 1);
-    yield event.json<{ a: number }>().a;
-  },
-});
-`,
-    );
-    expect(checkTypes([right, write('plain.js', 'let x = 1; x = "2";')], folder)).toEqual({ errors: [], note: '' });
   });
 });
