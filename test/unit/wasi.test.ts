@@ -45,6 +45,11 @@ export function handle(pointer: usize, length: i32): u64 {
     case 112: return answer(fd_prestat_get(3, out + 4), 0);
     case 111: return answer(path_open(3, 0, pointer, 1, 0, 0, 0, 0, out + 4), 0);
     case 115: return answer(sock_send(3, out, 0, 0, out + 4), 0);
+    case 33: {
+      store<usize>(out + 8, pointer + 1); store<i32>(out + 12, length - 1);
+      fd_write(2, out + 8, 1, out + 4);
+      unreachable();
+    }
     default: proc_exit(7);
   }
   return 0;
@@ -95,6 +100,13 @@ describe('WASI preview 1', () => {
 
   it('answers ENOSYS to the rest: files and sockets', () => {
     expect([call('o').getInt32(0, true), call('s').getInt32(0, true)]).toEqual([52, 52]);
+  });
+
+  it('has what a call wrote to stderr in the error of its trap, and not in that of the next', () => {
+    expect(() => call("!panicked at 'no such row', w.rs:21\nnote: no")).toThrow(
+      "unreachable; it last wrote: panicked at 'no such row', w.rs:21 | note: no",
+    );
+    expect(() => call('!')).toThrow(/^unreachable$/);
   });
 
   it('fails the call that leaves, and the next one works', () => {

@@ -6,6 +6,9 @@ import { type FunctionLog, Output, Reject, Retry } from '#sdk';
 const emittedMax = 4_096;
 /** A line without its end is written at this length. */
 const lineCharsMax = 8_192;
+/** Of what a call wrote to stderr. */
+const lastWordsMax = 3;
+const lastWordsCharsMax = 600;
 
 /** First argument of `pilotfish.fail`. */
 const failures: readonly ((message: string) => Error)[] = [
@@ -22,6 +25,7 @@ export class WasmCall {
   hasFailed = false;
   readonly #log: FunctionLog;
   readonly #lines = { info: '', error: '' };
+  #lastWords: readonly string[] = [];
   #failure: Error | undefined;
 
   constructor(log: FunctionLog) {
@@ -58,6 +62,13 @@ export class WasmCall {
     const lines = (this.#lines[level] + text).split('\n');
     this.#lines[level] = (lines.pop() ?? '').slice(0, lineCharsMax);
     for (const line of lines) this.#log[level](line);
+    if (level === 'error') this.#lastWords = [...this.#lastWords, ...lines].slice(-lastWordsMax);
+  }
+
+  /** The last lines on stderr; empty where there were none. */
+  get lastWords(): string {
+    const words = [...this.#lastWords, this.#lines.error].filter((line) => line !== '');
+    return words.slice(-lastWordsMax).join(' | ').slice(0, lastWordsCharsMax);
   }
 
   flushLines(): void {

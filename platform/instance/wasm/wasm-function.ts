@@ -49,7 +49,13 @@ class WasmRunner implements WasmHost {
     this.#log = log;
     this.configJson = Buffer.from(JSON.stringify(load.config));
     this.call = new WasmCall(log);
-    this.#instance();
+    try {
+      this.#instance();
+    } catch (error) {
+      throw this.call.hasFailed ? error : this.#withLastWords(error);
+    } finally {
+      this.call.flushLines();
+    }
   }
 
   handle(event: FunctionEvent, log: FunctionLog): FunctionResult {
@@ -60,8 +66,9 @@ class WasmRunner implements WasmHost {
       return result;
     } catch (error) {
       // A failure that the module reported itself leaves it whole; a trap or an abort does not.
-      if (!this.call.hasFailed) this.#exports = undefined;
-      throw error;
+      if (this.call.hasFailed) throw error;
+      this.#exports = undefined;
+      throw this.#withLastWords(error);
     } finally {
       this.call.flushLines();
     }
@@ -103,6 +110,13 @@ class WasmRunner implements WasmHost {
     this.call.flushLines();
     this.#exports = typed;
     return typed;
+  }
+
+  /** A panic says on stderr what is wrong, and its trap nothing but "unreachable". */
+  #withLastWords(error: unknown): unknown {
+    const { lastWords } = this.call;
+    if (error instanceof Error && lastWords !== '') error.message += `; it last wrote: ${lastWords}`;
+    return error;
   }
 
   #tooMuchMemory(): PlatformError {
