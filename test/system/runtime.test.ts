@@ -174,7 +174,14 @@ describe('a secret', () => {
     }`;
     await functions.deploy(pilot, 'secretive', handler, ['secrets: [API_TOKEN]']);
     expect(await pilot.cli(['invoke', 'secretive'])).toMatchObject({
-      stderr: expect.stringContaining('the secret API_TOKEN is not set'),
+      stderr: expect.stringContaining('the secret API_TOKEN is not set (pilotfish secret set API_TOKEN)'),
+    });
+    const source =
+      "import { defineFunction } from 'pilotfish/sdk';\nexport default defineFunction({ handle: () => 'x' });\n";
+    const folder = functions.write('untold', source, ['secrets: [OTHER_TOKEN]']);
+    expect(await pilot.cli(['deploy', folder, '--skip-types'])).toMatchObject({
+      code: 0,
+      stderr: expect.stringContaining('the secret OTHER_TOKEN is not set: pilotfish secret set OTHER_TOKEN -f FILE'),
     });
     expect(await pilot.cli(['secret', 'set', 'API_TOKEN'], `${value}\n`)).toMatchObject({ code: 0 });
     const answered = async () => (await pilot.cli(['invoke', 'secretive'])).stdout === `${value.length} API_TOKEN`;

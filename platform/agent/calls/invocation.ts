@@ -190,7 +190,9 @@ async function describeFailure(
       const [message = '', ...stack] = outcome.reason.split('\n');
       const text = `no instance of ${name} could be started: ${message}`;
       return new PlatformError(full ? 'no-capacity' : 'start-failed', text, {
-        hint: full ? 'Wait for a slot, or give the pilot more nodes.' : 'Mend the function and deploy it again.',
+        hint: full
+          ? 'Wait for a slot, or give the pilot more nodes.'
+          : 'Mend that; what is changed in the function has to be deployed.',
         foreignStack: await stacks.map(stack.join('\n')),
       });
     }

@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { type Buckets, headerLines, publishSubject, type StateValues } from '#broker';
 import type { ClaimFolder } from '#claims';
-import { type Clock, messageOf } from '#common';
+import { type Clock, messageOf, PlatformError } from '#common';
 import type { FunctionKind, LoadHeader, LogHeader, PublishHeader } from '#frames';
 import { CoreSlots, foreignPlan, needsOwnHost, nodePlan, pinsCores } from '#isolation';
 import { callsAtOnce } from '#model';
@@ -142,7 +142,8 @@ export class InstanceStarter {
       },
       (error: unknown) => {
         host?.kill('SIGKILL');
-        instance.processEnded(`what it needs could not be had: ${messageOf(error)}`);
+        const { hint } = PlatformError.from(error);
+        instance.processEnded(`what it needs could not be had: ${messageOf(error)}${hint && ` (${hint})`}`);
       },
     );
     return instance;
