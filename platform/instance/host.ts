@@ -14,6 +14,8 @@ import {
   type Frame,
   FrameReader,
   FrameWriter,
+  frameBytesMax,
+  framePrefixBytes,
   frameTypes,
   hostExitWithoutAgent,
   type LoadHeader,
@@ -57,6 +59,11 @@ const nothingLoaded: LoadHeader = {
   resultFolder: '',
   memoryBytes: 0,
 };
+
+/** No cache, where it is too large for a frame: the function is one all the same. */
+function fitting(cache: Buffer): Buffer {
+  return cache.length <= frameBytesMax - framePrefixBytes ? cache : Buffer.alloc(0);
+}
 
 /** Serves the socket on fd 3 until its end. */
 export function runHost(): void {
@@ -205,7 +212,7 @@ class Host implements HostLink, CallSink {
       const log = createLog(this, '');
       const { definition, codeCache, codeCacheUse } = loadFunction(load, log);
       this.#definition = definition;
-      if (load.codeCacheOnly) return this.#writer.write(frameTypes.codeCache, 0, 0, '', codeCache());
+      if (load.codeCacheOnly) return this.#writer.write(frameTypes.codeCache, 0, 0, '', fitting(codeCache()));
       const { secrets } = load;
       await definition.init?.({
         config: load.config as Record<string, unknown>,

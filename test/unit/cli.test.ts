@@ -280,6 +280,13 @@ test('a function whose top level does not run here is deployed all the same, wit
   expect({ code, stderr }).toMatchObject({ code: 4, stderr: expect.stringContaining('no such detector') });
 });
 
+test('a function whose compiled form is too large to be handed over is a function all the same', async () => {
+  const text = `const table = '${'x'.repeat(21 * 2 ** 20)}';\nexport default { handle: () => table.length };`;
+  writeFileSync(join(home, 'large.ts'), text);
+  const { code, stderr } = await run(['build', join(home, 'large.ts'), '--skip-types']);
+  expect({ code, stderr }).toMatchObject({ code: 0, stderr: expect.not.stringContaining('could not be tried') });
+}, 30_000);
+
 test("a function's top level that is tried reads no file of this machine and sees nothing of its environment", async () => {
   vi.stubEnv('PILOTFISH_TEST_SECRET', 'seen');
   const tried = (expression: string) => `if (!${expression}) throw new Error('let in');`;
