@@ -155,8 +155,9 @@ function offsetOf(document: Document, path: Path, atKey: boolean): number | unde
 
 function invalid(
   file: string,
-  problems: readonly { at: { line: number; col: number }; message: string; hint: string }[],
+  found: readonly { at: { line: number; col: number }; message: string; hint: string }[],
 ): PlatformError {
+  const problems = found.toSorted((a, b) => a.at.line - b.at.line || a.at.col - b.at.col);
   const shown = problems
     .slice(0, problemsShownMax)
     .map(({ at, message }) => `${file}:${at.line}:${at.col}: ${message}`);

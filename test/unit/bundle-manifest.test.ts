@@ -124,6 +124,15 @@ test.each([
   expect(error.hint).toContain(hint);
 });
 
+test('`parseManifest()` tells mistakes in the order in which they stand', () => {
+  const { message } = refusal(
+    echo('    concurrency: many\n    timeout: [3]\n    on: { subject: "a.*" }\n    scale: { max: 1.5 }'),
+  );
+  const lines = message.split('\n').map((line) => Number(/yaml:(\d+):/.exec(line)?.[1]));
+  expect(lines).toHaveLength(4);
+  expect(lines).toEqual(lines.toSorted((a, b) => a - b));
+});
+
 test("`parseManifest()` says where a function's keys stand, once", () => {
   const error = refusal('entry: f.ts\ntimeout: 3s\n');
   expect(error.message).toContain('pilotfish.yaml:2:1: "timeout" is not a known key');
