@@ -51,7 +51,7 @@ export function withSpec(bundle: Omit<Bundle, 'spec' | 'digest'>, spec: Function
 
 async function bundleParts({ spec, entry, folder, files }: ProjectFunction): Promise<Parts> {
   if (spec.kind === 'process') {
-    return { ...bundleProcess(spec, folder, files), sourceMap: noBytes, inputs: [], warnings: [] };
+    return { ...bundleProcess(spec, folder, files), sourceMap: noBytes, inputs: [] };
   }
   if (files.length > 0) {
     throw new PlatformError('invalid', `${spec.name}: \`files\` belong to a function with a \`command\``, {

@@ -1,6 +1,6 @@
 /** A foreign process's files: those that its command names, and those that the manifest lists. */
 import { lstatSync, readdirSync, readFileSync, realpathSync, statSync } from 'node:fs';
-import { join, relative, resolve, sep } from 'node:path';
+import { join, normalize, relative, resolve, sep } from 'node:path';
 import { PlatformError } from '#common';
 import type { FunctionSpec } from '#proto';
 import { type BundledFile, bundledFile } from './bundled-file.ts';
@@ -14,7 +14,7 @@ export function bundleProcess(
   spec: FunctionSpec,
   folder: string,
   listed: readonly string[],
-): { artifact: Uint8Array; files: readonly BundledFile[] } {
+): { artifact: Uint8Array; files: readonly BundledFile[]; warnings: readonly string[] } {
   const paths = new Set<string>();
   for (const word of spec.command) if (isFileBeside(folder, word)) paths.add(relativePath(spec, folder, word));
   for (const path of listed) {
@@ -33,7 +33,16 @@ export function bundleProcess(
   }
   const files = [...paths].sort().map((path) => bundledFile(path, readFileSync(join(folder, path))));
   const list = Object.fromEntries(files.map(({ path, digest }) => [path, digest]));
-  return { artifact: Buffer.from(canonicalJson(list)), files };
+  const missing = spec.command.filter((word) => isScript(word) && !paths.has(normalize(word)));
+  const warnings = missing.map(
+    (word) => `${spec.name}: "${word}" is no file beside the manifest, so it does not travel with the function`,
+  );
+  return { artifact: Buffer.from(canonicalJson(list)), files, warnings };
+}
+
+/** A program's text, named as if it lay beside the manifest. */
+function isScript(word: string): boolean {
+  return /^[^-/].*\.(py|sh|pl|rb|jl|R|js|mjs|lua)$/.test(word);
 }
 
 /** Words of a command that look like options or programs of the system are left alone. */
