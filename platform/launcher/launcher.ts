@@ -6,7 +6,8 @@ import type { ServerSearch } from '#broker';
 import { messageOf, PlatformError } from '#common';
 import type { NodeConfig } from '#model';
 import { failedProgress, forgetEnd, type LauncherProgress, nodePaths, pilotPaths, writeEnd } from '#pilot';
-import { makePrivateDirectory, writePrivate } from '#security';
+import { makePrivateDirectory, removeTree, writePrivate } from '#security';
+
 import type { Logger } from '#telemetry';
 import { brokerGraceMs, startBroker } from './broker-child.ts';
 import { BrokerWatch } from './broker-watch.ts';
@@ -22,7 +23,6 @@ import {
   makeClaims,
   makeRunDirectory,
   removeClaims,
-  removeDirectory,
   runPaths,
 } from './run-directory.ts';
 import { isToldToStop, toldToStop, watchStopSigns } from './stop-signs.ts';
@@ -132,7 +132,7 @@ export class Launcher {
     this.#releaseLogs();
     this.#record.close();
     writeEnd(this.#options.config.nodeDirectory, { atMs: Date.now(), why });
-    removeDirectory(this.#runDirectory);
+    removeTree(this.#runDirectory);
     removeClaims(this.#options.config);
     this.#finished.resolve(exitCode);
   }

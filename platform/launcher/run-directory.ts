@@ -1,10 +1,10 @@
 /** A node's private, node-local directory: sockets, spools and scratch, in memory where there is /dev/shm. */
 import { randomBytes } from 'node:crypto';
-import { accessSync, constants, mkdirSync, rmdirSync, rmSync } from 'node:fs';
+import { accessSync, constants, mkdirSync, rmdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { NodeConfig } from '#model';
-import { assertPrivateDirectory, makePrivateDirectory } from '#security';
+import { assertPrivateDirectory, makePrivateDirectory, removeTree } from '#security';
 
 const sharedMemory = '/dev/shm';
 
@@ -39,13 +39,8 @@ export function makeClaims({ claims }: Pick<NodeConfig, 'claims'>): void {
 
 /** An agent starts with nothing of its dead predecessor's. */
 export function emptyDirectory(directory: string): void {
-  removeDirectory(directory);
+  removeTree(directory);
   mkdirSync(directory, { mode: 0o700 });
-}
-
-export function removeDirectory(directory: string): void {
-  // Instances that are just being killed may still write: tried again for up to a second.
-  rmSync(directory, { recursive: true, force: true, maxRetries: 10, retryDelay: 20 });
 }
 
 /** The node's own large payloads end with it; the folder around it with the last node of the machine. */
@@ -54,7 +49,7 @@ export function removeClaims({ claims, node }: Pick<NodeConfig, 'claims' | 'node
   try {
     // Through a link that somebody has planted, it would be a folder elsewhere.
     assertPrivateDirectory(claims.directory);
-    removeDirectory(join(claims.directory, node));
+    removeTree(join(claims.directory, node));
     rmdirSync(claims.directory);
   } catch {
     // It is not ours, or gone, or another node of this machine still has payloads in it.

@@ -2,11 +2,11 @@
  * Ends a pilot whatever state it is in: half started, running, its launchers killed, or ended already. What counts is what
  * records and /proc say, never what a command remembers. Safe to do twice, or at the same time.
  */
-import { existsSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { hostname, tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { type Clock, PlatformError, systemClock } from '#common';
-import { writePrivate } from '#security';
+import { removeTree, writePrivate } from '#security';
 import { removeClaims } from './files/claims.ts';
 import { nodePaths, pilotPaths } from './files/home.ts';
 import { findPilotProcesses, isAlive, killGroup, signalProcess } from './files/processes.ts';
@@ -46,8 +46,7 @@ export async function endPilot(pilotDirectory: string, options: EndOptions = {})
   const records = await killRemaining(pilotDirectory, clock);
   for (const { runDirectory } of records) removeRunDirectory(runDirectory);
   removeClaims(pilotDirectory);
-  // A dying process may write once more: tried again for a second.
-  rmSync(pilotDirectory, { recursive: true, force: true, maxRetries: 10, retryDelay: 20 });
+  removeTree(pilotDirectory);
 }
 
 async function endLaunchers(pilotDirectory: string, options: EndOptions, clock: Clock): Promise<void> {
@@ -131,7 +130,5 @@ function nodeDirectories(pilotDirectory: string): string[] {
 /** Only what a launcher would have made: a damaged record must not remove anything else. */
 function removeRunDirectory(path: string): void {
   const ours = basename(path).startsWith(`pilotfish-${process.getuid?.() ?? 0}-`);
-  if (ours && ['/dev/shm', tmpdir()].includes(dirname(path))) {
-    rmSync(path, { recursive: true, force: true, maxRetries: 10, retryDelay: 20 });
-  }
+  if (ours && ['/dev/shm', tmpdir()].includes(dirname(path))) removeTree(path);
 }
