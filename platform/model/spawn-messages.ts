@@ -33,4 +33,11 @@ export type SpawnerReport =
   | { readonly kind: 'failed'; readonly instance: string; readonly message: string }
   | { readonly kind: 'exited'; readonly instance: string; readonly code: number | null; readonly signal: string | null }
   /** Lines that the instance wrote to stdout or stderr itself. */
-  | { readonly kind: 'output'; readonly instance: string; readonly level: 'info' | 'error'; readonly text: string };
+  | {
+      readonly kind: 'output';
+      readonly instance: string;
+      readonly level: 'info' | 'error';
+      readonly text: string;
+      /** No line, but so many that came too fast. */
+      readonly dropped?: number;
+    };

@@ -7,31 +7,36 @@ import { writeFileSync } from 'node:fs';
 import { createConnection, type Socket } from 'node:net';
 import { FrameWriter, frameTypes } from '#frames';
 import { readStartTicks, type SpawnerReport, type SpawnerRequest, type SpawnRequest } from '#model';
+import { LineForwarder } from './forward-lines.ts';
+import { endStrays } from './strays.ts';
 
-/** A line of raw output longer than this is cut; whole dumps belong into files. */
-const outputLineCharsMax = 8_192;
+interface Started {
+  readonly process: ChildProcess;
+  /** Of a process that may start others; undefined for a host of ours, which may not. */
+  readonly scratch: string | undefined;
+}
 
 /** Starts listening on the IPC channel of the process; returns at once. */
 export function runSpawner(): void {
-  const children = new Map<string, ChildProcess>();
+  const children = new Map<string, Started>();
   const report = (message: SpawnerReport) => {
     // Whoever has gone meanwhile needs no report.
     if (process.connected) process.send?.(message, () => undefined);
   };
   process.on('message', (request: SpawnerRequest) => {
     if (request.kind === 'spawn') startInstance(request, children, report);
-    else if (request.kind === 'pin') pin(children.get(request.instance), request.cores);
-    else killGroup(children.get(request.instance), request.signal);
+    else if (request.kind === 'pin') pin(children.get(request.instance)?.process, request.cores);
+    else killGroup(children.get(request.instance)?.process, request.signal);
   });
   process.on('disconnect', () => {
-    for (const child of children.values()) killGroup(child, 'SIGKILL');
+    for (const child of children.values()) endAll(child);
     process.exit(0);
   });
 }
 
 function startInstance(
   request: SpawnRequest,
-  children: Map<string, ChildProcess>,
+  children: Map<string, Started>,
   report: (message: SpawnerReport) => void,
 ): void {
   const { instance } = request;
@@ -51,7 +56,7 @@ function startInstance(
 function forkInstance(
   request: SpawnRequest,
   socket: Socket,
-  children: Map<string, ChildProcess>,
+  children: Map<string, Started>,
   report: (message: SpawnerReport) => void,
 ): void {
   const { instance, argv } = request;
@@ -65,28 +70,18 @@ function forkInstance(
   socket.destroy();
   child.once('error', (error) => report({ kind: 'failed', instance, message: error.message }));
   if (child.pid === undefined) return;
-  children.set(instance, child);
+  // Only a foreign process has a HOME.
+  const started = { process: child, scratch: request.env['HOME'] === undefined ? undefined : request.cwd };
+  children.set(instance, started);
   preferForOutOfMemory(child.pid);
   report({ kind: 'spawned', instance, pid: child.pid, startTicks: readStartTicks(child.pid) ?? '0' });
-  forwardLines(child.stdout, (text) => report({ kind: 'output', instance, level: 'info', text }));
-  forwardLines(child.stderr, (text) => report({ kind: 'output', instance, level: 'error', text }));
+  const lines = new LineForwarder(instance, report);
+  lines.forward(child.stdout, 'info');
+  lines.forward(child.stderr, 'error');
   child.once('exit', (code, signal) => {
-    killGroup(child, 'SIGKILL');
+    endAll(started);
     children.delete(instance);
     report({ kind: 'exited', instance, code, signal });
-  });
-}
-
-function forwardLines(stream: NodeJS.ReadableStream | null, onLine: (text: string) => void): void {
-  let tail = '';
-  stream?.setEncoding('utf8');
-  stream?.on('data', (text: string) => {
-    const lines = (tail + text).split('\n');
-    tail = (lines.pop() ?? '').slice(0, outputLineCharsMax);
-    for (const line of lines) if (line !== '') onLine(line.slice(0, outputLineCharsMax));
-  });
-  stream?.on('end', () => {
-    if (tail !== '') onLine(tail);
   });
 }
 
@@ -106,6 +101,11 @@ function pin(child: ChildProcess | undefined, cores: readonly number[]): void {
     'error',
     () => undefined,
   );
+}
+
+function endAll({ process: child, scratch }: Started): void {
+  killGroup(child, 'SIGKILL');
+  if (scratch !== undefined) endStrays(scratch);
 }
 
 function killGroup(child: ChildProcess | undefined, signal: NodeJS.Signals): void {

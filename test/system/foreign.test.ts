@@ -201,8 +201,17 @@ pilotfish.run(handle_batch=handle_batch)
       `import os, time
 import pilotfish
 def handle(event, ctx):
-    for _ in range(20):
+    for number in range(20):
         if os.fork() == 0:
+            # Daemons have left the group; one of them has its parent's directory, the others its environment.
+            if number < 3:
+                os.setsid()
+                if os.fork() != 0:
+                    os._exit(0)
+            if number < 2:
+                os.chdir("/")
+            if number == 2:
+                os.execve("/bin/sleep", ["${mark}", "300"], {})
             os.execvp("sleep", ["${mark}", "300"])
     if event.text() == "exit":
         os._exit(1)

@@ -123,6 +123,21 @@ describe('an event that nobody can run now', () => {
   });
 });
 
+describe('a start that has failed', () => {
+  it('is not tried again, nor are its calls told, before its process has gone', () => {
+    const { pool } = poolOf({}, 0);
+    const failing = { phase: 'draining', loaded: false, unwanted: false, inFlight: 0 } as unknown as Instance;
+    pool.instances.add(failing);
+    const told: CallOutcome[] = [];
+    const settle = (outcome: CallOutcome) => void told.push(outcome);
+    pool.submit({ header: '{}', body: new Uint8Array(0), timeoutMs: 1_000, settle });
+    expect({ held: pool.restartHeld, told }).toEqual({ held: true, told: [] });
+    pool.instanceEnded(failing, 'it was not ready in time', []);
+    expect(told).toEqual([{ kind: 'unstartable', reason: 'it was not ready in time' }]);
+    expect(pool.restartHeld).toBe(true);
+  });
+});
+
 describe('what an event takes', () => {
   it('is the time of its batch, however many batches come as one pack', () => {
     const packs = poolOf({ concurrency: 1, batch: { size: 64, waitMs: 5 } }, 1, 40);

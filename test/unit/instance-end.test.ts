@@ -90,3 +90,53 @@ it('`ready` from a process that has been told to end wins it no call', async () 
   instance.processEnded('SIGKILL');
   expect(instance.phase).toBe('stopped');
 });
+
+/** Bytes that a writer of frames gives, as they come over the socket. */
+async function bytesOf(write: (writer: FrameWriter) => void): Promise<Buffer> {
+  const wire = new PassThrough();
+  const writer = new FrameWriter(wire);
+  write(writer);
+  writer.flush();
+  return wire.read();
+}
+
+it.each([
+  ['bytes that are no frame', Buffer.from('GET / HTTP/1.1\r\n\r\n')],
+  ['a frame of a type that is not its own', await bytesOf((writer) => writer.write(frameTypes.hello, 0, 0, '{}'))],
+])('after %s nothing counts that it says', async (_, garbage) => {
+  const instance = instanceWith({ kill: () => undefined });
+  const socket = new Socket();
+  instance.connect(socket, await readyFrame(), { instance: 'i' } as LoadHeader);
+  const outcomes = run(instance, 1, 1_000);
+  socket.emit('data', garbage);
+  socket.emit('data', await bytesOf((writer) => writer.write(frameTypes.result, 1, 0, '')));
+  expect(outcomes).toEqual([undefined]);
+  instance.processEnded('it was ended by SIGKILL');
+  expect(outcomes).toMatchObject([{ kind: 'lost', ended: false, reason: expect.stringMatching(/frame/) }]);
+});
+
+it('one that closes its socket and lives on gets no further call, and is ended before a timeout of its calls', async () => {
+  vi.useFakeTimers();
+  try {
+    const instance = instanceWith({ kill: (own) => own.processEnded('it was ended by SIGKILL') });
+    const socket = new Socket();
+    instance.connect(socket, await readyFrame(), { instance: 'i' } as LoadHeader);
+    const outcomes = run(instance, 1, 600_000);
+    socket.emit('close');
+    expect(instance.phase).toBe('draining');
+    vi.advanceTimersByTime(1_000);
+    expect(outcomes).toMatchObject([{ kind: 'lost', ended: false, reason: 'it closed its connection to the agent' }]);
+  } finally {
+    vi.useRealTimers();
+  }
+});
+
+it('one that ends by itself, and with it its socket, says how it ended', async () => {
+  const instance = instanceWith({ kill: () => undefined });
+  const socket = new Socket();
+  instance.connect(socket, await readyFrame(), { instance: 'i' } as LoadHeader);
+  const outcomes = run(instance, 1, 1_000);
+  socket.emit('close');
+  instance.processEnded('it exited with code 0');
+  expect(outcomes).toMatchObject([{ kind: 'lost', ended: false, reason: 'it exited with code 0' }]);
+});

@@ -138,7 +138,14 @@ export class FunctionPool {
 
   /** True while a start that has just failed should not be tried again. */
   get restartHeld(): boolean {
-    return this.#options.clock.monotonic() < this.#noStartBefore;
+    return this.#isFailing || this.#options.clock.monotonic() < this.#noStartBefore;
+  }
+
+  /** A start has failed whose process is not gone yet: its end tells those who wait, and for how long none is tried. */
+  get #isFailing(): boolean {
+    for (const { phase, loaded, unwanted } of this.instances)
+      if (phase === 'draining' && !loaded && !unwanted) return true;
+    return false;
   }
 
   /** Events that may be held at most now: those inside and those asked for. */
@@ -209,6 +216,7 @@ export class FunctionPool {
   }
 
   #wake(): void {
+    if (this.#isFailing) return;
     if (this.restartHeld) return this.abandonWaiting({ kind: 'unstartable', reason: this.startError });
     this.wokenAt = this.#options.clock.monotonic();
     if (this.#options.start(this)) return;

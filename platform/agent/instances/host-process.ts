@@ -1,9 +1,11 @@
 /** One process of the instance host, from its fork to its end; before `adopt` it belongs to no function. */
-import { mkdirSync, rmSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import type { HostPlaces, HostPlan, NodeIsolation } from '#isolation';
 import type { AgentConfig } from '#model';
+import { removeTreeMeanwhile } from '#security';
+import { LastWords } from './last-words.ts';
 import type { SpawnerClient } from './spawner-client.ts';
 
 export interface HostSettings {
@@ -18,14 +20,10 @@ export interface HostSettings {
   readonly onProcess: (event: { pid: number; startTicks: string } | { endedPid: number }) => void;
 }
 
-/** Of what a process wrote to stderr before it ended: an interpreter's error is in its last lines. */
-const lastWordsMax = 3;
-const lastWordsCharsMax = 600;
-
 /** Who a host works for. */
 export interface HostOwner {
   readonly connected: (socket: Socket, early: Buffer) => void;
-  readonly output: (level: 'info' | 'error', text: string) => void;
+  readonly output: (level: 'info' | 'error', text: string, dropped?: number) => void;
   /** Called exactly once. */
   readonly ended: (reason: string) => void;
 }
@@ -40,7 +38,7 @@ export class HostProcess {
   #owner: HostOwner | undefined;
   #connection: { readonly socket: Socket; readonly early: Buffer } | undefined;
   #endReason: string | undefined;
-  #lastWords: readonly string[] = [];
+  readonly #lastWords = new LastWords();
 
   constructor(id: string, settings: HostSettings, planFor: (places: HostPlaces) => HostPlan) {
     const { config, spawner, nodeBinary, hostScript, isolation, environment } = settings;
@@ -60,7 +58,7 @@ export class HostProcess {
       {
         started: (pid, startTicks) => this.#started(pid, startTicks),
         connected: (socket, early) => this.#connected(socket, early),
-        output: (level, text) => this.#output(level, text),
+        output: (level, text, dropped) => this.#output(level, text, dropped),
         ended: (reason) => this.#ended(reason),
       },
     );
@@ -97,9 +95,9 @@ export class HostProcess {
     this.#settings.onProcess({ pid, startTicks });
   }
 
-  #output(level: 'info' | 'error', text: string): void {
-    if (level === 'error') this.#lastWords = [...this.#lastWords, text].slice(-lastWordsMax);
-    this.#owner?.output(level, text);
+  #output(level: 'info' | 'error', text: string, dropped?: number): void {
+    if (level === 'error') this.#lastWords.add(text);
+    this.#owner?.output(level, text, dropped);
   }
 
   #connected(socket: Socket, early: Buffer): void {
@@ -114,11 +112,12 @@ export class HostProcess {
   }
 
   #ended(reason: string): void {
-    rmSync(this.#scratch, { recursive: true, force: true });
+    // What cannot be removed goes with the run directory, when the node ends.
+    removeTreeMeanwhile(this.#scratch).catch(() => undefined);
     if (this.pid > 0) this.#settings.onProcess({ endedPid: this.pid });
-    const words = this.#lastWords.join(' | ').slice(0, lastWordsCharsMax);
-    this.#endReason = words === '' ? reason : `${reason}; it last wrote: ${words}`;
-    if (this.#owner) this.#owner.ended(this.#endReason);
+    const why = this.#lastWords.explain(reason);
+    this.#endReason = why;
+    if (this.#owner) this.#owner.ended(why);
     else this.onIdleEnd();
   }
 }

@@ -1,6 +1,6 @@
 /** The frame socket of one instance: what its agent tells it, and what it says, checked before anything is believed. */
 import type { Socket } from 'node:net';
-import { messageOf } from '#common';
+import { messageOf, PlatformError } from '#common';
 import {
   type ErrorHeader,
   type Frame,
@@ -37,8 +37,10 @@ export interface InstanceListener {
   readonly measured: (samples: readonly MetricSample[]) => void;
   readonly publishes: (publish: PublishHeader, data: Uint8Array) => void;
   readonly asksState: (state: StateHeader, value: Uint8Array) => void;
-  /** It does not speak our frames. */
+  /** It does not speak our frames. Nothing that it says afterwards is heard. */
   readonly wrong: (fault: string) => void;
+  /** Its end of the socket is closed: it hears nothing any more. */
+  readonly closed: () => void;
 }
 
 export class InstanceLink {
@@ -59,11 +61,15 @@ export class InstanceLink {
       try {
         reader.push(chunk);
       } catch (error) {
+        // Where its next frame begins is anybody's guess, and what looks like an answer need not be one.
+        this.#socket.off('data', push);
+        this.#socket.resume();
         this.#listener.wrong(messageOf(error));
       }
     };
     this.#socket.on('data', push);
     this.#socket.on('error', () => undefined);
+    this.#socket.once('close', () => this.#listener.closed());
     this.writer.write(frameTypes.load, 0, 0, JSON.stringify(load));
     if (early.length > 0) push(early);
     this.#socket.resume();
@@ -121,7 +127,7 @@ export class InstanceLink {
       case frameTypes.waiting:
         return;
       default:
-        return listener.wrong(`it sent a frame of unknown type ${type}`);
+        throw new PlatformError('invalid', `it sent a frame of unknown type ${type}`);
     }
   }
 }

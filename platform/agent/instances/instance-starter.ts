@@ -136,7 +136,7 @@ export class InstanceStarter {
             if (cores) host?.pin(cores);
             instance.connect(socket, early, load);
           },
-          output: (level, text) => log({ level, call: '' }, text),
+          output: (level, text, dropped) => log({ level, call: '', ...(dropped ? { dropped } : {}) }, text),
           ended: (reason) => instance.processEnded(reason),
         });
       },

@@ -30,6 +30,9 @@ const stopGraceMs = 3_000;
 /** From SIGTERM to SIGKILL, after a timeout. */
 const terminateGraceMs = 500;
 
+/** From the end of its socket to KILL: a process that exits is gone by then. */
+const closedGraceMs = 1_000;
+
 export class Instance {
   readonly id: string;
   readonly startedAt: number;
@@ -220,7 +223,15 @@ export class Instance {
         }),
       asksState: (state, value) => void this.#state(state, value),
       wrong: (fault) => this.endFor(fault),
+      closed: () => this.#closed(),
     };
+  }
+
+  /** A process that ends closes its socket, too, and how it ended is the better reason; one that lives on can be told nothing. */
+  #closed(): void {
+    if (this.phase === 'stopped' || this.#stopTimer) return;
+    this.phase = 'draining';
+    this.#stopTimer = setTimeout(() => this.endFor('it closed its connection to the agent'), closedGraceMs);
   }
 
   #ready(codeCacheUse: number): void {

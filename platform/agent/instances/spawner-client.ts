@@ -12,7 +12,8 @@ export interface ProcessEvents {
   readonly started: (pid: number, startTicks: string) => void;
   /** Its frame socket; the first chunk after the hello may already be there. */
   readonly connected: (socket: Socket, early: Buffer) => void;
-  readonly output: (level: 'info' | 'error', text: string) => void;
+  /** `dropped`: no line, but so many that came too fast. */
+  readonly output: (level: 'info' | 'error', text: string, dropped?: number) => void;
   /** Called exactly once, also when it never started. */
   readonly ended: (reason: string) => void;
 }
@@ -104,7 +105,7 @@ export class SpawnerClient {
     const events = this.#waiting.get(report.instance);
     if (!events) return;
     if (report.kind === 'spawned') events.started(report.pid, report.startTicks);
-    else if (report.kind === 'output') events.output(report.level, report.text);
+    else if (report.kind === 'output') events.output(report.level, report.text, report.dropped);
     else if (report.kind === 'failed') this.#end(report.instance, `it could not be started: ${report.message}`);
     else this.#end(report.instance, describeExit(report.code, report.signal));
   }
