@@ -118,10 +118,12 @@ describe.each(['fd3', 'stdio'])('a Python function over %s', (transport) => {
   }, 90_000);
 
   it('raises with its traceback, rejects, and asks for another try', async () => {
-    expect(await pilot.cli(['invoke', name, '-d', 'raise'])).toMatchObject({
+    const raised = await pilot.cli(['invoke', name, '-d', 'raise']);
+    expect(raised).toMatchObject({
       code: 1,
-      stderr: expect.stringMatching(/no such luck[\s\S]*line 8, in handle/),
+      stderr: expect.stringMatching(new RegExp(`no such luck[\\s\\S]*File "${name}\\.py", line 8, in handle`)),
     });
+    expect(raised.stderr).not.toContain('/pilotfish.py');
     await using source = await pilot.events('source');
     for (const word of ['reject', 'again', 'unsure']) await source.publish(`${name}.${word}`, word);
     await source.flush();

@@ -527,13 +527,21 @@ class _Host:
             self.waiting.put(_STOP)
 
     def error(self, frame, kind, error, after=None):
-        stack = "".join(traceback.format_exception(type(error), error, error.__traceback__))
+        stack = self._stack(error)
         header = {"kind": kind, "message": self.redact(str(error) or type(error).__name__)[:_TEXT_CHARS_MAX],
                   "stack": self.redact(stack)[-_TEXT_CHARS_MAX:]}
         wait = _wait_ms(after)
         if wait is not None:
             header["retryAfterMs"] = wait
         self.write(_ERROR, frame, 0, header)
+
+    def _stack(self, error):
+        """With files named as beside the manifest, and from the function's first line on: what called it is this file."""
+        own = error.__traceback__
+        while own and own.tb_frame.f_code.co_filename == __file__:
+            own = own.tb_next
+        lines = traceback.format_exception(type(error), error, own or error.__traceback__)
+        return "".join(lines).rstrip("\n").replace(os.path.join(self.load["artifact"], ""), "")
 
     def fail(self, call, error):
         self.tell_run(call)
