@@ -1,6 +1,6 @@
 /** Every template of `pilotfish init`: its own test passes, it type-checks, and a pilot runs it with its sample. */
 import { execFile } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -78,6 +78,7 @@ it('names the schema that editors check the manifest with', () => {
 it('template source', async () => {
   await init('my-source', '--template', 'source');
   const here = join(folder, 'my-source');
+  expect(readdirSync(here).filter((file) => file.startsWith('pilotfish'))).toEqual([]);
   const { stdout } = await run(process.execPath, [join(root, 'node_modules/vitest/vitest.mjs'), 'run'], { cwd: here });
   expect(stdout).toMatch(/Tests .*passed/);
   await run(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-p', here, '--types', 'node'], {

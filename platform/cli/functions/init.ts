@@ -79,6 +79,8 @@ export function createProject(name: string, template: Template): string[] {
   mkdirSync(folder, { recursive: true });
   const sources = template === 'python' ? [template] : ['common', template];
   const files = sources.flatMap((source) => fill(join(dist, 'templates', source), folder, values));
+  // A source has no manifest that it would describe.
+  if (template === 'source') return files.sort();
   copyFileSync(join(dist, 'pilotfish.schema.json'), join(folder, 'pilotfish.schema.json'));
   return [...files, 'pilotfish.schema.json'].sort();
 }
