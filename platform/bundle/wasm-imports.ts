@@ -3,11 +3,11 @@
  * travels as a file of its own beside the bundle, and the import gives a WebAssembly.Module. Inlined it would be a third
  * larger, and decoded at every start.
  */
-import { existsSync, readFileSync } from 'node:fs';
 import { join, relative, resolve, sep } from 'node:path';
 import type { Plugin } from 'esbuild';
 import { PlatformError } from '#common';
-import { type CompiledModule, compileAssemblyScript, isAssemblyScript } from './assemblyscript.ts';
+import { compileAssemblyScript, isAssemblyScript } from './assemblyscript.ts';
+import { readBuiltModule, readMap } from './built-module.ts';
 import { type BundledFile, bundledFile } from './bundled-file.ts';
 
 const namespace = 'pilotfish-wasm';
@@ -34,7 +34,7 @@ export function wasmImports(folder: string, { files, maps }: ImportedModules): P
           const source = resolve(folder, path);
           const { module, sourceMap } = isAssemblyScript(path)
             ? await compileAssemblyScript(source, folder)
-            : readModule(source);
+            : readBuiltModule(source);
           // Below node_modules or a sister folder a path may lead upwards: on a node it is a name and no more.
           const name = `${path.replaceAll('../', 'up/')}${isAssemblyScript(path) ? '.wasm' : ''}`;
           if (!WebAssembly.validate(module)) throw new Error('it is not a WebAssembly module, or cut off');
@@ -47,18 +47,4 @@ export function wasmImports(folder: string, { files, maps }: ImportedModules): P
       });
     },
   };
-}
-
-/** With the map that its toolchain has left beside it, if any. */
-function readModule(path: string): CompiledModule {
-  const map = `${path}.map`;
-  return { module: readFileSync(path), sourceMap: existsSync(map) ? readFileSync(map) : new Uint8Array(0) };
-}
-
-function readMap(bytes: Uint8Array, path: string): object {
-  try {
-    return JSON.parse(Buffer.from(bytes).toString('utf8')) as object;
-  } catch (error) {
-    throw new Error(`${path} beside it is no source map: remove it, or build it again`, { cause: error });
-  }
 }

@@ -170,6 +170,23 @@ test('bundle and gateway agree on the largest artifact; what is larger is refuse
   expect(error).toMatchObject({ code: 'payload-too-large', message: expect.stringContaining('the limit is 64 MiB') });
 });
 
+test("a module as entry brings the map that lies beside it, as AssemblyScript's does; one that is none is told", async () => {
+  const handler = 'export function handle(pointer: usize, length: i32): u64 { return 0; }\n';
+  const compiled = await bundle(
+    write('k.as.ts', `export function alloc(length: i32): usize { return 8; }\n${handler}`),
+  );
+  writeFileSync(join(folder, 'built.wasm'), compiled.artifact);
+  expect((await bundle(join(folder, 'built.wasm'))).sourceMap).toHaveLength(0);
+  writeFileSync(join(folder, 'built.wasm.map'), compiled.sourceMap);
+  expect(Buffer.from((await bundle(join(folder, 'built.wasm'))).sourceMap).equals(compiled.sourceMap)).toBe(true);
+  write('built.wasm.map', 'not JSON');
+  const error = await refusal(join(folder, 'built.wasm'));
+  expect(error).toMatchObject({
+    code: 'invalid',
+    message: expect.stringContaining('built.wasm.map beside it is no source map'),
+  });
+}, 30_000);
+
 describe('a WASM kernel that a TypeScript function imports', () => {
   const kernel = Uint8Array.from([0, 0x61, 0x73, 0x6d, 1, 0, 0, 0, 0, 11, 4, 110, 97, 109, 101, 1, 2, 3, 4, 5, 6]);
   const uses = (path: string) => `import kernel from '${path}';\nexport default { handle: () => String(kernel) };\n`;
