@@ -18,9 +18,10 @@ export interface TypeCheck {
 /** The first few errors help; the rest mostly follow from them. */
 const errorsShownMax = 10;
 
-/** What a function may import and tsc knows nothing of: modules that become WebAssembly.Module. */
+/** What a function may import and tsc knows nothing of: modules, which become a WebAssembly.Module, and texts. */
 const ambient = `declare module '*.wasm' { const module: WebAssembly.Module; export default module; }
 declare module '*.as.ts' { const module: WebAssembly.Module; export default module; }
+declare module '*.txt' { const text: string; export default text; }
 `;
 const ambientFile = 'pilotfish-modules.d.ts';
 

@@ -68,6 +68,20 @@ export default defineFunction({
     },
   );
 
+  test('know the other files that a bundle takes in: texts and JSON', () => {
+    write('greeting.txt', 'hello');
+    write('table.json', '{ "rows": 5 }');
+    const entry = write(
+      'texts.ts',
+      `import { defineFunction } from 'pilotfish/sdk';
+import greeting from './greeting.txt';
+import table from './table.json';
+export default defineFunction({ handle: () => greeting.repeat(table.rows) });
+`,
+    );
+    expect(checkTypes([entry], folder)).toEqual({ errors: [], note: '' });
+  });
+
   test('of JavaScript and of what is right have no errors', () => {
     const right = write(
       'right.ts',
