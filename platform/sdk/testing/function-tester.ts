@@ -17,6 +17,7 @@ export interface TestOptions {
   readonly state?: Readonly<Record<string, unknown>>;
   /** Default 30 s, as in a manifest. */
   readonly timeoutMs?: number;
+  /** `Date.now()` does not follow it: a handler that asks it is tested after `vi.setSystemTime(clock.now())`. */
   readonly clock?: TestClock;
 }
 
