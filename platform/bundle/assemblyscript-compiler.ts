@@ -4,6 +4,7 @@ import { basename, join, relative } from 'node:path';
 import { PlatformError } from '#common';
 // Optimised for speed; SIMD is in every engine that runs here. Collected memory, since an instance lives for long.
 import flags from './assemblyscript-flags.json' with { type: 'json' };
+import { withoutHoles } from './module-map.ts';
 
 export interface CompiledModule {
   readonly module: Uint8Array;
@@ -52,8 +53,10 @@ async function compile(entry: string, folder: string, read: Map<string, string |
     },
   });
   const module = outputs.get(outputName);
-  if (!error && module instanceof Uint8Array)
-    return { module, sourceMap: Buffer.from(outputs.get(`${outputName}.map`) ?? '') };
+  if (!error && module instanceof Uint8Array) {
+    const map = Buffer.from(outputs.get(`${outputName}.map`) ?? '').toString('utf8');
+    return { module, sourceMap: Buffer.from(withoutHoles(module, map)) };
+  }
   throw new PlatformError('invalid', messages.trim() || `${basename(entry)} does not compile`, { cause: error });
 }
 

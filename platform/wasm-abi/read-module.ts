@@ -24,7 +24,7 @@ export interface WasmModuleFacts {
 }
 
 /** Ids of the sections that are read (WebAssembly core specification 2.0, section 5.5.2). */
-const sections = { type: 1, import: 2, function: 3, memory: 5, export: 7 } as const;
+const sections = { type: 1, import: 2, function: 3, memory: 5, export: 7, code: 10 } as const;
 const kinds = ['function', 'table', 'memory', 'global', 'tag'] as const;
 const valueTypes: Readonly<Record<number, string>> = {
   127: 'i32',
@@ -80,6 +80,25 @@ export function readWasmModule(bytes: Uint8Array): WasmModuleFacts {
     reader.at = end;
   }
   return { imports, exports, memory };
+}
+
+/** Where each function's body lies in the module's bytes, its end excluded, in their order. */
+export function functionBodies(bytes: Uint8Array): { readonly from: number; readonly to: number }[] {
+  const bodies: { from: number; to: number }[] = [];
+  const reader = new BinaryReader(bytes, 8);
+  while (!reader.atEnd) {
+    const id = reader.byte();
+    const end = reader.unsigned() + reader.at;
+    if (id === sections.code) {
+      reader.repeat(() => {
+        const length = reader.unsigned();
+        bodies.push({ from: reader.at, to: reader.at + length });
+        reader.at += length;
+      });
+    }
+    reader.at = end;
+  }
+  return bodies;
 }
 
 /** Types that we cannot name (garbage-collected ones) are "unknown"; no ABI of ours has any. */
