@@ -82,6 +82,7 @@ export async function runAgent(options: RunAgentOptions): Promise<RunningAgent> 
     SpawnerClient.start({
       script: options.spawnerScript,
       execPath: options.nodeBinary,
+      configFile: join(config.nodeDirectory, 'agent.json'),
       socketPath: join(config.runDirectory, `agent-${process.pid}.sock`),
       logger,
     }),

@@ -1,9 +1,10 @@
 /** Gives the members of a pack to a function's handler: in batches, or one by one where it handles single events. */
-import { formatCount, messageOf, PlatformError } from '#common';
+import { formatCount, PlatformError } from '#common';
 import type { CallHeader } from '#frames';
 import { decodePack, type PackMember, readMemberHeaders } from '#packs';
 import { type FunctionDefinition, type FunctionEvent, type FunctionResult, outputs } from '#sdk';
 import { BatchContext, HostContext, HostEvent, type HostLink, LazyCall } from './call-context.ts';
+import { textOfThrown } from './thrown-text.ts';
 
 export interface PackedCall {
   readonly call: LazyCall;
@@ -70,7 +71,7 @@ function isPieces(answer: unknown): answer is AsyncIterable<FunctionResult> {
 }
 
 function asError(thrown: unknown): Error {
-  return thrown instanceof Error ? thrown : new Error(messageOf(thrown), { cause: thrown });
+  return thrown instanceof Error ? thrown : new Error(textOfThrown(thrown), { cause: thrown });
 }
 
 /** A member as a call of its own: named by its place, with its own headers, and the pack's clock. */

@@ -4,7 +4,7 @@
  */
 import { writeSync } from 'node:fs';
 import { Socket } from 'node:net';
-import { messageOf, PlatformError } from '#common';
+import { PlatformError } from '#common';
 import {
   type CallHeader,
   callForms,
@@ -41,6 +41,7 @@ import { redactor } from './redact.ts';
 import { sendPacked, sendPieces, sendResult } from './send-result.ts';
 import { StateClient } from './state-client.ts';
 import { StreamedParts } from './streamed-parts.ts';
+import { textOfThrown } from './thrown-text.ts';
 
 const nothingLoaded: LoadHeader = {
   instance: '',
@@ -239,7 +240,7 @@ class Host implements HostLink, CallSink {
 
   #describe(kind: ErrorHeader['kind'], error: unknown): ErrorHeader {
     const stack = this.#log.text(error instanceof Error ? (error.stack ?? '') : '');
-    return { kind, message: this.#log.text(messageOf(error)), stack };
+    return { kind, message: this.#log.text(textOfThrown(error)), stack };
   }
 
   #sendError(frameId: number, kind: ErrorHeader['kind'], error: unknown): void {
@@ -252,7 +253,7 @@ class Host implements HostLink, CallSink {
     try {
       await this.#definition?.dispose?.();
     } catch (error) {
-      this.#log.tell({ level: 'error', call: '' }, `dispose failed: ${messageOf(error)}`);
+      this.#log.tell({ level: 'error', call: '' }, `dispose failed: ${textOfThrown(error)}`);
     }
     this.#flush();
     setImmediate(() => process.exit(0));

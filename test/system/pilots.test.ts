@@ -130,6 +130,15 @@ it('`down` leaves nothing of a pilot whose `up` was killed with kill -9, and doe
   expect(await two.client.nodes()).toHaveLength(1);
 }, 60_000);
 
+it('`down` ends a spawner that somebody has stopped: it hears nothing of the end of its agent', async () => {
+  const pilot = await TestPilot.start({ home });
+  const spawner = processesOf(pilot.directory).find((pid) => readProc(pid, 'cmdline').includes('spawner.mjs')) ?? 0;
+  expect(spawner).toBeGreaterThan(0);
+  process.kill(spawner, 'SIGSTOP');
+  await pilot[Symbol.asyncDispose]();
+  await eventually(() => !isRunning(spawner), { timeoutMs: 5_000, what: 'the end of the spawner' });
+}, 60_000);
+
 function nodesOf(pilot: TestPilot): string[] {
   return readdirSync(join(pilot.directory, 'nodes'));
 }

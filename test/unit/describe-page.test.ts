@@ -124,6 +124,13 @@ describe('describePage()', () => {
     ]);
   });
 
+  it('says of a script what reaches past the permission model of Node', () => {
+    const limits = factsOf({ kind: 'typescript' }, [nodeWith('n1', ['files'])]);
+    expect(permission(limits, 'files')?.[2]).toBe('enforced');
+    expect(permission(limits, 'node:sqlite')?.[2]).toBe('not enforced here');
+    expect(permission(factsOf({ kind: 'wasm' }), 'node:sqlite')).toBeUndefined();
+  });
+
   it('tells a foreign process apart: what holds it is something else', () => {
     const foreign = factsOf({ kind: 'process' }, [nodeWith('n1', ['files'])]);
     expect(permission(foreign, 'files')?.[2]).toBe('not enforced here');

@@ -22,6 +22,8 @@ export interface SpawnerClientOptions {
   /** Program and arguments that start the spawner; the last is its script. */
   readonly script: string;
   readonly execPath: string;
+  /** Named in its arguments, which it does not read: by them `down` finds it, also where it is stopped and hears nothing. */
+  readonly configFile?: string;
   readonly socketPath: string;
   readonly logger: Logger;
 }
@@ -88,8 +90,12 @@ export class SpawnerClient {
   }
 
   #fork(): void {
-    const { script, execPath, logger } = this.#options;
-    const spawner = fork(script, [], { execPath, execArgv: [], stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+    const { script, execPath, configFile, logger } = this.#options;
+    const spawner = fork(script, configFile === undefined ? [] : ['--config', configFile], {
+      execPath,
+      execArgv: [],
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    });
     this.#spawner = spawner;
     spawner.on('message', (report: SpawnerReport) => this.#handle(report));
     spawner.once('exit', (code, signal) => {

@@ -142,6 +142,10 @@ function holdsOf(spec: FunctionSpec | undefined): Hold[] {
     foreign
       ? { what: 'files', says: `writes ${writes}; reads what you can read`, claim: 'foreign-files' }
       : { what: 'files', says: `reads ${reads}; writes ${writes}`, claim: 'files' },
+    // Node's permission model does not reach it.
+    ...(spec?.kind === 'typescript'
+      ? [{ what: 'node:sqlite', says: `reads what you can read; writes ${writes}`, claim: 'foreign-files' }]
+      : []),
     foreign
       ? { what: 'processes', says: 'may start others, which end with it' }
       : { what: 'processes', says: 'starts none', claim: 'files' },

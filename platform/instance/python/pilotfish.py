@@ -448,7 +448,7 @@ class _Host:
         text = json.dumps(header).encode("utf-8") if header is not None else b""
         total = _PREFIX.size + len(text) + len(body)
         if total > _FRAME_BYTES_MAX or len(text) > 0xFFFF:
-            raise ValueError("a frame of %d bytes (header %d) is over the limit" % (total, len(text)))
+            raise ValueError("it has %d bytes and a header of %d; the most is %d in all, %d of them header" % (len(body), len(text), _FRAME_BYTES_MAX, 0xFFFF))
         with self._lock:
             self._writer.write(_PREFIX.pack(total - 4, frame, kind, flags, len(text)) + text)
             self._writer.write(body)
