@@ -23,12 +23,14 @@ export async function bundleWasm(entry: string, spec: FunctionSpec): Promise<Com
   const allowed = spec.resources?.memoryBytes ?? 0;
   const least = wasmMemoryBytesMin(module);
   const most = wasmMemoryBytesMax(module);
-  if (least > allowed || (most !== undefined && most > allowed && most < addressable)) {
-    throw new PlatformError(
-      'invalid',
-      `${name}: its memory goes from ${formatBytes(least)} to ${formatBytes(most ?? addressable)}; resources.memory is ${formatBytes(allowed)}`,
-      { hint: 'Raise resources.memory in the manifest, or build the module with a lower maximum.' },
-    );
+  const isBounded = most !== undefined && most < addressable;
+  if (least > allowed || (isBounded && most > allowed)) {
+    const wants = isBounded
+      ? `goes from ${formatBytes(least)} to ${formatBytes(most)}`
+      : `begins with ${formatBytes(least)}`;
+    throw new PlatformError('invalid', `${name}: its memory ${wants}; resources.memory is ${formatBytes(allowed)}`, {
+      hint: 'Raise resources.memory in the manifest, or build the module with less.',
+    });
   }
   return compiled;
 }

@@ -201,7 +201,7 @@ describe('`deploy` refuses with exit code 3, and registers nothing:', () => {
     [
       'more memory than it may have',
       moduleOf(types, functionsOf, [5, [1, 0, 0x80, 0x80, 1]], exportsOf('handle'), code),
-      'resources.memory is 256',
+      'its memory begins with 1.0 GiB; resources.memory is 256',
     ],
   ])('%s', async (_what, module, message) => {
     const here = write({ 'wrong.wasm': module });
