@@ -7,7 +7,6 @@ import { messageOf, PlatformError } from '#common';
 import type { NodeConfig } from '#model';
 import { failedProgress, forgetEnd, type LauncherProgress, nodePaths, pilotPaths, writeEnd } from '#pilot';
 import { makePrivateDirectory, removeTree, writePrivate } from '#security';
-
 import type { Logger } from '#telemetry';
 import { brokerGraceMs, startBroker } from './broker-child.ts';
 import { BrokerWatch } from './broker-watch.ts';
