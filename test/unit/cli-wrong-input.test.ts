@@ -2,9 +2,8 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { PassThrough } from 'node:stream';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { runCli } from '#cli';
+import { runCommand } from '../harness/run-command.ts';
 
 let home = '';
 beforeEach(() => {
@@ -12,14 +11,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(home, { recursive: true, force: true }));
 
-async function run(argv: readonly string[], env: Readonly<Record<string, string>> = {}) {
-  const [stdin, stdout, stderr] = [new PassThrough(), new PassThrough(), new PassThrough()];
-  stdin.end();
-  const signal = new AbortController().signal;
-  const context = { stdin, stdout, stderr, env: { PILOTFISH_HOME: home, ...env }, toolsFile: '', signal };
-  const code = await runCli(context, argv);
-  return { code, stdout: String(stdout.read() ?? ''), stderr: String(stderr.read() ?? '') };
-}
+const run = (argv: readonly string[], env: Readonly<Record<string, string>> = {}) => runCommand(home, argv, env);
 
 test.each([
   ['up --queue short', 2, /--queue means nothing on local:\/\/.*\n.*--resource slurm:\/\//],
