@@ -6,7 +6,15 @@ import { join } from 'node:path';
 import { jetstreamManager } from '@nats-io/jetstream';
 import { ClaimWriter, EventPublisher, inboxPrefix, StateValues } from '#broker';
 import { type Clock, PlatformError } from '#common';
-import { checkGroups, checkMemory, describeIsolation, groupCheckMs, memoryCheckMs } from '#isolation';
+import {
+  checkGroups,
+  checkMemory,
+  describeIsolation,
+  groupCheckMs,
+  memoryCheckMs,
+  ScratchWatch,
+  scratchCheckMs,
+} from '#isolation';
 import type { AgentConfig } from '#model';
 import type { ApplyRequest, Isolation } from '#proto';
 import { drainMarginMs, hasTimeFor, mayRunOn, mustDrain } from '#routing';
@@ -16,6 +24,7 @@ import { OutputStore } from './claims/output-store.ts';
 import { LeaseKeeper } from './events/lease-keeper.ts';
 import { Gatherers } from './gatherers.ts';
 import { ArtifactCache } from './instances/artifact-cache.ts';
+import { BodyFiles } from './instances/body-files.ts';
 import type { FunctionPool } from './instances/function-pool.ts';
 import { InstanceStarter } from './instances/instance-starter.ts';
 import { NodeInstances } from './instances/node-instances.ts';
@@ -91,9 +100,16 @@ export class Agent {
       setInterval(() => this.#tick(), tickMs),
       setInterval(() => checkMemory(this.#instances.withSpares()), memoryCheckMs),
       setInterval(() => checkGroups(this.#instances.foreign()), groupCheckMs),
+      // On a disk it is the disk's owner who sets bounds.
+      ...(BodyFiles.isPossibleIn(config.runDirectory) ? [this.#watchScratches()] : []),
       setInterval(() => this.#checkLost(), lostCheckMs),
     ];
     void this.#followConnection();
+  }
+
+  #watchScratches(): NodeJS.Timeout {
+    const watch = new ScratchWatch();
+    return setInterval(() => void watch.check(this.#instances.withSpares()), scratchCheckMs);
   }
 
   /** What was wanted before this process started: it does not need a gateway to go on. */

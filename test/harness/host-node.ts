@@ -97,6 +97,7 @@ export class HostNode {
       id: host.id,
       concurrency,
       memoryBytes,
+      scratch: scratchOf(this.#root, host.id),
       clock: systemClock,
       pid: () => host.pid,
       kill: (signal) => host.kill(signal),

@@ -80,6 +80,32 @@ describe('a call ends in a clear error where the function', () => {
     expect(failure.message).not.toBe('');
   });
 
+  it('fills its scratch, which lies in memory', async ({ skip }) => {
+    const { runDirectory } = pilot.node('n1');
+    skip(!runDirectory.startsWith('/dev/shm/'), 'scratch lies on a disk here, whose owner sets bounds');
+    const handler = `async () => {
+      const { appendFileSync } = process.getBuiltinModule('node:fs');
+      const piece = Buffer.alloc(4 << 20, 1);
+      for (let written = 0; written < 1 << 30; written += piece.length) {
+        appendFileSync('dump', piece);
+        await new Promise((resolve) => setTimeout(resolve, 10));
+      }
+      return 'written';
+    }`;
+    const failure = await failureOf('dumps', handler, ['resources: { memory: 64MiB }', 'timeout: 30s']);
+    expect(failure).toMatchObject({
+      code: 'instance-lost',
+      message: expect.stringContaining('it wrote more than 192 MiB into its scratch'),
+    });
+    await eventually(
+      () => !scratchDirectories().some((name) => existsSync(join(runDirectory, 'scratch', name, 'dump'))),
+      {
+        timeoutMs: 10_000,
+        what: 'the end of what it wrote',
+      },
+    );
+  });
+
   it.each([
     ['exits', '() => process.exit(0)', /exited with code 0/],
     ['aborts', '() => process.abort()', /SIGABRT/],

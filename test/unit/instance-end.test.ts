@@ -18,6 +18,7 @@ function instanceWith({ kill, onReady = () => undefined, now = () => systemClock
     id: 'i',
     concurrency: 1,
     memoryBytes: 2 ** 20,
+    scratch: '',
     clock: { ...systemClock, monotonic: now },
     pid: () => 1,
     kill: () => kill(instance),

@@ -28,6 +28,8 @@ export interface InstanceOptions<Instance> {
   readonly id: string;
   /** Calls that it works on at once: those of one batch count each. */
   readonly concurrency: number;
+  /** Path of its private folder. */
+  readonly scratch: string;
   readonly memoryBytes: number;
   readonly clock: Clock;
   readonly events: InstanceEvents<Instance>;

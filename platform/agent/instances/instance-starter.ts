@@ -100,6 +100,7 @@ export class InstanceStarter {
       clock,
       concurrency: callsAtOnce(version.spec),
       memoryBytes: memoryOf(version),
+      scratch: scratchOf(this.#options.config.runDirectory, id),
       bodies: this.#bodiesOf(version, id),
       pid: () => host?.pid ?? 0,
       kill: (signal) => (host ? host.kill(signal) : instance.processEnded('it was ended before it was started')),

@@ -38,6 +38,7 @@ export class Instance {
   readonly startedAt: number;
   readonly concurrency: number;
   readonly memoryBytes: number;
+  readonly scratch: string;
   phase: InstancePhase = 'starting';
   handled = 0;
   /** False until it was ready once. */
@@ -65,6 +66,7 @@ export class Instance {
     this.id = options.id;
     this.concurrency = options.concurrency;
     this.memoryBytes = options.memoryBytes;
+    this.scratch = options.scratch;
     this.#calls = new RunningCalls(options.concurrency);
     this.#payloads = new CallPayloads(options.bodies);
     this.#lines = new PartLines(options.bodies);

@@ -41,6 +41,7 @@ async function speak(
     id: 'fuzzed',
     concurrency: 2,
     memoryBytes: 2 ** 20,
+    scratch,
     clock: systemClock,
     pid: () => 0,
     bodies: new BodyFiles(scratch),
