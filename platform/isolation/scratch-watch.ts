@@ -2,8 +2,8 @@
  * Ends instances that write too much into their scratch. It lies in memory where there is /dev/shm, no limit of the kernel counts
  * it for an instance, and one function that fills it takes the memory of all others.
  */
-import { type Dir, readdirSync } from 'node:fs';
-import { chmod, lstat, opendir } from 'node:fs/promises';
+import { constants, type Dir, readdirSync } from 'node:fs';
+import { chmod, lstat, open, opendir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { formatBytes } from '#common';
 import type { WatchedInstance } from './memory-watch.ts';
@@ -14,6 +14,9 @@ export interface ScratchOwner extends WatchedInstance {
   /** Path of its private folder. */
   readonly scratch: string;
 }
+
+/** O_PATH (Linux, fcntl.h), which Node does not name. */
+const pathOnly = 0o1000_0000;
 
 /** A file, however small, has a page and its entry. */
 const entryBytes = 4_096;
@@ -84,7 +87,13 @@ async function openAnyway(path: string): Promise<Dir | undefined> {
   try {
     return await opendir(path);
   } catch {
-    await chmod(path, 0o700).catch(() => undefined);
+    await unclose(path).catch(() => undefined);
     return await opendir(path).catch(() => undefined);
   }
+}
+
+/** By way of a descriptor that was opened without its rights: what stands there now may be a link to somewhere else. */
+async function unclose(path: string): Promise<void> {
+  await using folder = await open(path, pathOnly | constants.O_DIRECTORY | constants.O_NOFOLLOW);
+  await chmod(`/proc/self/fd/${folder.fd}`, 0o700);
 }
