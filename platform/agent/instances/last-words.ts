@@ -1,4 +1,4 @@
-/** What a process wrote to stderr before it ended, as far as it says why: an interpreter's error is in its last lines. Pure. */
+/** What a process wrote to stderr before it ended, as far as it says why: an interpreter's error is in its last lines. */
 
 const wordsMax = 3;
 const charsMax = 600;

@@ -19,6 +19,7 @@ import { type CliContext, type ExitCode, interruptedExitCode, partialExitCode } 
 import type { ListView, Output } from '../output/output.ts';
 import { bundleProject } from './bundle-project.ts';
 import { nextCommand } from './next-command.ts';
+import { secretNotes } from './secret-notes.ts';
 
 interface DeployFlags extends CommonOptions {
   readonly canary?: number;
@@ -83,20 +84,15 @@ async function deploy(context: CliContext, path: string, options: DeployFlags): 
       if (failure.hint) output.note(failure.hint);
       return partialExitCode;
     }
-    for (const note of await secretNotes(pilot, bundles)) output.note(note);
+    for (const note of await secretNotes(
+      pilot,
+      bundles.flatMap(({ spec }) => spec.secrets),
+    ))
+      output.note(note);
     const [first] = bundles;
     if (first) output.note(`next: ${nextCommand(first.spec, bundles.length === 1 ? sampleBeside(path) : undefined)}`);
     return 0;
   });
-}
-
-/** A function does not start without its secrets, and nobody would hear of it before the first event. */
-async function secretNotes(pilot: PilotClient, bundles: readonly Bundle[]): Promise<readonly string[]> {
-  const named = [...new Set(bundles.flatMap(({ spec }) => spec.secrets))];
-  if (named.length === 0) return [];
-  const set = new Set((await pilot.secrets()).map(({ name }) => name));
-  const missing = named.filter((name) => !set.has(name));
-  return missing.map((name) => `note: the secret ${name} is not set: pilotfish secret set ${name} -f FILE`);
 }
 
 /** The event to try it with, as `init` writes one beside the manifest. */

@@ -11,7 +11,7 @@ export interface CallNode {
   readonly openCalls: number;
 }
 
-/** Ranks in tens of thousands of calls apart: whoever is ready comes before a spare one, that before one that starts. */
+/** Further apart than a node can have calls: whoever is ready comes before a spare one, that before one that starts. */
 const spareRank = 0.5e6;
 const startingRank = 1e6;
 const emptyRank = 2e6;
