@@ -101,6 +101,8 @@ export class FileSource implements TriggerSource {
    */
   async #find(): Promise<ArrivedName[] | 'to be made' | undefined> {
     const { directory } = this.#files;
+    // Asked first: a file system that is mounted between two questions must not look like a folder whose directory is to be made.
+    const isAbove = this.#mark.value?.begun === true || (await isThere(dirname(directory)));
     try {
       const names = (await readdir(directory)).filter(this.#matches);
       const found: ArrivedName[] = [];
@@ -114,7 +116,7 @@ export class FileSource implements TriggerSource {
       return found.sort((a, b) => a.stat.modifiedMs - b.stat.modifiedMs || (a.name < b.name ? -1 : 1));
     } catch (error) {
       this.#tell(`${directory} cannot be read, and is tried again: ${messageOf(error)}`);
-      return isMissing(error) && (await isThere(dirname(directory))) ? 'to be made' : undefined;
+      return isMissing(error) && isAbove ? 'to be made' : undefined;
     }
   }
 
