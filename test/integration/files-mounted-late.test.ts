@@ -42,7 +42,10 @@ it('is not taken for a directory that was made', async () => {
     files: { directory, match: '*.h5', ready: 'settled', pollMs: 100, existing: false },
   });
   await using node = await SourceNode.start(broker, 'n1', wantedSource(trigger));
-  await eventually(() => node.owns() && mounted, { timeoutMs: 15_000, what: 'the mount in the middle of a look' });
+  await eventually(async () => (await node.owns()) && mounted, {
+    timeoutMs: 15_000,
+    what: 'the mount in the middle of a look',
+  });
   // Written again and again until one is seen: those before the first whole look lay there already.
   let written = 0;
   const names = await eventually(
